@@ -1,0 +1,82 @@
+// What a host can be told about an object, and how it asks for it.
+//
+// Three moments, in this order: out of scope (no reference is left, or the value was freed
+// explicitly), reclaimed (the last copy is physically gone), erased (the record is gone). A callback
+// gets the object's id, never a reference: a reference would bring the object back. It runs on the
+// CallbackExecutor, with no lock held, exactly once per registration, in order of registration per
+// object and moment. Rules for what it may do are in callback_executor.h: no I/O, no waiting.
+//
+// Thread safety: values. Ownership: the library owns the callable from registration until it ran,
+// was cancelled or was dropped at shutdown.
+
+#ifndef FREEHOLD_CALLBACKS_H_
+#define FREEHOLD_CALLBACKS_H_
+
+#include <cstdint>
+#include <utility>
+
+#include "absl/functional/any_invocable.h"
+#include "freehold/ids.h"
+#include "freehold/location.h"
+
+namespace freehold {
+
+namespace runtime {
+class CounterImpl;
+}
+
+enum class Moment : uint8_t { kOutOfScope = 0, kReclaimed = 1, kErased = 2 };
+const char* MomentName(Moment moment);
+
+// Why an object ended.
+enum class EndReason : uint8_t {
+  kOutOfScope,  // its last reference went
+  kFreed,       // ReferenceCounter::Free
+};
+const char* EndReasonName(EndReason reason);
+
+using ObjectCallback = absl::AnyInvocable<void(const ObjectId&, EndReason)>;
+
+// The same for C and language bindings. `destroy_context` (may be null) is called with `context`
+// exactly once in every case: after the call, on cancellation, at shutdown, and when the
+// registration is refused. It runs with no lock held.
+struct CCallback {
+  void (*function)(const uint8_t* object_id28, int reason, void* context) = nullptr;
+  void* context = nullptr;
+  void (*destroy_context)(void* context) = nullptr;
+};
+
+// Answers a registration. False: its moment had passed; the callback never runs.
+class CallbackRegistration {
+ public:
+  CallbackRegistration() = default;
+  explicit operator bool() const { return number_ != 0; }
+  const ObjectId& object() const { return object_; }
+
+ private:
+  friend class ReferenceCounter;
+  CallbackRegistration(const ObjectId& object, uint64_t number)
+      : object_(object), number_(number) {}
+  ObjectId object_;
+  uint64_t number_ = 0;
+};
+
+// One message of a subscription. The first is kSnapshot, the last kGone.
+struct LocationUpdate {
+  enum class Kind : uint8_t {
+    kSnapshot,  // `snapshot` is all there is
+    kChanged,   // `location` replaces what was known of its node; `snapshot` has no locations
+    kRemoved,   // the node of `location` holds nothing any more
+    kState,     // only state, generation or size changed
+    kGone,      // out of scope: no further message
+  };
+  Kind kind = Kind::kSnapshot;
+  ObjectLocations snapshot;
+  Location location;
+};
+
+using LocationCallback = absl::AnyInvocable<void(const ObjectId&, const LocationUpdate&)>;
+
+}  // namespace freehold
+
+#endif  // FREEHOLD_CALLBACKS_H_

@@ -1,0 +1,185 @@
+// The node's side: which copies lie here, for whom, and their deletion when their owner says so.
+//
+// One NodeAgent per node. The host's store tells it what appears, is spilled, is being read or was
+// evicted; the agent reports that to the objects' owners, takes their frees, has the store delete
+// in batches, retries what fails, and answers each free when the bytes are gone. A copy with
+// readers is doomed, and deleted when the last one leaves. When an owner is excluded, all that it
+// owned here is deleted at the barrier, once.
+//
+// Thread safety: thread-safe. No method but Pump and Shutdown calls the store or the transport, and
+// none is called with a lock held.
+// Ownership: the collaborators in the options are borrowed and must outlive the agent (the
+// executor-free design needs no other thread); any of them may be null, which does nothing.
+// Blocks: only Shutdown, and Pump for as long as ObjectStore::Delete does.
+// Errors: NotFound (no such copy), AlreadyExists, FailedPrecondition (its owner is excluded, this
+// node is excluded, or shut down; or the copy is not in a state for it), Aborted (the object was
+// freed meanwhile), InvalidArgument, ResourceExhausted (too many owners, copies or readers).
+
+#ifndef FREEHOLD_NODE_AGENT_H_
+#define FREEHOLD_NODE_AGENT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "freehold/clock.h"
+#include "freehold/ids.h"
+#include "freehold/location.h"
+#include "freehold/log.h"
+#include "freehold/membership.h"
+#include "freehold/object_store.h"
+#include "freehold/session_options.h"
+#include "freehold/stats.h"
+#include "freehold/transport.h"
+
+namespace freehold {
+
+struct NodeAgentOptions {
+  NodeId node;                       // required, not nil
+  ObjectStore* store = nullptr;      // null: copies are forgotten, nothing is deleted
+  Transport* transport = nullptr;    // null: nothing is reported, no free arrives
+  Membership* membership = nullptr;  // null: nobody is ever excluded
+  const Clock* clock = nullptr;      // default: Clock::Monotonic()
+  Logger* logger = nullptr;          // default: Logger::Default()
+  // True: the agent pumps itself on a thread of its own. False: the host calls Pump.
+  bool start_pump_thread = false;
+  SessionOptions session;
+  // How long after a failed deletion it is tried again; doubles up to the maximum, plus jitter.
+  Duration delete_retry_delay_min = std::chrono::milliseconds(100);
+  Duration delete_retry_delay_max = std::chrono::seconds(10);
+  // Copies handed to one ObjectStore::Delete call.
+  uint32_t delete_batch_max = 2048;
+  // Seeds jitter. 0: taken from the machine.
+  uint64_t seed = 0;
+};
+
+// A copy that the host's store holds.
+struct NodeCopy {
+  ObjectId object;
+  uint32_t generation = 0;
+  ProcessId owner;
+  CopyRole role = CopyRole::kSecondary;
+  uint64_t size = 0;  // bytes
+};
+
+// A copy as the agent lists it.
+struct NodeCopyStatus {
+  NodeCopy copy;
+  bool fetching = false;  // announced by BeginFetch, not here yet
+  bool in_memory = false;
+  bool doomed = false;    // freed; waits for readers, the fetch, or the store
+  uint32_t readers = 0;
+  std::string spilled_url;
+};
+
+struct OwnedCopies {
+  ProcessId owner;
+  uint64_t copies = 0;
+  uint64_t bytes = 0;
+};
+
+// Keeps one copy readable for as long as it lives. Movable; thread-compatible. Harmless after the
+// agent is gone.
+class ReadLease {
+ public:
+  ReadLease() noexcept;
+  ReadLease(ReadLease&& other) noexcept;
+  ReadLease& operator=(ReadLease&& other) noexcept;
+  ~ReadLease();
+
+  explicit operator bool() const { return rep_ != nullptr; }
+  // Ends the lease early. A second call changes nothing.
+  void Release();
+
+ private:
+  friend class NodeAgent;
+  struct Rep;
+  explicit ReadLease(std::unique_ptr<Rep> rep);
+  std::unique_ptr<Rep> rep_;
+};
+
+class NodeAgent {
+ public:
+  // A copy that Shutdown could not have deleted.
+  struct Undeleted {
+    ObjectId object;
+    uint32_t generation = 0;
+    FreeOutcome outcome = FreeOutcome::kShutDown;  // or kStoreFailed
+    std::string why;
+  };
+  struct ShutdownReport {
+    std::vector<Undeleted> undeleted;  // in order of their frees
+    // Results and reports that no owner acknowledged; an envelope under way counts as one.
+    uint64_t unreported = 0;
+    bool clean() const { return undeleted.empty() && unreported == 0; }
+  };
+
+  // Validates the options (InvalidArgument names the field) and joins the membership.
+  static absl::StatusOr<std::unique_ptr<NodeAgent>> Create(const NodeAgentOptions& options);
+  // Like Shutdown with a deadline that has passed.
+  ~NodeAgent();
+  NodeAgent(const NodeAgent&) = delete;
+  NodeAgent& operator=(const NodeAgent&) = delete;
+
+  // --- What the host's store tells the agent -------------------------------------------------
+
+  // The store holds the bytes now. Ends a fetch if there was one. Reported to the owner.
+  // Errors: AlreadyExists for the same (object, generation); Aborted when it was freed while it
+  // was fetched: the agent has the store delete the bytes, the host must not use them.
+  absl::Status AddCopy(const NodeCopy& copy);
+  // The store has begun to fetch the bytes: a free that arrives meanwhile waits for the fetch.
+  absl::Status BeginFetch(const NodeCopy& copy);
+  // The fetch failed: nothing came. Taken during a Shutdown as well, like all that tells how a copy
+  // fares.
+  absl::Status AbortFetch(const ObjectId& object, uint32_t generation = 0);
+  // The bytes are in a file now; `still_in_memory`: in the store as well. Reported to the owner.
+  // Errors: Aborted when it was freed: the file is deleted with the copy. NotFound: the copy has
+  // gone meanwhile, and the file is the host's to delete. AlreadyExists: spilled at another url.
+  absl::Status MarkSpilled(const ObjectId& object, uint32_t generation, const std::string& url,
+                           bool still_in_memory);
+  // The bytes are back in the store; the file stays until the copy goes. Reported to the owner.
+  absl::Status MarkRestored(const ObjectId& object, uint32_t generation);
+  // The store has dropped the copy by its own choice, wholly. Reported to the owner as removed.
+  // FailedPrecondition while it has readers.
+  absl::Status DropCopy(const ObjectId& object, uint32_t generation = 0);
+  // A reader begins, on the newest generation here. Errors: NotFound; Aborted when it was freed.
+  absl::StatusOr<ReadLease> Read(const ObjectId& object);
+
+  // --- Queries -------------------------------------------------------------------------------
+
+  // Newest generation first; empty when none is here.
+  std::vector<NodeCopyStatus> Find(const ObjectId& object) const;
+  // In order of arrival. Cost: what is listed.
+  std::vector<NodeCopyStatus> CopiesOwnedBy(const ProcessId& owner) const;
+  // Owners with copies here, in order of their first.
+  std::vector<OwnedCopies> Owners() const;
+  bool excluded() const;  // this node was excluded; it should stop and rejoin under a new id
+  NodeAgentStats GetStats() const;
+
+  // --- Pump, transport, end ------------------------------------------------------------------
+
+  // The door for the host's transport. Outlives the agent harmlessly.
+  std::shared_ptr<Inbox> inbox() const;
+  // Does what is due at `now`: takes arrived envelopes, has the store delete, sends. One caller at
+  // a time does the work; a second one makes it go round once more and returns.
+  void Pump(Time now);
+  // When Pump is needed next; kInfinitePast: now. kInfiniteFuture: only when something arrives.
+  Time NextDeadline() const;
+  // Stops taking copies and frees; pumps until every doomed copy is deleted and every result
+  // acknowledged, or `timeout` has passed; then says what is left. Further calls answer an empty
+  // report. After it every method answers FailedPrecondition.
+  ShutdownReport Shutdown(Duration timeout);
+
+ private:
+  class Impl;
+  friend class ReadLease;
+  explicit NodeAgent(std::shared_ptr<Impl> impl);
+  const std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace freehold
+
+#endif  // FREEHOLD_NODE_AGENT_H_

@@ -1,0 +1,120 @@
+// Handles: ObjectRef keeps an object in scope, WeakRef does not, TaskReferences keeps the arguments
+// of a submitted task until it ends.
+//
+// Thread safety: thread-compatible values, like std::shared_ptr: one handle is used by one thread
+// at a time, different handles of one object by any threads.
+// Blocks: never. Dropping the last reference of an object takes one short lock and leaves what
+// follows (frees, callbacks, most nested drops) to the pump and the executor.
+// Lifetime: handles may outlive the ReferenceCounter; they then keep nothing and harm nothing.
+
+#ifndef FREEHOLD_OBJECT_REF_H_
+#define FREEHOLD_OBJECT_REF_H_
+
+#include <memory>
+#include <utility>
+
+#include "absl/container/inlined_vector.h"
+#include "freehold/ids.h"
+#include "freehold/internal/ref_cell.h"
+
+namespace freehold {
+
+class ReferenceCounter;
+namespace runtime {
+class CounterImpl;
+}
+
+// A counted reference. Copy: +1, destroy: -1, both without a table look-up.
+class ObjectRef {
+ public:
+  // Refers to nothing.
+  ObjectRef() = default;
+  // Refers to nothing when the object has 2^31 handles already (ReferenceCounterStats::misuses).
+  ObjectRef(const ObjectRef& other) : cell_(other.cell_) {
+    if (cell_ != nullptr && !cell_->Add()) Refuse();
+  }
+  ObjectRef(ObjectRef&& other) noexcept : cell_(std::exchange(other.cell_, nullptr)) {}
+  ObjectRef& operator=(const ObjectRef& other) {
+    ObjectRef(other).swap(*this);
+    return *this;
+  }
+  ObjectRef& operator=(ObjectRef&& other) noexcept {
+    ObjectRef(std::move(other)).swap(*this);
+    return *this;
+  }
+  ~ObjectRef() { Reset(); }
+
+  // Drops the reference; the handle refers to nothing afterwards.
+  void Reset() {
+    internal::RefCell* cell = std::exchange(cell_, nullptr);
+    if (cell != nullptr && !cell->DropUnlessLast()) internal::ReleaseLast(cell);
+  }
+  void swap(ObjectRef& other) noexcept { std::swap(cell_, other.cell_); }
+
+  explicit operator bool() const { return cell_ != nullptr; }
+  // REQUIRES: refers to an object. The reference stays valid while the handle does.
+  const ObjectId& id() const { return cell_->id; }
+
+  friend bool operator==(const ObjectRef& a, const ObjectRef& b) { return a.cell_ == b.cell_; }
+  friend bool operator!=(const ObjectRef& a, const ObjectRef& b) { return !(a == b); }
+
+ private:
+  friend class ReferenceCounter;
+  friend class runtime::CounterImpl;
+  // Takes over one count of the cell.
+  explicit ObjectRef(internal::RefCell* cell) : cell_(cell) {}
+  void Refuse();
+
+  internal::RefCell* cell_ = nullptr;
+};
+
+// Knows an object without keeping it. Cheap to copy; asking costs one look-up.
+class WeakRef {
+ public:
+  WeakRef() = default;
+
+  const ObjectId& id() const { return id_; }
+  // The object is in scope now. (It may have left it when this returns; Lock() to be sure.)
+  bool InScope() const;
+  // A handle if the object is in scope, else one that refers to nothing.
+  ObjectRef Lock() const;
+
+ private:
+  friend class ReferenceCounter;
+  WeakRef(std::weak_ptr<runtime::CounterImpl> counter, const ObjectId& id)
+      : counter_(std::move(counter)), id_(id) {}
+
+  std::weak_ptr<runtime::CounterImpl> counter_;
+  ObjectId id_;
+};
+
+// The references that a submitted task has on its arguments. Movable; ends when destroyed.
+class TaskReferences {
+ public:
+  TaskReferences() = default;
+  TaskReferences(TaskReferences&& other) noexcept : cells_(std::move(other.cells_)) {
+    other.cells_.clear();
+  }
+  TaskReferences& operator=(TaskReferences&& other) noexcept {
+    if (this != &other) {
+      End();
+      cells_ = std::move(other.cells_);
+      other.cells_.clear();
+    }
+    return *this;
+  }
+  ~TaskReferences() { End(); }
+
+  // The task has ended. Costs no look-up. A second call changes nothing.
+  void End();
+  bool ended() const { return cells_.empty(); }
+  size_t size() const { return cells_.size(); }
+
+ private:
+  friend class runtime::CounterImpl;
+  absl::InlinedVector<internal::RefCell*, 10> cells_;
+};
+
+}  // namespace freehold
+
+#endif  // FREEHOLD_OBJECT_REF_H_

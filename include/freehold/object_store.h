@@ -1,0 +1,40 @@
+// What the host of a node implements: delete these copies.
+//
+// Thread safety: Delete is called by the thread that pumps the NodeAgent, one call at a time, with
+// no lock of the library held. It may block; nothing else of that agent proceeds meanwhile (peers
+// retransmit, nothing is lost).
+
+#ifndef FREEHOLD_OBJECT_STORE_H_
+#define FREEHOLD_OBJECT_STORE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "freehold/ids.h"
+
+namespace freehold {
+
+// A copy that is to go wholly: the bytes in memory, the spilled file, or both, in one call.
+struct CopyToDelete {
+  ObjectId object;
+  uint32_t generation = 0;
+  uint64_t size = 0;
+  bool in_memory = false;
+  std::string spilled_url;  // empty: not spilled
+};
+
+class ObjectStore {
+ public:
+  virtual ~ObjectStore() = default;
+  // One status per copy, in order. Ok: the copy is physically gone (one that was not there counts
+  // as gone: a repeated call must succeed). Anything else: the agent reports it and retries with
+  // backoff. A missing status counts as Internal.
+  virtual std::vector<absl::Status> Delete(absl::Span<const CopyToDelete> copies) = 0;
+};
+
+}  // namespace freehold
+
+#endif  // FREEHOLD_OBJECT_STORE_H_

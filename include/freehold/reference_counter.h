@@ -1,0 +1,168 @@
+// Start here: ReferenceCounter, the owner's side of Freehold. One per process.
+//
+// It counts every reference to the objects that this process owns, knows which nodes have copies,
+// and when the last reference goes asks exactly those nodes to delete them. Whoever registered for
+// it is told on the callback executor.
+//
+// Thread safety: thread-safe. Every method takes at most one short lock at a time, and none while
+// it calls anything of the host's. Several counters may live in one process.
+// Ownership: the counter owns its records; the transport, membership, clock and logger in the
+// options are borrowed and must outlive it; the executor is shared.
+// Blocks: only Shutdown and the destructor, which join the pump thread.
+// Errors: NotFound (unknown or gone), AlreadyExists, InvalidArgument, FailedPrecondition (wrong
+// state for it, this process is excluded, or shut down), ResourceExhausted (a count or a table is
+// full). Misuse such as a double release changes nothing, is counted in GetStats().misuses and
+// logged with the call site of the object.
+
+#ifndef FREEHOLD_REFERENCE_COUNTER_H_
+#define FREEHOLD_REFERENCE_COUNTER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "freehold/callbacks.h"
+#include "freehold/clock.h"
+#include "freehold/ids.h"
+#include "freehold/location.h"
+#include "freehold/object_ref.h"
+#include "freehold/reference_counter_options.h"
+#include "freehold/stats.h"
+#include "freehold/transport.h"
+
+namespace freehold {
+
+class ReferenceCounter {
+ public:
+  // Validates the options (InvalidArgument names the field) and joins the membership.
+  static absl::StatusOr<std::unique_ptr<ReferenceCounter>> Create(
+      const ReferenceCounterOptions& options);
+  // Like an immediate Shutdown.
+  ~ReferenceCounter();
+  ReferenceCounter(const ReferenceCounter&) = delete;
+  ReferenceCounter& operator=(const ReferenceCounter&) = delete;
+
+  const ProcessId& process() const;
+
+  // --- Objects -------------------------------------------------------------------------------
+
+  // A new object, owned by this process; the handle is its first reference.
+  // Errors: AlreadyExists; InvalidArgument for a nil id, an object that contains itself, or an
+  // unknown contained id; FailedPrecondition when `primary` is excluded.
+  absl::StatusOr<ObjectRef> Declare(const ObjectId& object, const DeclareOptions& options = {});
+  // The value of a freed or lost object is to be made again: pending, its generation one higher.
+  // What remains of the old value goes on being deleted.
+  absl::Status Recreate(const ObjectId& object);
+  // The value goes now, although references remain. The record stays, IsFreed() says so.
+  // Out-of-scope callbacks fire with EndReason::kFreed. Freeing twice changes nothing.
+  BatchResult Free(absl::Span<const ObjectId> objects);
+
+  // --- References ----------------------------------------------------------------------------
+
+  absl::StatusOr<ObjectRef> GetRef(const ObjectId& object);
+  // REQUIRES: `ref` refers to an object of this counter.
+  WeakRef GetWeakRef(const ObjectRef& ref) const;
+
+  // For language frontends: references counted by id, apart from handles. Removing more than was
+  // added is a misuse (FailedPrecondition); a count above 2^32-1 is ResourceExhausted.
+  absl::Status AddLocalReference(const ObjectId& object, uint32_t count = 1);
+  absl::Status RemoveLocalReference(const ObjectId& object, uint32_t count = 1);
+  BatchResult AddLocalReferences(absl::Span<const ObjectId> objects);
+  BatchResult RemoveLocalReferences(absl::Span<const ObjectId> objects);
+
+  // A task was submitted with these arguments; they stay in scope until the answer ends. All or
+  // nothing; an id given twice counts twice.
+  absl::StatusOr<TaskReferences> SubmitTask(absl::Span<const ObjectId> arguments);
+
+  // The value of `outer` contains these ids: while it is in scope, so are they. What it contains
+  // already changes nothing. All or nothing. A cycle of containment is never reclaimed; immutable
+  // values cannot form one.
+  absl::Status AddNested(const ObjectId& outer, absl::Span<const ObjectId> inner);
+
+  // --- Locations -----------------------------------------------------------------------------
+
+  // `location.node` has, or is about to have, bytes of the object: replaces what is known of that
+  // node at that generation. A node that names itself primary beside another is recorded as
+  // secondary. `size` 0: unknown.
+  // Errors: NotFound, or Aborted when it was freed or is out of scope: the node is asked to delete
+  // that copy; FailedPrecondition when the node is excluded (nothing is recorded).
+  absl::Status AddLocation(const ObjectId& object, const Location& location,
+                           uint32_t generation = 0, uint64_t size = 0);
+  // The node has nothing of the object any more. An available object that lost its last copy so
+  // is lost.
+  absl::Status RemoveLocation(const ObjectId& object, const NodeId& node, uint32_t generation = 0);
+  absl::StatusOr<ObjectLocations> GetLocations(const ObjectId& object) const;
+  // Calls `callback` on the executor: a snapshot, then each change, then kGone. Answers a
+  // registration for Cancel.
+  absl::StatusOr<CallbackRegistration> SubscribeLocations(const ObjectId& object,
+                                                          LocationCallback callback);
+  // Bytes of these objects in each node's memory, most first, then by node id. Unknown ids count
+  // nothing.
+  std::vector<NodeBytes> BytesPerNode(absl::Span<const ObjectId> objects) const;
+  absl::StatusOr<ProcessId> OwnerOf(const ObjectId& object) const;
+
+  // --- Callbacks -----------------------------------------------------------------------------
+
+  // Registers for one moment. The answer is false when it has passed. Errors: NotFound;
+  // FailedPrecondition without an executor; InvalidArgument for an empty callable.
+  absl::StatusOr<CallbackRegistration> OnOutOfScope(const ObjectId& object, ObjectCallback call) {
+    return Register(Moment::kOutOfScope, object, std::move(call));
+  }
+  absl::StatusOr<CallbackRegistration> OnReclaimed(const ObjectId& object, ObjectCallback call) {
+    return Register(Moment::kReclaimed, object, std::move(call));
+  }
+  absl::StatusOr<CallbackRegistration> OnErased(const ObjectId& object, ObjectCallback call) {
+    return Register(Moment::kErased, object, std::move(call));
+  }
+  absl::StatusOr<CallbackRegistration> Register(Moment moment, const ObjectId& object,
+                                                ObjectCallback callback);
+  absl::StatusOr<CallbackRegistration> Register(Moment moment, const ObjectId& object,
+                                                const CCallback& callback);
+  // One callable for many objects, called once for each; one answer for each.
+  std::vector<absl::StatusOr<CallbackRegistration>> RegisterAll(
+      Moment moment, absl::Span<const ObjectId> objects, ObjectCallback callback);
+  // True: the callback has not been handed to the executor and never will be.
+  bool Cancel(const CallbackRegistration& registration);
+
+  // --- Queries -------------------------------------------------------------------------------
+
+  absl::StatusOr<bool> IsFreed(const ObjectId& object) const;
+  bool InScope(const ObjectId& object) const;
+  absl::StatusOr<ReferenceCounts> GetCounts(const ObjectId& object) const;
+  ObjectCounts CountObjects() const;
+  std::vector<ObjectId> IdsInScope() const;
+  std::vector<ObjectId> Ids(ObjectState state) const;
+  // Why the object is still alive, holder by holder; or that it is unknown.
+  std::string DebugString(const ObjectId& object) const;
+  // More than `pending_frees_soft_max` frees are not settled: produce less.
+  bool BackPressured() const;
+  bool excluded() const;  // this process was excluded; its objects go with it
+  ReferenceCounterStats GetStats() const;
+
+  // --- Pump, transport, end ------------------------------------------------------------------
+
+  // The door for the host's transport. Outlives the counter harmlessly.
+  std::shared_ptr<Inbox> inbox() const;
+  // Does what is due at `now`: takes arrived envelopes, works off deferred drops, sends. One
+  // caller at a time does the work; a second one makes it go round once more and returns.
+  void Pump(Time now);
+  // When Pump is needed next; kInfinitePast: now. kInfiniteFuture: only when something arrives.
+  Time NextDeadline() const;
+  // Ends it. Graceful: pumps until every pending free was answered, for at most `timeout`. Then
+  // leaves the membership, drops what is registered and joins the pump thread. Handles stay
+  // harmless. Every later call answers FailedPrecondition; a second Shutdown an empty report.
+  ShutdownReport Shutdown(ShutdownMode mode, Duration timeout);
+
+ private:
+  explicit ReferenceCounter(std::shared_ptr<runtime::CounterImpl> impl);
+  const std::shared_ptr<runtime::CounterImpl> impl_;
+};
+
+}  // namespace freehold
+
+#endif  // FREEHOLD_REFERENCE_COUNTER_H_

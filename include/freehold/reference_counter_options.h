@@ -1,0 +1,116 @@
+// The options of a ReferenceCounter. Every collaborator is optional; what a missing one means
+// stands beside it. ReferenceCounter::Create validates and names the field that is wrong.
+
+#ifndef FREEHOLD_REFERENCE_COUNTER_OPTIONS_H_
+#define FREEHOLD_REFERENCE_COUNTER_OPTIONS_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "freehold/callback_executor.h"
+#include "freehold/callbacks.h"
+#include "freehold/clock.h"
+#include "freehold/ids.h"
+#include "freehold/location.h"
+#include "freehold/log.h"
+#include "freehold/membership.h"
+#include "freehold/session_options.h"
+#include "freehold/transport.h"
+
+namespace freehold {
+
+struct ReferenceCounterOptions {
+  ProcessId process;  // required, not nil
+  // Null: nobody is asked to delete anything; every copy counts as gone as soon as it is to be
+  // freed. This is the set-up for unit-testing reference counts.
+  Transport* transport = nullptr;
+  Membership* membership = nullptr;  // null: nobody is ever excluded
+  // Null: registering a callback is FailedPrecondition, `on_to_recover` and `on_copy_freed` are
+  // refused by Create.
+  std::shared_ptr<CallbackExecutor> executor;
+  const Clock* clock = nullptr;  // default: Clock::Monotonic(); must outlive the counter
+  Logger* logger = nullptr;      // default: Logger::Default(); must outlive what is queued
+  // True: the counter pumps itself on a thread of its own. False: the host calls Pump.
+  bool start_pump_thread = false;
+  // Called, from any thread and with no lock held, when a Pump became due at once. Must not block.
+  std::function<void()> on_pump_due;
+  // Objects that lost their last copy with an excluded node and are still in scope. Runs on the
+  // executor. Without it they are found by ids(ObjectState::kLost).
+  std::function<void(const std::vector<ObjectId>&)> on_to_recover;
+  // How the free of each copy ended. Runs on the executor; costs one job per copy.
+  std::function<void(const ObjectId&, const NodeId&, FreeOutcome)> on_copy_freed;
+  SessionOptions session;
+  // Locks and tables that the objects are spread over: a power of two, 1 to 64.
+  uint32_t shards = 32;
+  // Copies whose free is not settled; beyond it BackPressured() answers true.
+  uint64_t pending_frees_soft_max = 1'000'000;
+  // Nested drops that a caller's thread does itself; the rest is the pump's.
+  uint32_t nested_drops_inline_max = 64;
+  // Seeds jitter. 0: taken from the machine.
+  uint64_t seed = 0;
+};
+
+struct DeclareOptions {
+  uint64_t size = 0;  // bytes; 0 while unknown
+  // The node that has the primary copy; nil: the value is pending creation.
+  NodeId primary;
+  // Objects owned by this process whose ids the value contains.
+  std::vector<ObjectId> contains;
+  // Where in the host's program; interned, so that it costs one string per distinct text.
+  std::string_view call_site;
+};
+
+// The references of one object, by kind.
+struct ReferenceCounts {
+  uint64_t handles = 0;
+  uint64_t by_id = 0;
+  uint64_t tasks = 0;
+  uint64_t nested_in = 0;  // outer objects in scope that contain it
+  uint64_t total() const { return handles + by_id + tasks + nested_in; }
+};
+
+struct ObjectCounts {
+  uint64_t pending = 0;
+  uint64_t available = 0;
+  uint64_t freed = 0;
+  uint64_t lost = 0;
+  uint64_t out_of_scope = 0;  // copies still being deleted
+  uint64_t in_scope() const { return pending + available + freed + lost; }
+  uint64_t total() const { return in_scope() + out_of_scope; }
+};
+
+// Answers a call on many ids: what failed, by position; the others were applied.
+struct BatchResult {
+  struct Failure {
+    size_t index;
+    absl::Status status;
+  };
+  std::vector<Failure> failures;
+  bool ok() const { return failures.empty(); }
+};
+
+enum class ShutdownMode : uint8_t {
+  kGraceful,   // every pending free is delivered first, as far as `timeout` allows
+  kImmediate,  // nothing more is sent
+};
+
+struct ShutdownReport {
+  struct UndeliveredFree {
+    ObjectId object;
+    NodeId node;
+    FreeOutcome outcome = FreeOutcome::kShutDown;
+  };
+  std::vector<UndeliveredFree> undelivered;  // asked for by nobody's node yet, or not answered
+  uint64_t callbacks_dropped = 0;            // registered, their moment had not come
+  uint64_t objects_in_scope = 0;             // left behind; nodes drop them with their owner
+  bool clean() const { return undelivered.empty(); }
+};
+
+}  // namespace freehold
+
+#endif  // FREEHOLD_REFERENCE_COUNTER_OPTIONS_H_
