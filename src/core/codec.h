@@ -1,0 +1,143 @@
+// The codec: items to payload bytes and back; the frame around a payload.
+//
+// A payload is a sequence of groups; a group holds items of one kind. Frees and plain results are
+// grouped by what they share (generation, term, result), so that they cost their 28 id bytes each.
+// All integers are little endian. A frame starts with four bytes that will never change meaning
+// (magic, the version it is written in, the highest version its writer knows); the rest is that
+// version's business. Input is untrusted: decoding checks every bound, never allocates more than
+// the bytes at hand justify, and answers with a CodecError. The checksum finds accidents, not
+// attacks: who may send what is checked above.
+//
+// Thread safety: thread-compatible. Pure. What decoding answers borrows from the bytes it was
+// given.
+
+#ifndef FREEHOLD_SRC_CORE_CODEC_H_
+#define FREEHOLD_SRC_CORE_CODEC_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "freehold/ids.h"
+#include "src/core/item.h"
+
+namespace freehold::core {
+
+// The versions that this build can read and write.
+inline constexpr uint8_t kVersionMin = 1;
+inline constexpr uint8_t kVersionMax = 1;
+
+// What SessionOptions::envelope_bytes_max may be. No frame carries a longer payload.
+inline constexpr uint32_t kEnvelopeBytesLeast = 8 * 1024;
+inline constexpr uint32_t kEnvelopeBytesMost = 16 * 1024 * 1024;
+
+enum class [[nodiscard]] CodecError : uint8_t{
+    kOk,
+    kTruncated,       // shorter than its own counts say
+    kBadMagic,        // not a Freehold frame
+    kUnknownVersion,  // written in a version that this side does not know
+    kBadChecksum,     // altered on the way, or addressed to somebody else
+    kUnknownGroup,    // a group kind that this version does not have
+    kBadValue,        // an enum or length out of bounds
+    kTrailingBytes,
+};
+const char* CodecErrorName(CodecError error);
+
+// --- Frames --------------------------------------------------------------------------------------
+
+struct Frame {
+  uint8_t version = kVersionMin;      // written in
+  uint8_t version_max = kVersionMax;  // the highest that the writer knows
+  uint64_t sequence = 0;              // 0: carries no payload, only the acknowledgement
+  uint64_t acknowledged = 0;          // everything up to here has arrived
+};
+// In front of the payload: magic "Fh", version, version_max, checksum (4 bytes), sequence (8),
+// acknowledged (8), length of the payload (4).
+inline constexpr size_t kFrameBytes = 28;
+
+// The frame followed by `payload`. `from` and `to` enter the checksum, so that an envelope that
+// reaches the wrong end is rejected there. REQUIRES: payload.size() <= kEnvelopeBytesMost; the
+// payload is empty if and only if the sequence is 0.
+std::string EncodeFrame(const Frame& frame, const Address& from, const Address& to,
+                        std::string_view payload);
+// `*payload` borrows from `bytes`. `version_max` is the highest version this side accepts.
+CodecError DecodeFrame(std::string_view bytes, const Address& from, const Address& to,
+                       uint8_t version_max, Frame* frame, std::string_view* payload);
+
+// --- Writing payloads ----------------------------------------------------------------------------
+
+// Collects items up to a size. Items of one kind written in a row share a group.
+class PayloadWriter {
+ public:
+  // `payload_bytes_max` excludes the frame.
+  explicit PayloadWriter(size_t payload_bytes_max);
+
+  // False: it does not fit, and nothing was written. One item always fits an empty writer of 8 KiB.
+  [[nodiscard]] bool Add(const FreeItem& item);
+  // `why` is written for kFailed only, and cut to kWhyBytesMax.
+  [[nodiscard]] bool Add(const FreeResultItem& item);
+  // `url` is written for kSpilled only. REQUIRES: url.size() <= kSpilledUrlBytesMax.
+  [[nodiscard]] bool Add(const LocationItem& item);
+
+  bool empty() const { return items_ == 0; }
+  size_t items() const { return items_; }
+  size_t size() const { return size_; }
+  // The payload; the writer is empty afterwards and keeps no memory.
+  std::string Take();
+
+ private:
+  // The group that the next item may join: its key, and what Seal() writes once it is complete.
+  struct OpenGroup {
+    uint8_t kind = 0;  // 0: none
+    uint8_t result = 0;
+    uint32_t generation = 0;
+    uint32_t term = 0;
+    uint32_t count = 0;
+    size_t count_at = 0;
+  };
+  // Where to put an item of that size; null: it does not fit.
+  char* Place(uint8_t kind, uint8_t result, uint32_t generation, uint32_t term, size_t item_bytes);
+  char* Allot(size_t bytes);
+  void Seal();
+
+  size_t bytes_max_;
+  size_t items_ = 0;
+  OpenGroup open_;
+  size_t size_ = 0;
+  std::string bytes_;  // the first size_ of them are written
+};
+
+// --- Reading payloads ----------------------------------------------------------------------------
+
+// Validates the whole payload without applying anything: an envelope is applied whole or not.
+CodecError CheckPayload(std::string_view payload);
+
+// What ReadPayload calls for every item, in the order in which they were written. The ids of a run
+// borrow from the payload.
+class PayloadSink {
+ public:
+  virtual ~PayloadSink() = default;
+  // A run of frees that share generation and term. `ids` is count * ObjectId::kSize bytes.
+  virtual void OnFrees(uint32_t generation, uint32_t term, std::string_view ids) = 0;
+  // A run of results that share all but the object; `result` is never kFailed.
+  virtual void OnFreeResults(uint32_t generation, uint32_t term, FreeResult result,
+                             std::string_view ids) = 0;
+  virtual void OnFreeFailed(const FreeResultItem& item) = 0;
+  virtual void OnLocation(const LocationItem& item) = 0;
+};
+// Answers an error where it meets it: the sink has then seen what came before. Where CheckPayload
+// says kOk, so does this.
+CodecError ReadPayload(std::string_view payload, PayloadSink* sink);
+
+// The `index`-th id of a run. REQUIRES: index < ids.size() / ObjectId::kSize.
+inline ObjectId IdAt(std::string_view ids, size_t index) {
+  ObjectId id;
+  std::memcpy(id.mutable_data(), ids.data() + index * ObjectId::kSize, ObjectId::kSize);
+  return id;
+}
+inline size_t IdCount(std::string_view ids) { return ids.size() / ObjectId::kSize; }
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_CODEC_H_
