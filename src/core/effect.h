@@ -1,0 +1,115 @@
+// Effects: what a step of the ObjectTable asks the runtime to do once the lock is released.
+//
+// The runtime hands one Effects to a step, moves what it got out, unlocks, and only then acts. An
+// effect is never answered by a call into the table it came from while that table's lock is held.
+//
+// Thread safety: values. An empty Effects allocates nothing.
+
+#ifndef FREEHOLD_SRC_CORE_EFFECT_H_
+#define FREEHOLD_SRC_CORE_EFFECT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "freehold/callbacks.h"
+#include "freehold/location.h"
+#include "src/core/rare.h"
+
+namespace freehold::core {
+
+// What the table answers to one event. Each step says which it can answer.
+enum class [[nodiscard]] Verdict : uint8_t {
+  kOk,
+  kUnchanged,      // it was so already
+  kNotFound,       // unknown, hence gone
+  kAlreadyExists,
+  kOutOfScope,     // the record is there only until its copies are gone
+  kFreed,          // the value was freed explicitly
+  kNotHeld,        // released more than was held
+  kCountFull,
+  kTableFull,
+  kNodeExcluded,
+  kWrongState,
+  kMomentPassed,
+  kToBeFreed,      // the reported copy is not wanted: its node is asked to delete it
+  kUnknownGeneration,  // newer than any the owner has begun
+  kShutDown,       // the runtime's answer for a table that is stepped no more
+};
+inline constexpr int kVerdicts = 15;
+const char* VerdictName(Verdict verdict);
+
+// A copy as the outside of the table sees it.
+struct CopyFacts {
+  PeerIndex node = kNoPeer;
+  CopyRole role = CopyRole::kSecondary;
+  bool in_memory = false;
+  bool spilled = false;
+  bool prospective = false;
+  FreeState free_state = FreeState::kHeld;
+  std::string url;
+};
+
+struct FiredCallback {
+  Token token;
+  EndReason reason;
+};
+
+// A message for one subscriber. After kGone the token is the runtime's to release.
+struct LocationNotice {
+  Token token = 0;
+  LocationUpdate::Kind kind = LocationUpdate::Kind::kChanged;
+  ObjectId object;
+  ObjectState state = ObjectState::kPending;
+  uint32_t generation = 0;
+  uint64_t size = 0;
+  CopyFacts copy;                // of kChanged and kRemoved
+  std::vector<CopyFacts> copies; // of kSnapshot
+};
+
+struct SettledFree {
+  ObjectId object;
+  PeerIndex node = kNoPeer;
+  FreeOutcome outcome = FreeOutcome::kSettled;
+};
+
+// What few steps ask for.
+struct RareEffects {
+  std::vector<LocationNotice> notices;
+  // Contained objects to let go of, each in its own shard.
+  std::vector<InnerRef> inners;
+  // Objects that lost their last copy and are still in scope.
+  std::vector<ObjectId> lost;
+  // Only when the table was told to observe frees.
+  std::vector<SettledFree> settled;
+};
+
+struct Effects {
+  // Callbacks that are due, in the order in which they must run.
+  absl::InlinedVector<FiredCallback, 2> fired;
+  // Nodes that had nothing waiting and now have. Edge-triggered.
+  absl::InlinedVector<PeerIndex, 4> ready;
+  // Null for nearly every step, which keeps an Effects cheap to make and to destroy.
+  std::unique_ptr<RareEffects> rare;
+
+  RareEffects& Rarely() {
+    if (rare == nullptr) rare = std::make_unique<RareEffects>();
+    return *rare;
+  }
+  bool empty() const { return fired.empty() && ready.empty() && rare == nullptr; }
+  bool has_host_work() const {
+    return !fired.empty() || (rare != nullptr && (!rare->notices.empty() || !rare->lost.empty() ||
+                                                  !rare->settled.empty()));
+  }
+  bool has_inners() const { return rare != nullptr && !rare->inners.empty(); }
+  std::vector<InnerRef> TakeInners() {
+    return rare == nullptr ? std::vector<InnerRef>() : std::exchange(rare->inners, {});
+  }
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_EFFECT_H_

@@ -1,0 +1,132 @@
+// Events: everything that can happen to an ObjectTable. One struct each; ObjectTable::Step has one
+// overload for each. PROTOCOL.md has the table of events, verdicts and effects.
+//
+// Events that come by id carry a Key, whose hash the runtime has computed to choose the shard.
+// Events that come by handle carry the record, which the handle keeps alive.
+//
+// Thread safety: values that borrow what they point at for the duration of the step.
+
+#ifndef FREEHOLD_SRC_CORE_EVENT_H_
+#define FREEHOLD_SRC_CORE_EVENT_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "freehold/callbacks.h"
+#include "freehold/ids.h"
+#include "src/core/item.h"
+#include "src/core/peer.h"
+#include "src/core/rare.h"
+
+namespace freehold::core {
+
+struct Key {
+  const ObjectId& id;
+  uint64_t hash;
+};
+
+namespace event {
+
+// A new object with one handle.
+struct Declare {
+  Key key;
+  uint64_t size = 0;
+  PeerIndex primary = kNoPeer;
+  uint32_t call_site = kNone;
+};
+struct Recreate {
+  Key key;
+};
+struct FreeExplicitly {
+  Key key;
+};
+
+// The runtime will add a handle to the record that the step answers.
+struct AddHandle {
+  Key key;
+};
+// The last handle went: the cell's count is 0.
+struct DropLastHandle {
+  ObjectRecord* record;
+};
+struct AddById {
+  Key key;
+  uint32_t count;
+};
+struct RemoveById {
+  Key key;
+  uint32_t count;
+};
+struct AddTask {
+  Key key;
+};
+struct DropTask {
+  ObjectRecord* record;
+};
+// The object becomes contained in one more outer object.
+struct AddNestedHold {
+  Key key;
+};
+struct DropNestedHold {
+  RecordIndex record;
+};
+// `outer` contains `inners`, each held by AddNestedHold. Those that it contained already are
+// answered in `duplicates`, their holds are the runtime's to give back.
+struct AddInners {
+  Key outer;
+  absl::Span<const InnerRef> inners;
+  std::vector<InnerRef>* duplicates;
+};
+
+// What is known of one node's part, from the host or from the node itself.
+struct SetLocation {
+  Key key;
+  PeerIndex node;
+  uint32_t generation;
+  uint64_t size;
+  CopyRole role;
+  bool in_memory = false;
+  bool spilled = false;
+  bool prospective = false;
+  // True: facts add to what is known (a node's own report). False: they replace it.
+  bool merge = false;
+  std::string_view url = {};
+};
+struct RemoveLocation {
+  Key key;
+  PeerIndex node;
+  uint32_t generation;
+};
+
+// A node's answer to a free.
+struct FreeAnswered {
+  Key key;
+  PeerIndex node;
+  uint32_t generation;
+  FreeResult result;
+};
+
+struct Register {
+  Key key;
+  Moment moment;
+  uint64_t number;
+  Token token;
+};
+// Callbacks and subscriptions alike.
+struct Cancel {
+  Key key;
+  uint64_t number;
+};
+struct Subscribe {
+  Key key;
+  uint64_t number;
+  Token token;
+};
+
+}  // namespace event
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_EVENT_H_

@@ -1,0 +1,93 @@
+#include "src/core/id_index.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "src/base/check.h"
+
+namespace freehold::core {
+
+IdIndex::Page::Page(uint32_t page_depth) : depth(page_depth) {
+  for (Bucket& bucket : buckets) {
+    std::fill(std::begin(bucket.entries), std::end(bucket.entries), kEmpty);
+    bucket.passed_by = 0;
+  }
+}
+
+IdIndex::IdIndex() {
+  pages_.push_back(std::make_unique<Page>(0));
+  directory_.push_back(pages_.back().get());
+}
+
+bool IdIndex::InsertIntoPage(Page* page, uint64_t hash, RecordIndex index) {
+  const uint32_t home = BucketOf(hash);
+  for (uint32_t probe = 0, at = home; probe < kBuckets; ++probe, at = (at + 1) % kBuckets) {
+    for (uint32_t& entry : page->buckets[at].entries) {
+      if (entry != kEmpty) continue;
+      entry = (TagOf(hash) << 24) | index;
+      for (uint32_t passed = home; passed != at; passed = (passed + 1) % kBuckets) {
+        ++page->buckets[passed].passed_by;
+      }
+      ++page->size;
+      ++size_;
+      return true;
+    }
+  }
+  return false;
+}
+
+void IdIndex::Erase(uint64_t hash, RecordIndex index) {
+  Page& page = *directory_[DirectorySlot(hash)];
+  const uint32_t wanted = (TagOf(hash) << 24) | index;
+  const uint32_t home = BucketOf(hash);
+  for (uint32_t probe = 0, at = home; probe < kBuckets; ++probe, at = (at + 1) % kBuckets) {
+    for (uint32_t& entry : page.buckets[at].entries) {
+      if (entry != wanted) continue;
+      entry = kEmpty;
+      for (uint32_t passed = home; passed != at; passed = (passed + 1) % kBuckets) {
+        --page.buckets[passed].passed_by;
+      }
+      --page.size;
+      --size_;
+      return;
+    }
+  }
+  FREEHOLD_CHECK(false && "erased an id that is not in the index");
+}
+
+bool IdIndex::OpenSplit(size_t slot, std::vector<uint32_t>* entries) {
+  Page* page = directory_[slot];
+  if (page->depth >= kDepthMax) return false;
+  if ((size_t{1} << page->depth) == directory_.size()) {
+    const size_t half = directory_.size();
+    directory_.resize(half * 2);
+    std::copy(directory_.begin(), directory_.begin() + static_cast<ptrdiff_t>(half),
+              directory_.begin() + static_cast<ptrdiff_t>(half));
+  }
+  entries->clear();
+  for (Bucket& bucket : page->buckets) {
+    for (uint32_t& entry : bucket.entries) {
+      if (entry == kEmpty) continue;
+      entries->push_back(entry);
+      entry = kEmpty;
+    }
+    bucket.passed_by = 0;
+  }
+  size_ -= page->size;
+  page->size = 0;
+  const size_t bit = size_t{1} << page->depth;
+  ++page->depth;
+  pages_.push_back(std::make_unique<Page>(page->depth));
+  // The slots of this page agree in the low `depth` bits; those with the next bit set move.
+  for (size_t at = (slot & (bit - 1)) | bit; at < directory_.size(); at += bit * 2) {
+    directory_[at] = pages_.back().get();
+  }
+  return true;
+}
+
+size_t IdIndex::bytes() const {
+  return pages_.size() * sizeof(Page) + directory_.capacity() * sizeof(Page*) +
+         pages_.capacity() * sizeof(pages_[0]) + moving_.capacity() * sizeof(uint32_t);
+}
+
+}  // namespace freehold::core

@@ -1,0 +1,77 @@
+// The copies of one object: two inline in the record, more in a block of the CopyArena.
+//
+// Blocks have 2^k copies, k following from the number of copies, and are reused by size. Beyond the
+// inline ones, copies are sorted by node index, so that finding one among thousands stays
+// logarithmic.
+//
+// Thread safety: thread-compatible. Pointers to copies hold until the set is next changed.
+
+#ifndef FREEHOLD_SRC_CORE_LOCATION_SET_H_
+#define FREEHOLD_SRC_CORE_LOCATION_SET_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "src/core/object_record.h"
+
+namespace freehold::core {
+
+class CopyArena {
+ public:
+  static constexpr uint32_t kInline = 2;
+  // A record counts its copies in 16 bits.
+  static constexpr uint32_t kCopiesMax = UINT16_MAX;
+
+  CopyArena() = default;
+  CopyArena(const CopyArena&) = delete;
+  CopyArena& operator=(const CopyArena&) = delete;
+
+  // Null when the object has no copy on `node`.
+  Copy* Find(ObjectRecord& record, PeerIndex node);
+  const Copy* Find(const ObjectRecord& record, PeerIndex node) const {
+    return const_cast<CopyArena*>(this)->Find(const_cast<ObjectRecord&>(record), node);
+  }
+  // A copy with all facts unset and no links. REQUIRES: none on `node` yet. Null when the object
+  // has kCopiesMax copies.
+  Copy* Insert(ObjectRecord& record, PeerIndex node);
+  // REQUIRES: there is one on `node`.
+  void Remove(ObjectRecord& record, PeerIndex node);
+
+  // The `position`-th copy, in storage order. REQUIRES: position < record.copies.
+  Copy& At(ObjectRecord& record, uint32_t position) {
+    return position < kInline ? record.inline_copies[position]
+                              : *(Block(record.overflow) + (position - kInline));
+  }
+  const Copy& At(const ObjectRecord& record, uint32_t position) const {
+    return const_cast<CopyArena*>(this)->At(const_cast<ObjectRecord&>(record), position);
+  }
+  size_t bytes() const;
+
+ private:
+  // A block is named by its first copy's place in the arena: chunk and offset. Chunks of shared
+  // blocks have kChunkCopies copies; a larger block has a chunk of its own.
+  static constexpr uint32_t kOffsetBits = 10;
+  static constexpr uint32_t kChunkCopies = 1u << kOffsetBits;
+
+  Copy* Block(uint32_t name) {
+    return &chunks_[name >> kOffsetBits][name & (kChunkCopies - 1)];
+  }
+  // log2 of the block that holds `count` copies, count > 0.
+  static uint32_t SizeClass(uint32_t count);
+  uint32_t AllocateBlock(uint32_t size_class);
+  void ReleaseBlock(uint32_t name, uint32_t size_class);
+  // Of the sorted part: the position of the first copy whose node is not below `node`.
+  uint32_t LowerBound(ObjectRecord& record, PeerIndex node);
+
+  std::vector<std::unique_ptr<Copy[]>> chunks_;
+  std::vector<uint32_t> free_blocks_[17];  // by size class
+  uint32_t shared_chunk_ = kNone;          // the one that is being carved up
+  uint32_t shared_used_ = 0;
+  size_t copies_allocated_ = 0;
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_LOCATION_SET_H_

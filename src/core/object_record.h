@@ -1,0 +1,84 @@
+// The record of one owned object, laid out so that what a hot path touches lies together.
+//
+// A record is 96 bytes at a stable address in a slab. Up to two copies are inline; more lie in the
+// CopyArena. What most objects never have (contained ids, callbacks, spill URLs, older generations
+// whose copies are still being deleted) lies in a Rare. A record is linked into the list of each
+// node that it has a copy on; the links are record indices, and the copy for that node is found by
+// looking through the record.
+//
+// Thread safety: thread-compatible, under the shard's lock; the count in `cell` alone is touched by
+// handles without it.
+
+#ifndef FREEHOLD_SRC_CORE_OBJECT_RECORD_H_
+#define FREEHOLD_SRC_CORE_OBJECT_RECORD_H_
+
+#include <cstdint>
+
+#include "freehold/internal/ref_cell.h"
+#include "freehold/location.h"
+#include "src/core/peer.h"
+
+namespace freehold::core {
+
+// Names a record within its table: slab number and slot. 24 bits, so that it packs with a tag.
+using RecordIndex = uint32_t;
+inline constexpr RecordIndex kNoRecord = (1u << 24) - 1;
+inline constexpr RecordIndex kRecordIndexMax = (1u << 24) - 3;
+
+// Where the deletion of a copy stands. Each state is one list of the copy's node.
+enum class FreeState : uint8_t {
+  kHeld = 0,     // not to be freed
+  kWaiting = 1,  // to be freed; not handed to the session yet
+  kSent = 2,     // handed to the session; not answered
+  kDoomed = 3,   // answered: readers, a fetch or a failing store delay it
+};
+inline constexpr int kFreeStates = 4;
+
+// One node's part in an object. 12 bytes.
+struct Copy {
+  uint32_t node : 24;
+  uint32_t primary : 1;
+  uint32_t in_memory : 1;
+  uint32_t spilled : 1;
+  uint32_t prospective : 1;
+  uint32_t free_state : 2;
+  uint32_t unused : 2;
+  RecordIndex next;  // in the node's list of this free_state
+  RecordIndex previous;
+
+  FreeState state() const { return static_cast<FreeState>(free_state); }
+  // There are bytes of the object at the node.
+  bool real() const { return in_memory != 0 || spilled != 0; }
+};
+static_assert(sizeof(Copy) == 12, "two inline copies and the counts fit 96 bytes");
+
+inline constexpr uint32_t kNone = UINT32_MAX;
+
+struct ObjectRecord {
+  internal::RefCell cell;  // first: a handle points at it
+  uint32_t by_id;          // references held by id
+  uint32_t tasks;
+  uint32_t nested_in;      // outer objects in scope that contain this one
+  uint32_t generation;
+  uint64_t size;           // bytes
+  uint32_t rare;           // index in the RarePool, or kNone
+  uint32_t overflow;       // block in the CopyArena, or kNone
+  uint16_t copies;
+  uint8_t state_byte;      // ObjectState
+  uint8_t has_handles : 1; // the cell's count is not 0; changes under the lock only
+  uint8_t was_freed : 1;   // explicitly, the present value
+  uint8_t is_ghost : 1;    // stands for an older generation whose copies are being deleted
+  uint8_t in_use : 1;
+  uint32_t call_site;      // index in the runtime's StringInterner, or kNone
+  Copy inline_copies[2];
+
+  const ObjectId& id() const { return cell.id; }
+  ObjectState state() const { return static_cast<ObjectState>(state_byte); }
+  bool in_scope() const { return state() != ObjectState::kOutOfScope; }
+  bool held() const { return has_handles != 0 || by_id != 0 || tasks != 0 || nested_in != 0; }
+};
+static_assert(sizeof(ObjectRecord) == 96, "see the memory figures in bench/");
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_OBJECT_RECORD_H_

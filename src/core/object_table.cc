@@ -1,0 +1,342 @@
+// ObjectTable: existence, references, and the end of an object.
+
+#include "src/core/object_table.h"
+
+#include <algorithm>
+
+#include "src/base/check.h"
+
+namespace freehold::core {
+
+ObjectTable::ObjectTable(const Config& config)
+    : config_(config), slabs_(config.context), nodes_(&slabs_, &copies_) {}
+
+RecordIndex ObjectTable::FindIndex(const Key& key) const {
+  return index_.Find(key.hash,
+                     [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });
+}
+
+ObjectRecord* ObjectTable::FindMutable(const Key& key) {
+  const RecordIndex index = FindIndex(key);
+  return index == kNoRecord ? nullptr : &slabs_.At(index);
+}
+
+const ObjectRecord* ObjectTable::Find(const Key& key) const {
+  return const_cast<ObjectTable*>(this)->FindMutable(key);
+}
+
+ObjectRecord* ObjectTable::FindGeneration(ObjectRecord* record, uint32_t generation) {
+  while (record->generation != generation) {
+    const Rare* rare = rares_.Find(*record);
+    if (rare == nullptr || rare->ghost == kNoRecord) return nullptr;
+    record = &slabs_.At(rare->ghost);
+  }
+  return record;
+}
+
+ObjectRecord* ObjectTable::InScope(const Key& key, Verdict* verdict) {
+  ObjectRecord* record = FindMutable(key);
+  *verdict = Verdict::kOk;
+  if (record == nullptr) {
+    *verdict = Verdict::kNotFound;
+  } else if (!record->in_scope()) {
+    *verdict = Verdict::kOutOfScope;
+    record = nullptr;
+  }
+  return record;
+}
+
+// --- Existence -----------------------------------------------------------------------------------
+
+Verdict ObjectTable::Step(const event::Declare& e, Effects* effects, ObjectRecord** record) {
+  if (FindIndex(e.key) != kNoRecord) return Verdict::kAlreadyExists;
+  if (e.primary != kNoPeer && nodes_.IsExcluded(e.primary)) return Verdict::kNodeExcluded;
+  const RecordIndex index = slabs_.Allocate();
+  if (index == kNoRecord) return Verdict::kTableFull;
+  ObjectRecord& made = slabs_.At(index);
+  made.cell.Reset(e.key.id, 1);
+  made.by_id = 0;
+  made.tasks = 0;
+  made.nested_in = 0;
+  made.generation = 0;
+  made.size = e.size;
+  made.rare = kNone;
+  made.overflow = kNone;
+  made.copies = 0;
+  made.state_byte = static_cast<uint8_t>(ObjectState::kPending);
+  made.has_handles = 1;
+  made.was_freed = 0;
+  made.is_ghost = 0;
+  made.call_site = e.call_site;
+  if (!index_.Insert(e.key.hash, index, [this](RecordIndex i) { return HashOf(i); })) {
+    slabs_.Release(index);
+    return Verdict::kTableFull;
+  }
+  ++counters_.declared;
+  ++counters_.by_state[static_cast<int>(ObjectState::kPending)];
+  if (e.primary != kNoPeer) {
+    Copy* copy = copies_.Insert(made, e.primary);
+    copy->primary = 1;
+    copy->in_memory = 1;
+    nodes_.Link(index, copy, FreeState::kHeld);
+    SetState(&made, ObjectState::kAvailable, effects);
+  }
+  *record = &made;
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
+  Verdict verdict;
+  ObjectRecord* record = InScope(e.key, &verdict);
+  if (record == nullptr) return verdict;
+  if (record->state() != ObjectState::kFreed && record->state() != ObjectState::kLost) {
+    return Verdict::kWrongState;
+  }
+  if (record->state() == ObjectState::kFreed && record->copies > 0 && !SplitOffGhost(record)) {
+    return Verdict::kTableFull;
+  }
+  // What a lost object still has are prospective copies: their nodes wait for the new value.
+  ++record->generation;
+  record->was_freed = 0;
+  SetState(record, ObjectState::kPending, effects);
+  return Verdict::kOk;
+}
+
+// The copies that are being deleted stay with a record of their own, so that the answers of their
+// nodes, which carry the old generation, find them and nothing of theirs touches the new value.
+bool ObjectTable::SplitOffGhost(ObjectRecord* record) {
+  const RecordIndex ghost_index = slabs_.Allocate();
+  if (ghost_index == kNoRecord) return false;
+  ObjectRecord& ghost = slabs_.At(ghost_index);
+  ghost.cell.Reset(record->id(), 0);
+  ghost.by_id = ghost.tasks = ghost.nested_in = 0;
+  ghost.generation = record->generation;
+  ghost.size = record->size;
+  ghost.rare = kNone;
+  ghost.overflow = record->overflow;
+  ghost.copies = record->copies;
+  ghost.state_byte = static_cast<uint8_t>(ObjectState::kOutOfScope);
+  ghost.has_handles = 0;
+  ghost.was_freed = 1;
+  ghost.is_ghost = 1;
+  ghost.call_site = record->call_site;
+  std::copy(std::begin(record->inline_copies), std::end(record->inline_copies),
+            std::begin(ghost.inline_copies));
+  record->overflow = kNone;
+  record->copies = 0;
+  for (uint32_t i = 0; i < ghost.copies; ++i) nodes_.Rename(copies_.At(ghost, i), ghost_index);
+
+  Rare& rare = rares_.Ensure(*record);
+  if (rare.ghost != kNoRecord || !rare.spill_urls.empty()) {
+    Rare& ghost_rare = rares_.Ensure(ghost);
+    ghost_rare.ghost = rares_.Find(*record)->ghost;
+    ghost_rare.spill_urls = std::move(rares_.Find(*record)->spill_urls);
+  }
+  rares_.Find(*record)->spill_urls.clear();
+  rares_.Find(*record)->ghost = ghost_index;
+  return true;
+}
+
+Verdict ObjectTable::Step(const event::FreeExplicitly& e, Effects* effects) {
+  ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr) return Verdict::kNotFound;
+  if (!record->in_scope() || record->state() == ObjectState::kFreed) return Verdict::kUnchanged;
+  ++counters_.freed_explicitly;
+  record->was_freed = 1;
+  SetState(record, ObjectState::kFreed, effects);
+  Fire(record, Moment::kOutOfScope, EndReason::kFreed, effects);
+  BeginFree(record, effects);
+  AfterCopiesGone(record, effects);
+  return Verdict::kOk;
+}
+
+// --- References ----------------------------------------------------------------------------------
+
+Verdict ObjectTable::Step(const event::AddHandle& e, ObjectRecord** record) {
+  Verdict verdict;
+  ObjectRecord* found = InScope(e.key, &verdict);
+  if (found == nullptr) return verdict;
+  found->has_handles = 1;
+  *record = found;
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::DropLastHandle& e, Effects* effects) {
+  e.record->has_handles = 0;
+  EndIfNotHeld(e.record, effects);
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::AddById& e) {
+  Verdict verdict;
+  ObjectRecord* record = InScope(e.key, &verdict);
+  if (record == nullptr) return verdict;
+  if (e.count > UINT32_MAX - record->by_id) return Verdict::kCountFull;
+  record->by_id += e.count;
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::RemoveById& e, Effects* effects) {
+  ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr) return Verdict::kNotFound;
+  if (e.count > record->by_id) return Verdict::kNotHeld;
+  record->by_id -= e.count;
+  EndIfNotHeld(record, effects);
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::AddTask& e, ObjectRecord** record) {
+  Verdict verdict;
+  ObjectRecord* found = InScope(e.key, &verdict);
+  if (found == nullptr) return verdict;
+  if (found->tasks == UINT32_MAX) return Verdict::kCountFull;
+  ++found->tasks;
+  *record = found;
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::DropTask& e, Effects* effects) {
+  FREEHOLD_CHECK(e.record->tasks > 0);
+  --e.record->tasks;
+  EndIfNotHeld(e.record, effects);
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::AddNestedHold& e, RecordIndex* record) {
+  Verdict verdict;
+  ObjectRecord* found = InScope(e.key, &verdict);
+  if (found == nullptr) return verdict;
+  if (found->nested_in == UINT32_MAX) return Verdict::kCountFull;
+  ++found->nested_in;
+  *record = IndexOf(*found);
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::DropNestedHold& e, Effects* effects) {
+  ObjectRecord* record = &slabs_.At(e.record);
+  FREEHOLD_CHECK(record->nested_in > 0);
+  --record->nested_in;
+  EndIfNotHeld(record, effects);
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::AddInners& e) {
+  Verdict verdict;
+  ObjectRecord* record = InScope(e.outer, &verdict);
+  if (record == nullptr) return verdict;
+  if (e.inners.empty()) return Verdict::kOk;
+  Rare& rare = rares_.Ensure(*record);
+  for (const InnerRef& inner : e.inners) {
+    if (!rare.AddInner(inner)) e.duplicates->push_back(inner);
+  }
+  return Verdict::kOk;
+}
+
+// --- The end -------------------------------------------------------------------------------------
+
+void ObjectTable::SetState(ObjectRecord* record, ObjectState state, Effects* effects) {
+  if (record->state() == state) return;
+  --counters_.by_state[record->state_byte];
+  record->state_byte = static_cast<uint8_t>(state);
+  ++counters_.by_state[record->state_byte];
+  NotifyState(*record, LocationUpdate::Kind::kState, effects);
+}
+
+void ObjectTable::EndIfNotHeld(ObjectRecord* record, Effects* effects) {
+  if (!record->held() && record->in_scope()) GoOutOfScope(record, effects);
+}
+
+void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
+  ++counters_.out_of_scope;
+  NotifyState(*record, LocationUpdate::Kind::kGone, effects);
+  SetState(record, ObjectState::kOutOfScope, effects);
+  // Freed before: its callbacks fired then, and new ones were refused.
+  Fire(record, Moment::kOutOfScope, EndReason::kOutOfScope, effects);
+  if (Rare* rare = rares_.Find(*record); rare != nullptr && !rare->inners.empty()) {
+    std::vector<InnerRef>& inners = effects->Rarely().inners;
+    if (inners.empty()) {
+      inners = std::move(rare->inners);
+    } else {
+      inners.insert(inners.end(), rare->inners.begin(), rare->inners.end());
+    }
+    rare->inners.clear();
+    rare->inner_set.reset();
+  }
+  BeginFree(record, effects);
+  AfterCopiesGone(record, effects);
+}
+
+void ObjectTable::BeginFree(ObjectRecord* record, Effects* effects) {
+  if (config_.settle_at_once) {
+    while (record->copies > 0) {
+      Settle(record, &copies_.At(*record, record->copies - 1u), FreeOutcome::kSettled, effects);
+    }
+    return;
+  }
+  for (uint32_t i = 0; i < record->copies; ++i) {
+    Copy* copy = &copies_.At(*record, i);
+    if (copy->state() == FreeState::kHeld) WaitForFree(record, copy, effects);
+  }
+}
+
+void ObjectTable::WaitForFree(ObjectRecord* record, Copy* copy, Effects* effects) {
+  const PeerIndex node = copy->node;
+  const bool had_work = nodes_.At(node).has_work();
+  nodes_.Move(IndexOf(*record), copy, FreeState::kWaiting);
+  // An excluded node has none, although copies there may be left that a later piece takes out.
+  if (!had_work && nodes_.At(node).has_work()) effects->ready.push_back(node);
+}
+
+void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {
+  if (record->is_ghost) {
+    if (record->copies == 0) EraseGhost(record, effects);
+    return;
+  }
+  switch (record->state()) {
+    case ObjectState::kPending:
+    case ObjectState::kLost:
+      return;
+    case ObjectState::kAvailable:
+      if (HasRealCopy(*record)) return;
+      SetState(record, ObjectState::kLost, effects);
+      ++counters_.objects_lost;
+      effects->Rarely().lost.push_back(record->id());
+      return;
+    case ObjectState::kFreed:
+    case ObjectState::kOutOfScope:
+      break;
+  }
+  if (record->copies > 0) return;
+  const Rare* rare = rares_.Find(*record);
+  if (rare != nullptr && rare->ghost != kNoRecord) return;
+  Fire(record, Moment::kReclaimed,
+       record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope, effects);
+  if (record->state() == ObjectState::kOutOfScope) Erase(record, effects);
+}
+
+void ObjectTable::EraseGhost(ObjectRecord* ghost, Effects* effects) {
+  const RecordIndex ghost_index = IndexOf(*ghost);
+  ObjectRecord* newest = FindMutable({ghost->id(), ghost->id().Hash()});
+  FREEHOLD_CHECK(newest != nullptr);
+  ObjectRecord* before = newest;
+  while (rares_.Find(*before)->ghost != ghost_index) {
+    before = &slabs_.At(rares_.Find(*before)->ghost);
+  }
+  const Rare* ghost_rare = rares_.Find(*ghost);
+  rares_.Find(*before)->ghost = ghost_rare == nullptr ? kNoRecord : ghost_rare->ghost;
+  rares_.Release(*ghost);
+  slabs_.Release(ghost_index);
+  AfterCopiesGone(newest, effects);
+}
+
+void ObjectTable::Erase(ObjectRecord* record, Effects* effects) {
+  Fire(record, Moment::kErased, record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope,
+       effects);
+  --counters_.by_state[record->state_byte];
+  const RecordIndex index = IndexOf(*record);
+  index_.Erase(record->id().Hash(), index);
+  rares_.Release(*record);
+  slabs_.Release(index);
+}
+
+}  // namespace freehold::core

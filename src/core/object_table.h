@@ -1,0 +1,192 @@
+// The owner's table of objects, one per shard: counts, locations, frees, callbacks of each object.
+//
+// Step(event) answers a verdict and appends effects. The table is a value that is changed by steps
+// and by nothing else: no lock, no thread, no clock, no randomness, no callback. Its parts are the
+// records (RecordSlabs), the way to them (IdIndex), their copies (CopyArena), the lists per node
+// (NodeIndex) and what few objects have (RarePool).
+//
+// Thread safety: thread-compatible; the runtime keeps one lock per table.
+// Costs: each step O(1) and what it changes; a node's exclusion in pieces. No recursion: contained
+// objects to let go of are an effect.
+// Memory: nothing is allocated in steady state for an object without a Rare.
+
+#ifndef FREEHOLD_SRC_CORE_OBJECT_TABLE_H_
+#define FREEHOLD_SRC_CORE_OBJECT_TABLE_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "freehold/location.h"
+#include "freehold/reference_counter_options.h"
+#include "src/core/codec.h"
+#include "src/core/effect.h"
+#include "src/core/event.h"
+#include "src/core/id_index.h"
+#include "src/core/location_set.h"
+#include "src/core/node_index.h"
+#include "src/core/rare.h"
+#include "src/core/record_slabs.h"
+
+namespace freehold::core {
+
+class ObjectTable {
+ public:
+  struct Config {
+    void* context = nullptr;       // what RecordSlabs::ContextOf answers
+    bool settle_at_once = false;   // nobody to ask: a copy is gone as soon as it is to be freed
+    bool observe_frees = false;    // report SettledFree effects
+  };
+  struct Counters {
+    uint64_t by_state[5] = {};     // gauge, by ObjectState; without ghosts
+    uint64_t callbacks = 0;        // gauge
+    uint64_t declared = 0;
+    uint64_t out_of_scope = 0;
+    uint64_t freed_explicitly = 0;
+    uint64_t copies_freed = 0;
+    uint64_t late_reports_answered = 0;
+    uint64_t store_failures = 0;
+    uint64_t objects_lost = 0;
+  };
+
+  explicit ObjectTable(const Config& config);
+  ObjectTable(const ObjectTable&) = delete;
+  ObjectTable& operator=(const ObjectTable&) = delete;
+
+  // --- Steps: existence and references (object_table.cc) --------------------------------------
+
+  // kAlreadyExists, kNodeExcluded, kTableFull. `*record` has one handle.
+  Verdict Step(const event::Declare& e, Effects* effects, ObjectRecord** record);
+  // kNotFound, kOutOfScope, kWrongState (it has a value or awaits one), kTableFull.
+  Verdict Step(const event::Recreate& e, Effects* effects);
+  // kNotFound, kUnchanged (freed or out of scope already).
+  Verdict Step(const event::FreeExplicitly& e, Effects* effects);
+  // kNotFound, kOutOfScope. The caller adds the handle before it unlocks.
+  Verdict Step(const event::AddHandle& e, ObjectRecord** record);
+  // kOk always.
+  Verdict Step(const event::DropLastHandle& e, Effects* effects);
+  // kNotFound, kOutOfScope, kCountFull.
+  Verdict Step(const event::AddById& e);
+  // kNotFound, kNotHeld.
+  Verdict Step(const event::RemoveById& e, Effects* effects);
+  // kNotFound, kOutOfScope, kCountFull.
+  Verdict Step(const event::AddTask& e, ObjectRecord** record);
+  Verdict Step(const event::DropTask& e, Effects* effects);
+  // kNotFound, kOutOfScope, kCountFull.
+  Verdict Step(const event::AddNestedHold& e, RecordIndex* record);
+  Verdict Step(const event::DropNestedHold& e, Effects* effects);
+  // kNotFound, kOutOfScope.
+  Verdict Step(const event::AddInners& e);
+
+  // --- Steps: locations and frees (object_table_locations.cc) ---------------------------------
+
+  // kNotFound and kToBeFreed: not wanted, the node is asked to delete it. kUnchanged,
+  // kNodeExcluded, kUnknownGeneration, kTableFull.
+  Verdict Step(const event::SetLocation& e, Effects* effects);
+  // kNotFound, kUnchanged (nothing known there, or a free settles it), kUnknownGeneration.
+  Verdict Step(const event::RemoveLocation& e, Effects* effects);
+  // kNotFound and kUnchanged for an answer that comes twice or to nothing.
+  Verdict Step(const event::FreeAnswered& e, Effects* effects);
+  // Moves what waits for `node` into the writer until it is full or `records_max` were looked at.
+  // True: more waits.
+  bool PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter* writer);
+  // Takes up to `records_max` copies of an excluded node out of the table. True: more are left.
+  bool ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects);
+
+  // --- Steps: callbacks (object_table_callbacks.cc) --------------------------------------------
+
+  // kNotFound, kMomentPassed.
+  Verdict Step(const event::Register& e);
+  // kNotFound when it has fired, was cancelled, or is unknown. `*token` is the caller's again.
+  Verdict Step(const event::Cancel& e, Token* token);
+  // kNotFound, kOutOfScope. The snapshot is an effect.
+  Verdict Step(const event::Subscribe& e, Effects* effects);
+  // Takes every token out, for the end of the world.
+  std::vector<Token> TakeAllTokens();
+
+  // --- Queries (object_table_queries.cc) -------------------------------------------------------
+
+  // Null when unknown. Holds until the next step.
+  const ObjectRecord* Find(const Key& key) const;
+  CopyFacts Facts(const ObjectRecord& record, const Copy& copy) const;
+  // All copies, in storage order; those to be freed included.
+  std::vector<CopyFacts> AllFacts(const ObjectRecord& record) const;
+  template <typename Visitor>
+  void ForEachCopy(const ObjectRecord& record, Visitor visit) const {
+    for (uint32_t i = 0; i < record.copies; ++i) visit(copies_.At(record, i));
+  }
+  const Rare* FindRare(const ObjectRecord& record) const { return rares_.Find(record); }
+  const ObjectRecord& At(RecordIndex index) const { return slabs_.At(index); }
+  // Calls `visit(record)` for records in slab order from `from`, looking at up to `slots_max`
+  // slots; answers where to go on, kNoRecord at the end. Ghosts are visited too.
+  template <typename Visitor>
+  RecordIndex Visit(RecordIndex from, size_t slots_max, Visitor visit) const {
+    for (RecordIndex end = from, resume = kNoRecord;;) {
+      const RecordIndex here = slabs_.NextInUse(end, slots_max, &resume);
+      if (here == kNoRecord) return resume;
+      slots_max -= slots_max > here - end ? here - end : slots_max;
+      visit(slabs_.At(here));
+      if (slots_max == 0) return here + 1;
+      --slots_max;
+      end = here + 1;
+    }
+  }
+  bool HasWorkFor(PeerIndex node) const {
+    return nodes_.Find(node) != nullptr && nodes_.Find(node)->has_work();
+  }
+  const NodeIndex& nodes() const { return nodes_; }
+  const Counters& counters() const { return counters_; }
+  // Copies whose free is not settled, those not yet sent included.
+  uint64_t unsettled_frees() const;
+  // Frees that no node has answered: waiting, sent, late. Doomed ones have been answered.
+  uint64_t unanswered_frees() const;
+  size_t bytes() const;
+  void CheckInvariants() const;
+
+ private:
+  RecordIndex FindIndex(const Key& key) const;
+  ObjectRecord* FindMutable(const Key& key);
+  ObjectRecord* FindGeneration(ObjectRecord* record, uint32_t generation);
+  // The record of an object in scope; otherwise null and the verdict.
+  ObjectRecord* InScope(const Key& key, Verdict* verdict);
+  RecordIndex IndexOf(const ObjectRecord& record) const { return RecordSlabs::IndexOf(record); }
+  uint64_t HashOf(RecordIndex index) const { return slabs_.At(index).id().Hash(); }
+
+  void SetState(ObjectRecord* record, ObjectState state, Effects* effects);
+  void EndIfNotHeld(ObjectRecord* record, Effects* effects);
+  void GoOutOfScope(ObjectRecord* record, Effects* effects);
+  void BeginFree(ObjectRecord* record, Effects* effects);
+  // What follows when copies of the record have gone.
+  void AfterCopiesGone(ObjectRecord* record, Effects* effects);
+  void EraseGhost(ObjectRecord* ghost, Effects* effects);
+  void Erase(ObjectRecord* record, Effects* effects);
+  bool SplitOffGhost(ObjectRecord* record);
+
+  void WaitForFree(ObjectRecord* record, Copy* copy, Effects* effects);
+  void RemoveCopy(ObjectRecord* record, Copy* copy);
+  void RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effects);
+  void Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, Effects* effects);
+  void AnswerWithFree(const event::SetLocation& e, Effects* effects);
+  Verdict ApplyLocation(const event::SetLocation& e, ObjectRecord* record, Effects* effects);
+  bool HasRealCopy(const ObjectRecord& record) const;
+  bool HasPrimaryElsewhere(const ObjectRecord& record, PeerIndex node) const;
+  void SetUrl(ObjectRecord* record, PeerIndex node, std::string_view url);
+
+  void Fire(ObjectRecord* record, Moment moment, EndReason reason, Effects* effects);
+  void NotifyState(const ObjectRecord& record, LocationUpdate::Kind kind, Effects* effects);
+  void NotifyCopy(const ObjectRecord& record, const CopyFacts& facts, LocationUpdate::Kind kind,
+                  Effects* effects);
+  void CheckRecord(const ObjectRecord& record) const;
+
+  const Config config_;
+  RecordSlabs slabs_;
+  IdIndex index_;
+  CopyArena copies_;
+  NodeIndex nodes_;
+  RarePool rares_;
+  Counters counters_;
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_OBJECT_TABLE_H_

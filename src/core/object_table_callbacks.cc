@@ -1,0 +1,137 @@
+// ObjectTable: who is told, and when.
+
+#include <algorithm>
+
+#include "src/base/check.h"
+#include "src/core/object_table.h"
+
+namespace freehold::core {
+
+namespace {
+
+// Has the moment passed, for an object whose record is still there?
+bool HasPassed(Moment moment, const ObjectRecord& record, bool copies_left) {
+  const bool ended = !record.in_scope() || record.state() == ObjectState::kFreed;
+  switch (moment) {
+    case Moment::kOutOfScope:
+      return ended;
+    case Moment::kReclaimed:
+      return ended && !copies_left;
+    case Moment::kErased:
+      return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+Verdict ObjectTable::Step(const event::Register& e) {
+  ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr) return Verdict::kNotFound;
+  const Rare* rare = rares_.Find(*record);
+  const bool copies_left = record->copies > 0 || (rare != nullptr && rare->ghost != kNoRecord);
+  if (HasPassed(e.moment, *record, copies_left)) return Verdict::kMomentPassed;
+  rares_.Ensure(*record).callbacks.push_back({e.moment, e.number, e.token});
+  ++counters_.callbacks;
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::Cancel& e, Token* token) {
+  ObjectRecord* record = FindMutable(e.key);
+  Rare* rare = record == nullptr ? nullptr : rares_.Find(*record);
+  if (rare == nullptr) return Verdict::kNotFound;
+  for (auto at = rare->callbacks.begin(); at != rare->callbacks.end(); ++at) {
+    if (at->number != e.number) continue;
+    *token = at->token;
+    rare->callbacks.erase(at);
+    --counters_.callbacks;
+    return Verdict::kOk;
+  }
+  for (auto at = rare->subscribers.begin(); at != rare->subscribers.end(); ++at) {
+    if (at->number != e.number) continue;
+    *token = at->token;
+    rare->subscribers.erase(at);
+    --counters_.callbacks;
+    return Verdict::kOk;
+  }
+  return Verdict::kNotFound;
+}
+
+Verdict ObjectTable::Step(const event::Subscribe& e, Effects* effects) {
+  Verdict verdict;
+  ObjectRecord* record = InScope(e.key, &verdict);
+  if (record == nullptr) return verdict;
+  rares_.Ensure(*record).subscribers.push_back({e.number, e.token});
+  ++counters_.callbacks;
+  LocationNotice notice;
+  notice.token = e.token;
+  notice.kind = LocationUpdate::Kind::kSnapshot;
+  notice.object = record->id();
+  notice.state = record->state();
+  notice.generation = record->generation;
+  notice.size = record->size;
+  for (CopyFacts& facts : AllFacts(*record)) {
+    if (facts.free_state == FreeState::kHeld) notice.copies.push_back(std::move(facts));
+  }
+  effects->Rarely().notices.push_back(std::move(notice));
+  return Verdict::kOk;
+}
+
+void ObjectTable::Fire(ObjectRecord* record, Moment moment, EndReason reason, Effects* effects) {
+  Rare* rare = rares_.Find(*record);
+  if (rare == nullptr) return;
+  for (const RegisteredCallback& callback : rare->callbacks) {
+    if (callback.moment == moment) effects->fired.push_back({callback.token, reason});
+  }
+  const auto rest =
+      std::remove_if(rare->callbacks.begin(), rare->callbacks.end(),
+                     [&](const RegisteredCallback& c) { return c.moment == moment; });
+  counters_.callbacks -= static_cast<uint64_t>(rare->callbacks.end() - rest);
+  rare->callbacks.erase(rest, rare->callbacks.end());
+}
+
+void ObjectTable::NotifyState(const ObjectRecord& record, LocationUpdate::Kind kind,
+                              Effects* effects) {
+  NotifyCopy(record, CopyFacts(), kind, effects);
+}
+
+void ObjectTable::NotifyCopy(const ObjectRecord& record, const CopyFacts& facts,
+                             LocationUpdate::Kind kind, Effects* effects) {
+  if (record.rare == kNone) return;
+  Rare& rare = *rares_.Find(const_cast<ObjectRecord&>(record));
+  for (const Subscriber& subscriber : rare.subscribers) {
+    LocationNotice notice;
+    notice.token = subscriber.token;
+    notice.kind = kind;
+    notice.object = record.id();
+    notice.state =
+        kind == LocationUpdate::Kind::kGone ? ObjectState::kOutOfScope : record.state();
+    notice.generation = record.generation;
+    notice.size = record.size;
+    notice.copy = facts;
+    effects->Rarely().notices.push_back(std::move(notice));
+  }
+  if (kind == LocationUpdate::Kind::kGone) {
+    counters_.callbacks -= rare.subscribers.size();
+    rare.subscribers.clear();
+  }
+}
+
+std::vector<Token> ObjectTable::TakeAllTokens() {
+  std::vector<Token> tokens;
+  RecordIndex resume = 0;
+  while (resume != kNoRecord) {
+    resume = Visit(resume, SIZE_MAX, [&](const ObjectRecord& record) {
+      Rare* rare = rares_.Find(const_cast<ObjectRecord&>(record));
+      if (rare == nullptr) return;
+      for (const RegisteredCallback& callback : rare->callbacks) tokens.push_back(callback.token);
+      for (const Subscriber& subscriber : rare->subscribers) tokens.push_back(subscriber.token);
+      rare->callbacks.clear();
+      rare->subscribers.clear();
+    });
+  }
+  counters_.callbacks = 0;
+  return tokens;
+}
+
+}  // namespace freehold::core

@@ -1,0 +1,243 @@
+// ObjectTable: where the copies are, and their deletion.
+
+#include <algorithm>
+
+#include "src/base/check.h"
+#include "src/core/object_table.h"
+
+namespace freehold::core {
+
+// --- Reports -------------------------------------------------------------------------------------
+
+Verdict ObjectTable::Step(const event::SetLocation& e, Effects* effects) {
+  if (nodes_.IsExcluded(e.node)) return Verdict::kNodeExcluded;
+  ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr) {
+    AnswerWithFree(e, effects);
+    return Verdict::kNotFound;
+  }
+  if (e.generation > record->generation) return Verdict::kUnknownGeneration;
+  record = FindGeneration(record, e.generation);
+  if (record == nullptr) {
+    AnswerWithFree(e, effects);
+    return Verdict::kToBeFreed;
+  }
+  return ApplyLocation(e, record, effects);
+}
+
+// No record of that generation: nothing to remember but the free itself.
+void ObjectTable::AnswerWithFree(const event::SetLocation& e, Effects* effects) {
+  ++counters_.late_reports_answered;
+  if (config_.settle_at_once) return;
+  const bool had_work = nodes_.At(e.node).has_work();
+  nodes_.AddLateFree(e.node, FreeItem{e.key.id, e.generation, kFirstTerm});
+  if (!had_work) effects->ready.push_back(e.node);
+}
+
+Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* record,
+                                   Effects* effects) {
+  const bool unwanted =
+      !record->in_scope() || record->state() == ObjectState::kFreed || record->is_ghost;
+  Copy* copy = copies_.Find(*record, e.node);
+  const bool is_new = copy == nullptr;
+  // Whoever asks for the bytes although its node has them changes nothing.
+  if (!is_new && !e.in_memory && !e.spilled && copy->real()) {
+    return unwanted ? Verdict::kToBeFreed : Verdict::kUnchanged;
+  }
+  if (unwanted && is_new) {
+    ++counters_.late_reports_answered;
+    if (config_.settle_at_once) return Verdict::kToBeFreed;
+  }
+  if (is_new) {
+    copy = copies_.Insert(*record, e.node);
+    if (copy == nullptr) return Verdict::kTableFull;
+    nodes_.Link(IndexOf(*record), copy, FreeState::kHeld);
+  }
+  const bool primary_elsewhere =
+      e.role == CopyRole::kPrimary && HasPrimaryElsewhere(*record, e.node);
+  const bool keep = e.merge && !is_new;
+  copy->in_memory = e.in_memory;
+  copy->spilled = e.spilled || (keep && copy->spilled);
+  copy->prospective = !copy->real();
+  copy->primary = copy->real() && e.role == CopyRole::kPrimary && !primary_elsewhere;
+  if (e.spilled || !keep) SetUrl(record, e.node, e.spilled ? e.url : std::string_view());
+  if (e.size != 0) record->size = e.size;
+  if (unwanted) {
+    // A copy whose free is under way needs no second one: the node gets that free after it sent
+    // this report, sessions being first in, first out.
+    if (is_new) WaitForFree(record, copy, effects);
+    return Verdict::kToBeFreed;
+  }
+  const bool real = copy->real();
+  const bool value_appeared = real && (record->state() == ObjectState::kPending ||
+                                       record->state() == ObjectState::kLost);
+  // Here `copy` still holds: nothing above changes the set.
+  if (value_appeared) SetState(record, ObjectState::kAvailable, effects);
+  if (const Rare* rare = rares_.Find(*record); rare != nullptr && !rare->subscribers.empty()) {
+    NotifyCopy(*record, Facts(*record, *copy), LocationUpdate::Kind::kChanged, effects);
+  }
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::RemoveLocation& e, Effects* effects) {
+  ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr) return Verdict::kNotFound;
+  if (e.generation > record->generation) return Verdict::kUnknownGeneration;
+  record = FindGeneration(record, e.generation);
+  if (record == nullptr) return Verdict::kUnchanged;
+  Copy* copy = copies_.Find(*record, e.node);
+  if (copy == nullptr) return Verdict::kUnchanged;
+  switch (copy->state()) {
+    case FreeState::kHeld:
+      RemoveHeldCopy(record, copy, effects);
+      break;
+    case FreeState::kWaiting:
+      Settle(record, copy, FreeOutcome::kSettled, effects);
+      break;
+    case FreeState::kSent:
+    case FreeState::kDoomed:
+      return Verdict::kUnchanged;  // the answer to the free is on its way and settles it
+  }
+  AfterCopiesGone(record, effects);
+  return Verdict::kOk;
+}
+
+bool ObjectTable::HasRealCopy(const ObjectRecord& record) const {
+  for (uint32_t i = 0; i < record.copies; ++i) {
+    if (copies_.At(record, i).real()) return true;
+  }
+  return false;
+}
+
+bool ObjectTable::HasPrimaryElsewhere(const ObjectRecord& record, PeerIndex node) const {
+  for (uint32_t i = 0; i < record.copies; ++i) {
+    const Copy& copy = copies_.At(record, i);
+    if (copy.primary && copy.node != node) return true;
+  }
+  return false;
+}
+
+void ObjectTable::SetUrl(ObjectRecord* record, PeerIndex node, std::string_view url) {
+  if (url.empty() && record->rare == kNone) return;
+  auto& urls = rares_.Ensure(*record).spill_urls;
+  const auto at = std::find_if(urls.begin(), urls.end(),
+                               [&](const auto& entry) { return entry.first == node; });
+  if (url.empty()) {
+    if (at != urls.end()) urls.erase(at);
+  } else if (at != urls.end()) {
+    at->second = std::string(url);
+  } else {
+    urls.emplace_back(node, std::string(url));
+  }
+}
+
+// --- Copies leave --------------------------------------------------------------------------------
+
+void ObjectTable::RemoveCopy(ObjectRecord* record, Copy* copy) {
+  const PeerIndex node = copy->node;
+  if (copy->spilled) SetUrl(record, node, {});
+  nodes_.Unlink(*copy);
+  copies_.Remove(*record, node);
+}
+
+// Subscribers are told of held copies only: that the others go, kFreed or kGone has said for all.
+void ObjectTable::RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effects) {
+  CopyFacts gone;
+  gone.node = copy->node;
+  RemoveCopy(record, copy);
+  NotifyCopy(*record, gone, LocationUpdate::Kind::kRemoved, effects);
+}
+
+void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome,
+                         Effects* effects) {
+  ++counters_.copies_freed;
+  if (config_.observe_frees) effects->Rarely().settled.push_back({record->id(), copy->node, outcome});
+  RemoveCopy(record, copy);
+}
+
+Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {
+  ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr) return Verdict::kNotFound;
+  record = FindGeneration(record, e.generation);
+  if (record == nullptr) return Verdict::kUnchanged;
+  Copy* copy = copies_.Find(*record, e.node);
+  // Only a copy whose free was sent can be answered for; anything else answers a late free, or is
+  // a lie that must not make us forget a copy.
+  if (copy == nullptr ||
+      (copy->state() != FreeState::kSent && copy->state() != FreeState::kDoomed)) {
+    return Verdict::kUnchanged;
+  }
+  switch (e.result) {
+    case FreeResult::kDeleted:
+    case FreeResult::kUnknown:
+      Settle(record, copy, FreeOutcome::kSettled, effects);
+      AfterCopiesGone(record, effects);
+      return Verdict::kOk;
+    case FreeResult::kFailed:
+      ++counters_.store_failures;
+      if (config_.observe_frees) {
+        effects->Rarely().settled.push_back({record->id(), e.node, FreeOutcome::kStoreFailed});
+      }
+      [[fallthrough]];
+    case FreeResult::kDoomed:
+      if (copy->state() == FreeState::kSent) {
+        nodes_.Move(IndexOf(*record), copy, FreeState::kDoomed);
+      }
+      return Verdict::kOk;
+  }
+  return Verdict::kUnchanged;
+}
+
+bool ObjectTable::PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter* writer) {
+  if (!HasWorkFor(node)) return false;
+  bool full = false;
+  nodes_.TakeLateFrees(node, [&](const FreeItem& item) {
+    if (records_max == 0 || !writer->Add(item)) {
+      full = true;
+      return false;
+    }
+    --records_max;
+    return true;
+  });
+  while (!full && records_max > 0) {
+    const RecordIndex index = nodes_.At(node).list(FreeState::kWaiting).head;
+    if (index == kNoRecord) break;
+    ObjectRecord& record = slabs_.At(index);
+    if (!writer->Add(FreeItem{record.id(), record.generation, kFirstTerm})) break;
+    nodes_.Move(index, copies_.Find(record, node), FreeState::kSent);
+    --records_max;
+  }
+  return HasWorkFor(node);
+}
+
+bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects) {
+  nodes_.At(node).excluded = true;
+  nodes_.TakeLateFrees(node, [](const FreeItem&) { return true; });
+  for (int state = 0; state < kFreeStates; ++state) {
+    while (true) {
+      const RecordIndex index = nodes_.At(node).lists[state].head;
+      if (index == kNoRecord) break;
+      if (records_max-- == 0) return true;
+      ObjectRecord& record = slabs_.At(index);
+      Copy* copy = copies_.Find(record, node);
+      if (copy->state() == FreeState::kHeld) {
+        RemoveHeldCopy(&record, copy, effects);
+      } else {
+        Settle(&record, copy, FreeOutcome::kNodeExcluded, effects);
+      }
+      AfterCopiesGone(&record, effects);
+    }
+  }
+  return false;
+}
+
+uint64_t ObjectTable::unsettled_frees() const {
+  return nodes_.total(FreeState::kWaiting) + nodes_.total(FreeState::kSent) +
+         nodes_.total(FreeState::kDoomed);
+}
+
+uint64_t ObjectTable::unanswered_frees() const {
+  return nodes_.total(FreeState::kWaiting) + nodes_.total(FreeState::kSent) + nodes_.late_frees();
+}
+
+}  // namespace freehold::core

@@ -1,0 +1,125 @@
+// ObjectTable: questions, and the invariants that every step must keep.
+
+#include "src/base/check.h"
+#include "src/core/object_table.h"
+
+namespace freehold::core {
+
+const char* VerdictName(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kOk: return "ok";
+    case Verdict::kUnchanged: return "unchanged";
+    case Verdict::kNotFound: return "not found";
+    case Verdict::kAlreadyExists: return "already exists";
+    case Verdict::kOutOfScope: return "out of scope";
+    case Verdict::kFreed: return "freed";
+    case Verdict::kNotHeld: return "not held";
+    case Verdict::kCountFull: return "count full";
+    case Verdict::kTableFull: return "table full";
+    case Verdict::kNodeExcluded: return "node excluded";
+    case Verdict::kWrongState: return "wrong state";
+    case Verdict::kMomentPassed: return "moment passed";
+    case Verdict::kToBeFreed: return "to be freed";
+    case Verdict::kUnknownGeneration: return "unknown generation";
+    case Verdict::kShutDown: return "shut down";
+  }
+  return "?";
+}
+
+std::vector<CopyFacts> ObjectTable::AllFacts(const ObjectRecord& record) const {
+  std::vector<CopyFacts> all;
+  all.reserve(record.copies);
+  for (uint32_t i = 0; i < record.copies; ++i) all.push_back(Facts(record, copies_.At(record, i)));
+  return all;
+}
+
+CopyFacts ObjectTable::Facts(const ObjectRecord& record, const Copy& copy) const {
+  CopyFacts facts;
+  facts.node = copy.node;
+  facts.role = copy.primary ? CopyRole::kPrimary : CopyRole::kSecondary;
+  facts.in_memory = copy.in_memory;
+  facts.spilled = copy.spilled;
+  facts.prospective = copy.prospective;
+  facts.free_state = copy.state();
+  if (copy.spilled) {
+    if (const Rare* rare = rares_.Find(record); rare != nullptr) {
+      for (const auto& [node, url] : rare->spill_urls) {
+        if (node == copy.node) facts.url = url;
+      }
+    }
+  }
+  return facts;
+}
+
+size_t ObjectTable::bytes() const {
+  return slabs_.bytes() + index_.bytes() + copies_.bytes() + nodes_.bytes() + rares_.bytes();
+}
+
+void ObjectTable::CheckRecord(const ObjectRecord& record) const {
+  const Rare* rare = rares_.Find(record);
+  const bool has_ghost = rare != nullptr && rare->ghost != kNoRecord;
+  if (record.is_ghost) {
+    FREEHOLD_CHECK(!record.held() && record.copies > 0);
+    FREEHOLD_CHECK(record.state() == ObjectState::kOutOfScope);
+  } else {
+    FREEHOLD_CHECK(Find({record.id(), record.id().Hash()}) == &record);
+    FREEHOLD_CHECK(record.held() == record.in_scope());
+    FREEHOLD_CHECK(record.in_scope() || record.copies > 0 || has_ghost);
+    FREEHOLD_CHECK((record.cell.count() > 0) == (record.has_handles != 0));
+  }
+  FREEHOLD_CHECK((record.state() == ObjectState::kAvailable) <= HasRealCopy(record));
+  uint32_t primaries = 0;
+  for (uint32_t i = 0; i < record.copies; ++i) {
+    const Copy& copy = copies_.At(record, i);
+    primaries += copy.primary;
+    const bool to_go = !record.in_scope() || record.state() == ObjectState::kFreed;
+    FREEHOLD_CHECK((copy.state() == FreeState::kHeld) == !to_go);
+    FREEHOLD_CHECK(copies_.Find(record, copy.node) == &copy);
+    FREEHOLD_CHECK(copy.real() != (copy.prospective != 0));
+  }
+  FREEHOLD_CHECK(primaries <= 1);
+  for (const Rare* walk = rare; walk != nullptr && walk->ghost != kNoRecord;) {
+    const ObjectRecord& ghost = slabs_.At(walk->ghost);
+    FREEHOLD_CHECK(ghost.in_use && ghost.is_ghost && ghost.id() == record.id());
+    FREEHOLD_CHECK(ghost.generation < record.generation);
+    walk = rares_.Find(ghost);
+  }
+}
+
+void ObjectTable::CheckInvariants() const {
+  uint64_t by_state[5] = {};
+  size_t records = 0;
+  uint64_t copies = 0;
+  Visit(0, SIZE_MAX, [&](const ObjectRecord& record) {
+    CheckRecord(record);
+    copies += record.copies;
+    if (record.is_ghost) return;
+    ++records;
+    ++by_state[record.state_byte];
+  });
+  FREEHOLD_CHECK(records == index_.size());
+  for (int state = 0; state < 5; ++state) {
+    FREEHOLD_CHECK(by_state[state] == counters_.by_state[state]);
+  }
+  uint64_t listed = 0;
+  for (PeerIndex node = 0; node < nodes_.end(); ++node) {
+    const NodeIndex::Node& entry = *nodes_.Find(node);
+    for (int state = 0; state < kFreeStates; ++state) {
+      const NodeIndex::List& list = entry.lists[state];
+      uint32_t count = 0;
+      RecordIndex previous = kNoRecord;
+      for (RecordIndex at = list.head; at != kNoRecord; ++count) {
+        const Copy* copy = copies_.Find(slabs_.At(at), node);
+        FREEHOLD_CHECK(copy != nullptr && static_cast<int>(copy->state()) == state);
+        FREEHOLD_CHECK(copy->previous == previous);
+        previous = at;
+        at = copy->next;
+      }
+      FREEHOLD_CHECK(list.tail == previous && list.count == count);
+      listed += count;
+    }
+  }
+  FREEHOLD_CHECK(listed == copies);
+}
+
+}  // namespace freehold::core

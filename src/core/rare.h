@@ -1,0 +1,129 @@
+// What most objects never have, kept out of their records.
+//
+// Thread safety: thread-compatible. Pointers hold until the entry is released.
+
+#ifndef FREEHOLD_SRC_CORE_RARE_H_
+#define FREEHOLD_SRC_CORE_RARE_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/container/inlined_vector.h"
+#include "freehold/callbacks.h"
+#include "src/core/object_record.h"
+
+namespace freehold::core {
+
+// A contained object, held by `nested_in` of its record, so that no look-up is needed to let go.
+struct InnerRef {
+  uint32_t shard = 0;
+  RecordIndex record = kNoRecord;
+
+  friend bool operator==(const InnerRef& a, const InnerRef& b) {
+    return a.shard == b.shard && a.record == b.record;
+  }
+  template <typename H>
+  friend H AbslHashValue(H h, const InnerRef& inner) {
+    return H::combine(std::move(h), inner.shard, inner.record);
+  }
+};
+
+// Something of the host's that the core passes on and never looks into.
+using Token = uint64_t;
+
+struct RegisteredCallback {
+  Moment moment;
+  uint64_t number;  // of the registration
+  Token token;
+};
+
+struct Subscriber {
+  uint64_t number;
+  Token token;
+};
+
+struct Rare {
+  absl::InlinedVector<RegisteredCallback, 1> callbacks;  // in order of registration
+  std::vector<Subscriber> subscribers;
+  std::vector<InnerRef> inners;  // in order of addition, each once
+  // The same as a set, once there are more than kInnersScanned. Only asked, never iterated.
+  std::unique_ptr<absl::flat_hash_set<InnerRef>> inner_set;
+  std::vector<std::pair<PeerIndex, std::string>> spill_urls;
+  // The next older generation whose copies are still being deleted; kNoRecord: none.
+  RecordIndex ghost = kNoRecord;
+
+  void Clear() {
+    callbacks.clear();
+    subscribers = {};
+    inners = {};
+    inner_set.reset();
+    spill_urls = {};
+    ghost = kNoRecord;
+  }
+
+  static constexpr size_t kInnersScanned = 16;
+
+  bool Contains(const InnerRef& inner) const {
+    return inner_set != nullptr ? inner_set->contains(inner)
+                                : std::find(inners.begin(), inners.end(), inner) != inners.end();
+  }
+  // False: it was there.
+  bool AddInner(const InnerRef& inner) {
+    if (Contains(inner)) return false;
+    inners.push_back(inner);
+    if (inner_set != nullptr) {
+      inner_set->insert(inner);
+    } else if (inners.size() > kInnersScanned) {
+      inner_set = std::make_unique<absl::flat_hash_set<InnerRef>>(inners.begin(), inners.end());
+    }
+    return true;
+  }
+};
+
+class RarePool {
+ public:
+  // The record's entry, made if it has none.
+  Rare& Ensure(ObjectRecord& record) {
+    if (record.rare == kNone) {
+      if (free_.empty()) {
+        record.rare = static_cast<uint32_t>(entries_.size());
+        entries_.emplace_back();
+      } else {
+        record.rare = free_.back();
+        free_.pop_back();
+      }
+    }
+    return entries_[record.rare];
+  }
+  // Null when it has none.
+  Rare* Find(const ObjectRecord& record) {
+    return record.rare == kNone ? nullptr : &entries_[record.rare];
+  }
+  const Rare* Find(const ObjectRecord& record) const {
+    return record.rare == kNone ? nullptr : &entries_[record.rare];
+  }
+  void Release(ObjectRecord& record) {
+    if (record.rare == kNone) return;
+    entries_[record.rare].Clear();
+    free_.push_back(record.rare);
+    record.rare = kNone;
+  }
+  size_t bytes() const {
+    return entries_.size() * sizeof(Rare) + free_.capacity() * sizeof(uint32_t);
+  }
+
+ private:
+  std::deque<Rare> entries_;
+  std::vector<uint32_t> free_;
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_RARE_H_

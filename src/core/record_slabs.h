@@ -1,0 +1,79 @@
+// Slabs of records with stable addresses: allocation without malloc, index to pointer by a shift.
+//
+// A slab starts at a multiple of its size, so that from the address of a record (or of the cell in
+// it, which is what a handle knows) its slab and through it the owner's `context` is found without
+// a look-up. Slabs are kept until destruction; freed slots are reused last in, first out.
+//
+// Thread safety: thread-compatible; ContextOf may be called by anybody who keeps a record alive.
+
+#ifndef FREEHOLD_SRC_CORE_RECORD_SLABS_H_
+#define FREEHOLD_SRC_CORE_RECORD_SLABS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "src/core/object_record.h"
+
+namespace freehold::core {
+
+class RecordSlabs {
+ public:
+  // `context` is what ContextOf answers for every record of these slabs.
+  explicit RecordSlabs(void* context) : context_(context) {}
+  ~RecordSlabs();
+  RecordSlabs(const RecordSlabs&) = delete;
+  RecordSlabs& operator=(const RecordSlabs&) = delete;
+
+  // A slot whose fields the caller sets, or kNoRecord when all slabs that an index can name
+  // are full (about 11 million records).
+  RecordIndex Allocate();
+  void Release(RecordIndex index);
+
+  ObjectRecord& At(RecordIndex index) {
+    return slabs_[index >> kSlotBits]->records[index & kSlotMask];
+  }
+  const ObjectRecord& At(RecordIndex index) const {
+    return slabs_[index >> kSlotBits]->records[index & kSlotMask];
+  }
+  // REQUIRES: `record` lies in a slab.
+  static RecordIndex IndexOf(const ObjectRecord& record);
+  static void* ContextOf(const internal::RefCell* cell) { return SlabOf(cell)->context; }
+
+  // The first record in use at or after `from` in slab order; kNoRecord when there is none.
+  // Looks at no more than `slots_max` slots and then answers where to go on in `*resume`.
+  RecordIndex NextInUse(RecordIndex from, size_t slots_max, RecordIndex* resume) const;
+  size_t bytes() const { return slabs_.size() * kSlabAlignment; }
+
+ private:
+  // A power of two for the alignment; the allocation is 64 bytes shorter, which leaves malloc room
+  // for its own header between neighbours.
+  static constexpr size_t kSlabAlignment = 64 * 1024;
+  static constexpr size_t kSlabBytes = kSlabAlignment - 64;
+  static constexpr size_t kHeaderBytes = 64;
+  static constexpr uint32_t kSlots = (kSlabBytes - kHeaderBytes) / sizeof(ObjectRecord);
+  static constexpr uint32_t kSlotBits = 10;
+  static constexpr uint32_t kSlotMask = (1u << kSlotBits) - 1;
+  static_assert(kSlots <= kSlotMask, "a slot number fits its bits");
+
+  struct alignas(64) Slab {
+    void* context;
+    uint32_t number;
+    alignas(64) ObjectRecord records[kSlots];
+  };
+  static_assert(sizeof(Slab) <= kSlabBytes, "a slab fits its allocation");
+
+  static const Slab* SlabOf(const void* inside) {
+    return reinterpret_cast<const Slab*>(reinterpret_cast<uintptr_t>(inside) &
+                                         ~(kSlabAlignment - 1));
+  }
+
+  void* const context_;
+  std::vector<Slab*> slabs_;
+  uint32_t used_in_last_ = kSlots;  // slots of the last slab that were ever handed out
+  RecordIndex free_ = kNoRecord;    // chained through ObjectRecord::rare
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_RECORD_SLABS_H_

@@ -1,0 +1,274 @@
+#include "src/core/id_index.h"
+
+#include <map>
+#include <vector>
+
+#include "freehold/ids.h"
+#include "gtest/gtest.h"
+#include "src/base/random.h"
+
+namespace freehold::core {
+namespace {
+
+// More ids of one hash than a page has places are refused; so many fit.
+constexpr uint32_t kPlacesOfAPage = 32 * 15;
+
+uint64_t MakeHash(uint32_t tag, uint32_t bucket, uint64_t directory = 0) {
+  return directory << 16 | uint64_t{bucket} << 8 | tag;
+}
+
+// An index with a std::map beside it that says what is in it.
+class IndexAndModel {
+ public:
+  bool Insert(uint64_t hash, RecordIndex record) {
+    // The hash must be known before the insertion: a split asks for those of others only.
+    const bool inserted =
+        index.Insert(hash, record, [this](RecordIndex other) { return hashes.at(other); });
+    if (inserted) hashes[record] = hash;
+    return inserted;
+  }
+  void Erase(RecordIndex record) {
+    index.Erase(hashes.at(record), record);
+    hashes.erase(record);
+  }
+  RecordIndex Find(uint64_t hash, RecordIndex record) const {
+    return index.Find(hash, [&](RecordIndex other) { return other == record; });
+  }
+  // How many records a look-up of `hash` that finds nothing has to look at.
+  int LooksOfAMiss(uint64_t hash) const {
+    int looks = 0;
+    EXPECT_EQ(index.Find(hash,
+                         [&](RecordIndex) {
+                           ++looks;
+                           return false;
+                         }),
+              kNoRecord);
+    return looks;
+  }
+  void ExpectAllFound() const {
+    ASSERT_EQ(index.size(), hashes.size());
+    for (const auto& [record, hash] : hashes) ASSERT_EQ(Find(hash, record), record);
+  }
+
+  IdIndex index;
+  std::map<RecordIndex, uint64_t> hashes;
+};
+
+TEST(IdIndex, EmptyIndexFindsNothing) {
+  const IndexAndModel both;
+  EXPECT_EQ(both.index.size(), 0u);
+  EXPECT_EQ(both.LooksOfAMiss(0), 0);
+  EXPECT_EQ(both.LooksOfAMiss(UINT64_MAX), 0);
+}
+
+TEST(IdIndex, AnEmptyPlaceIsNotTakenForARecordOfTheHighestTag) {
+  IndexAndModel both;
+  EXPECT_EQ(both.LooksOfAMiss(MakeHash(0xff, 0)), 0);
+  ASSERT_TRUE(both.Insert(MakeHash(0xff, 0), kRecordIndexMax));
+  EXPECT_EQ(both.Find(MakeHash(0xff, 0), kRecordIndexMax), kRecordIndexMax);
+  EXPECT_EQ(both.LooksOfAMiss(MakeHash(0xff, 0)), 1);
+}
+
+TEST(IdIndex, IdsOfOneHashAreToldApartByTheRecord) {
+  IndexAndModel both;
+  for (RecordIndex record = 0; record < 100; ++record) ASSERT_TRUE(both.Insert(77, record));
+  both.ExpectAllFound();
+  EXPECT_EQ(both.Find(77, 100), kNoRecord);
+}
+
+TEST(IdIndex, APagefulOfOneHashFitsAndOneMoreIsRefused) {
+  IndexAndModel both;
+  for (RecordIndex record = 0; record < kPlacesOfAPage; ++record) {
+    ASSERT_TRUE(both.Insert(MakeHash(1, 31), record)) << record;
+  }
+  EXPECT_FALSE(both.Insert(MakeHash(1, 31), kPlacesOfAPage));
+  both.ExpectAllFound();
+  EXPECT_EQ(both.Find(MakeHash(1, 31), kPlacesOfAPage), kNoRecord);
+
+  both.Erase(17);
+  ASSERT_TRUE(both.Insert(MakeHash(1, 31), kPlacesOfAPage)) << "there is room again";
+  both.ExpectAllFound();
+}
+
+TEST(IdIndex, AFullPageOfOneHashDoesNotHinderOtherHashes) {
+  IndexAndModel both;
+  RecordIndex record = 0;
+  for (; record < kPlacesOfAPage; ++record) ASSERT_TRUE(both.Insert(MakeHash(1, 3), record));
+  for (uint64_t directory = 1; directory < 2000; ++directory) {
+    ASSERT_TRUE(both.Insert(MakeHash(1, 3, directory), record++));
+  }
+  both.ExpectAllFound();
+}
+
+TEST(IdIndex, HashesThatDifferAboveTheDirectoryOnlyAreAsOne) {
+  // The runtime cuts its shards from the top bits; within a shard they are all alike.
+  IndexAndModel both;
+  for (RecordIndex record = 0; record < kPlacesOfAPage; ++record) {
+    ASSERT_TRUE(both.Insert(uint64_t{record} << 48, record));
+  }
+  EXPECT_FALSE(both.Insert(uint64_t{kPlacesOfAPage} << 48, kPlacesOfAPage));
+  both.ExpectAllFound();
+}
+
+TEST(IdIndex, SplittingKeepsEverything) {
+  IndexAndModel both;
+  internal::SplitMix64 random(1);
+  for (RecordIndex record = 0; record < 50000; ++record) {
+    ASSERT_TRUE(both.Insert(random.Next(), record));
+    if (record % 5000 == 0) both.ExpectAllFound();
+  }
+  both.ExpectAllFound();
+}
+
+TEST(IdIndex, CrowdedBucketsSplitWithoutLoss) {
+  // All in three neighbouring buckets, around the end of the page, so that each passes many by.
+  IndexAndModel both;
+  for (RecordIndex record = 0; record < 6000; ++record) {
+    const uint32_t bucket = (31 + record % 3) % 32;
+    ASSERT_TRUE(both.Insert(MakeHash(record % 5, bucket, record / 15), record));
+  }
+  both.ExpectAllFound();
+}
+
+TEST(IdIndex, IdsThatShare24BytesSpread) {
+  IdIndex index;
+  std::vector<ObjectId> ids;
+  for (uint32_t number = 0; number < 100000; ++number) {
+    ObjectId id = *ObjectId::FromBytes(std::string(28, '\x5a'));
+    for (size_t i = 0; i < 4; ++i) id.mutable_data()[24 + i] = uint8_t(number >> (8 * i));
+    ids.push_back(id);
+    ASSERT_TRUE(index.Insert(id.Hash(), number, [&](RecordIndex r) { return ids[r].Hash(); }));
+  }
+  for (uint32_t number = 0; number < ids.size(); ++number) {
+    ASSERT_EQ(index.Find(ids[number].Hash(), [&](RecordIndex r) { return ids[r] == ids[number]; }),
+              number);
+  }
+  EXPECT_LT(index.bytes() / index.size(), 16u) << "half-empty pages at worst";
+}
+
+TEST(IdIndex, IdsThatDifferInOneFourByteWindowSpread) {
+  for (size_t window = 0; window + 4 <= ObjectId::kSize; ++window) {
+    IdIndex index;
+    std::vector<ObjectId> ids;
+    for (uint32_t number = 0; number < 4000; ++number) {
+      ObjectId id = *ObjectId::FromBytes("an-id-of-28-bytes-by-a-host!");
+      for (size_t i = 0; i < 4; ++i) id.mutable_data()[window + i] = uint8_t(number >> (8 * i));
+      ids.push_back(id);
+      ASSERT_TRUE(index.Insert(id.Hash(), number, [&](RecordIndex r) { return ids[r].Hash(); }));
+    }
+    for (uint32_t number = 0; number < ids.size(); ++number) {
+      const auto is = [&](RecordIndex r) { return ids[r] == ids[number]; };
+      ASSERT_EQ(index.Find(ids[number].Hash(), is), number) << "window " << window;
+    }
+    EXPECT_LT(index.bytes() / index.size(), 24u) << "window " << window;
+  }
+}
+
+TEST(IdIndex, AMissStopsAtABucketThatNobodyPassedBy) {
+  IndexAndModel both;
+  ASSERT_TRUE(both.Insert(MakeHash(9, 1), 1000));
+  for (RecordIndex record = 0; record < 15; ++record) {
+    ASSERT_TRUE(both.Insert(MakeHash(record, 0), record));
+  }
+  EXPECT_EQ(both.LooksOfAMiss(MakeHash(9, 0)), 1) << "bucket 0 is full, but nobody passed it";
+  ASSERT_TRUE(both.Insert(MakeHash(20, 0), 15));
+  EXPECT_EQ(both.LooksOfAMiss(MakeHash(9, 0)), 2) << "one passed, so bucket 1 counts as well";
+}
+
+TEST(IdIndex, ErasingTheOneThatPassedEndsTheDetour) {
+  IndexAndModel both;
+  for (RecordIndex record = 0; record < 16; ++record) {
+    ASSERT_TRUE(both.Insert(MakeHash(record, 0), record));
+  }
+  ASSERT_TRUE(both.Insert(MakeHash(99, 1), 100));
+  EXPECT_EQ(both.LooksOfAMiss(MakeHash(99, 0)), 1);
+  both.Erase(15);
+  EXPECT_EQ(both.LooksOfAMiss(MakeHash(99, 0)), 0);
+}
+
+TEST(IdIndex, AHoleInFrontDoesNotHideTheOneThatPassed) {
+  IndexAndModel both;
+  for (RecordIndex record = 0; record < 16; ++record) {
+    ASSERT_TRUE(both.Insert(MakeHash(record, 0), record));
+  }
+  both.Erase(3);
+  EXPECT_EQ(both.Find(MakeHash(15, 0), 15), 15u);
+  ASSERT_TRUE(both.Insert(MakeHash(50, 0), 50));
+  both.ExpectAllFound();
+}
+
+TEST(IdIndex, ChurnLeavesNoTraceInTheOverflowCounters) {
+  IndexAndModel both;
+  internal::SplitMix64 random(7);
+  RecordIndex next = 0;
+  std::vector<RecordIndex> present;
+  // Stays below a split, in buckets so crowded that most entries lie far from home.
+  for (int round = 0; round < 50000; ++round) {
+    if (present.size() < 200 && (present.size() < 100 || random.Next() % 2 == 0)) {
+      const uint64_t hash = MakeHash(random.Next() % 4, random.Next() % 2 == 0 ? 30 : 31);
+      ASSERT_TRUE(both.Insert(hash, next));
+      present.push_back(next++);
+    } else {
+      const size_t at = random.Next() % present.size();
+      both.Erase(present[at]);
+      present[at] = present.back();
+      present.pop_back();
+    }
+    if (round % 1000 == 0) both.ExpectAllFound();
+  }
+  for (const RecordIndex record : present) both.Erase(record);
+  EXPECT_EQ(both.index.size(), 0u);
+  // One entry per bucket; a look-up from the bucket before must not get as far.
+  for (uint32_t bucket = 0; bucket < 32; ++bucket) {
+    ASSERT_TRUE(both.Insert(MakeHash(bucket, bucket), bucket + next));
+  }
+  for (uint32_t bucket = 0; bucket < 32; ++bucket) {
+    EXPECT_EQ(both.LooksOfAMiss(MakeHash(bucket, (bucket + 31) % 32)), 0) << bucket;
+  }
+}
+
+TEST(IdIndex, ChurnOverSplitsMatchesAMap) {
+  IndexAndModel both;
+  internal::SplitMix64 random(11);
+  std::vector<RecordIndex> present;
+  RecordIndex next = 0;
+  for (int round = 0; round < 100000; ++round) {
+    if (present.empty() || random.Next() % 5 < 3) {
+      // Few tags and buckets: collisions in plenty.
+      ASSERT_TRUE(both.Insert(random.Next() & 0xffff0303, next));
+      present.push_back(next++);
+    } else {
+      const size_t at = random.Next() % present.size();
+      both.Erase(present[at]);
+      present[at] = present.back();
+      present.pop_back();
+    }
+  }
+  both.ExpectAllFound();
+  for (const RecordIndex record : present) both.Erase(record);
+  EXPECT_EQ(both.index.size(), 0u);
+}
+
+TEST(IdIndex, ErasingAndInsertingInSteadyStateNeedsNoMoreMemory) {
+  IndexAndModel both;
+  internal::SplitMix64 random(3);
+  for (RecordIndex record = 0; record < 20000; ++record) {
+    ASSERT_TRUE(both.Insert(random.Next(), record));
+  }
+  const size_t bytes = both.index.bytes();
+  for (RecordIndex record = 0; record < 20000; ++record) {
+    const uint64_t hash = both.hashes.at(record);
+    both.Erase(record);
+    ASSERT_TRUE(both.Insert(hash, record));
+  }
+  EXPECT_EQ(both.index.bytes(), bytes);
+}
+
+TEST(IdIndexDeathTest, ErasingWhatIsNotThereIsABug) {
+  IndexAndModel both;
+  ASSERT_TRUE(both.Insert(1, 1));
+  EXPECT_DEATH(both.index.Erase(1, 2), "not in the index");
+}
+
+}  // namespace
+}  // namespace freehold::core

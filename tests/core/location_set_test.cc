@@ -1,0 +1,182 @@
+#include "src/core/location_set.h"
+
+#include <deque>
+#include <map>
+#include <set>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "src/base/random.h"
+
+namespace freehold::core {
+namespace {
+
+// Records outside a slab: the arena needs nothing but the fields for copies.
+struct TestRecord : ObjectRecord {
+  TestRecord() : ObjectRecord() { overflow = kNone; }
+};
+
+// Marks a copy, to see that it goes where its node goes.
+void Mark(Copy* copy, uint32_t value) {
+  copy->next = value;
+  copy->previous = value + 1;
+  copy->in_memory = value & 1;
+  copy->spilled = (value >> 1) & 1;
+  copy->free_state = (value >> 2) & 3;
+}
+
+void ExpectMarked(const Copy& copy, uint32_t value) {
+  EXPECT_EQ(copy.next, value);
+  EXPECT_EQ(copy.previous, value + 1);
+  EXPECT_EQ(copy.in_memory, value & 1);
+  EXPECT_EQ(copy.spilled, (value >> 1) & 1);
+  EXPECT_EQ(copy.free_state, (value >> 2) & 3);
+}
+
+class Checked {
+ public:
+  explicit Checked(CopyArena* arena) : arena_(arena) {}
+
+  void Insert(PeerIndex node, uint32_t mark) {
+    Copy* copy = arena_->Insert(record, node);
+    ASSERT_NE(copy, nullptr);
+    EXPECT_EQ(copy->node, node);
+    EXPECT_FALSE(copy->real());
+    EXPECT_EQ(copy->primary, 0u);
+    EXPECT_EQ(copy->prospective, 0u);
+    EXPECT_EQ(copy->state(), FreeState::kHeld);
+    EXPECT_EQ(copy->next, kNoRecord);
+    EXPECT_EQ(copy->previous, kNoRecord);
+    Mark(copy, mark);
+    model[node] = mark;
+  }
+  void Remove(PeerIndex node) {
+    arena_->Remove(record, node);
+    model.erase(node);
+  }
+  void ExpectSameAsModel() {
+    ASSERT_EQ(record.copies, model.size());
+    std::set<PeerIndex> seen;
+    for (uint32_t i = 0; i < record.copies; ++i) {
+      const Copy& copy = arena_->At(record, i);
+      ASSERT_TRUE(seen.insert(copy.node).second) << "twice: " << copy.node;
+      ASSERT_EQ(model.count(copy.node), 1u) << copy.node;
+      ASSERT_EQ(arena_->Find(record, copy.node), &copy);
+      ExpectMarked(copy, model.at(copy.node));
+    }
+  }
+
+  TestRecord record;
+  std::map<PeerIndex, uint32_t> model;
+
+ private:
+  CopyArena* const arena_;
+};
+
+TEST(CopyArena, ARecordWithoutCopiesFindsNone) {
+  CopyArena arena;
+  TestRecord record;
+  EXPECT_EQ(arena.Find(record, 0), nullptr);
+  record.inline_copies[0].node = 5;  // left behind by an earlier use of the slot
+  EXPECT_EQ(arena.Find(record, 5), nullptr);
+}
+
+TEST(CopyArena, FromOneCopyTo5000AndBack) {
+  CopyArena arena;
+  Checked object(&arena);
+  internal::SplitMix64 random(1);
+  std::vector<PeerIndex> nodes;
+  while (object.model.size() < 5000) {
+    const auto node = static_cast<PeerIndex>(random.Next() % kPeerIndexMax);
+    if (object.model.count(node) != 0) continue;
+    object.Insert(node, random.Next() & 0xffff);
+    nodes.push_back(node);
+    if (nodes.size() < 40 || nodes.size() % 611 == 0) object.ExpectSameAsModel();
+  }
+  object.ExpectSameAsModel();
+  while (!nodes.empty()) {
+    const size_t at = random.Next() % nodes.size();
+    object.Remove(nodes[at]);
+    EXPECT_EQ(arena.Find(object.record, nodes[at]), nullptr);
+    nodes[at] = nodes.back();
+    nodes.pop_back();
+    if (nodes.size() < 40 || nodes.size() % 611 == 0) object.ExpectSameAsModel();
+  }
+  EXPECT_EQ(object.record.overflow, kNone);
+}
+
+TEST(CopyArena, EveryCopyOfEverySmallSetCanGoFirst) {
+  for (uint32_t size = 1; size <= 20; ++size) {
+    for (uint32_t victim = 0; victim < size; ++victim) {
+      CopyArena arena;
+      Checked object(&arena);
+      // Neither rising nor falling, so that the inline ones are not the lowest.
+      for (uint32_t i = 0; i < size; ++i) object.Insert((i * 7 + 3) % 23, i);
+      object.Remove((victim * 7 + 3) % 23);
+      object.ExpectSameAsModel();
+    }
+  }
+}
+
+TEST(CopyArena, LowestAndHighestNodesAreFoundAtTheEnds) {
+  CopyArena arena;
+  Checked object(&arena);
+  for (const PeerIndex node : {7u, 8u, kPeerIndexMax, 0u, 9u, 1u}) object.Insert(node, node & 0xff);
+  object.ExpectSameAsModel();
+  EXPECT_EQ(arena.Find(object.record, kPeerIndexMax - 1), nullptr);
+  EXPECT_EQ(arena.Find(object.record, 2), nullptr);
+}
+
+TEST(CopyArena, ManyObjectsDoNotTouchEachOther) {
+  CopyArena arena;
+  internal::SplitMix64 random(5);
+  std::deque<Checked> objects;
+  for (int i = 0; i < 60; ++i) objects.emplace_back(&arena);
+  for (int round = 0; round < 60000; ++round) {
+    Checked& object = objects[random.Next() % objects.size()];
+    const auto node = static_cast<PeerIndex>(random.Next() % 50);
+    if (object.model.count(node) != 0) {
+      object.Remove(node);
+    } else {
+      object.Insert(node, round & 0xffff);
+    }
+    if (round % 100 == 0) object.ExpectSameAsModel();
+  }
+  for (Checked& object : objects) object.ExpectSameAsModel();
+}
+
+TEST(CopyArena, BlocksAreUsedAgain) {
+  CopyArena arena;
+  std::deque<Checked> objects;
+  for (int i = 0; i < 200; ++i) objects.emplace_back(&arena);
+  size_t bytes = 0;
+  for (int round = 0; round < 5; ++round) {
+    for (Checked& object : objects) {
+      for (PeerIndex node = 0; node < 30; ++node) object.Insert(node, node);
+    }
+    for (Checked& object : objects) {
+      for (PeerIndex node = 0; node < 30; ++node) object.Remove(node);
+    }
+    // The first round may leave more on the free lists than in blocks.
+    if (round == 0) bytes = arena.bytes();
+  }
+  EXPECT_EQ(arena.bytes(), bytes);
+}
+
+TEST(CopyArena, ASetIsFullAt65535CopiesAndSaysSo) {
+  CopyArena arena;
+  TestRecord record;
+  for (PeerIndex node = 0; node < CopyArena::kCopiesMax; ++node) {
+    ASSERT_NE(arena.Insert(record, node), nullptr);
+  }
+  EXPECT_EQ(arena.Insert(record, CopyArena::kCopiesMax), nullptr);
+  EXPECT_EQ(record.copies, CopyArena::kCopiesMax);
+  for (PeerIndex node = 0; node < CopyArena::kCopiesMax; ++node) {
+    ASSERT_NE(arena.Find(record, node), nullptr);
+  }
+  arena.Remove(record, 12345);
+  EXPECT_NE(arena.Insert(record, CopyArena::kCopiesMax), nullptr);
+}
+
+}  // namespace
+}  // namespace freehold::core

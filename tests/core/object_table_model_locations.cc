@@ -1,0 +1,176 @@
+// ObjectTableModel: locations, frees, exclusion.
+
+#include "tests/core/object_table_model.h"
+
+namespace freehold::core {
+
+void ObjectTableModel::AnswerLate(uint64_t object, PeerIndex node, uint32_t generation,
+                                  Expected* expected) {
+  if (settle_at_once_) return;
+  if (!HasWorkFor(node)) expected->ready.insert(node);
+  late_[node].emplace_back(object, generation);
+}
+
+Expected ObjectTableModel::SetLocation(uint64_t name, PeerIndex node, uint32_t generation,
+                                       const Report& report) {
+  Expected expected;
+  if (IsExcluded(node)) {
+    expected.verdict = Verdict::kNodeExcluded;
+    return expected;
+  }
+  ModelObject* object = Find(name);
+  if (object != nullptr && generation > object->generation) {
+    expected.verdict = Verdict::kUnknownGeneration;
+    return expected;
+  }
+  const bool old = object != nullptr && generation < object->generation;
+  if (object == nullptr || (old && object->copies.count(generation) == 0)) {
+    AnswerLate(name, node, generation, &expected);
+    expected.verdict = object == nullptr ? Verdict::kNotFound : Verdict::kToBeFreed;
+    return expected;
+  }
+  const bool unwanted = old || object->ended();
+  if (unwanted) expected.verdict = Verdict::kToBeFreed;
+  std::map<PeerIndex, ModelCopy>& copies = object->copies[generation];
+  const bool is_new = copies.count(node) == 0;
+  const bool brings_bytes = report.in_memory || report.spilled;
+  if (!is_new && !brings_bytes && copies[node].real()) {
+    if (!unwanted) expected.verdict = Verdict::kUnchanged;
+    return expected;
+  }
+  if (unwanted && is_new && settle_at_once_) {
+    if (copies.empty()) object->copies.erase(generation);
+    return expected;
+  }
+  bool other_primary = false;
+  for (const auto& [other, copy] : copies) other_primary |= other != node && copy.primary;
+  ModelCopy& copy = copies[node];
+  if (is_new) Enter(&copy, FreeState::kHeld);
+  const bool stays_spilled = !is_new && report.merge && copy.spilled && !report.spilled;
+  copy.in_memory = report.in_memory;
+  copy.spilled = report.spilled || stays_spilled;
+  if (!stays_spilled) copy.url = report.spilled ? report.url : "";
+  copy.primary = copy.real() && report.role == CopyRole::kPrimary && !other_primary;
+  if (!old && report.size != 0) object->size = report.size;
+  if (unwanted) {
+    if (is_new) WaitForFree(node, &copy, &expected);
+  } else if (copy.real()) {
+    object->state = ObjectState::kAvailable;
+  }
+  return expected;
+}
+
+Expected ObjectTableModel::RemoveLocation(uint64_t name, PeerIndex node, uint32_t generation) {
+  Expected expected;
+  ModelObject* object = Find(name);
+  if (object == nullptr) {
+    expected.verdict = Verdict::kNotFound;
+    return expected;
+  }
+  if (generation > object->generation) {
+    expected.verdict = Verdict::kUnknownGeneration;
+    return expected;
+  }
+  const auto value = object->copies.find(generation);
+  if (value == object->copies.end() || value->second.count(node) == 0) {
+    expected.verdict = Verdict::kUnchanged;
+    return expected;
+  }
+  const FreeState state = value->second[node].state;
+  if (state == FreeState::kSent || state == FreeState::kDoomed) {
+    expected.verdict = Verdict::kUnchanged;
+    return expected;
+  }
+  if (state == FreeState::kWaiting) expected.settled.emplace(name, node, FreeOutcome::kSettled);
+  Drop(name, generation, node, &expected);
+  return expected;
+}
+
+Expected ObjectTableModel::Answer(uint64_t name, PeerIndex node, FreeResult result,
+                                  uint32_t generation) {
+  Expected expected;
+  ModelObject* object = Find(name);
+  if (object == nullptr) {
+    expected.verdict = Verdict::kNotFound;
+    return expected;
+  }
+  expected.verdict = Verdict::kUnchanged;
+  const auto value = object->copies.find(generation);
+  if (value == object->copies.end() || value->second.count(node) == 0) return expected;
+  ModelCopy& copy = value->second[node];
+  if (copy.state != FreeState::kSent && copy.state != FreeState::kDoomed) return expected;
+  expected.verdict = Verdict::kOk;
+  if (result == FreeResult::kDeleted || result == FreeResult::kUnknown) {
+    expected.settled.emplace(name, node, FreeOutcome::kSettled);
+    Drop(name, generation, node, &expected);
+    return expected;
+  }
+  if (result == FreeResult::kFailed) {
+    expected.settled.emplace(name, node, FreeOutcome::kStoreFailed);
+  }
+  if (copy.state == FreeState::kSent) Enter(&copy, FreeState::kDoomed);
+  return expected;
+}
+
+bool ObjectTableModel::HasWorkFor(PeerIndex node) const {
+  if (IsExcluded(node)) return false;
+  const auto late = late_.find(node);
+  return (late != late_.end() && !late->second.empty()) ||
+         !CopiesOn(node, FreeState::kWaiting).empty();
+}
+
+// In the order in which they entered that state.
+std::vector<FreedCopy> ObjectTableModel::CopiesOn(PeerIndex node, FreeState state) const {
+  std::map<uint64_t, FreedCopy> sorted;
+  for (const auto& [name, object] : objects_) {
+    for (const auto& [generation, copies] : object.copies) {
+      const auto at = copies.find(node);
+      if (at == copies.end() || at->second.state != state) continue;
+      sorted[at->second.since] = {name, generation};
+    }
+  }
+  std::vector<FreedCopy> found;
+  for (const auto& [since, copy] : sorted) found.push_back(copy);
+  return found;
+}
+
+Expected ObjectTableModel::Exclude(PeerIndex node, uint32_t records_max, bool* more) {
+  Expected expected;
+  excluded_.insert(node);
+  late_.erase(node);
+  for (int i = 0; i < kFreeStates; ++i) {
+    const auto state = static_cast<FreeState>(i);
+    for (const auto& [name, generation] : CopiesOn(node, state)) {
+      if (records_max-- == 0) {
+        *more = true;
+        return expected;
+      }
+      if (state != FreeState::kHeld) {
+        expected.settled.emplace(name, node, FreeOutcome::kNodeExcluded);
+      }
+      Drop(name, generation, node, &expected);
+    }
+  }
+  *more = false;
+  return expected;
+}
+
+// Answers to late reports first: they are older than what waits.
+std::vector<FreedCopy> ObjectTableModel::Pull(PeerIndex node, uint32_t records_max, bool* more) {
+  std::vector<FreedCopy> pulled;
+  if (!IsExcluded(node)) {
+    for (; records_max > 0 && !late_[node].empty(); --records_max) {
+      pulled.push_back(late_[node].front());
+      late_[node].pop_front();
+    }
+    for (const FreedCopy& copy : CopiesOn(node, FreeState::kWaiting)) {
+      if (records_max-- == 0) break;
+      Enter(&objects_[copy.first].copies[copy.second][node], FreeState::kSent);
+      pulled.push_back(copy);
+    }
+  }
+  *more = HasWorkFor(node);
+  return pulled;
+}
+
+}  // namespace freehold::core
