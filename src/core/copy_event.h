@@ -1,0 +1,154 @@
+// What CopyTable gets, asks for and answers: its events, effects and verdicts.
+//
+// Thread safety: values. An event borrows its strings and lists for the length of the step.
+
+#ifndef FREEHOLD_SRC_CORE_COPY_EVENT_H_
+#define FREEHOLD_SRC_CORE_COPY_EVENT_H_
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "freehold/clock.h"
+#include "freehold/ids.h"
+#include "freehold/location.h"
+#include "src/core/item.h"
+#include "src/core/peer.h"
+
+namespace freehold::core {
+
+namespace copy_event {
+
+// --- From the node's host ---
+
+struct AddCopy {
+  ObjectId object;
+  uint32_t generation = 0;
+  PeerIndex owner = kNoPeer;
+  CopyRole role = CopyRole::kSecondary;
+  uint64_t size = 0;
+};
+struct BeginFetch {
+  ObjectId object;
+  uint32_t generation = 0;
+  PeerIndex owner = kNoPeer;
+  CopyRole role = CopyRole::kSecondary;
+  uint64_t size = 0;
+};
+struct AbortFetch {
+  ObjectId object;
+  uint32_t generation = 0;
+};
+struct MarkSpilled {
+  ObjectId object;
+  uint32_t generation = 0;
+  std::string_view url;  // not empty, at most kSpilledUrlBytesMax
+  bool in_memory = false;
+};
+struct MarkRestored {
+  ObjectId object;
+  uint32_t generation = 0;
+};
+struct DropCopy {
+  ObjectId object;
+  uint32_t generation = 0;
+};
+struct BeginRead {
+  ObjectId object;  // the newest generation with bytes here; the effects say which
+};
+struct EndRead {
+  ObjectId object;
+  uint32_t generation = 0;
+};
+
+// --- From the owner ---
+
+struct Free {
+  PeerIndex from = kNoPeer;
+  ObjectId object;
+  uint32_t generation = 0;
+  uint32_t term = kFirstTerm;
+};
+
+// --- From the store, one for each copy that TakeDeletes handed over ---
+
+struct Deleted {
+  ObjectId object;
+  uint32_t generation = 0;
+};
+struct DeleteFailed {
+  ObjectId object;
+  uint32_t generation = 0;
+  std::string_view why;  // cut to kWhyBytesMax
+  Time now{};
+  uint64_t random = 0;
+};
+
+// --- From membership ---
+
+struct View {
+  uint64_t version = 0;
+  absl::Span<const PeerIndex> excluded;
+  // The view that a joining node hears first: its exclusions are older than this table.
+  bool joining = false;
+};
+struct Barrier {
+  uint64_t version = 0;
+};
+struct SelfExcluded {};
+
+// --- Deferred work ---
+
+struct Sweep {
+  uint32_t records_max = 1;  // at least 1
+};
+
+}  // namespace copy_event
+
+enum class [[nodiscard]] CopyVerdict : uint8_t{
+    kOk,
+    kAlreadyHere,       // AddCopy, BeginFetch: the key is here already
+    kNotHere,           // no copy of that key
+    kFreed,             // it was freed: what came is deleted with it; nothing new may begin
+    kOwnerExcluded,     // AddCopy, BeginFetch: the owner's barrier has passed
+    kOtherOwner,        // AddCopy, BeginFetch: the key is known with another owner
+    kStillFetching,     // the bytes are not here yet
+    kNotFetching,       // AbortFetch: the bytes are here
+    kHasReaders,        // DropCopy: somebody is reading
+    kNotSpilled,        // MarkRestored: there is no file to restore from
+    kSpilledElsewhere,  // MarkSpilled: there is a file already, at another url
+    kTooMany,           // a bound of the table or of the reader count is reached
+    kDoomed,            // Free: taken; the deletion waits for readers or a fetch
+    kFreedBefore,       // Free: taken before; its one result is still to come
+    kUnknown,           // Free: nothing is here; that is answered
+    kRefused,           // Free: not the copy's owner, or somebody is excluded; nothing changed
+    kNoChange,          // a repeated notice; DeleteFailed: for the same reason as before
+    kMore,              // Sweep: call it again
+};
+const char* CopyVerdictName(CopyVerdict verdict);
+
+// What a step asks of its caller, once the table's lock is released. Steps append.
+struct CopyEffects {
+  std::vector<PeerIndex> ready;  // owners for whom something waits where nothing waited
+  bool work = false;             // Sweep or TakeDeletes has something to do
+  uint32_t generation = 0;       // of BeginRead
+};
+
+// Takes what waits for an owner. False: it does not fit, and nothing was taken.
+class ReportSink {
+ public:
+  virtual ~ReportSink() = default;
+  virtual bool Add(const FreeResultItem& item) = 0;
+  virtual bool Add(const LocationItem& item) = 0;
+};
+
+enum class [[nodiscard]] PullVerdict : uint8_t{
+    kEmpty,  // nothing is left for that owner
+    kFull,   // the sink is
+    kMore,   // `items_max` was reached
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_COPY_EVENT_H_

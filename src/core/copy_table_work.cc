@@ -1,0 +1,323 @@
+// The deferred side of CopyTable: reports, deletions, exclusion.
+
+#include <algorithm>
+
+#include "src/base/check.h"
+#include "src/core/copy_table.h"
+
+namespace freehold::core {
+
+namespace {
+
+const std::string& EmptyString() {
+  static const std::string* const empty = new std::string;
+  return *empty;
+}
+
+}  // namespace
+
+const std::string& CopyRecord::spilled_url() const {
+  return rarity == nullptr ? EmptyString() : rarity->spilled_url;
+}
+
+const std::string& CopyRecord::why() const {
+  return rarity == nullptr ? EmptyString() : rarity->why;
+}
+
+// --- Reports -------------------------------------------------------------------------------------
+
+bool CopyTable::Reports(const Owner& owner) const {
+  return options_.reports && owner.phase == OwnerPhase::kLive;
+}
+
+void CopyTable::SetReport(uint32_t index, CopyReport first, CopyReport report,
+                          CopyEffects* effects) {
+  CopyRecord& copy = copies_[index];
+  Owner& owner = OwnerOf(copy.owner);
+  if (!Reports(owner)) first = report = CopyReport::kNone;
+  const auto waiting = [&copy] {
+    return uint64_t{copy.report_first != CopyReport::kNone} +
+           uint64_t{copy.report != CopyReport::kNone};
+  };
+  const uint64_t before = waiting();
+  copy.report_first = first;
+  copy.report = report;
+  const uint64_t after = waiting();
+  stats_.reports_waiting += after - before;
+  if (before == 0 && after > 0) {
+    if (owner.reports.empty() && owner.replies.empty()) effects->ready.push_back(owner.peer);
+    owner.reports.PushBack(&copies_, index);
+  } else if (before > 0 && after == 0) {
+    owner.reports.Remove(&copies_, index);
+  }
+}
+
+void CopyTable::Report(uint32_t index, CopyReport report, CopyEffects* effects) {
+  SetReport(index, copies_[index].report_first, report, effects);
+}
+
+PullVerdict CopyTable::PullReports(PeerIndex peer, uint32_t items_max, ReportSink* sink) {
+  if (FindOwner(peer) == nullptr) return PullVerdict::kEmpty;
+  Owner& owner = OwnerOf(peer);
+  if (!Reports(owner)) return PullVerdict::kEmpty;  // the sweep takes what is left there
+  CopyEffects none;                                 // taking a report away makes nobody ready
+  for (uint32_t items = 0; !owner.replies.empty() || !owner.reports.empty(); ++items) {
+    if (items == items_max) return PullVerdict::kMore;
+    // Replies first: a copy that came after its key was answered Unknown is reported after that.
+    if (!owner.replies.empty()) {
+      if (!PullReply(&owner, sink)) return PullVerdict::kFull;
+      continue;
+    }
+    const uint32_t index = owner.reports.head();
+    const CopyRecord& copy = copies_[index];
+    const bool first = copy.report_first != CopyReport::kNone;
+    if (!PullRecord(copy, first ? copy.report_first : copy.report, sink)) return PullVerdict::kFull;
+    SetReport(index, CopyReport::kNone, first ? copy.report : CopyReport::kNone, &none);
+    if (copy.state == CopyState::kGone && !copy.waits_to_report()) Erase(index);
+  }
+  return PullVerdict::kEmpty;
+}
+
+bool CopyTable::PullRecord(const CopyRecord& copy, CopyReport report, ReportSink* sink) const {
+  LocationItem location;
+  location.object = copy.object;
+  location.generation = copy.generation;
+  location.term = copy.term;
+  location.role = copy.role;
+  location.size = copy.size;
+  location.in_memory = copy.in_memory;
+  FreeResultItem result;
+  result.object = copy.object;
+  result.generation = copy.generation;
+  result.term = copy.term;
+  switch (report) {
+    case CopyReport::kNone:
+      break;
+    case CopyReport::kAdded:
+      location.change = LocationChange::kAdded;
+      return sink->Add(location);
+    case CopyReport::kSpilled:
+      location.change = LocationChange::kSpilled;
+      location.url = copy.spilled_url();
+      return sink->Add(location);
+    case CopyReport::kRemoved:
+      location.change = LocationChange::kRemoved;
+      location.in_memory = false;
+      return sink->Add(location);
+    case CopyReport::kDoomed:
+      result.result = FreeResult::kDoomed;
+      return sink->Add(result);
+    case CopyReport::kFailed:
+      result.result = FreeResult::kFailed;
+      result.why = copy.why();
+      return sink->Add(result);
+    case CopyReport::kDeleted:
+      result.result = FreeResult::kDeleted;
+      return sink->Add(result);
+    case CopyReport::kUnknown:
+      result.result = FreeResult::kUnknown;
+      return sink->Add(result);
+  }
+  FREEHOLD_CHECK(false);
+}
+
+bool CopyTable::PullReply(Owner* owner, ReportSink* sink) {
+  const Reply& reply = owner->replies[owner->replies_pulled];
+  FreeResultItem item;
+  item.object = reply.object;
+  item.generation = reply.generation;
+  item.term = reply.term;
+  item.result = FreeResult::kUnknown;
+  if (!sink->Add(item)) return false;
+  --stats_.reports_waiting;
+  ++owner->replies_pulled;
+  // The pulled prefix goes when it is half of the whole: O(1) each in the long run.
+  if (2 * owner->replies_pulled >= owner->replies.size()) {
+    owner->replies.erase(owner->replies.begin(),
+                         owner->replies.begin() + static_cast<ptrdiff_t>(owner->replies_pulled));
+    owner->replies_pulled = 0;
+    if (owner->replies.empty()) std::vector<Reply>().swap(owner->replies);
+  }
+  return true;
+}
+
+size_t CopyTable::replies_waiting(PeerIndex peer) const {
+  const Owner* owner = FindOwner(peer);
+  return owner == nullptr ? 0 : owner->replies.size() - owner->replies_pulled;
+}
+
+// --- The store -----------------------------------------------------------------------------------
+
+// As many as one batch takes: a store that failed a million times does not hold the lock for all.
+void CopyTable::QueueDueRetries(Time now, uint32_t copies_max) {
+  while (to_delete_.size() < copies_max && !retries_.empty() && retries_.begin()->first <= now) {
+    SetState(retries_.begin()->second, CopyState::kToDelete);
+  }
+}
+
+const CopyRecord& CopyTable::TakeOneDelete() {
+  const uint32_t index = to_delete_.head();
+  SetState(index, CopyState::kDeleting);
+  return copies_[index];
+}
+
+Time CopyTable::NextWork() const {
+  if (!sweep_.empty() || !to_delete_.empty()) return kInfinitePast;
+  return retries_.empty() ? kInfiniteFuture : retries_.begin()->first;
+}
+
+CopyVerdict CopyTable::Step(const copy_event::Deleted& event, CopyEffects* effects) {
+  const uint32_t index = Lookup(event.object, event.generation);
+  if (index == kNoCopy) return CopyVerdict::kNotHere;
+  if (copies_[index].state == CopyState::kDeletingAgain) {
+    SetState(index, CopyState::kToDelete);
+    effects->work = true;
+    return CopyVerdict::kOk;
+  }
+  if (copies_[index].state != CopyState::kDeleting) return CopyVerdict::kNotHere;
+  End(index, CopyReport::kDeleted, effects);
+  return CopyVerdict::kOk;
+}
+
+Time CopyTable::RetryAt(const CopyRarity& rarity, Time now, uint64_t random) const {
+  Duration delay = options_.retry_delay_min;
+  for (uint32_t i = 1; i < rarity.failures && delay < options_.retry_delay_max; ++i) {
+    delay = delay > options_.retry_delay_max / 2 ? options_.retry_delay_max : 2 * delay;
+  }
+  const uint64_t jitter = random % (static_cast<uint64_t>(delay.count() / 2) + 1);
+  return SaturatingAdd(SaturatingAdd(now, delay), Duration(static_cast<int64_t>(jitter)));
+}
+
+CopyVerdict CopyTable::Step(const copy_event::DeleteFailed& event, CopyEffects* effects) {
+  const uint32_t index = Lookup(event.object, event.generation);
+  if (index == kNoCopy) return CopyVerdict::kNotHere;
+  CopyRecord& copy = copies_[index];
+  if (copy.state != CopyState::kDeleting && copy.state != CopyState::kDeletingAgain) {
+    return CopyVerdict::kNotHere;
+  }
+  ++stats_.store_failures;
+  CopyRarity& rarity = copy.MakeRarity();
+  const std::string_view why = event.why.substr(0, kWhyBytesMax);
+  const bool news = rarity.failures == 0 || rarity.why != why;
+  if (rarity.failures < UINT32_MAX) ++rarity.failures;
+  rarity.why = std::string(why);
+  rarity.retry_at = RetryAt(rarity, event.now, event.random);
+  SetState(index, CopyState::kDeleteFailed);
+  if (!news) return CopyVerdict::kNoChange;
+  Report(index, CopyReport::kFailed, effects);
+  return CopyVerdict::kOk;
+}
+
+std::vector<const CopyRecord*> CopyTable::Freed() const {
+  std::vector<const CopyRecord*> freed;
+  for (uint32_t i = 0; i < copies_.end(); ++i) {
+    if (IsFreed(copies_[i].state)) freed.push_back(&copies_[i]);
+  }
+  std::sort(freed.begin(), freed.end(),
+            [](const CopyRecord* a, const CopyRecord* b) { return a->freed_at < b->freed_at; });
+  return freed;
+}
+
+// --- Exclusion -----------------------------------------------------------------------------------
+
+CopyVerdict CopyTable::Step(const copy_event::View& event, CopyEffects* effects) {
+  CopyVerdict verdict = CopyVerdict::kNoChange;
+  for (const PeerIndex peer : event.excluded) {
+    Owner& owner = OwnerOf(peer);
+    if (owner.phase != OwnerPhase::kLive) continue;
+    verdict = CopyVerdict::kOk;
+    owner.phase = OwnerPhase::kExcluded;
+    WithdrawReplies(&owner);
+    // Who joins may never hear the barrier of a view before its time, and holds nothing yet that
+    // could wait for it.
+    if (event.version <= latest_barrier_ || (event.joining && owner.copies.empty())) {
+      PassBarrier(&owner);
+    } else {
+      before_barrier_.emplace_back(event.version, peer);
+    }
+    if (!owner.reports.empty()) AddToSweep(&owner);
+    effects->work = effects->work || owner.in_sweep;
+  }
+  return verdict;
+}
+
+CopyVerdict CopyTable::Step(const copy_event::Barrier& event, CopyEffects* effects) {
+  if (event.version <= latest_barrier_) return CopyVerdict::kNoChange;
+  latest_barrier_ = event.version;
+  const auto waits = [this](const std::pair<uint64_t, PeerIndex>& entry) {
+    return entry.first > latest_barrier_;
+  };
+  const auto closed = std::stable_partition(before_barrier_.begin(), before_barrier_.end(), waits);
+  for (auto it = closed; it != before_barrier_.end(); ++it) PassBarrier(&OwnerOf(it->second));
+  before_barrier_.erase(closed, before_barrier_.end());
+  effects->work = effects->work || sweeping();
+  return CopyVerdict::kOk;
+}
+
+CopyVerdict CopyTable::Step(const copy_event::SelfExcluded&, CopyEffects* effects) {
+  if (!options_.reports) return CopyVerdict::kNoChange;
+  options_.reports = false;
+  for (const std::unique_ptr<Owner>& owner : owners_) {
+    if (owner == nullptr) continue;
+    WithdrawReplies(owner.get());
+    if (!owner->reports.empty()) AddToSweep(owner.get());
+  }
+  effects->work = effects->work || sweeping();
+  return CopyVerdict::kOk;
+}
+
+void CopyTable::PassBarrier(Owner* owner) {
+  owner->phase = OwnerPhase::kPastBarrier;
+  owner->orphan_cursor = owner->copies.head();
+  if (!owner->copies.empty()) AddToSweep(owner);
+}
+
+void CopyTable::AddToSweep(Owner* owner) {
+  if (owner->in_sweep) return;
+  owner->in_sweep = true;
+  sweep_.push_back(owner->peer);
+}
+
+void CopyTable::WithdrawReplies(Owner* owner) {
+  stats_.reports_waiting -= owner->replies.size() - owner->replies_pulled;
+  std::vector<Reply>().swap(owner->replies);
+  owner->replies_pulled = 0;
+}
+
+CopyVerdict CopyTable::Step(const copy_event::Sweep& event, CopyEffects* effects) {
+  uint32_t budget = event.records_max;
+  while (!sweep_.empty()) {
+    Owner& owner = OwnerOf(sweep_.front());
+    if (!WithdrawReports(&owner, &budget) || !DoomOrphans(&owner, &budget, effects)) {
+      return CopyVerdict::kMore;
+    }
+    owner.in_sweep = false;
+    sweep_.pop_front();
+  }
+  return CopyVerdict::kOk;
+}
+
+// Answers whether all are withdrawn; uses up `budget`, one per record.
+bool CopyTable::WithdrawReports(Owner* owner, uint32_t* budget) {
+  CopyEffects none;  // taking a report away makes nobody ready
+  for (; !owner->reports.empty(); --*budget) {
+    if (*budget == 0) return false;
+    const uint32_t index = owner->reports.head();
+    SetReport(index, CopyReport::kNone, CopyReport::kNone, &none);
+    if (copies_[index].state == CopyState::kGone) Erase(index);
+  }
+  return true;
+}
+
+// Answers whether all are doomed; uses up `budget`, one per record.
+bool CopyTable::DoomOrphans(Owner* owner, uint32_t* budget, CopyEffects* effects) {
+  for (; owner->orphan_cursor != kNoCopy; --*budget) {
+    if (*budget == 0) return false;
+    const uint32_t index = owner->orphan_cursor;
+    owner->orphan_cursor = OwnerList::Next(copies_, index);
+    Doom(index, FreeCause::kOwnerExcluded, effects);
+  }
+  return true;
+}
+
+}  // namespace freehold::core
