@@ -1,0 +1,151 @@
+#include "freehold/callback_executor.h"
+
+#include <algorithm>
+#include <optional>
+#include <system_error>
+
+#include "absl/status/status.h"
+#include "src/base/guarded_call.h"
+#include "src/runtime/callback_thread_rep.h"
+
+namespace freehold {
+
+using internal::CallGuarded;
+using internal::MutexLock;
+
+namespace {
+
+constexpr Duration kDestructorTimeout = std::chrono::seconds(1);
+
+Time Now() { return Clock::Monotonic().Now(); }
+
+void LogThrown(Logger* logger, const char* what, const ObjectId& object, const char* where,
+               const std::string& thrown) {
+  // The host's logger may throw like any host code.
+  static_cast<void>(CallGuarded([&] {
+    Logger& log = logger != nullptr ? *logger : Logger::Default();
+    log.Log(LogLevel::kError,
+            std::string(what) + " of object " + object.ToHex() + where + " threw " + thrown +
+                "; callbacks must not throw: the object was already handled and nothing was "
+                "undone, the next callback runs; see freehold/callback_executor.h");
+  }));
+}
+
+}  // namespace
+
+bool CallbackJob::Run() {
+  const std::optional<std::string> thrown = CallGuarded([this] { body_->Run(); });
+  if (!thrown.has_value()) return true;
+  LogThrown(logger_, body_->what(), body_->object(), "", *thrown);
+  return false;
+}
+
+void CallbackJob::DestroyBody() noexcept {
+  const ObjectId object = body_->object();
+  const char* const what = body_->what();
+  // Not body_.reset(): unique_ptr ends the process when a destructor throws.
+  Body* const body = body_.release();
+  const std::optional<std::string> thrown = CallGuarded([body] { delete body; });
+  if (!thrown.has_value()) return;
+  LogThrown(logger_, what, object, ": destroying its callable or context", *thrown);
+}
+
+CallbackThread::CallbackThread(std::shared_ptr<Rep> rep) : rep_(std::move(rep)) {}
+
+absl::StatusOr<std::shared_ptr<CallbackThread>> CallbackThread::Start(
+    const CallbackThreadOptions& options) {
+  if (options.slow_callback_threshold < Duration::zero()) {
+    return absl::InvalidArgumentError("slow_callback_threshold must not be negative");
+  }
+  Logger* const logger = options.logger != nullptr ? options.logger : &Logger::Default();
+  const auto rep = std::make_shared<Rep>(options.slow_callback_threshold, logger);
+  std::shared_ptr<CallbackThread> executor(new CallbackThread(rep));
+  try {
+    MutexLock lock(&rep->mutex);
+    rep->thread_ended = true;  // until there is one
+    rep->thread = std::thread(&Rep::ThreadMain, rep);
+    rep->thread_ended = false;
+    rep->thread_id = rep->thread.get_id();
+    if (rep->threshold > Duration::zero()) {
+      rep->watchdog = std::thread(&Rep::WatchdogMain, rep);
+      rep->watchdog_started = true;
+    }
+  } catch (const std::system_error& e) {
+    return absl::ResourceExhaustedError(std::string("no thread for the callback executor: ") +
+                                        e.what());
+  }
+  return executor;
+}
+
+CallbackThread::~CallbackThread() {
+  const bool inside = rep_->InsideCallback();
+  const Time deadline = SaturatingAdd(Now(), kDestructorTimeout);
+  bool left_behind = false;
+  {
+    MutexLock lock(&rep_->mutex);
+    left_behind = rep_->left_behind;
+  }
+  if (inside) {
+    rep_->StopInside();
+  } else if (!left_behind) {
+    rep_->StopOutside(deadline);
+  }
+  rep_->EndWatchdog(deadline);
+  MutexLock lock(&rep_->mutex);
+  if (rep_->thread.joinable()) rep_->thread.detach();
+  if (rep_->watchdog.joinable()) rep_->watchdog.detach();
+}
+
+bool CallbackThread::Post(CallbackJob job) {
+  bool wake = false;
+  {
+    MutexLock lock(&rep_->mutex);
+    ++rep_->posted;
+    if (rep_->stopped) {
+      ++rep_->dropped;
+      return false;  // the job is destroyed with our argument, after the lock
+    }
+    if (rep_->queue.empty()) {
+      rep_->queue_since = Now();
+      rep_->hint.store(true, std::memory_order_relaxed);
+    }
+    rep_->queue.push_back(std::move(job));
+    // Depth() reads what the other thread writes: only where it may be a new maximum.
+    if (rep_->batch_size + rep_->queue.size() > rep_->depth_max) {
+      rep_->depth_max = std::max(rep_->depth_max, rep_->Depth());
+    }
+    wake = rep_->asleep;
+    rep_->asleep = false;  // one poster wakes it, those after it need not
+  }
+  if (wake) rep_->wake_thread.NotifyOne();
+  return true;
+}
+
+CallbackThread::StopReport CallbackThread::Stop(Duration timeout) {
+  if (rep_->InsideCallback()) {
+    rep_->StopInside();
+    return StopReport();
+  }
+  return rep_->StopOutside(SaturatingAdd(Now(), std::max(timeout, Duration::zero())));
+}
+
+CallbackThread::Stats CallbackThread::GetStats() const {
+  Rep& rep = *rep_;
+  MutexLock lock(&rep.mutex);
+  Stats stats;
+  stats.posted = rep.posted;
+  stats.ran = rep.finished.load(std::memory_order_acquire);
+  stats.threw = rep.threw.load(std::memory_order_relaxed);
+  stats.reported_slow = rep.reported_slow.load(std::memory_order_relaxed);
+  stats.dropped = rep.dropped;
+  stats.queue_depth = rep.Depth();
+  stats.queue_depth_max = rep.depth_max;
+  stats.latency_max = rep.latency_max;
+  if (stats.queue_depth > 0) {
+    const bool batch_waits = rep.Claimed() < rep.batch_size;
+    stats.oldest_waiting = Now() - (batch_waits ? rep.batch_since : rep.queue_since);
+  }
+  return stats;
+}
+
+}  // namespace freehold

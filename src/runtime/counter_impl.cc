@@ -1,0 +1,351 @@
+// CounterImpl: what follows a step, handles, answers.
+
+#include "src/runtime/counter_impl.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "src/base/check.h"
+#include "src/runtime/host_jobs.h"
+
+namespace freehold::runtime {
+
+namespace {
+
+constexpr uint32_t kCallSitesMax = 1u << 20;
+// Of misuses: so many are logged each, afterwards every power of two.
+constexpr uint64_t kMisusesLogged = 100;
+
+absl::Status ShutDownError() {
+  return absl::FailedPreconditionError("the reference counter was shut down");
+}
+
+const Clock& ClockOf(const ReferenceCounterOptions& options) {
+  return options.clock != nullptr ? *options.clock : Clock::Monotonic();
+}
+
+Logger& LoggerOf(const ReferenceCounterOptions& options) {
+  return options.logger != nullptr ? *options.logger : Logger::Default();
+}
+
+}  // namespace
+
+CounterImpl::CounterImpl(const ReferenceCounterOptions& options)
+    : options_(options),
+      clock_(ClockOf(options)),
+      logger_(LoggerOf(options)),
+      shard_mask_(options.shards - 1),
+      call_sites_(kCallSitesMax) {
+  core::ObjectTable::Config config;
+  config.settle_at_once = options.transport == nullptr;
+  config.observe_frees = static_cast<bool>(options.on_copy_freed);
+  shards_.reserve(options.shards);
+  for (uint32_t number = 0; number < options.shards; ++number) {
+    shards_.push_back(std::make_unique<Shard>(this, number, config));
+  }
+}
+
+CounterImpl::~CounterImpl() = default;
+
+absl::Status CounterImpl::Start() {
+  Endpoint::Config config;
+  config.self = Address(options_.process);
+  config.transport = options_.transport;
+  config.membership = options_.membership;
+  config.clock = &clock_;
+  config.logger = &logger_;
+  config.session = options_.session;
+  config.start_pump_thread = options_.start_pump_thread;
+  config.on_wake = options_.on_pump_due;
+  config.seed = options_.seed;
+  return Endpoint::Create(config, this, &endpoint_);
+}
+
+// --- What follows a step -------------------------------------------------------------------------
+
+void CounterImpl::Prepare(Shard& shard, AfterStep* after) {
+  if (!after->effects.has_host_work()) return;
+  if (shard.posting) {
+    shard.outbox.Take(&after->effects);
+    return;
+  }
+  shard.posting = true;
+  after->must_post = true;
+}
+
+void CounterImpl::Act(Shard& shard, AfterStep* after) {
+  if (after->effects.empty()) return;
+  for (const PeerIndex node : after->effects.ready) MarkReady(shard, node);
+  if (after->must_post) {
+    HostWork first;
+    first.Take(&after->effects);
+    Post(shard, &first);
+  }
+  if (after->effects.has_inners()) {
+    std::vector<std::vector<core::InnerRef>> stack;
+    stack.push_back(after->effects.TakeInners());
+    DropInners(&stack, options_.nested_drops_inline_max);
+    if (!stack.empty()) Defer(std::move(stack));
+  }
+}
+
+// The posting role of the shard is ours until its outbox is empty.
+void CounterImpl::Post(Shard& shard, HostWork* first) {
+  PostWork(first);
+  HostWork work;
+  while (true) {
+    {
+      internal::MutexLock lock(&shard.mutex);
+      if (shard.outbox.empty()) {
+        shard.posting = false;
+        return;
+      }
+      std::swap(work, shard.outbox);
+    }
+    PostWork(&work);
+    work.Clear();
+  }
+}
+
+void CounterImpl::PostWork(HostWork* work) {
+  for (const core::FiredCallback& fired : work->fired) {
+    auto* body = ObjectCallbackBody::FromToken(fired.token);
+    body->set_reason(fired.reason);
+    PostJob(std::unique_ptr<CallbackJob::Body>(body));
+  }
+  for (core::LocationNotice& notice : work->notices) {
+    LocationUpdate update;
+    update.kind = notice.kind;
+    update.snapshot.state = notice.state;
+    update.snapshot.generation = notice.generation;
+    update.snapshot.size = notice.size;
+    for (const core::CopyFacts& facts : notice.copies) {
+      update.snapshot.locations.push_back(ToLocation(facts));
+    }
+    std::sort(update.snapshot.locations.begin(), update.snapshot.locations.end(),
+              [](const Location& a, const Location& b) { return a.node < b.node; });
+    if (notice.copy.node != core::kNoPeer) update.location = ToLocation(notice.copy);
+    PostJob(MakeLocationJob(SubscriptionToken::Share(notice.token), notice.object,
+                            std::move(update)));
+    if (notice.kind == LocationUpdate::Kind::kGone) SubscriptionToken::Release(notice.token);
+  }
+  if (!work->lost.empty() && options_.on_to_recover) {
+    PostJob(MakeRecoverJob(options_.on_to_recover, std::move(work->lost)));
+  }
+  for (const core::SettledFree& settled : work->settled) {
+    PostJob(MakeFreeOutcomeJob(options_.on_copy_freed, settled.object, NodeAt(settled.node),
+                               settled.outcome));
+  }
+}
+
+void CounterImpl::PostJob(std::unique_ptr<CallbackJob::Body> body) {
+  if (options_.executor != nullptr) {
+    (void)options_.executor->Post(CallbackJob(std::move(body), &logger_));
+  }
+}
+
+void CounterImpl::MarkReady(Shard& shard, PeerIndex node) {
+  // release: pairs with the acquire in Fill, which then locks the shard anyway.
+  peers_.Reach(node).shards_with_work.fetch_or(uint64_t{1} << shard.number,
+                                               std::memory_order_release);
+  endpoint_->MarkReady(node);
+}
+
+// --- Contained objects ---------------------------------------------------------------------------
+
+void CounterImpl::DropInners(std::vector<std::vector<core::InnerRef>>* stack, uint64_t budget) {
+  for (; budget > 0 && !stack->empty(); --budget) {
+    const core::InnerRef inner = stack->back().back();
+    stack->back().pop_back();
+    if (stack->back().empty()) stack->pop_back();
+    Shard& shard = ShardAt(inner.shard);
+    AfterStep after;
+    {
+      internal::MutexLock lock(&shard.mutex);
+      if (shard.closed) continue;
+      (void)shard.table.Step(core::event::DropNestedHold{inner.record}, &after.effects);
+      Prepare(shard, &after);
+    }
+    // What this drop lets go of joins the stack instead of the call chain.
+    std::vector<core::InnerRef> further = after.effects.TakeInners();
+    Act(shard, &after);
+    if (!further.empty()) stack->push_back(std::move(further));
+  }
+}
+
+void CounterImpl::Defer(std::vector<std::vector<core::InnerRef>> stack) {
+  uint64_t count = 0;
+  for (const auto& inners : stack) count += inners.size();
+  deferred_drops_.fetch_add(count, std::memory_order_relaxed);
+  {
+    internal::MutexLock lock(&deferred_mutex_);
+    deferred_.insert(deferred_.end(), std::make_move_iterator(stack.begin()),
+                     std::make_move_iterator(stack.end()));
+  }
+  endpoint_->WakeWork();
+}
+
+void CounterImpl::ReleaseInners(std::vector<core::InnerRef> inners) {
+  if (inners.empty()) return;
+  std::vector<std::vector<core::InnerRef>> stack;
+  stack.push_back(std::move(inners));
+  DropInners(&stack, options_.nested_drops_inline_max);
+  if (!stack.empty()) Defer(std::move(stack));
+}
+
+// --- Handles -------------------------------------------------------------------------------------
+
+// Something outside that pointed into the shard lets go. `step(table, &effects)` answers whether it
+// did, and is told whether the counter is still there to be stepped.
+template <typename StepFunction>
+void CounterImpl::LetGo(Shard& shard, StepFunction step) {
+  AfterStep after;
+  std::shared_ptr<CounterImpl> keep;
+  {
+    internal::MutexLock lock(&shard.mutex);
+    if (!step(shard.table, shard.closed, &after.effects)) return;
+    --shard.outstanding;
+    if (!shard.closed) {
+      Prepare(shard, &after);
+      if (!after.must_post && after.effects.empty()) return;
+      // What was let go no longer keeps the counter, which may be ending right now.
+      keep = shared_from_this();
+    }
+  }
+  if (keep == nullptr) {
+    ReleaseRemaining(1);
+  } else {
+    Act(shard, &after);
+  }
+}
+
+void CounterImpl::ReleaseLast(Shard& shard, internal::RefCell* cell) {
+  LetGo(shard, [cell](core::ObjectTable& table, bool closed, core::Effects* effects) {
+    if (!cell->DropUnderLock()) return false;  // meanwhile another handle came
+    auto* record = reinterpret_cast<core::ObjectRecord*>(cell);
+    if (!closed) (void)table.Step(core::event::DropLastHandle{record}, effects);
+    return true;
+  });
+}
+
+void CounterImpl::EndTask(Shard& shard, internal::RefCell* cell) {
+  LetGo(shard, [cell](core::ObjectTable& table, bool closed, core::Effects* effects) {
+    auto* record = reinterpret_cast<core::ObjectRecord*>(cell);
+    if (!closed) (void)table.Step(core::event::DropTask{record}, effects);
+    return true;
+  });
+}
+
+absl::StatusOr<ObjectRef> CounterImpl::GetRef(const ObjectId& object) {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  const core::Key key = KeyOf(object);
+  Shard& shard = ShardOf(key);
+  core::ObjectRecord* record = nullptr;
+  const core::Verdict verdict = ApplyQuietly(
+      shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+        const core::Verdict answer = table.Step(core::event::AddHandle{key}, &record);
+        if (answer != core::Verdict::kOk) return answer;
+        const bool first = record->cell.count() == 0;
+        if (!record->cell.Add()) return core::Verdict::kCountFull;
+        shard.outstanding += first ? 1 : 0;
+        return core::Verdict::kOk;
+      });
+  if (verdict == core::Verdict::kOk) return ObjectRef(&record->cell);
+  return ToStatus(verdict, object);
+}
+
+bool CounterImpl::InScope(const ObjectId& object) const {
+  const core::Key key = KeyOf(object);
+  Shard& shard = ShardOf(key);
+  internal::MutexLock lock(&shard.mutex);
+  const core::ObjectRecord* record = shard.table.Find(key);
+  return record != nullptr && record->in_scope() && !shard.closed;
+}
+
+// --- Answers -------------------------------------------------------------------------------------
+
+absl::Status CounterImpl::CheckOpen() const {
+  if (stopping_.load(std::memory_order_acquire)) return ShutDownError();
+  if (excluded()) {
+    return absl::FailedPreconditionError(
+        "this process was excluded from the membership; its objects are gone, rejoin under a new "
+        "process id");
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object) const {
+  const std::string id = object.ToHex();
+  switch (verdict) {
+    case core::Verdict::kOk:
+    case core::Verdict::kUnchanged:
+      return absl::OkStatus();
+    case core::Verdict::kNotFound:
+      return absl::NotFoundError(absl::StrCat("object ", id, " is unknown here or gone"));
+    case core::Verdict::kAlreadyExists:
+      return absl::AlreadyExistsError(absl::StrCat("object ", id, " was declared before"));
+    case core::Verdict::kOutOfScope:
+      return absl::NotFoundError(absl::StrCat("object ", id, " is out of scope"));
+    case core::Verdict::kFreed:
+      return absl::FailedPreconditionError(absl::StrCat("object ", id, " was freed"));
+    case core::Verdict::kNotHeld:
+      return absl::FailedPreconditionError(
+          absl::StrCat("object ", id, " has fewer references by id than are to be removed"));
+    case core::Verdict::kCountFull:
+      return absl::ResourceExhaustedError(absl::StrCat("a count of object ", id, " is full"));
+    case core::Verdict::kTableFull:
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the table has no room for object ", id, "; use more shards"));
+    case core::Verdict::kNodeExcluded:
+      return absl::FailedPreconditionError(
+          absl::StrCat("the node named for object ", id, " is excluded"));
+    case core::Verdict::kWrongState:
+      return absl::FailedPreconditionError(
+          absl::StrCat("object ", id, " is neither freed nor lost"));
+    case core::Verdict::kMomentPassed:
+      return absl::FailedPreconditionError(absl::StrCat("too late for object ", id));
+    case core::Verdict::kToBeFreed:
+      return absl::AbortedError(absl::StrCat("object ", id,
+                                             " was freed or is out of scope; its node is asked to "
+                                             "delete the copy"));
+    case core::Verdict::kUnknownGeneration:
+      return absl::InvalidArgumentError(
+          absl::StrCat("object ", id, " has no such generation yet"));
+    case core::Verdict::kShutDown:
+      return ShutDownError();
+  }
+  return absl::InternalError("unknown verdict");
+}
+
+absl::Status CounterImpl::Misuse(core::Verdict verdict, const core::Key& key, const char* call) {
+  const uint64_t count = misuses_.fetch_add(1, std::memory_order_relaxed) + 1;
+  const absl::Status status = ToStatus(verdict, key.id);
+  if (count <= kMisusesLogged || (count & (count - 1)) == 0) {
+    uint32_t call_site = 0;
+    {
+      Shard& shard = ShardOf(key);
+      internal::MutexLock lock(&shard.mutex);
+      const core::ObjectRecord* record = shard.table.Find(key);
+      if (record != nullptr && record->call_site != core::kNone) call_site = record->call_site;
+    }
+    const std::string& site = CallSiteAt(call_site);
+    logger_.Log(LogLevel::kWarning,
+                absl::StrCat(call, ": ", std::string(status.message()),
+                             site.empty() ? "" : ", declared at ", site,
+                             "; nothing was changed (misuse number ", count, ")"));
+  }
+  return status;
+}
+
+Location CounterImpl::ToLocation(const core::CopyFacts& facts) const {
+  Location location;
+  location.node = NodeAt(facts.node);
+  location.role = facts.role;
+  location.in_memory = facts.in_memory;
+  location.spilled = facts.spilled;
+  location.prospective = facts.prospective;
+  location.spilled_url = facts.url;
+  return location;
+}
+
+}  // namespace freehold::runtime

@@ -1,0 +1,190 @@
+// CounterImpl: what a ReferenceCounter, its handles and its pump share.
+//
+// It owns the shards and the endpoint and does what steps ask for: it takes one shard's lock, steps
+// the table, moves the effects out, unlocks, and only then marks nodes ready, lets go of contained
+// objects, and posts callbacks.
+//
+// Lifetime: shared by the ReferenceCounter and, after Close(), by every handle that is left: each
+// counts in `remaining_`, and whoever brings that to zero lets go of the last ownership. So records
+// stay where they are for as long as a handle points at one.
+//
+// Thread safety: thread-safe, except Endpoint::Client methods, which the pump role calls.
+
+#ifndef FREEHOLD_SRC_RUNTIME_COUNTER_IMPL_H_
+#define FREEHOLD_SRC_RUNTIME_COUNTER_IMPL_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "freehold/object_ref.h"
+#include "freehold/reference_counter_options.h"
+#include "freehold/stats.h"
+#include "src/base/intern.h"
+#include "src/base/mutex.h"
+#include "src/base/segmented_array.h"
+#include "src/core/event.h"
+#include "src/runtime/endpoint.h"
+#include "src/runtime/shard.h"
+
+namespace freehold::runtime {
+
+class CounterImpl final : public Endpoint::Client,
+                          public std::enable_shared_from_this<CounterImpl> {
+ public:
+  // What a step of one shard needs besides its answer.
+  struct AfterStep {
+    core::Effects effects;
+    bool must_post = false;  // the posting role of the shard was taken
+  };
+
+  // No piece of work holds a lock for more records than this.
+  static constexpr uint32_t kPieceMax = 2048;
+  // Reports answered with a free that a node may cause before it has taken the answers.
+  static constexpr uint32_t kLateFreesMax = 4096;
+
+  explicit CounterImpl(const ReferenceCounterOptions& options);
+  ~CounterImpl() override;
+  absl::Status Start();
+
+  // --- Steps ---------------------------------------------------------------------------------
+
+  core::Key KeyOf(const ObjectId& id) const { return {id, id.Hash()}; }
+  Shard& ShardOf(const core::Key& key) const { return *shards_[(key.hash >> 58) & shard_mask_]; }
+  Shard& ShardAt(uint32_t number) const { return *shards_[number]; }
+
+  // Locks the shard, calls `step(table, &effects)`, unlocks, does what the effects ask for.
+  template <typename StepFunction>
+  core::Verdict Apply(Shard& shard, StepFunction step) {
+    AfterStep after;
+    core::Verdict verdict;
+    {
+      internal::MutexLock lock(&shard.mutex);
+      if (shard.closed) return core::Verdict::kShutDown;
+      verdict = step(shard.table, &after.effects);
+      Prepare(shard, &after);
+    }
+    Act(shard, &after);
+    return verdict;
+  }
+  // The same for a step without effects: `step(table)`.
+  template <typename StepFunction>
+  core::Verdict ApplyQuietly(Shard& shard, StepFunction step) {
+    internal::MutexLock lock(&shard.mutex);
+    return shard.closed ? core::Verdict::kShutDown : step(shard.table);
+  }
+  void Prepare(Shard& shard, AfterStep* after) FREEHOLD_REQUIRES(shard.mutex);
+  // REQUIRES: no lock is held.
+  void Act(Shard& shard, AfterStep* after);
+
+  // --- Handles -------------------------------------------------------------------------------
+
+  // The caller's last handle on `cell` ends.
+  void ReleaseLast(Shard& shard, internal::RefCell* cell);
+  void EndTask(Shard& shard, internal::RefCell* cell);
+  absl::StatusOr<ObjectRef> GetRef(const ObjectId& object);
+  bool InScope(const ObjectId& object) const;
+  absl::StatusOr<TaskReferences> SubmitTask(absl::Span<const ObjectId> arguments);
+  absl::Status AddNested(const ObjectId& outer, absl::Span<const ObjectId> inner);
+  // Gives back the holds that were taken on contained objects.
+  void ReleaseInners(std::vector<core::InnerRef> inners);
+
+  // --- Answers -------------------------------------------------------------------------------
+
+  // Ok while the counter takes calls; FailedPrecondition says why not.
+  absl::Status CheckOpen() const;
+  absl::Status ToStatus(core::Verdict verdict, const ObjectId& object) const {
+    if (verdict == core::Verdict::kOk || verdict == core::Verdict::kUnchanged) {
+      return absl::OkStatus();
+    }
+    return Explain(verdict, object);
+  }
+  // Like ToStatus, for a misuse: counted and logged with the object's call site.
+  absl::Status Misuse(core::Verdict verdict, const core::Key& key, const char* call);
+  void CountMisuse() { misuses_.fetch_add(1, std::memory_order_relaxed); }
+  core::PeerIndex InternNode(const NodeId& node) { return endpoint_->Intern(Address(node)); }
+  NodeId NodeAt(core::PeerIndex peer) const { return endpoint_->AddressOf(peer).node(); }
+  Location ToLocation(const core::CopyFacts& facts) const;
+  uint32_t InternCallSite(std::string_view text) { return call_sites_.Intern(text); }
+  const std::string& CallSiteAt(uint32_t index) const { return call_sites_.At(index); }
+
+  const ReferenceCounterOptions& options() const { return options_; }
+  const std::vector<std::unique_ptr<Shard>>& shards() const { return shards_; }
+  Endpoint& endpoint() const { return *endpoint_; }
+  bool excluded() const { return excluded_.load(std::memory_order_acquire); }
+  uint64_t Unsettled() const;
+  void AddTo(ReferenceCounterStats* stats) const;
+
+  ShutdownReport Shutdown(ShutdownMode mode, Duration timeout);
+
+  // --- Endpoint::Client ----------------------------------------------------------------------
+
+  uint64_t OnPayload(PeerIndex from, std::string_view payload, Time now) override;
+  Time Work(Time now) override;
+  bool Fill(PeerIndex peer, core::PayloadWriter* writer) override;
+  void OnView(uint64_t version, const std::vector<PeerIndex>& excluded) override;
+  void OnBarrier(uint64_t version) override;
+  void OnSelfExcluded() override;
+  bool CanTake(PeerIndex from) override;
+
+ private:
+  // What this end keeps for each peer beside its session.
+  struct Peer {
+    // Shards with frees waiting for it, a bit each. A bit may be set in vain, never missing.
+    std::atomic<uint64_t> shards_with_work{0};
+    // Late frees caused since everything was last taken.
+    std::atomic<uint32_t> late_frees{0};
+  };
+  class Sink;
+
+  template <typename StepFunction>
+  void LetGo(Shard& shard, StepFunction step);
+  absl::Status Explain(core::Verdict verdict, const ObjectId& object) const;
+  void Post(Shard& shard, HostWork* first);
+  void PostWork(HostWork* work);
+  void PostJob(std::unique_ptr<CallbackJob::Body> body);
+  void MarkReady(Shard& shard, PeerIndex node);
+  // Lets go of up to `budget` contained objects of `stack`, the last ones first.
+  void DropInners(std::vector<std::vector<core::InnerRef>>* stack, uint64_t budget);
+  void Defer(std::vector<std::vector<core::InnerRef>> stack);
+
+  void Flush(Time deadline);
+  bool FlushDone() const;
+  void Close(ShutdownReport* report);
+  void CollectUndelivered(Shard& shard, ShutdownReport* report);
+  void ReleaseRemaining(uint64_t count);
+
+  const ReferenceCounterOptions options_;
+  const Clock& clock_;
+  Logger& logger_;
+  const uint64_t shard_mask_;
+  std::vector<std::unique_ptr<Shard>> shards_;
+  std::shared_ptr<Endpoint> endpoint_;
+  internal::StringInterner call_sites_;
+  internal::SegmentedArray<Peer> peers_;
+
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> excluded_{false};
+  std::atomic<uint64_t> misuses_{0};
+
+  mutable internal::Mutex deferred_mutex_;
+  std::vector<std::vector<core::InnerRef>> deferred_ FREEHOLD_GUARDED_BY(deferred_mutex_);
+  std::atomic<uint64_t> deferred_drops_{0};
+
+  internal::Mutex flush_mutex_;
+  internal::CondVar flush_progress_;  // signalled when items arrived
+
+  // After Close(): who still points into the shards, and what keeps them.
+  std::atomic<uint64_t> remaining_{0};
+  std::shared_ptr<CounterImpl> self_;
+};
+
+}  // namespace freehold::runtime
+
+#endif  // FREEHOLD_SRC_RUNTIME_COUNTER_IMPL_H_

@@ -1,0 +1,78 @@
+// CounterImpl: what spans several objects — tasks and nesting. Each object is stepped under its own
+// shard's lock, one at a time; what was taken is given back when a later one fails.
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "src/runtime/counter_impl.h"
+
+namespace freehold::runtime {
+
+absl::StatusOr<TaskReferences> CounterImpl::SubmitTask(absl::Span<const ObjectId> arguments) {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  TaskReferences references;  // ends what it has when an argument fails
+  references.cells_.reserve(arguments.size());
+  for (const ObjectId& argument : arguments) {
+    const core::Key key = KeyOf(argument);
+    Shard& shard = ShardOf(key);
+    core::ObjectRecord* record = nullptr;
+    const core::Verdict verdict = ApplyQuietly(
+        shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+          const core::Verdict answer = table.Step(core::event::AddTask{key}, &record);
+          if (answer == core::Verdict::kOk) ++shard.outstanding;
+          return answer;
+        });
+    if (verdict != core::Verdict::kOk) return ToStatus(verdict, argument);
+    references.cells_.push_back(&record->cell);
+  }
+  return references;
+}
+
+absl::Status CounterImpl::AddNested(const ObjectId& outer, absl::Span<const ObjectId> inner) {
+  std::vector<core::InnerRef> held;
+  held.reserve(inner.size());
+  absl::Status status;
+  for (const ObjectId& object : inner) {
+    if (object == outer) {
+      status = absl::InvalidArgumentError(
+          absl::StrCat("object ", outer.ToHex(), " cannot contain itself"));
+      break;
+    }
+    const core::Key key = KeyOf(object);
+    Shard& shard = ShardOf(key);
+    core::InnerRef ref;
+    ref.shard = shard.number;
+    const core::Verdict verdict = ApplyQuietly(shard, [&](core::ObjectTable& table) {
+      return table.Step(core::event::AddNestedHold{key}, &ref.record);
+    });
+    if (verdict != core::Verdict::kOk) {
+      status = ToStatus(verdict, object);
+      break;
+    }
+    held.push_back(ref);
+  }
+  // The holds are ours: those that the outer object does not take over are given back.
+  std::vector<core::InnerRef> back;
+  size_t taken = 0;
+  if (status.ok()) {
+    const core::Key key = KeyOf(outer);
+    Shard& shard = ShardOf(key);
+    while (taken < held.size() && status.ok()) {
+      const size_t piece = std::min<size_t>(kPieceMax, held.size() - taken);
+      const auto inners = absl::MakeConstSpan(held).subspan(taken, piece);
+      const core::Verdict verdict = ApplyQuietly(shard, [&](core::ObjectTable& table) {
+        return table.Step(core::event::AddInners{key, inners, &back});
+      });
+      if (verdict == core::Verdict::kOk) {
+        taken += piece;
+      } else {
+        status = ToStatus(verdict, outer);
+      }
+    }
+  }
+  back.insert(back.end(), held.begin() + static_cast<ptrdiff_t>(taken), held.end());
+  ReleaseInners(std::move(back));
+  return status;
+}
+
+}  // namespace freehold::runtime

@@ -1,0 +1,262 @@
+// CounterImpl: what the pump does, and the end.
+
+#include <algorithm>
+
+#include "src/base/check.h"
+#include "src/core/codec.h"
+#include "src/runtime/counter_impl.h"
+#include "src/runtime/host_jobs.h"
+
+namespace freehold::runtime {
+
+// Applies the items of one payload. An item that its sender may not send changes nothing.
+class CounterImpl::Sink final : public core::PayloadSink {
+ public:
+  Sink(CounterImpl* counter, PeerIndex from)
+      : counter_(counter),
+        from_(from),
+        from_node_(counter->endpoint_->AddressOf(from).is_node_agent()) {}
+
+  uint64_t refused() const { return refused_; }
+
+  // Frees come from owners and go to node agents; a process takes none.
+  void OnFrees(uint32_t, uint32_t, std::string_view ids) override {
+    refused_ += core::IdCount(ids);
+  }
+
+  void OnFreeResults(uint32_t generation, uint32_t /*term*/, core::FreeResult result,
+                     std::string_view ids) override {
+    const size_t count = core::IdCount(ids);
+    if (!from_node_) {
+      refused_ += count;
+      return;
+    }
+    for (size_t i = 0; i < count; ++i) Answered(core::IdAt(ids, i), generation, result);
+  }
+
+  void OnFreeFailed(const core::FreeResultItem& item) override {
+    if (!from_node_) {
+      ++refused_;
+      return;
+    }
+    Answered(item.object, item.generation, item.result);
+  }
+
+  void OnLocation(const core::LocationItem& item) override {
+    if (!from_node_) {
+      ++refused_;
+      return;
+    }
+    const core::Key key = counter_->KeyOf(item.object);
+    Shard& shard = counter_->ShardOf(key);
+    if (item.change == core::LocationChange::kRemoved) {
+      (void)counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
+        return table.Step(core::event::RemoveLocation{key, from_, item.generation}, effects);
+      });
+      return;
+    }
+    core::event::SetLocation event{key, from_, item.generation, item.size, item.role};
+    event.spilled = item.change == core::LocationChange::kSpilled;
+    event.in_memory = !event.spilled || item.in_memory;
+    event.url = item.url;
+    event.merge = true;
+    const core::Verdict verdict =
+        counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
+          return table.Step(event, effects);
+        });
+    if (verdict == core::Verdict::kToBeFreed || verdict == core::Verdict::kNotFound) {
+      counter_->peers_.Reach(from_).late_frees.fetch_add(1, std::memory_order_relaxed);
+    }
+    if (verdict == core::Verdict::kUnknownGeneration) ++refused_;
+  }
+
+ private:
+  void Answered(const ObjectId& object, uint32_t generation, core::FreeResult result) {
+    const core::Key key = counter_->KeyOf(object);
+    (void)counter_->Apply(counter_->ShardOf(key), [&](core::ObjectTable& table,
+                                                      core::Effects* effects) {
+      return table.Step(core::event::FreeAnswered{key, from_, generation, result}, effects);
+    });
+  }
+
+  CounterImpl* const counter_;
+  const PeerIndex from_;
+  const bool from_node_;
+  uint64_t refused_ = 0;
+};
+
+uint64_t CounterImpl::OnPayload(PeerIndex from, std::string_view payload, Time /*now*/) {
+  // An executor that runs callbacks at once may let one of them end this counter.
+  const std::shared_ptr<CounterImpl> keep = shared_from_this();
+  Sink sink(this, from);
+  const core::CodecError error = core::ReadPayload(payload, &sink);
+  FREEHOLD_CHECK(error == core::CodecError::kOk);  // the session has checked it
+  if (stopping_.load(std::memory_order_relaxed)) {
+    internal::MutexLock lock(&flush_mutex_);
+    flush_progress_.NotifyAll();
+  }
+  return sink.refused();
+}
+
+bool CounterImpl::CanTake(PeerIndex from) {
+  const Peer* peer = peers_.Find(from);
+  return peer == nullptr || peer->late_frees.load(std::memory_order_relaxed) < kLateFreesMax;
+}
+
+Time CounterImpl::Work(Time /*now*/) {
+  const std::shared_ptr<CounterImpl> keep = shared_from_this();
+  std::vector<std::vector<core::InnerRef>> stack;
+  {
+    internal::MutexLock lock(&deferred_mutex_);
+    std::swap(stack, deferred_);
+  }
+  if (stack.empty()) return kInfiniteFuture;
+  uint64_t before = 0;
+  for (const auto& inners : stack) before += inners.size();
+  DropInners(&stack, kPieceMax);
+  const bool more = !stack.empty();
+  if (more) Defer(std::move(stack));
+  deferred_drops_.fetch_sub(before, std::memory_order_relaxed);
+  return more ? kInfinitePast : kInfiniteFuture;
+}
+
+bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
+  Peer& peer = peers_.Reach(node);
+  while (true) {
+    // acquire: pairs with MarkReady. The bit is cleared before the shard is looked at, so that
+    // what is added afterwards sets it again.
+    const uint64_t bits = peer.shards_with_work.load(std::memory_order_acquire);
+    if (bits == 0) {
+      peer.late_frees.store(0, std::memory_order_relaxed);
+      return false;
+    }
+    const uint32_t number = static_cast<uint32_t>(__builtin_ctzll(bits));
+    const uint64_t bit = uint64_t{1} << number;
+    peer.shards_with_work.fetch_and(~bit, std::memory_order_acq_rel);
+    Shard& shard = ShardAt(number);
+    const size_t before = writer->items();
+    bool more;
+    {
+      internal::MutexLock lock(&shard.mutex);
+      more = shard.table.PullFrees(node, kPieceMax, writer);
+    }
+    if (!more) continue;
+    peer.shards_with_work.fetch_or(bit, std::memory_order_release);
+    // More waits although fewer than a piece were taken: the writer is full.
+    if (writer->items() - before < kPieceMax) return true;
+  }
+}
+
+void CounterImpl::OnView(uint64_t /*version*/, const std::vector<PeerIndex>& excluded) {
+  const std::shared_ptr<CounterImpl> keep = shared_from_this();
+  for (const PeerIndex peer : excluded) {
+    if (!endpoint_->AddressOf(peer).is_node_agent()) continue;
+    for (const std::unique_ptr<Shard>& shard : shards_) {
+      bool more = true;
+      while (more) {
+        (void)Apply(*shard, [&](core::ObjectTable& table, core::Effects* effects) {
+          more = table.ExcludeNode(peer, kPieceMax, effects);
+          return core::Verdict::kOk;
+        });
+      }
+    }
+  }
+}
+
+// Owners wait for nothing at a barrier as long as nobody borrows from them.
+void CounterImpl::OnBarrier(uint64_t /*version*/) {}
+
+void CounterImpl::OnSelfExcluded() {
+  excluded_.store(true, std::memory_order_release);
+  logger_.Log(LogLevel::kError,
+              "this process was excluded from the membership; what it owns is gone");
+}
+
+// --- The end -------------------------------------------------------------------------------------
+
+ShutdownReport CounterImpl::Shutdown(ShutdownMode mode, Duration timeout) {
+  ShutdownReport report;
+  if (stopping_.exchange(true, std::memory_order_acq_rel)) return report;
+  if (mode == ShutdownMode::kGraceful && !excluded()) {
+    Flush(SaturatingAdd(clock_.Now(), timeout));
+  }
+  endpoint_->Stop(true);
+  Close(&report);
+  return report;
+}
+
+bool CounterImpl::FlushDone() const {
+  if (deferred_drops_.load(std::memory_order_relaxed) != 0) return false;
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    internal::MutexLock lock(&shard->mutex);
+    if (shard->table.unanswered_frees() != 0) return false;
+  }
+  return endpoint_->Idle();
+}
+
+// Pumps along with whoever else pumps until nothing is left to be answered. Where the host pumps
+// everything from one thread with a clock of its own, nothing can come while we wait: a clock that
+// stands still for long ends the wait as well.
+void CounterImpl::Flush(Time deadline) {
+  constexpr auto kPoll = std::chrono::milliseconds(1);
+  constexpr int kStandstillPolls = 200;
+  int standstill = 0;
+  Time last = clock_.Now();
+  while (!FlushDone()) {
+    const Time now = clock_.Now();
+    if (now >= deadline) return;
+    standstill = now == last ? standstill + 1 : 0;
+    if (standstill > kStandstillPolls) return;
+    last = now;
+    endpoint_->Pump(now);
+    if (FlushDone()) return;
+    internal::MutexLock lock(&flush_mutex_);
+    (void)flush_progress_.WaitFor(&flush_mutex_, kPoll);
+  }
+}
+
+void CounterImpl::CollectUndelivered(Shard& shard, ShutdownReport* report) {
+  core::RecordIndex resume = 0;
+  while (resume != core::kNoRecord) {
+    resume = shard.VisitPiece(resume, kPieceMax, [&](const core::ObjectTable& table,
+                                                     const core::ObjectRecord& record) {
+      report->objects_in_scope += record.in_scope() ? 1 : 0;
+      for (const core::CopyFacts& facts : table.AllFacts(record)) {
+        if (facts.free_state != core::FreeState::kWaiting &&
+            facts.free_state != core::FreeState::kSent) {
+          continue;
+        }
+        report->undelivered.push_back(
+            {record.id(), NodeAt(facts.node), FreeOutcome::kShutDown});
+      }
+    });
+  }
+}
+
+void CounterImpl::Close(ShutdownReport* report) {
+  self_ = shared_from_this();
+  remaining_.store(1, std::memory_order_relaxed);  // our own, so that zero comes last
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    CollectUndelivered(*shard, report);
+    std::vector<core::Token> tokens;
+    {
+      internal::MutexLock lock(&shard->mutex);
+      shard->closed = true;
+      tokens = shard->table.TakeAllTokens();
+      // relaxed: under the lock that the droppers take first.
+      remaining_.fetch_add(shard->outstanding, std::memory_order_relaxed);
+    }
+    for (const core::Token token : tokens) ReleaseToken(token);
+    report->callbacks_dropped += tokens.size();
+  }
+  ReleaseRemaining(1);
+}
+
+void CounterImpl::ReleaseRemaining(uint64_t count) {
+  // acq_rel: whoever comes last must see all that the others did before it destroys the shards.
+  if (remaining_.fetch_sub(count, std::memory_order_acq_rel) == count) {
+    const std::shared_ptr<CounterImpl> last = std::move(self_);
+  }
+}
+
+}  // namespace freehold::runtime

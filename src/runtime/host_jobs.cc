@@ -1,0 +1,111 @@
+#include "src/runtime/host_jobs.h"
+
+#include <utility>
+
+namespace freehold::runtime {
+
+namespace {
+
+class LocationJob final : public CallbackJob::Body {
+ public:
+  LocationJob(std::shared_ptr<LocationSubscription> subscription, const ObjectId& object,
+              LocationUpdate update)
+      : subscription_(std::move(subscription)), object_(object), update_(std::move(update)) {}
+  void Run() override { subscription_->callback(object_, update_); }
+  ObjectId object() const override { return object_; }
+  const char* what() const override { return "location subscription"; }
+
+ private:
+  const std::shared_ptr<LocationSubscription> subscription_;
+  const ObjectId object_;
+  const LocationUpdate update_;
+};
+
+class RecoverJob final : public CallbackJob::Body {
+ public:
+  RecoverJob(std::function<void(const std::vector<ObjectId>&)> callback,
+             std::vector<ObjectId> objects)
+      : callback_(std::move(callback)), objects_(std::move(objects)) {}
+  void Run() override { callback_(objects_); }
+  ObjectId object() const override {
+    return objects_.size() == 1 ? objects_.front() : ObjectId();
+  }
+  const char* what() const override { return "recovery callback"; }
+
+ private:
+  const std::function<void(const std::vector<ObjectId>&)> callback_;
+  const std::vector<ObjectId> objects_;
+};
+
+class FreeOutcomeJob final : public CallbackJob::Body {
+ public:
+  FreeOutcomeJob(std::function<void(const ObjectId&, const NodeId&, FreeOutcome)> callback,
+                 const ObjectId& object, const NodeId& node, FreeOutcome outcome)
+      : callback_(std::move(callback)), object_(object), node_(node), outcome_(outcome) {}
+  void Run() override { callback_(object_, node_, outcome_); }
+  ObjectId object() const override { return object_; }
+  const char* what() const override { return "free observer"; }
+
+ private:
+  const std::function<void(const ObjectId&, const NodeId&, FreeOutcome)> callback_;
+  const ObjectId object_;
+  const NodeId node_;
+  const FreeOutcome outcome_;
+};
+
+std::shared_ptr<LocationSubscription>* Pointer(core::Token token) {
+  return reinterpret_cast<std::shared_ptr<LocationSubscription>*>(token & ~core::Token{1});
+}
+
+}  // namespace
+
+const char* ObjectCallbackBody::what() const {
+  switch (moment_) {
+    case Moment::kOutOfScope:
+      return "out-of-scope callback";
+    case Moment::kReclaimed:
+      return "reclaimed callback";
+    case Moment::kErased:
+      return "erased callback";
+  }
+  return "callback";
+}
+
+core::Token SubscriptionToken::Make(std::shared_ptr<LocationSubscription> subscription) {
+  auto* holder = new std::shared_ptr<LocationSubscription>(std::move(subscription));
+  return reinterpret_cast<core::Token>(holder) | 1;
+}
+
+std::shared_ptr<LocationSubscription> SubscriptionToken::Share(core::Token token) {
+  return *Pointer(token);
+}
+
+void SubscriptionToken::Release(core::Token token) { delete Pointer(token); }
+
+void ReleaseToken(core::Token token) {
+  if (SubscriptionToken::Is(token)) {
+    SubscriptionToken::Release(token);
+  } else {
+    delete ObjectCallbackBody::FromToken(token);
+  }
+}
+
+std::unique_ptr<CallbackJob::Body> MakeLocationJob(
+    std::shared_ptr<LocationSubscription> subscription, const ObjectId& object,
+    LocationUpdate update) {
+  return std::make_unique<LocationJob>(std::move(subscription), object, std::move(update));
+}
+
+std::unique_ptr<CallbackJob::Body> MakeRecoverJob(
+    const std::function<void(const std::vector<ObjectId>&)>& callback,
+    std::vector<ObjectId> objects) {
+  return std::make_unique<RecoverJob>(callback, std::move(objects));
+}
+
+std::unique_ptr<CallbackJob::Body> MakeFreeOutcomeJob(
+    const std::function<void(const ObjectId&, const NodeId&, FreeOutcome)>& callback,
+    const ObjectId& object, const NodeId& node, FreeOutcome outcome) {
+  return std::make_unique<FreeOutcomeJob>(callback, object, node, outcome);
+}
+
+}  // namespace freehold::runtime

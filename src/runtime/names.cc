@@ -1,0 +1,60 @@
+// Names of the public enums, for logs and debug strings.
+
+#include "freehold/callbacks.h"
+#include "freehold/location.h"
+
+namespace freehold {
+
+const char* ObjectStateName(ObjectState state) {
+  switch (state) {
+    case ObjectState::kPending:
+      return "pending";
+    case ObjectState::kAvailable:
+      return "available";
+    case ObjectState::kFreed:
+      return "freed";
+    case ObjectState::kLost:
+      return "lost";
+    case ObjectState::kOutOfScope:
+      return "out of scope";
+  }
+  return "unknown";
+}
+
+const char* FreeOutcomeName(FreeOutcome outcome) {
+  switch (outcome) {
+    case FreeOutcome::kSettled:
+      return "settled";
+    case FreeOutcome::kNodeExcluded:
+      return "node excluded";
+    case FreeOutcome::kStoreFailed:
+      return "store failed";
+    case FreeOutcome::kShutDown:
+      return "shut down";
+  }
+  return "unknown";
+}
+
+const char* MomentName(Moment moment) {
+  switch (moment) {
+    case Moment::kOutOfScope:
+      return "out of scope";
+    case Moment::kReclaimed:
+      return "reclaimed";
+    case Moment::kErased:
+      return "erased";
+  }
+  return "unknown";
+}
+
+const char* EndReasonName(EndReason reason) {
+  switch (reason) {
+    case EndReason::kOutOfScope:
+      return "out of scope";
+    case EndReason::kFreed:
+      return "freed";
+  }
+  return "unknown";
+}
+
+}  // namespace freehold

@@ -1,0 +1,196 @@
+// ReferenceCounter: creation, objects, references.
+
+#include "freehold/reference_counter.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "src/runtime/counter_impl.h"
+
+namespace freehold {
+
+using core::Verdict;
+using runtime::CounterImpl;
+using runtime::Shard;
+
+namespace {
+
+constexpr uint32_t kShardsMax = 64;
+
+absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
+  if (options.process.IsNil()) {
+    return absl::InvalidArgumentError("ReferenceCounterOptions.process must not be nil");
+  }
+  if (options.shards == 0 || options.shards > kShardsMax ||
+      (options.shards & (options.shards - 1)) != 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("ReferenceCounterOptions.shards must be a power of two from 1 to ",
+                     kShardsMax, ", not ", options.shards));
+  }
+  if (options.pending_frees_soft_max == 0) {
+    return absl::InvalidArgumentError(
+        "ReferenceCounterOptions.pending_frees_soft_max must be positive");
+  }
+  if (options.executor == nullptr && options.on_to_recover) {
+    return absl::InvalidArgumentError(
+        "ReferenceCounterOptions.on_to_recover needs ReferenceCounterOptions.executor");
+  }
+  if (options.executor == nullptr && options.on_copy_freed) {
+    return absl::InvalidArgumentError(
+        "ReferenceCounterOptions.on_copy_freed needs ReferenceCounterOptions.executor");
+  }
+  return Validate(options.session);
+}
+
+template <typename Call>
+BatchResult ForEach(absl::Span<const ObjectId> objects, Call call) {
+  BatchResult result;
+  for (size_t i = 0; i < objects.size(); ++i) {
+    absl::Status status = call(objects[i]);
+    if (!status.ok()) result.failures.push_back({i, std::move(status)});
+  }
+  return result;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ReferenceCounter>> ReferenceCounter::Create(
+    const ReferenceCounterOptions& options) {
+  if (absl::Status valid = ValidateOptions(options); !valid.ok()) return valid;
+  auto impl = std::make_shared<CounterImpl>(options);
+  if (absl::Status started = impl->Start(); !started.ok()) return started;
+  return std::unique_ptr<ReferenceCounter>(new ReferenceCounter(std::move(impl)));
+}
+
+ReferenceCounter::ReferenceCounter(std::shared_ptr<CounterImpl> impl) : impl_(std::move(impl)) {}
+
+ReferenceCounter::~ReferenceCounter() {
+  (void)impl_->Shutdown(ShutdownMode::kImmediate, Duration::zero());
+}
+
+const ProcessId& ReferenceCounter::process() const { return impl_->options().process; }
+
+// --- Objects -------------------------------------------------------------------------------------
+
+absl::StatusOr<ObjectRef> ReferenceCounter::Declare(const ObjectId& object,
+                                                    const DeclareOptions& options) {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  if (object.IsNil()) return absl::InvalidArgumentError("the nil id names no object");
+  core::event::Declare event{impl_->KeyOf(object), options.size};
+  if (!options.primary.IsNil()) {
+    event.primary = impl_->InternNode(options.primary);
+    if (event.primary == core::kNoPeer) {
+      return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
+    }
+  }
+  if (!options.call_site.empty()) event.call_site = impl_->InternCallSite(options.call_site);
+
+  Shard& shard = impl_->ShardOf(event.key);
+  core::ObjectRecord* record = nullptr;
+  const Verdict verdict =
+      impl_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects)
+                              FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+                                const Verdict answer = table.Step(event, effects, &record);
+                                if (answer == Verdict::kOk) ++shard.outstanding;
+                                return answer;
+                              });
+  if (verdict != Verdict::kOk) return impl_->ToStatus(verdict, object);
+  ObjectRef ref(&record->cell);
+  if (!options.contains.empty()) {
+    // Nobody else has the id yet; when this fails the handle takes the object back.
+    absl::Status nested = AddNested(object, options.contains);
+    if (nested.code() == absl::StatusCode::kNotFound) {
+      return absl::InvalidArgumentError(nested.message());
+    }
+    if (!nested.ok()) return nested;
+  }
+  return ref;
+}
+
+absl::Status ReferenceCounter::Recreate(const ObjectId& object) {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  const core::Key key = impl_->KeyOf(object);
+  return impl_->ToStatus(
+      impl_->Apply(impl_->ShardOf(key),
+                   [&](core::ObjectTable& table, core::Effects* effects) {
+                     return table.Step(core::event::Recreate{key}, effects);
+                   }),
+      object);
+}
+
+BatchResult ReferenceCounter::Free(absl::Span<const ObjectId> objects) {
+  return ForEach(objects, [&](const ObjectId& object) {
+    if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+    const core::Key key = impl_->KeyOf(object);
+    const Verdict verdict =
+        impl_->Apply(impl_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+          return table.Step(core::event::FreeExplicitly{key}, effects);
+        });
+    return impl_->ToStatus(verdict, object);
+  });
+}
+
+// --- References ----------------------------------------------------------------------------------
+
+absl::StatusOr<ObjectRef> ReferenceCounter::GetRef(const ObjectId& object) {
+  return impl_->GetRef(object);
+}
+
+WeakRef ReferenceCounter::GetWeakRef(const ObjectRef& ref) const {
+  return WeakRef(impl_, ref.id());
+}
+
+absl::Status ReferenceCounter::AddLocalReference(const ObjectId& object, uint32_t count) {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  const core::Key key = impl_->KeyOf(object);
+  const Verdict verdict =
+      impl_->ApplyQuietly(impl_->ShardOf(key), [&](core::ObjectTable& table) {
+        return table.Step(core::event::AddById{key, count});
+      });
+  return verdict == Verdict::kOk ? absl::OkStatus() : impl_->ToStatus(verdict, object);
+}
+
+absl::Status ReferenceCounter::RemoveLocalReference(const ObjectId& object, uint32_t count) {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  const core::Key key = impl_->KeyOf(object);
+  const Verdict verdict =
+      impl_->Apply(impl_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+        return table.Step(core::event::RemoveById{key, count}, effects);
+      });
+  if (verdict == Verdict::kOk) return absl::OkStatus();
+  return impl_->Misuse(verdict, key, "RemoveLocalReference");
+}
+
+BatchResult ReferenceCounter::AddLocalReferences(absl::Span<const ObjectId> objects) {
+  return ForEach(objects, [&](const ObjectId& object) { return AddLocalReference(object); });
+}
+
+BatchResult ReferenceCounter::RemoveLocalReferences(absl::Span<const ObjectId> objects) {
+  return ForEach(objects, [&](const ObjectId& object) { return RemoveLocalReference(object); });
+}
+
+absl::StatusOr<TaskReferences> ReferenceCounter::SubmitTask(
+    absl::Span<const ObjectId> arguments) {
+  return impl_->SubmitTask(arguments);
+}
+
+absl::Status ReferenceCounter::AddNested(const ObjectId& outer,
+                                         absl::Span<const ObjectId> inner) {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  return impl_->AddNested(outer, inner);
+}
+
+// --- Pump, transport, end ------------------------------------------------------------------------
+
+std::shared_ptr<Inbox> ReferenceCounter::inbox() const { return impl_->endpoint().inbox(); }
+
+void ReferenceCounter::Pump(Time now) { impl_->endpoint().Pump(now); }
+
+Time ReferenceCounter::NextDeadline() const { return impl_->endpoint().NextDeadline(); }
+
+ShutdownReport ReferenceCounter::Shutdown(ShutdownMode mode, Duration timeout) {
+  return impl_->Shutdown(mode, timeout);
+}
+
+}  // namespace freehold

@@ -1,0 +1,242 @@
+// ReferenceCounter: locations and callbacks.
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "freehold/reference_counter.h"
+#include "src/runtime/counter_impl.h"
+#include "src/runtime/host_jobs.h"
+
+namespace freehold {
+
+using core::Verdict;
+using runtime::LocationSubscription;
+using runtime::ObjectCallbackBody;
+using runtime::Shard;
+using runtime::SubscriptionToken;
+
+namespace {
+
+absl::Status ValidateLocation(const Location& location) {
+  if (location.node.IsNil()) return absl::InvalidArgumentError("Location.node must not be nil");
+  if (!location.in_memory && !location.spilled && !location.prospective) {
+    return absl::InvalidArgumentError(
+        "a Location must be in_memory, spilled or prospective; use RemoveLocation for none");
+  }
+  if (location.spilled != !location.spilled_url.empty()) {
+    return absl::InvalidArgumentError("Location.spilled and Location.spilled_url go together");
+  }
+  if (location.spilled_url.size() > kSpilledUrlBytesMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("Location.spilled_url is longer than ", kSpilledUrlBytesMax, " bytes"));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status ReferenceCounter::AddLocation(const ObjectId& object, const Location& location,
+                                           uint32_t generation, uint64_t size) {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  if (absl::Status valid = ValidateLocation(location); !valid.ok()) return valid;
+  const core::PeerIndex node = impl_->InternNode(location.node);
+  if (node == core::kNoPeer) {
+    return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
+  }
+  core::event::SetLocation event{impl_->KeyOf(object), node, generation, size, location.role};
+  event.in_memory = location.in_memory;
+  event.spilled = location.spilled;
+  event.prospective = location.prospective && !location.in_memory && !location.spilled;
+  event.url = location.spilled_url;
+  event.merge = false;
+  const Verdict verdict =
+      impl_->Apply(impl_->ShardOf(event.key),
+                   [&](core::ObjectTable& table, core::Effects* effects) {
+                     return table.Step(event, effects);
+                   });
+  return impl_->ToStatus(verdict, object);
+}
+
+absl::Status ReferenceCounter::RemoveLocation(const ObjectId& object, const NodeId& node,
+                                              uint32_t generation) {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  const core::PeerIndex peer = impl_->endpoint().Find(Address(node));
+  const core::Key key = impl_->KeyOf(object);
+  const Verdict verdict =
+      impl_->Apply(impl_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+        return table.Step(core::event::RemoveLocation{key, peer, generation}, effects);
+      });
+  return impl_->ToStatus(verdict, object);
+}
+
+absl::StatusOr<ObjectLocations> ReferenceCounter::GetLocations(const ObjectId& object) const {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  const core::Key key = impl_->KeyOf(object);
+  Shard& shard = impl_->ShardOf(key);
+  ObjectLocations answer;
+  std::vector<core::CopyFacts> copies;
+  {
+    internal::MutexLock lock(&shard.mutex);
+    const core::ObjectRecord* record = shard.table.Find(key);
+    if (record == nullptr) return impl_->ToStatus(Verdict::kNotFound, object);
+    answer.state = record->state();
+    answer.generation = record->generation;
+    answer.size = record->size;
+    copies = shard.table.AllFacts(*record);
+  }
+  for (const core::CopyFacts& facts : copies) {
+    if (facts.free_state == core::FreeState::kHeld) {
+      answer.locations.push_back(impl_->ToLocation(facts));
+    }
+  }
+  std::sort(answer.locations.begin(), answer.locations.end(),
+            [](const Location& a, const Location& b) { return a.node < b.node; });
+  return answer;
+}
+
+absl::StatusOr<CallbackRegistration> ReferenceCounter::SubscribeLocations(
+    const ObjectId& object, LocationCallback callback) {
+  if (!callback) return absl::InvalidArgumentError("the callback is empty");
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  if (impl_->options().executor == nullptr) {
+    return absl::FailedPreconditionError("a subscription needs ReferenceCounterOptions.executor");
+  }
+  const core::Key key = impl_->KeyOf(object);
+  Shard& shard = impl_->ShardOf(key);
+  const core::Token token =
+      SubscriptionToken::Make(std::make_shared<LocationSubscription>(std::move(callback)));
+  uint64_t number = 0;
+  const Verdict verdict =
+      impl_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects)
+                              FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+                                number = ++shard.registrations;
+                                return table.Step(
+                                    core::event::Subscribe{key, number, token}, effects);
+                              });
+  if (verdict == Verdict::kOk) return CallbackRegistration(object, number);
+  runtime::ReleaseToken(token);
+  return impl_->ToStatus(verdict, object);
+}
+
+std::vector<NodeBytes> ReferenceCounter::BytesPerNode(absl::Span<const ObjectId> objects) const {
+  std::map<core::PeerIndex, uint64_t> bytes;
+  for (const ObjectId& object : objects) {
+    const core::Key key = impl_->KeyOf(object);
+    Shard& shard = impl_->ShardOf(key);
+    internal::MutexLock lock(&shard.mutex);
+    const core::ObjectRecord* record = shard.table.Find(key);
+    if (record == nullptr) continue;
+    shard.table.ForEachCopy(*record, [&](const core::Copy& copy) {
+      if (copy.in_memory && copy.state() == core::FreeState::kHeld) {
+        bytes[copy.node] += record->size;
+      }
+    });
+  }
+  std::vector<NodeBytes> answer;
+  for (const auto& [peer, sum] : bytes) answer.push_back({impl_->NodeAt(peer), sum});
+  std::sort(answer.begin(), answer.end(), [](const NodeBytes& a, const NodeBytes& b) {
+    return a.bytes != b.bytes ? a.bytes > b.bytes : a.node < b.node;
+  });
+  return answer;
+}
+
+absl::StatusOr<ProcessId> ReferenceCounter::OwnerOf(const ObjectId& object) const {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  const core::Key key = impl_->KeyOf(object);
+  Shard& shard = impl_->ShardOf(key);
+  {
+    internal::MutexLock lock(&shard.mutex);
+    if (shard.table.Find(key) != nullptr) return process();
+  }
+  return impl_->ToStatus(Verdict::kNotFound, object);
+}
+
+// --- Callbacks -----------------------------------------------------------------------------------
+
+absl::StatusOr<CallbackRegistration> ReferenceCounter::Register(Moment moment,
+                                                                const ObjectId& object,
+                                                                ObjectCallback callback) {
+  if (!callback) return absl::InvalidArgumentError("the callback is empty");
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  if (impl_->options().executor == nullptr) {
+    return absl::FailedPreconditionError("a callback needs ReferenceCounterOptions.executor");
+  }
+  auto body = std::make_unique<ObjectCallbackBody>(object, moment, std::move(callback));
+  const core::Key key = impl_->KeyOf(object);
+  Shard& shard = impl_->ShardOf(key);
+  uint64_t number = 0;
+  const Verdict verdict = impl_->ApplyQuietly(
+      shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+        number = ++shard.registrations;
+        return table.Step(core::event::Register{key, moment, number, body->token()});
+      });
+  if (verdict == Verdict::kMomentPassed) return CallbackRegistration();
+  if (verdict != Verdict::kOk) return impl_->ToStatus(verdict, object);
+  (void)body.release();  // the core's now, as a token
+  return CallbackRegistration(object, number);
+}
+
+namespace {
+
+// The C context: destroyed exactly once, when whatever holds this goes.
+class CContext {
+ public:
+  explicit CContext(const CCallback& callback) : callback_(callback) {}
+  CContext(CContext&& other) noexcept : callback_(std::exchange(other.callback_, CCallback())) {}
+  CContext& operator=(CContext&&) = delete;
+  ~CContext() {
+    if (callback_.destroy_context != nullptr) callback_.destroy_context(callback_.context);
+  }
+  void operator()(const ObjectId& object, EndReason reason) {
+    callback_.function(object.data(), static_cast<int>(reason), callback_.context);
+  }
+
+ private:
+  CCallback callback_;
+};
+
+}  // namespace
+
+absl::StatusOr<CallbackRegistration> ReferenceCounter::Register(Moment moment,
+                                                                const ObjectId& object,
+                                                                const CCallback& callback) {
+  CContext context(callback);
+  if (callback.function == nullptr) {
+    return absl::InvalidArgumentError("CCallback.function must not be null");
+  }
+  return Register(moment, object, ObjectCallback(std::move(context)));
+}
+
+std::vector<absl::StatusOr<CallbackRegistration>> ReferenceCounter::RegisterAll(
+    Moment moment, absl::Span<const ObjectId> objects, ObjectCallback callback) {
+  std::vector<absl::StatusOr<CallbackRegistration>> answers;
+  answers.reserve(objects.size());
+  if (!callback) {
+    answers.assign(objects.size(), absl::InvalidArgumentError("the callback is empty"));
+    return answers;
+  }
+  auto shared = std::make_shared<ObjectCallback>(std::move(callback));
+  for (const ObjectId& object : objects) {
+    answers.push_back(Register(moment, object, [shared](const ObjectId& id, EndReason reason) {
+      (*shared)(id, reason);
+    }));
+  }
+  return answers;
+}
+
+bool ReferenceCounter::Cancel(const CallbackRegistration& registration) {
+  if (!registration) return false;
+  const core::Key key = impl_->KeyOf(registration.object_);
+  Shard& shard = impl_->ShardOf(key);
+  core::Token token = 0;
+  const Verdict verdict = impl_->ApplyQuietly(shard, [&](core::ObjectTable& table) {
+    return table.Step(core::event::Cancel{key, registration.number_}, &token);
+  });
+  if (verdict != Verdict::kOk) return false;
+  runtime::ReleaseToken(token);
+  return true;
+}
+
+}  // namespace freehold

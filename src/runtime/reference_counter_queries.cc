@@ -1,0 +1,226 @@
+// ReferenceCounter: queries.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "freehold/reference_counter.h"
+#include "src/runtime/counter_impl.h"
+
+namespace freehold {
+
+using core::Verdict;
+using runtime::CounterImpl;
+using runtime::Shard;
+
+namespace {
+
+ReferenceCounts CountsOf(const core::ObjectRecord& record) {
+  ReferenceCounts counts;
+  counts.handles = record.cell.count();
+  counts.by_id = record.by_id;
+  counts.tasks = record.tasks;
+  counts.nested_in = record.nested_in;
+  return counts;
+}
+
+// Calls `visit(table, record)` for every object, a piece of records per lock hold. Ghosts of older
+// generations are passed over.
+template <typename Visit>
+void VisitAll(const CounterImpl& counter, Visit visit) {
+  for (const std::unique_ptr<Shard>& shard : counter.shards()) {
+    core::RecordIndex resume = 0;
+    while (resume != core::kNoRecord) {
+      resume = shard->VisitPiece(
+          resume, CounterImpl::kPieceMax,
+          [&](const core::ObjectTable& table, const core::ObjectRecord& record) {
+            if (!record.is_ghost) visit(table, record);
+          });
+    }
+  }
+}
+
+void AppendHolder(std::string* text, uint64_t count, const char* one, const char* many) {
+  if (count > 0) absl::StrAppend(text, "\n  held by ", count, " ", count == 1 ? one : many);
+}
+
+void AppendCopy(std::string* text, const Location& location, core::FreeState state) {
+  absl::StrAppend(text, "\n  copy on node ", location.node.ToHex(), ":");
+  if (location.in_memory || location.spilled) {
+    absl::StrAppend(text, location.role == CopyRole::kPrimary ? " primary" : " secondary");
+  }
+  if (location.in_memory) absl::StrAppend(text, ", in memory");
+  if (location.spilled) absl::StrAppend(text, ", spilled to ", location.spilled_url);
+  if (location.prospective) absl::StrAppend(text, " prospective");
+  switch (state) {
+    case core::FreeState::kHeld:
+      break;
+    case core::FreeState::kWaiting:
+      absl::StrAppend(text, ", its free waits to be sent");
+      break;
+    case core::FreeState::kSent:
+      absl::StrAppend(text, ", its free was sent and is not answered");
+      break;
+    case core::FreeState::kDoomed:
+      absl::StrAppend(text, ", its free waits for readers, a fetch, or the store");
+      break;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<bool> ReferenceCounter::IsFreed(const ObjectId& object) const {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  const core::Key key = impl_->KeyOf(object);
+  Shard& shard = impl_->ShardOf(key);
+  {
+    internal::MutexLock lock(&shard.mutex);
+    const core::ObjectRecord* record = shard.table.Find(key);
+    if (record != nullptr) return record->was_freed != 0;
+  }
+  return impl_->ToStatus(Verdict::kNotFound, object);
+}
+
+bool ReferenceCounter::InScope(const ObjectId& object) const { return impl_->InScope(object); }
+
+absl::StatusOr<ReferenceCounts> ReferenceCounter::GetCounts(const ObjectId& object) const {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  const core::Key key = impl_->KeyOf(object);
+  Shard& shard = impl_->ShardOf(key);
+  {
+    internal::MutexLock lock(&shard.mutex);
+    const core::ObjectRecord* record = shard.table.Find(key);
+    if (record != nullptr) return CountsOf(*record);
+  }
+  return impl_->ToStatus(Verdict::kNotFound, object);
+}
+
+ObjectCounts ReferenceCounter::CountObjects() const {
+  ObjectCounts counts;
+  for (const std::unique_ptr<Shard>& shard : impl_->shards()) {
+    internal::MutexLock lock(&shard->mutex);
+    const uint64_t* by_state = shard->table.counters().by_state;
+    counts.pending += by_state[static_cast<int>(ObjectState::kPending)];
+    counts.available += by_state[static_cast<int>(ObjectState::kAvailable)];
+    counts.freed += by_state[static_cast<int>(ObjectState::kFreed)];
+    counts.lost += by_state[static_cast<int>(ObjectState::kLost)];
+    counts.out_of_scope += by_state[static_cast<int>(ObjectState::kOutOfScope)];
+  }
+  return counts;
+}
+
+std::vector<ObjectId> ReferenceCounter::IdsInScope() const {
+  std::vector<ObjectId> ids;
+  VisitAll(*impl_, [&](const core::ObjectTable&, const core::ObjectRecord& record) {
+    if (record.in_scope()) ids.push_back(record.id());
+  });
+  return ids;
+}
+
+std::vector<ObjectId> ReferenceCounter::Ids(ObjectState state) const {
+  std::vector<ObjectId> ids;
+  VisitAll(*impl_, [&](const core::ObjectTable&, const core::ObjectRecord& record) {
+    if (record.state() == state) ids.push_back(record.id());
+  });
+  return ids;
+}
+
+std::string ReferenceCounter::DebugString(const ObjectId& object) const {
+  constexpr size_t kOutersNamed = 10;
+  const core::Key key = impl_->KeyOf(object);
+  Shard& shard = impl_->ShardOf(key);
+  std::string text = absl::StrCat("object ", object.ToHex());
+  ReferenceCounts counts;
+  core::InnerRef self;
+  self.shard = shard.number;
+  std::vector<core::CopyFacts> copies;
+  {
+    internal::MutexLock lock(&shard.mutex);
+    const core::ObjectRecord* record = shard.table.Find(key);
+    if (record == nullptr) return text + ": unknown here, hence gone";
+    counts = CountsOf(*record);
+    self.record = core::RecordSlabs::IndexOf(*record);
+    copies = shard.table.AllFacts(*record);
+    absl::StrAppend(&text, ": ", ObjectStateName(record->state()), ", generation ",
+                    record->generation, ", ", record->size, " bytes");
+    if (record->call_site != core::kNone) {
+      absl::StrAppend(&text, ", declared at ", impl_->CallSiteAt(record->call_site));
+    }
+    const core::Rare* rare = shard.table.FindRare(*record);
+    if (rare != nullptr && rare->ghost != core::kNoRecord) {
+      absl::StrAppend(&text, "\n  copies of an older generation are still being deleted");
+    }
+    if (rare != nullptr && !rare->inners.empty()) {
+      absl::StrAppend(&text, "\n  contains ", rare->inners.size(), " objects");
+    }
+  }
+  AppendHolder(&text, counts.handles, "handle", "handles");
+  AppendHolder(&text, counts.by_id, "reference by id", "references by id");
+  AppendHolder(&text, counts.tasks, "task reference", "task references");
+  AppendHolder(&text, counts.nested_in, "outer object", "outer objects");
+  if (counts.nested_in > 0) {
+    size_t named = 0;
+    VisitAll(*impl_, [&](const core::ObjectTable& table, const core::ObjectRecord& record) {
+      const core::Rare* rare = table.FindRare(record);
+      if (named == kOutersNamed || rare == nullptr || !rare->Contains(self)) return;
+      absl::StrAppend(&text, "\n    contained in ", record.id().ToHex());
+      ++named;
+    });
+  }
+  for (const core::CopyFacts& facts : copies) {
+    AppendCopy(&text, impl_->ToLocation(facts), facts.free_state);
+  }
+  return text;
+}
+
+bool ReferenceCounter::BackPressured() const {
+  return impl_->Unsettled() > impl_->options().pending_frees_soft_max;
+}
+
+bool ReferenceCounter::excluded() const { return impl_->excluded(); }
+
+ReferenceCounterStats ReferenceCounter::GetStats() const {
+  ReferenceCounterStats stats;
+  impl_->AddTo(&stats);
+  return stats;
+}
+
+namespace runtime {
+
+uint64_t CounterImpl::Unsettled() const {
+  uint64_t sum = 0;
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    internal::MutexLock lock(&shard->mutex);
+    sum += shard->table.unsettled_frees();
+  }
+  return sum;
+}
+
+void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
+  stats->sessions = endpoint_->GetStats();
+  stats->misuses = misuses_.load(std::memory_order_relaxed);
+  stats->drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    internal::MutexLock lock(&shard->mutex);
+    const core::ObjectTable::Counters& counters = shard->table.counters();
+    for (int state = 0; state < 5; ++state) {
+      stats->objects += counters.by_state[state];
+      if (state != static_cast<int>(ObjectState::kOutOfScope)) {
+        stats->objects_in_scope += counters.by_state[state];
+      }
+    }
+    const uint64_t waiting = shard->table.nodes().total(core::FreeState::kWaiting);
+    stats->frees_waiting += waiting + shard->table.nodes().late_frees();
+    stats->frees_in_flight += shard->table.unsettled_frees() - waiting;
+    stats->callbacks_registered += counters.callbacks;
+    stats->declared += counters.declared;
+    stats->out_of_scope += counters.out_of_scope;
+    stats->freed_explicitly += counters.freed_explicitly;
+    stats->copies_freed += counters.copies_freed;
+    stats->late_reports_answered += counters.late_reports_answered;
+    stats->store_failures += counters.store_failures;
+    stats->objects_lost += counters.objects_lost;
+  }
+}
+
+}  // namespace runtime
+}  // namespace freehold

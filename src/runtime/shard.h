@@ -1,0 +1,102 @@
+// A shard: one lock, one table, and the way of its callbacks to the executor.
+//
+// Callbacks of one object must reach the executor in the order in which the table fired them,
+// although several threads step the table and nothing may be posted under the lock. So what fired
+// goes to the shard's outbox, and one thread at a time has the posting role: it posts until the
+// outbox is empty. The role is taken and given back under the lock; posting happens outside it.
+//
+// Thread safety: as annotated.
+
+#ifndef FREEHOLD_SRC_RUNTIME_SHARD_H_
+#define FREEHOLD_SRC_RUNTIME_SHARD_H_
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "src/base/mutex.h"
+#include "src/core/effect.h"
+#include "src/core/object_table.h"
+
+namespace freehold::runtime {
+
+class CounterImpl;
+
+// What the host is to be told, in order of its kind.
+struct HostWork {
+  std::vector<core::FiredCallback> fired;
+  std::vector<core::LocationNotice> notices;
+  std::vector<ObjectId> lost;
+  std::vector<core::SettledFree> settled;
+
+  bool empty() const {
+    return fired.empty() && notices.empty() && lost.empty() && settled.empty();
+  }
+  void Clear() {
+    fired.clear();
+    notices.clear();
+    lost.clear();
+    settled.clear();
+  }
+  void Take(core::Effects* effects) {
+    fired.insert(fired.end(), effects->fired.begin(), effects->fired.end());
+    effects->fired.clear();
+    if (effects->rare == nullptr) return;
+    Append(&notices, &effects->rare->notices);
+    Append(&lost, &effects->rare->lost);
+    Append(&settled, &effects->rare->settled);
+  }
+
+ private:
+  template <typename T>
+  static void Append(std::vector<T>* to, std::vector<T>* from) {
+    if (from->empty()) return;
+    to->insert(to->end(), std::make_move_iterator(from->begin()),
+               std::make_move_iterator(from->end()));
+    from->clear();
+  }
+};
+
+struct alignas(128) Shard {
+  Shard(CounterImpl* owner, uint32_t shard_number, core::ObjectTable::Config config)
+      : counter(owner), number(shard_number), table(WithContext(config, this)) {}
+
+  static Shard* Of(const internal::RefCell* cell) {
+    return static_cast<Shard*>(core::RecordSlabs::ContextOf(cell));
+  }
+
+  // Calls `visit(table, record)` for the next records under one hold of the lock, ghosts included;
+  // answers where to go on, kNoRecord at the end.
+  template <typename Visitor>
+  core::RecordIndex VisitPiece(core::RecordIndex from, size_t slots_max, Visitor visit) const
+      FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+    internal::MutexLock lock(&mutex);
+    return table.Visit(from, slots_max,
+                       [&](const core::ObjectRecord& record)
+                           FREEHOLD_NO_THREAD_SAFETY_ANALYSIS { visit(table, record); });
+  }
+
+  // Constant after construction.
+  CounterImpl* const counter;
+  const uint32_t number;
+
+  mutable internal::Mutex mutex;
+  core::ObjectTable table FREEHOLD_GUARDED_BY(mutex);
+  // Cells with handles plus task references: what points into the table from outside.
+  uint64_t outstanding FREEHOLD_GUARDED_BY(mutex) = 0;
+  // The counter has ended; handles still let go, nothing else happens.
+  bool closed FREEHOLD_GUARDED_BY(mutex) = false;
+  uint64_t registrations FREEHOLD_GUARDED_BY(mutex) = 0;  // ever made; numbers them
+  HostWork outbox FREEHOLD_GUARDED_BY(mutex);
+  bool posting FREEHOLD_GUARDED_BY(mutex) = false;
+
+ private:
+  static core::ObjectTable::Config WithContext(core::ObjectTable::Config config, Shard* shard) {
+    config.context = shard;
+    return config;
+  }
+};
+
+}  // namespace freehold::runtime
+
+#endif  // FREEHOLD_SRC_RUNTIME_SHARD_H_

@@ -1,0 +1,295 @@
+// ReferenceCounter: who is told, when, how often, and what a callback may do.
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/runtime/counter_world.h"
+
+namespace freehold {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// Writes down what it is told.
+struct Diary {
+  ObjectCallback Note(std::string what) {
+    return [this, what = std::move(what)](const ObjectId&, EndReason reason) {
+      lines.push_back(what + (reason == EndReason::kFreed ? " freed" : ""));
+    };
+  }
+  std::vector<std::string> lines;
+};
+
+TEST(Callbacks, EachMomentFiresWhenItComesInOrderOfRegistration) {
+  CounterWorld world(1);
+  Diary diary;
+  ObjectRef ref = world.Put(1, {1});
+  for (const char* who : {"a", "b"}) {
+    const std::string name = who;
+    ASSERT_TRUE(*world.counter->OnErased(Object(1), diary.Note(name + " erased")));
+    ASSERT_TRUE(*world.counter->OnReclaimed(Object(1), diary.Note(name + " reclaimed")));
+    ASSERT_TRUE(*world.counter->OnOutOfScope(Object(1), diary.Note(name + " out of scope")));
+  }
+  EXPECT_EQ(world.counter->GetStats().callbacks_registered, 6u);
+  ref.Reset();
+  world.RunCallbacks();
+  EXPECT_THAT(diary.lines, ElementsAre("a out of scope", "b out of scope"));
+  diary.lines.clear();
+  world.Settle();
+  world.RunCallbacks();
+  EXPECT_THAT(diary.lines, ElementsAre("a reclaimed", "b reclaimed", "a erased", "b erased"));
+  EXPECT_EQ(world.counter->GetStats().callbacks_registered, 0u);
+}
+
+TEST(Callbacks, RegistrationSaysWhetherItTook) {
+  CounterWorld world(1);
+  Diary diary;
+  ObjectRef ref = world.Put(1, {1});
+  world.transport.unreachable[Node(1)] = true;
+  ref.Reset();
+  const auto late = world.counter->OnOutOfScope(Object(1), diary.Note("never"));
+  ASSERT_TRUE(late.ok());
+  EXPECT_FALSE(*late) << "its moment has passed";
+  EXPECT_TRUE(*world.counter->OnReclaimed(Object(1), diary.Note("reclaimed")));
+  EXPECT_EQ(world.counter->OnErased(Object(9), diary.Note("x")).status().code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.counter->OnErased(Object(1), ObjectCallback()).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(world.counter->SubscribeLocations(Object(1), LocationCallback()).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  world.transport.unreachable.clear();
+  world.SettleFor(std::chrono::seconds(10));
+  world.RunCallbacks();
+  EXPECT_THAT(diary.lines, ElementsAre("reclaimed"));
+  EXPECT_EQ(world.counter->OnErased(Object(1), diary.Note("x")).status().code(),
+            absl::StatusCode::kNotFound)
+      << "the record is gone";
+}
+
+TEST(Callbacks, WithoutAnExecutorRegistrationIsFailedPrecondition) {
+  ReferenceCounterOptions options;
+  options.process = ProcessId::FromNumber(1);
+  auto counter = *ReferenceCounter::Create(options);
+  ObjectRef ref = *counter->Declare(Object(1));
+  EXPECT_EQ(counter->OnErased(Object(1), [](const ObjectId&, EndReason) {}).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(counter->SubscribeLocations(Object(1), [](const ObjectId&, const LocationUpdate&) {})
+                .status()
+                .code(),
+            absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(Callbacks, ExplicitFreeFiresOutOfScopeOnceAndTheRealEndFiresNoneAgain) {
+  CounterWorld world(1);
+  Diary diary;
+  ObjectRef ref = world.Put(1, {1});
+  ASSERT_TRUE(*world.counter->OnOutOfScope(Object(1), diary.Note("out")));
+  ASSERT_TRUE(*world.counter->OnReclaimed(Object(1), diary.Note("reclaimed")));
+  ASSERT_TRUE(*world.counter->OnErased(Object(1), diary.Note("erased")));
+  EXPECT_TRUE(world.counter->Free({Object(1)}).ok());
+  world.RunCallbacks();
+  EXPECT_THAT(diary.lines, ElementsAre("out freed"));
+  EXPECT_FALSE(*world.counter->OnOutOfScope(Object(1), diary.Note("refused")));
+  world.Settle();
+  world.RunCallbacks();
+  EXPECT_THAT(diary.lines, ElementsAre("out freed", "reclaimed freed"));
+  EXPECT_FALSE(*world.counter->OnReclaimed(Object(1), diary.Note("refused")));
+  ref.Reset();
+  world.Settle();
+  world.RunCallbacks();
+  EXPECT_THAT(diary.lines, ElementsAre("out freed", "reclaimed freed", "erased freed"));
+}
+
+TEST(Callbacks, AreTakenAgainAfterRecreation) {
+  CounterWorld world(1);
+  Diary diary;
+  ObjectRef ref = world.Put(1, {1});
+  EXPECT_TRUE(world.counter->Free({Object(1)}).ok());
+  world.Settle();
+  ASSERT_TRUE(world.counter->Recreate(Object(1)).ok());
+  ASSERT_TRUE(*world.counter->OnOutOfScope(Object(1), diary.Note("out")));
+  ASSERT_TRUE(*world.counter->OnReclaimed(Object(1), diary.Note("reclaimed")));
+  world.AddCopy(1, 1, true, 1);
+  world.Settle();
+  ref.Reset();
+  world.Settle();
+  world.RunCallbacks();
+  EXPECT_THAT(diary.lines, ElementsAre("out", "reclaimed"));
+}
+
+TEST(Callbacks, CancelledOnesNeverRun) {
+  CounterWorld world(1);
+  Diary diary;
+  ObjectRef ref = world.Put(1, {1});
+  const auto first = *world.counter->OnOutOfScope(Object(1), diary.Note("first"));
+  const auto second = *world.counter->OnOutOfScope(Object(1), diary.Note("second"));
+  EXPECT_TRUE(world.counter->Cancel(first));
+  EXPECT_FALSE(world.counter->Cancel(first));
+  EXPECT_FALSE(world.counter->Cancel(CallbackRegistration()));
+  ref.Reset();
+  EXPECT_FALSE(world.counter->Cancel(second)) << "handed to the executor already";
+  world.RunCallbacks();
+  EXPECT_THAT(diary.lines, ElementsAre("second"));
+}
+
+TEST(Callbacks, OneCallableServesManyObjects) {
+  CounterWorld world(1);
+  ObjectRef one = *world.counter->Declare(Object(1));
+  ObjectRef two = *world.counter->Declare(Object(2));
+  std::vector<ObjectId> told;
+  const auto answers = world.counter->RegisterAll(
+      Moment::kOutOfScope, {Object(1), Object(9), Object(2)},
+      [&](const ObjectId& object, EndReason) { told.push_back(object); });
+  ASSERT_EQ(answers.size(), 3u);
+  EXPECT_TRUE(answers[0].ok() && *answers[0]);
+  EXPECT_EQ(answers[1].status().code(), absl::StatusCode::kNotFound);
+  two.Reset();
+  one.Reset();
+  world.RunCallbacks();
+  EXPECT_THAT(told, ElementsAre(Object(2), Object(1)));
+  EXPECT_EQ(world.counter->RegisterAll(Moment::kErased, {Object(1)}, ObjectCallback())[0]
+                .status()
+                .code(),
+            absl::StatusCode::kInvalidArgument);
+}
+
+// --- The C form ----------------------------------------------------------------------------------
+
+struct CCalls {
+  int called = 0;
+  int destroyed = 0;
+  static void Function(const uint8_t*, int, void* context) {
+    ++static_cast<CCalls*>(context)->called;
+  }
+  static void Destroy(void* context) { ++static_cast<CCalls*>(context)->destroyed; }
+  CCallback Callback() { return {&Function, this, &Destroy}; }
+};
+
+TEST(CCallbacks, ContextIsDestroyedOnceInEveryCase) {
+  CCalls ran, cancelled, refused, unknown, empty, shut_down, dropped;
+  {
+    CounterWorld world(1);
+    ObjectRef ref = world.Put(1, {1});
+    ObjectRef other = world.Put(2, {1});
+    ASSERT_TRUE(*world.counter->Register(Moment::kOutOfScope, Object(1), ran.Callback()));
+    auto registration =
+        *world.counter->Register(Moment::kOutOfScope, Object(1), cancelled.Callback());
+    EXPECT_TRUE(world.counter->Cancel(registration));
+    ASSERT_TRUE(*world.counter->Register(Moment::kErased, Object(2), shut_down.Callback()));
+    ref.Reset();
+    EXPECT_FALSE(*world.counter->Register(Moment::kOutOfScope, Object(1), refused.Callback()));
+    EXPECT_FALSE(world.counter->Register(Moment::kErased, Object(9), unknown.Callback()).ok());
+    CCallback without_function = empty.Callback();
+    without_function.function = nullptr;
+    EXPECT_EQ(world.counter->Register(Moment::kErased, Object(2), without_function)
+                  .status()
+                  .code(),
+              absl::StatusCode::kInvalidArgument);
+    world.RunCallbacks();
+    ASSERT_TRUE(*world.counter->Register(Moment::kOutOfScope, Object(2), dropped.Callback()));
+    other.Reset();
+    world.executor->DropAll();
+  }
+  EXPECT_EQ(ran.called, 1);
+  EXPECT_EQ(cancelled.called + refused.called + unknown.called + empty.called, 0);
+  EXPECT_EQ(shut_down.called + dropped.called, 0);
+  for (const CCalls* calls :
+       {&ran, &cancelled, &refused, &unknown, &empty, &shut_down, &dropped}) {
+    EXPECT_EQ(calls->destroyed, 1);
+  }
+}
+
+// --- What callbacks do ---------------------------------------------------------------------------
+
+// Known from ray-project/ray#39113, #59643, #8588: a callback or a destructor that calls back.
+TEST(Reentrancy, CallbacksAndDestructorsMayCallTheLibrary) {
+  CounterWorld world(1);
+  ObjectRef first = world.Put(1, {1});
+  ObjectRef held_by_callback = world.Put(2, {1});
+  std::vector<ObjectId> told;
+  ASSERT_TRUE(*world.counter->OnOutOfScope(
+      Object(1), [&, captured = std::move(held_by_callback)](const ObjectId& object, EndReason) {
+        told.push_back(object);
+        EXPECT_FALSE(world.counter->InScope(object));
+        EXPECT_TRUE(world.counter->InScope(captured.id()));
+        EXPECT_TRUE(world.counter->Declare(Object(3)).ok());
+        ASSERT_TRUE(*world.counter->OnErased(
+            Object(2), [&](const ObjectId& inner, EndReason) { told.push_back(inner); }));
+      }));
+  first.Reset();
+  world.RunCallbacks();  // destroys the captured handle, which ends object 2
+  world.Settle();
+  world.RunCallbacks();
+  EXPECT_THAT(told, ElementsAre(Object(1), Object(2)));
+  EXPECT_EQ(world.objects(), 0u);
+}
+
+TEST(Reentrancy, InlineExecutorRunsCallbacksWithoutALockHeld) {
+  ReferenceCounterOptions options;
+  options.executor = std::make_shared<testing::InlineExecutor>();
+  CounterWorld world(1, options);
+  ObjectRef outer = *world.counter->Declare(Object(1));
+  ObjectRef chained = *world.counter->Declare(Object(2));
+  std::vector<ObjectId> told;
+  ASSERT_TRUE(*world.counter->OnOutOfScope(Object(1), [&](const ObjectId& object, EndReason) {
+    told.push_back(object);
+    chained.Reset();
+  }));
+  ASSERT_TRUE(*world.counter->OnOutOfScope(Object(2), [&](const ObjectId& object, EndReason) {
+    told.push_back(object);
+    EXPECT_EQ(world.counter->CountObjects().total(), 0u);
+  }));
+  outer.Reset();
+  EXPECT_THAT(told, ElementsAre(Object(1), Object(2)));
+}
+
+TEST(Reentrancy, ACallbackMayEndTheCounterThatFiredIt) {
+  ReferenceCounterOptions options;
+  options.executor = std::make_shared<testing::InlineExecutor>();
+  CounterWorld world(1, options);
+  ObjectRef ref = world.Put(1, {1});
+  bool ended = false;
+  ASSERT_TRUE(*world.counter->OnReclaimed(Object(1), [&](const ObjectId&, EndReason) {
+    world.counter.reset();
+    ended = true;
+  }));
+  ref.Reset();
+  world.Settle();
+  EXPECT_TRUE(ended);
+}
+
+TEST(Callbacks, OneThatThrowsStopsNeitherTheOthersNorTheFree) {
+  CounterWorld world(1);
+  Diary diary;
+  ObjectRef ref = world.Put(1, {1});
+  ASSERT_TRUE(*world.counter->OnOutOfScope(Object(1), [](const ObjectId&, EndReason) {
+    throw std::runtime_error("the host's own trouble");
+  }));
+  ASSERT_TRUE(*world.counter->OnOutOfScope(Object(1), diary.Note("next")));
+  ref.Reset();
+  world.RunCallbacks();
+  world.Settle();
+  EXPECT_EQ(world.executor->threw(), 1u);
+  EXPECT_THAT(diary.lines, ElementsAre("next"));
+  EXPECT_THAT(world.Deleted(1), ElementsAre(Object(1)));
+}
+
+TEST(Callbacks, AnExecutorThatRefusesCostsTheCallbackAndNothingElse) {
+  CounterWorld world(1);
+  Diary diary;
+  ObjectRef ref = world.Put(1, {1});
+  ASSERT_TRUE(*world.counter->OnOutOfScope(Object(1), diary.Note("lost")));
+  world.executor->SetRefusing(true);
+  ref.Reset();
+  world.Settle();
+  EXPECT_THAT(diary.lines, IsEmpty());
+  EXPECT_EQ(world.objects(), 0u);
+}
+
+}  // namespace
+}  // namespace freehold

@@ -1,0 +1,169 @@
+// ReferenceCounter: the end of it, at any moment.
+
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/runtime/counter_world.h"
+
+namespace freehold {
+namespace {
+
+using ::testing::ElementsAre;
+
+// Pumps the agents whenever something is sent to one: a network for a host with one thread.
+class SelfPumpingTransport final : public Transport {
+ public:
+  void Send(Envelope envelope) override {
+    const Address to = envelope.to;
+    world->transport.Send(std::move(envelope));
+    if (!to.is_node_agent()) return;
+    for (auto& [number, agent] : world->agents) {
+      if (Address(Node(number)) == to) agent->Pump(world->clock.Now());
+    }
+  }
+  CounterWorld* world = nullptr;
+};
+
+TEST(Shutdown, EveryCallAfterItAnswersFailedPrecondition) {
+  CounterWorld world(1);
+  ObjectRef ref = world.Put(1, {1});
+  auto& counter = *world.counter;
+  (void)counter.Shutdown(ShutdownMode::kImmediate, Duration::zero());
+  const auto code = absl::StatusCode::kFailedPrecondition;
+  EXPECT_EQ(counter.Declare(Object(2)).status().code(), code);
+  EXPECT_EQ(counter.GetRef(Object(1)).status().code(), code);
+  EXPECT_EQ(counter.AddLocalReference(Object(1)).code(), code);
+  EXPECT_EQ(counter.RemoveLocalReference(Object(1)).code(), code);
+  EXPECT_EQ(counter.SubmitTask({Object(1)}).status().code(), code);
+  EXPECT_EQ(counter.AddNested(Object(1), {Object(2)}).code(), code);
+  EXPECT_EQ(counter.AddLocation(Object(1), InMemory(1)).code(), code);
+  EXPECT_EQ(counter.RemoveLocation(Object(1), Node(1)).code(), code);
+  EXPECT_EQ(counter.GetLocations(Object(1)).status().code(), code);
+  EXPECT_EQ(counter.Recreate(Object(1)).code(), code);
+  EXPECT_EQ(counter.Free({Object(1)}).failures.at(0).status.code(), code);
+  EXPECT_EQ(counter.OnErased(Object(1), [](const ObjectId&, EndReason) {}).status().code(), code);
+  EXPECT_EQ(counter.GetCounts(Object(1)).status().code(), code);
+  EXPECT_EQ(counter.IsFreed(Object(1)).status().code(), code);
+  EXPECT_EQ(counter.OwnerOf(Object(1)).status().code(), code);
+  EXPECT_FALSE(counter.InScope(Object(1)));
+  counter.Pump(world.clock.Now());
+  EXPECT_TRUE(counter.Shutdown(ShutdownMode::kGraceful, std::chrono::seconds(1)).clean());
+}
+
+TEST(Shutdown, GracefulFlushesEveryPendingFree) {
+  SelfPumpingTransport network;
+  CounterWorld world(3);
+  network.world = &world;
+  ReferenceCounterOptions options;
+  options.process = ProcessId::FromNumber(2);
+  options.transport = &network;
+  options.membership = &world.membership;
+  auto counter = *ReferenceCounter::Create(options);
+  world.transport.local.Connect(counter->process(), counter->inbox());
+  std::vector<ObjectRef> refs;
+  for (uint64_t i = 1; i <= 30'000; ++i) {
+    refs.push_back(*counter->Declare(Object(i), With(i % 3 + 1)));
+  }
+  refs.clear();
+  const ShutdownReport report =
+      counter->Shutdown(ShutdownMode::kGraceful, std::chrono::seconds(60));
+  EXPECT_TRUE(report.clean()) << report.undelivered.size() << " undelivered";
+  uint64_t frees = 0;
+  for (auto& [number, agent] : world.agents) frees += agent->GetStats().frees_received;
+  EXPECT_EQ(frees, 30'000u) << "not the first batch per node alone";
+}
+
+TEST(Shutdown, ReturnsWhatCouldNotBeDelivered) {
+  CounterWorld world(2);
+  world.transport.unreachable[Node(1)] = true;
+  ObjectRef left = world.Put(1, {2});
+  ObjectRef ref = *world.counter->Declare(Object(2), With(1));
+  bool called = false;
+  ASSERT_TRUE(*world.counter->OnErased(
+      Object(1), [&](const ObjectId&, EndReason) { called = true; }));
+  ref.Reset();
+  const ShutdownReport report =
+      world.counter->Shutdown(ShutdownMode::kGraceful, std::chrono::milliseconds(50));
+  ASSERT_EQ(report.undelivered.size(), 1u);
+  EXPECT_EQ(report.undelivered[0].object, Object(2));
+  EXPECT_EQ(report.undelivered[0].node, Node(1));
+  EXPECT_EQ(report.undelivered[0].outcome, FreeOutcome::kShutDown);
+  EXPECT_EQ(report.callbacks_dropped, 1u);
+  EXPECT_EQ(report.objects_in_scope, 1u);
+  EXPECT_FALSE(called);
+}
+
+TEST(Shutdown, NodesDropWhatTheOwnerLeftBehind) {
+  CounterWorld world(2);
+  ObjectRef ref = world.Put(1, {1, 2});
+  (void)world.counter->Shutdown(ShutdownMode::kGraceful, std::chrono::seconds(1));
+  world.Settle();
+  EXPECT_THAT(world.Deleted(1), ElementsAre(Object(1)));
+  EXPECT_THAT(world.Deleted(2), ElementsAre(Object(1)));
+}
+
+TEST(Shutdown, RepliesAndCallbacksThatComeAfterDestructionAreHarmless) {
+  CounterWorld world(1);
+  ObjectRef ref = world.Put(1, {1});
+  int ran = 0;
+  ASSERT_TRUE(*world.counter->OnOutOfScope(Object(1), [&](const ObjectId&, EndReason) { ++ran; }));
+  ref.Reset();
+  world.counter->Pump(world.clock.Now());
+  const std::shared_ptr<Inbox> door = world.counter->inbox();
+  world.counter.reset();
+  world.Settle();  // the agent answers a counter that is gone
+  door->Deliver({Address(Node(1)), Address(ProcessId::FromNumber(1)), "late"});
+  world.RunCallbacks();
+  EXPECT_EQ(ran, 1) << "what was queued still runs";
+}
+
+// One pass of everything an owner does, cut off by destruction after each step in turn.
+TEST(Shutdown, DestructionAtEveryStepIsHarmless) {
+  constexpr int kSteps = 16;
+  for (int cut = 0; cut <= kSteps; ++cut) {
+    CounterWorld world(2);
+    ObjectRef ref, nested, copy;
+    TaskReferences task;
+    ReadLease lease;
+    int step = 0;
+    const auto next = [&] { return step++ < cut; };
+    if (next()) nested = world.Put(1, {1});
+    if (next()) ref = world.Put(2, {1, 2});
+    if (next()) EXPECT_TRUE(world.counter->AddNested(Object(2), {Object(1)}).ok());
+    if (next()) task = *world.counter->SubmitTask({Object(2)});
+    if (next()) EXPECT_TRUE(world.counter->AddLocalReference(Object(2)).ok());
+    if (next()) {
+      for (const Moment moment : {Moment::kOutOfScope, Moment::kReclaimed, Moment::kErased}) {
+        EXPECT_TRUE(world.counter->Register(moment, Object(2), [](const ObjectId&, EndReason) {})
+                        .ok());
+      }
+    }
+    if (next()) {
+      EXPECT_TRUE(world.counter
+                      ->SubscribeLocations(Object(2),
+                                           [](const ObjectId&, const LocationUpdate&) {})
+                      .ok());
+    }
+    if (next()) lease = *world.agents[2]->Read(Object(2));
+    if (next()) copy = ref;
+    if (next()) ref.Reset();
+    if (next()) nested.Reset();
+    if (next()) task.End();
+    if (next()) EXPECT_TRUE(world.counter->RemoveLocalReference(Object(2)).ok());
+    if (next()) copy.Reset();
+    if (next()) world.counter->Pump(world.clock.Now());
+    if (next()) world.agents[1]->Pump(world.clock.Now());
+    world.counter.reset();
+    world.Settle();
+    world.RunCallbacks();
+    lease.Release();
+    world.Settle();
+    EXPECT_EQ(world.agents[1]->GetStats().copies, 0u) << "cut after step " << cut;
+    EXPECT_EQ(world.agents[2]->GetStats().copies, 0u) << "cut after step " << cut;
+  }
+}
+
+}  // namespace
+}  // namespace freehold

@@ -1,0 +1,449 @@
+// ReferenceCounter: declaring, referring, and what happens when the last reference goes.
+
+#include "freehold/reference_counter.h"
+
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/runtime/counter_world.h"
+
+namespace freehold {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+ReferenceCounterOptions Bare() {
+  ReferenceCounterOptions options;
+  options.process = ProcessId::FromNumber(1);
+  options.seed = 1;
+  return options;
+}
+
+// --- Options -------------------------------------------------------------------------------------
+
+TEST(ReferenceCounterOptionsTest, EachWrongFieldIsNamed) {
+  const auto error = [](void (*spoil)(ReferenceCounterOptions*)) {
+    ReferenceCounterOptions options = Bare();
+    spoil(&options);
+    const auto made = ReferenceCounter::Create(options);
+    EXPECT_EQ(made.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(made.status().message());
+  };
+  EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->process = ProcessId(); }),
+              HasSubstr("process"));
+  EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->shards = 0; }), HasSubstr("shards"));
+  EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->shards = 3; }), HasSubstr("shards"));
+  EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->shards = 128; }), HasSubstr("shards"));
+  EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->pending_frees_soft_max = 0; }),
+              HasSubstr("pending_frees_soft_max"));
+  EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->session.window_envelopes = 0; }),
+              HasSubstr("window_envelopes"));
+  EXPECT_THAT(error([](ReferenceCounterOptions* o) {
+                o->on_to_recover = [](const std::vector<ObjectId>&) {};
+              }),
+              HasSubstr("on_to_recover"));
+  EXPECT_THAT(error([](ReferenceCounterOptions* o) {
+                o->on_copy_freed = [](const ObjectId&, const NodeId&, FreeOutcome) {};
+              }),
+              HasSubstr("on_copy_freed"));
+}
+
+TEST(ReferenceCounterOptionsTest, EveryCollaboratorMayBeMissing) {
+  auto counter = *ReferenceCounter::Create(Bare());
+  auto ref = *counter->Declare(Object(1), With(1));
+  ASSERT_TRUE(counter->AddLocation(Object(1), InMemory(2)).ok());
+  ref.Reset();
+  counter->Pump(Clock::Monotonic().Now());
+  EXPECT_EQ(counter->GetStats().objects, 0u) << "without a transport copies count as gone at once";
+  EXPECT_EQ(counter->GetStats().copies_freed, 2u);
+  EXPECT_TRUE(counter->Shutdown(ShutdownMode::kGraceful, std::chrono::seconds(1)).clean());
+}
+
+TEST(ReferenceCounterOptionsTest, TwoCountersLiveInOneProcess) {
+  auto one = *ReferenceCounter::Create(Bare());
+  auto two = *ReferenceCounter::Create(Bare());
+  auto in_one = *one->Declare(Object(1));
+  auto in_two = *two->Declare(Object(1));
+  in_one.Reset();
+  EXPECT_FALSE(one->InScope(Object(1)));
+  EXPECT_TRUE(two->InScope(Object(1)));
+}
+
+TEST(ReferenceCounterOptionsTest, OneShardServesAsWellAsMany) {
+  for (const uint32_t shards : {1u, 2u, 64u}) {
+    ReferenceCounterOptions options = Bare();
+    options.shards = shards;
+    auto counter = *ReferenceCounter::Create(options);
+    std::vector<ObjectRef> refs;
+    for (uint64_t i = 1; i <= 1000; ++i) refs.push_back(*counter->Declare(Object(i)));
+    EXPECT_EQ(counter->CountObjects().pending, 1000u);
+    refs.clear();
+    EXPECT_EQ(counter->CountObjects().total(), 0u);
+  }
+}
+
+// --- Declare -------------------------------------------------------------------------------------
+
+TEST(Declare, WithoutPrimaryIsPendingAndWithOneIsAvailable) {
+  CounterWorld world;
+  auto pending = *world.counter->Declare(Object(1));
+  auto available = *world.counter->Declare(Object(2), With(1, 77));
+  EXPECT_EQ(world.counter->GetLocations(Object(1))->state, ObjectState::kPending);
+  const auto locations = *world.counter->GetLocations(Object(2));
+  EXPECT_EQ(locations.state, ObjectState::kAvailable);
+  EXPECT_EQ(locations.size, 77u);
+  EXPECT_THAT(locations.locations, ElementsAre(InMemory(1, CopyRole::kPrimary)));
+}
+
+TEST(Declare, TwiceIsRefusedAndChangesNothing) {
+  CounterWorld world;
+  auto ref = *world.counter->Declare(Object(1), With(1, 5));
+  EXPECT_EQ(world.counter->Declare(Object(1), With(2, 9)).status().code(),
+            absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(world.counter->GetLocations(Object(1))->size, 5u);
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->total(), 1u);
+}
+
+TEST(Declare, NilIdsAndUnknownContentsAreRefusedAndLeaveNothing) {
+  CounterWorld world;
+  EXPECT_EQ(world.counter->Declare(ObjectId()).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  auto known = *world.counter->Declare(Object(1));
+  DeclareOptions options;
+  options.contains = {Object(1), Object(99)};
+  EXPECT_EQ(world.counter->Declare(Object(2), options).status().code(),
+            absl::StatusCode::kInvalidArgument);
+  options.contains = {Object(3)};
+  EXPECT_EQ(world.counter->Declare(Object(3), options).status().code(),
+            absl::StatusCode::kInvalidArgument)
+      << "an object cannot contain itself";
+  EXPECT_EQ(world.objects(), 1u);
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->nested_in, 0u);
+}
+
+TEST(Declare, CallSitesOfThousandsOfObjectsAreOneString) {
+  CounterWorld world;
+  DeclareOptions options;
+  options.call_site = "train.py:42";
+  auto ref = *world.counter->Declare(Object(1), options);
+  EXPECT_THAT(world.counter->DebugString(Object(1)), HasSubstr("declared at train.py:42"));
+}
+
+TEST(Declare, OwnerOfAnOwnedObjectIsThisProcess) {
+  CounterWorld world;
+  auto ref = *world.counter->Declare(Object(1));
+  EXPECT_EQ(*world.counter->OwnerOf(Object(1)), world.counter->process());
+  EXPECT_EQ(world.counter->OwnerOf(Object(2)).status().code(), absl::StatusCode::kNotFound);
+}
+
+// --- Handles -------------------------------------------------------------------------------------
+
+TEST(Handles, CopiesCountAndTheLastOneEndsTheObject) {
+  CounterWorld world;
+  ObjectRef ref = world.Put(1, {1});
+  ObjectRef copy = ref;
+  ObjectRef moved = std::move(ref);
+  EXPECT_FALSE(ref);  // NOLINT(bugprone-use-after-move): a moved-from handle refers to nothing
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->handles, 2u);
+  EXPECT_EQ(copy.id(), Object(1));
+  EXPECT_EQ(copy, moved);
+  copy.Reset();
+  copy.Reset();
+  EXPECT_TRUE(world.counter->InScope(Object(1)));
+  moved = ObjectRef();
+  EXPECT_FALSE(world.counter->InScope(Object(1)));
+  world.Settle();
+  EXPECT_THAT(world.Deleted(1), ElementsAre(Object(1)));
+  EXPECT_EQ(world.objects(), 0u);
+}
+
+TEST(Handles, AssigningAHandleToItselfKeepsTheObject) {
+  CounterWorld world;
+  ObjectRef ref = *world.counter->Declare(Object(1));
+  ObjectRef& same = ref;
+  ref = same;
+  EXPECT_TRUE(world.counter->InScope(Object(1)));
+  ref = std::move(same);
+  EXPECT_TRUE(world.counter->InScope(Object(1)));
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->handles, 1u);
+}
+
+TEST(Handles, OneIsMadeFromAnIdInScopeOnly) {
+  CounterWorld world;
+  ObjectRef ref = world.Put(1, {1});
+  ObjectRef again = *world.counter->GetRef(Object(1));
+  ref.Reset();
+  EXPECT_TRUE(world.counter->InScope(Object(1)));
+  again.Reset();
+  EXPECT_EQ(world.counter->GetRef(Object(1)).status().code(), absl::StatusCode::kNotFound)
+      << "out of scope is final, even while its copies are being deleted";
+  EXPECT_EQ(world.counter->Declare(Object(1)).status().code(), absl::StatusCode::kAlreadyExists);
+  world.Settle();
+  EXPECT_EQ(world.counter->GetRef(Object(1)).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST(Handles, CopyBeyondTheLimitRefersToNothingAndIsCounted) {
+  internal::RefCell cell;
+  cell.Reset(Object(1), internal::RefCell::kMax);
+  EXPECT_FALSE(cell.Add());
+  EXPECT_EQ(cell.count(), internal::RefCell::kMax);
+}
+
+TEST(Handles, MayOutliveTheirCounter) {
+  ObjectRef ref;
+  ObjectRef copy;
+  TaskReferences task;
+  WeakRef weak;
+  {
+    CounterWorld world;
+    ref = world.Put(1, {1});
+    task = *world.counter->SubmitTask({Object(1)});
+    weak = world.counter->GetWeakRef(ref);
+  }
+  copy = ref;
+  EXPECT_EQ(copy.id(), Object(1));
+  EXPECT_FALSE(weak.InScope());
+  EXPECT_FALSE(weak.Lock());
+  ref.Reset();
+  task.End();
+  copy.Reset();
+}
+
+TEST(WeakRefs, KeepNothingAndUpgradeWhileInScope) {
+  CounterWorld world;
+  ObjectRef ref = *world.counter->Declare(Object(1));
+  const WeakRef weak = world.counter->GetWeakRef(ref);
+  EXPECT_TRUE(weak.InScope());
+  ObjectRef locked = weak.Lock();
+  EXPECT_EQ(locked, ref);
+  ref.Reset();
+  EXPECT_TRUE(weak.InScope());
+  locked.Reset();
+  EXPECT_FALSE(weak.InScope());
+  EXPECT_FALSE(weak.Lock());
+  EXPECT_FALSE(WeakRef().Lock());
+}
+
+// --- By id ---------------------------------------------------------------------------------------
+
+TEST(ById, CountsApartFromHandles) {
+  CounterWorld world;
+  ObjectRef ref = *world.counter->Declare(Object(1));
+  ASSERT_TRUE(world.counter->AddLocalReference(Object(1), 3).ok());
+  ref.Reset();
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->by_id, 3u);
+  ASSERT_TRUE(world.counter->RemoveLocalReference(Object(1), 2).ok());
+  EXPECT_TRUE(world.counter->InScope(Object(1)));
+  ASSERT_TRUE(world.counter->RemoveLocalReference(Object(1)).ok());
+  EXPECT_FALSE(world.counter->InScope(Object(1)));
+}
+
+TEST(ById, ReleasingMoreThanWasAddedIsReportedAndTakesNothingFromHandles) {
+  CounterWorld world;
+  ObjectRef ref = *world.counter->Declare(Object(1));
+  EXPECT_EQ(world.counter->RemoveLocalReference(Object(1)).code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_TRUE(world.counter->InScope(Object(1)));
+  EXPECT_EQ(world.counter->RemoveLocalReference(Object(2)).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.counter->GetStats().misuses, 2u);
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->total(), 1u);
+}
+
+class KeepsLines final : public Logger {
+ public:
+  void Log(LogLevel, std::string_view message) override { lines.emplace_back(message); }
+  std::vector<std::string> lines;
+};
+
+TEST(ById, MisuseIsLoggedWithTheCallSite) {
+  KeepsLines log;
+  ReferenceCounterOptions options = Bare();
+  options.logger = &log;
+  auto counter = *ReferenceCounter::Create(options);
+  DeclareOptions declare;
+  declare.call_site = "shuffle.py:7";
+  auto ref = *counter->Declare(Object(1), declare);
+  (void)counter->RemoveLocalReference(Object(1));
+  ASSERT_EQ(log.lines.size(), 1u);
+  EXPECT_THAT(log.lines[0], HasSubstr(Object(1).ToHex()));
+  EXPECT_THAT(log.lines[0], HasSubstr("shuffle.py:7"));
+}
+
+TEST(ById, CountThatWouldOverflowIsRefused) {
+  CounterWorld world;
+  ObjectRef ref = *world.counter->Declare(Object(1));
+  ASSERT_TRUE(world.counter->AddLocalReference(Object(1), UINT32_MAX).ok());
+  EXPECT_EQ(world.counter->AddLocalReference(Object(1)).code(),
+            absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->by_id, UINT32_MAX);
+}
+
+TEST(ById, ManyAtOnceAnswersForEach) {
+  CounterWorld world;
+  ObjectRef one = *world.counter->Declare(Object(1));
+  ObjectRef two = *world.counter->Declare(Object(2));
+  const BatchResult added =
+      world.counter->AddLocalReferences({Object(1), Object(9), Object(2)});
+  ASSERT_EQ(added.failures.size(), 1u);
+  EXPECT_EQ(added.failures[0].index, 1u);
+  EXPECT_EQ(added.failures[0].status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.counter->GetCounts(Object(2))->by_id, 1u);
+  const BatchResult removed = world.counter->RemoveLocalReferences({Object(1), Object(2)});
+  EXPECT_TRUE(removed.ok());
+}
+
+// --- Tasks ---------------------------------------------------------------------------------------
+
+TEST(Tasks, HoldTheirArgumentsUntilTheyEnd) {
+  CounterWorld world;
+  ObjectRef ref = world.Put(1, {1});
+  TaskReferences task = *world.counter->SubmitTask({Object(1), Object(1)});
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->tasks, 2u);
+  ref.Reset();
+  EXPECT_TRUE(world.counter->InScope(Object(1)));
+  EXPECT_FALSE(task.ended());
+  task.End();
+  task.End();
+  EXPECT_TRUE(task.ended());
+  EXPECT_FALSE(world.counter->InScope(Object(1)));
+}
+
+TEST(Tasks, EndWithTheirHandleAndMoveWithIt) {
+  CounterWorld world;
+  ObjectRef ref = *world.counter->Declare(Object(1));
+  {
+    TaskReferences outer;
+    {
+      TaskReferences task = *world.counter->SubmitTask({Object(1)});
+      outer = std::move(task);
+    }
+    EXPECT_EQ(world.counter->GetCounts(Object(1))->tasks, 1u);
+  }
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->tasks, 0u);
+}
+
+TEST(Tasks, AnUnknownArgumentLeavesNoneHeld) {
+  CounterWorld world;
+  ObjectRef ref = *world.counter->Declare(Object(1));
+  const auto task = world.counter->SubmitTask({Object(1), Object(2)});
+  EXPECT_EQ(task.status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->tasks, 0u);
+}
+
+// --- Nesting -------------------------------------------------------------------------------------
+
+TEST(Nesting, OuterInScopeHoldsInner) {
+  CounterWorld world;
+  ObjectRef inner = world.Put(1, {1});
+  DeclareOptions options;
+  options.contains = {Object(1), Object(1)};
+  ObjectRef outer = *world.counter->Declare(Object(2), options);
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->nested_in, 1u) << "contained once";
+  inner.Reset();
+  EXPECT_TRUE(world.counter->InScope(Object(1)));
+  EXPECT_THAT(world.counter->DebugString(Object(1)), HasSubstr(Object(2).ToHex()));
+  outer.Reset();
+  world.Settle();
+  EXPECT_EQ(world.objects(), 0u);
+  EXPECT_THAT(world.Deleted(1), ElementsAre(Object(1)));
+}
+
+TEST(Nesting, AddingTwiceChangesNothingAndAFailureGivesAllBack) {
+  CounterWorld world;
+  ObjectRef inner = *world.counter->Declare(Object(1));
+  ObjectRef outer = *world.counter->Declare(Object(2));
+  ASSERT_TRUE(world.counter->AddNested(Object(2), {Object(1)}).ok());
+  ASSERT_TRUE(world.counter->AddNested(Object(2), {Object(1)}).ok());
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->nested_in, 1u);
+  EXPECT_EQ(world.counter->AddNested(Object(2), {Object(1), Object(9)}).code(),
+            absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.counter->AddNested(Object(9), {Object(1)}).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.counter->AddNested(Object(2), {Object(2)}).code(),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->nested_in, 1u);
+}
+
+TEST(Nesting, ChainAMillionDeepIsDroppedInPieces) {
+  CounterWorld world(0);
+  constexpr uint64_t kDepth = 1'000'000;
+  ObjectRef last = *world.counter->Declare(Object(1));
+  for (uint64_t i = 2; i <= kDepth; ++i) {
+    DeclareOptions options;
+    options.contains = {last.id()};
+    last = *world.counter->Declare(Object(i), options);
+  }
+  last.Reset();
+  EXPECT_GE(world.objects(), kDepth - 100) << "the dropping thread pays for a few only";
+  EXPECT_EQ(world.counter->GetStats().drops_deferred, 1u);
+  world.Settle();
+  EXPECT_EQ(world.objects(), 0u);
+  EXPECT_EQ(world.counter->GetStats().drops_deferred, 0u);
+}
+
+TEST(Nesting, AnObjectThatContainsManyIsDroppedInPieces) {
+  CounterWorld world(0);
+  std::vector<ObjectRef> refs;
+  DeclareOptions options;
+  for (uint64_t i = 1; i <= 20'000; ++i) {
+    refs.push_back(*world.counter->Declare(Object(i)));
+    options.contains.push_back(Object(i));
+  }
+  ObjectRef outer = *world.counter->Declare(Object(100'000), options);
+  refs.clear();
+  EXPECT_EQ(world.objects(), 20'001u);
+  outer.Reset();
+  EXPECT_GE(world.objects(), 19'900u);
+  world.Settle();
+  EXPECT_EQ(world.objects(), 0u);
+}
+
+// --- Queries -------------------------------------------------------------------------------------
+
+TEST(Queries, CountsByStateAndIdsInScope) {
+  CounterWorld world;
+  ObjectRef pending = *world.counter->Declare(Object(1));
+  ObjectRef available = world.Put(2, {1});
+  ObjectRef freed = world.Put(3, {1});
+  EXPECT_TRUE(world.counter->Free({Object(3)}).ok());
+  ObjectRef ending = world.Put(4, {2});
+  ending.Reset();
+  const ObjectCounts counts = world.counter->CountObjects();
+  EXPECT_EQ(counts.pending, 1u);
+  EXPECT_EQ(counts.available, 1u);
+  EXPECT_EQ(counts.freed, 1u);
+  EXPECT_EQ(counts.out_of_scope, 1u);
+  EXPECT_EQ(counts.in_scope(), 3u);
+  EXPECT_THAT(world.counter->IdsInScope(),
+              ::testing::UnorderedElementsAre(Object(1), Object(2), Object(3)));
+  EXPECT_THAT(world.counter->Ids(ObjectState::kOutOfScope), ElementsAre(Object(4)));
+}
+
+TEST(Queries, DebugStringNamesEveryHolderAndCopy) {
+  CounterWorld world;
+  ObjectRef ref = world.Put(1, {1, 2});
+  ASSERT_TRUE(world.counter->AddLocalReference(Object(1), 2).ok());
+  TaskReferences task = *world.counter->SubmitTask({Object(1)});
+  const std::string text = world.counter->DebugString(Object(1));
+  EXPECT_THAT(text, HasSubstr("held by 1 handle"));
+  EXPECT_THAT(text, HasSubstr("held by 2 references by id"));
+  EXPECT_THAT(text, HasSubstr("held by 1 task reference"));
+  EXPECT_THAT(text, HasSubstr(Node(1).ToHex() + ": primary, in memory"));
+  EXPECT_THAT(text, HasSubstr(Node(2).ToHex() + ": secondary, in memory"));
+  EXPECT_THAT(world.counter->DebugString(Object(9)), HasSubstr("unknown"));
+}
+
+TEST(Queries, OfUnknownIdsSayNotFound) {
+  CounterWorld world;
+  EXPECT_EQ(world.counter->GetCounts(Object(9)).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.counter->GetLocations(Object(9)).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.counter->IsFreed(Object(9)).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_FALSE(world.counter->InScope(Object(9)));
+  EXPECT_THAT(world.counter->BytesPerNode({Object(9)}), IsEmpty());
+}
+
+}  // namespace
+}  // namespace freehold
