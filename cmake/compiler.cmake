@@ -33,6 +33,7 @@ set(FREEHOLD_WARNINGS
   -Wextra-semi
   -Wformat=2
   -Wnon-virtual-dtor
+  -Wold-style-cast
   -Woverloaded-virtual
   -Wshadow
   -Wundef

@@ -40,7 +40,8 @@ class Membership {
  public:
   virtual ~Membership() = default;
   // Adds `self`. The listener first hears one view with every exclusion so far (its version is the
-  // latest; version 0 when there was none), then what follows.
+  // latest; version 0 when there was none), then the latest barrier if there was one, then what
+  // follows.
   // Errors: FailedPrecondition when `self` was excluded (an id is never reused), AlreadyExists when
   // it is a member.
   virtual absl::Status Join(const Address& self, std::weak_ptr<MembershipListener> listener) = 0;

@@ -70,7 +70,7 @@ struct NodeCopyStatus {
   NodeCopy copy;
   bool fetching = false;  // announced by BeginFetch, not here yet
   bool in_memory = false;
-  bool doomed = false;    // freed; waits for readers, the fetch, or the store
+  bool doomed = false;  // freed; waits for readers, the fetch, or the store
   uint32_t readers = 0;
   std::string spilled_url;
 };

@@ -15,6 +15,10 @@
 #ifndef FREEHOLD_SRC_CORE_ID_INDEX_H_
 #define FREEHOLD_SRC_CORE_ID_INDEX_H_
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -35,10 +39,9 @@ class IdIndex {
     const uint32_t tag = TagOf(hash);
     for (uint32_t probe = 0, at = BucketOf(hash); probe < kBuckets; ++probe) {
       const Bucket& bucket = page.buckets[at];
-      for (const uint32_t entry : bucket.entries) {
-        if ((entry >> 24) == tag && entry != kEmpty && is(entry & kIndexMask)) {
-          return entry & kIndexMask;
-        }
+      for (uint32_t left = WithTag(bucket, tag); left != 0; left &= left - 1) {
+        const uint32_t entry = bucket.entries[__builtin_ctz(left)];
+        if (entry != kEmpty && is(entry & kIndexMask)) return entry & kIndexMask;
       }
       if (bucket.passed_by == 0) break;
       at = (at + 1) % kBuckets;
@@ -82,6 +85,25 @@ class IdIndex {
     uint32_t size = 0;
     uint32_t depth;  // hash bits of the directory that all its entries share
   };
+
+  // The entries of the bucket that have this tag, a bit each; empty ones have the tag 255.
+  static uint32_t WithTag(const Bucket& bucket, uint32_t tag) {
+    constexpr uint32_t kAllEntries = (1u << kEntries) - 1;
+#if defined(__SSE2__)
+    const __m128i wanted = _mm_set1_epi32(static_cast<int>(tag));
+    const auto* words = reinterpret_cast<const __m128i*>(&bucket);
+    const auto equal = [&](int quarter) {
+      return _mm_cmpeq_epi32(_mm_srli_epi32(_mm_load_si128(words + quarter), 24), wanted);
+    };
+    const __m128i bytes = _mm_packs_epi16(_mm_packs_epi32(equal(0), equal(1)),
+                                          _mm_packs_epi32(equal(2), equal(3)));
+    const uint32_t bits = static_cast<uint32_t>(_mm_movemask_epi8(bytes));
+#else
+    uint32_t bits = 0;
+    for (uint32_t i = 0; i < kEntries; ++i) bits |= ((bucket.entries[i] >> 24) == tag) << i;
+#endif
+    return bits & kAllEntries;
+  }
 
   static uint32_t TagOf(uint64_t hash) { return static_cast<uint32_t>(hash & 0xff); }
   static uint32_t BucketOf(uint64_t hash) { return static_cast<uint32_t>(hash >> 8) % kBuckets; }

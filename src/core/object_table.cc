@@ -239,7 +239,7 @@ void ObjectTable::SetState(ObjectRecord* record, ObjectState state, Effects* eff
   --counters_.by_state[record->state_byte];
   record->state_byte = static_cast<uint8_t>(state);
   ++counters_.by_state[record->state_byte];
-  NotifyState(*record, LocationUpdate::Kind::kState, effects);
+  if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kState, effects);
 }
 
 void ObjectTable::EndIfNotHeld(ObjectRecord* record, Effects* effects) {
@@ -248,7 +248,7 @@ void ObjectTable::EndIfNotHeld(ObjectRecord* record, Effects* effects) {
 
 void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
   ++counters_.out_of_scope;
-  NotifyState(*record, LocationUpdate::Kind::kGone, effects);
+  if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kGone, effects);
   SetState(record, ObjectState::kOutOfScope, effects);
   // Freed before: its callbacks fired then, and new ones were refused.
   Fire(record, Moment::kOutOfScope, EndReason::kOutOfScope, effects);

@@ -173,7 +173,9 @@ class ObjectTable {
   void SetUrl(ObjectRecord* record, PeerIndex node, std::string_view url);
 
   void Fire(ObjectRecord* record, Moment moment, EndReason reason, Effects* effects);
+  // REQUIRES, all three: the record has a Rare; subscribers are in it.
   void NotifyState(const ObjectRecord& record, LocationUpdate::Kind kind, Effects* effects);
+  void NotifyRemoved(const ObjectRecord& record, PeerIndex node, Effects* effects);
   void NotifyCopy(const ObjectRecord& record, const CopyFacts& facts, LocationUpdate::Kind kind,
                   Effects* effects);
   void CheckRecord(const ObjectRecord& record) const;

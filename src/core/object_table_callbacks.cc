@@ -95,9 +95,14 @@ void ObjectTable::NotifyState(const ObjectRecord& record, LocationUpdate::Kind k
   NotifyCopy(record, CopyFacts(), kind, effects);
 }
 
+void ObjectTable::NotifyRemoved(const ObjectRecord& record, PeerIndex node, Effects* effects) {
+  CopyFacts gone;
+  gone.node = node;
+  NotifyCopy(record, gone, LocationUpdate::Kind::kRemoved, effects);
+}
+
 void ObjectTable::NotifyCopy(const ObjectRecord& record, const CopyFacts& facts,
                              LocationUpdate::Kind kind, Effects* effects) {
-  if (record.rare == kNone) return;
   Rare& rare = *rares_.Find(const_cast<ObjectRecord&>(record));
   for (const Subscriber& subscriber : rare.subscribers) {
     LocationNotice notice;

@@ -60,7 +60,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   copy->spilled = e.spilled || (keep && copy->spilled);
   copy->prospective = !copy->real();
   copy->primary = copy->real() && e.role == CopyRole::kPrimary && !primary_elsewhere;
-  if (e.spilled || !keep) SetUrl(record, e.node, e.spilled ? e.url : std::string_view());
+  if (e.spilled || (!keep && record->rare != kNone)) SetUrl(record, e.node, e.spilled ? e.url : std::string_view());
   if (e.size != 0) record->size = e.size;
   if (unwanted) {
     // A copy whose free is under way needs no second one: the node gets that free after it sent
@@ -118,7 +118,6 @@ bool ObjectTable::HasPrimaryElsewhere(const ObjectRecord& record, PeerIndex node
 }
 
 void ObjectTable::SetUrl(ObjectRecord* record, PeerIndex node, std::string_view url) {
-  if (url.empty() && record->rare == kNone) return;
   auto& urls = rares_.Ensure(*record).spill_urls;
   const auto at = std::find_if(urls.begin(), urls.end(),
                                [&](const auto& entry) { return entry.first == node; });
@@ -142,10 +141,9 @@ void ObjectTable::RemoveCopy(ObjectRecord* record, Copy* copy) {
 
 // Subscribers are told of held copies only: that the others go, kFreed or kGone has said for all.
 void ObjectTable::RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effects) {
-  CopyFacts gone;
-  gone.node = copy->node;
+  const PeerIndex node = copy->node;
   RemoveCopy(record, copy);
-  NotifyCopy(*record, gone, LocationUpdate::Kind::kRemoved, effects);
+  if (record->rare != kNone) NotifyRemoved(*record, node, effects);
 }
 
 void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome,

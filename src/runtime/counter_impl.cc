@@ -63,8 +63,7 @@ absl::Status CounterImpl::Start() {
 
 // --- What follows a step -------------------------------------------------------------------------
 
-void CounterImpl::Prepare(Shard& shard, AfterStep* after) {
-  if (!after->effects.has_host_work()) return;
+void CounterImpl::PrepareHostWork(Shard& shard, AfterStep* after) {
   if (shard.posting) {
     shard.outbox.Take(&after->effects);
     return;
@@ -74,7 +73,6 @@ void CounterImpl::Prepare(Shard& shard, AfterStep* after) {
 }
 
 void CounterImpl::Act(Shard& shard, AfterStep* after) {
-  if (after->effects.empty()) return;
   for (const PeerIndex node : after->effects.ready) MarkReady(shard, node);
   if (after->must_post) {
     HostWork first;
@@ -264,14 +262,11 @@ bool CounterImpl::InScope(const ObjectId& object) const {
 
 // --- Answers -------------------------------------------------------------------------------------
 
-absl::Status CounterImpl::CheckOpen() const {
+absl::Status CounterImpl::WhyClosed() const {
   if (stopping_.load(std::memory_order_acquire)) return ShutDownError();
-  if (excluded()) {
-    return absl::FailedPreconditionError(
-        "this process was excluded from the membership; its objects are gone, rejoin under a new "
-        "process id");
-  }
-  return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      "this process was excluded from the membership; its objects are gone, rejoin under a new "
+      "process id");
 }
 
 absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object) const {

@@ -70,7 +70,7 @@ class CounterImpl final : public Endpoint::Client,
       verdict = step(shard.table, &after.effects);
       Prepare(shard, &after);
     }
-    Act(shard, &after);
+    if (!after.effects.empty()) Act(shard, &after);
     return verdict;
   }
   // The same for a step without effects: `step(table)`.
@@ -79,7 +79,10 @@ class CounterImpl final : public Endpoint::Client,
     internal::MutexLock lock(&shard.mutex);
     return shard.closed ? core::Verdict::kShutDown : step(shard.table);
   }
-  void Prepare(Shard& shard, AfterStep* after) FREEHOLD_REQUIRES(shard.mutex);
+  // Puts aside, under the lock, what the host is to be told.
+  void Prepare(Shard& shard, AfterStep* after) FREEHOLD_REQUIRES(shard.mutex) {
+    if (after->effects.has_host_work()) PrepareHostWork(shard, after);
+  }
   // REQUIRES: no lock is held.
   void Act(Shard& shard, AfterStep* after);
 
@@ -98,7 +101,11 @@ class CounterImpl final : public Endpoint::Client,
   // --- Answers -------------------------------------------------------------------------------
 
   // Ok while the counter takes calls; FailedPrecondition says why not.
-  absl::Status CheckOpen() const;
+  absl::Status CheckOpen() const { return is_open() ? absl::OkStatus() : WhyClosed(); }
+  bool is_open() const {
+    return !stopping_.load(std::memory_order_acquire) &&
+           !excluded_.load(std::memory_order_acquire);
+  }
   absl::Status ToStatus(core::Verdict verdict, const ObjectId& object) const {
     if (verdict == core::Verdict::kOk || verdict == core::Verdict::kUnchanged) {
       return absl::OkStatus();
@@ -145,6 +152,8 @@ class CounterImpl final : public Endpoint::Client,
 
   template <typename StepFunction>
   void LetGo(Shard& shard, StepFunction step);
+  absl::Status WhyClosed() const;
+  static void PrepareHostWork(Shard& shard, AfterStep* after) FREEHOLD_REQUIRES(shard.mutex);
   absl::Status Explain(core::Verdict verdict, const ObjectId& object) const;
   void Post(Shard& shard, HostWork* first);
   void PostWork(HostWork* work);

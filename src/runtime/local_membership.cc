@@ -166,6 +166,8 @@ absl::Status LocalMembership::Join(const Address& self,
     member->joined_at = rep->latest_view;
     rep->members.push_back(member);
     rep->events.push_back({View{rep->latest_view, rep->excluded}, {member}});
+    // Whoever joins late must not wait for a barrier that has been announced.
+    if (rep->latest_barrier > 0) rep->events.push_back({rep->latest_barrier, {member}});
   }
   rep->Deliver();
   return absl::OkStatus();

@@ -133,7 +133,7 @@ void ComparedTables::CompareObject(uint64_t name, const ModelObject& wanted,
       const PeerIndex node = facts.node;
       EXPECT_TRUE(copies[value->generation].emplace(node, std::move(facts)).second);
     }
-    const Rare* rare = harness.harness.FindRare(*value);
+    const Rare* rare = harness.table.FindRare(*value);
     value = rare == nullptr || rare->ghost == kNoRecord ? nullptr : &harness.table.At(rare->ghost);
   }
   ASSERT_EQ(copies.size(), wanted.copies.size());

@@ -1,5 +1,5 @@
-// What the node agent tests plug in: a store that does as it is told, and the owner's end of the
-// wire, which sends frees and writes down what it hears.
+// The fixture of the NodeAgent tests, and what they plug in: a store that does as it is told, and
+// the owner's end of the wire, which sends frees and writes down what it hears.
 //
 // Thread safety: Store and Owner are thread-safe, but for their hooks and scripts, which are set
 // while nothing runs.
@@ -7,22 +7,29 @@
 #ifndef FREEHOLD_TESTS_RUNTIME_NODE_AGENT_TESTING_H_
 #define FREEHOLD_TESTS_RUNTIME_NODE_AGENT_TESTING_H_
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "freehold/membership.h"
 #include "freehold/node_agent.h"
 #include "freehold/object_store.h"
 #include "freehold/testing/manual_clock.h"
+#include "freehold/transport.h"
 #include "src/base/check.h"
 #include "src/base/mutex.h"
 #include "src/core/codec.h"
 #include "src/runtime/endpoint.h"
 
-namespace freehold {
+namespace freehold::node_agent_testing {
 
 using Words = std::vector<std::string>;
 
@@ -191,6 +198,101 @@ class Peer final : public runtime::Endpoint::Client, private core::PayloadSink {
   std::shared_ptr<runtime::Endpoint> endpoint_;
 };
 
-}  // namespace freehold
+inline constexpr Duration kMs = std::chrono::milliseconds(1);
+
+// A member that says it has flushed only when it is told to: it holds barriers back.
+class SlowMember final : public MembershipListener {
+ public:
+  void OnView(const View&) override {}
+  void OnBarrier(uint64_t) override {}
+};
+
+class NodeAgentTest : public ::testing::Test {
+ protected:
+  NodeAgentTest() {
+    options_.node = node_;
+    options_.store = &store_;
+    options_.transport = &transport_;
+    options_.membership = &membership_;
+    options_.clock = &clock_;
+    options_.logger = &log_;
+    options_.seed = 1;
+  }
+  // REQUIRES: called once, after options_ is set.
+  void Start() {
+    auto agent = NodeAgent::Create(options_);
+    ASSERT_TRUE(agent.ok()) << agent.status();
+    agent_ = *std::move(agent);
+    transport_.Connect(node_, agent_->inbox());
+    StartOwner();
+  }
+  void StartOwner(const SessionOptions& session = {}) {
+    owner_ = std::make_unique<Peer>(owner_id_, &transport_, &membership_, &clock_, &log_, session);
+    transport_.Connect(owner_id_, owner_->endpoint().inbox());
+  }
+  // Lets both ends do what is due now.
+  void Settle() {
+    for (int i = 0; i < 200; ++i) {
+      if (agent_ != nullptr) agent_->Pump(clock_.Now());
+      if (owner_ != nullptr) owner_->endpoint().Pump(clock_.Now());
+      const bool owner_rests =
+          owner_ == nullptr || owner_->endpoint().NextDeadline() > clock_.Now();
+      if (owner_rests && (agent_ == nullptr || agent_->NextDeadline() > clock_.Now())) return;
+    }
+    FAIL() << "it does not come to rest";
+  }
+  void Advance(Duration duration) {
+    clock_.Advance(duration);
+    Settle();
+  }
+  NodeCopy Copy(uint64_t object, uint32_t generation = 0) {
+    NodeCopy copy;
+    copy.object = Object(object);
+    copy.generation = generation;
+    copy.owner = owner_id_;
+    copy.size = 10;
+    return copy;
+  }
+  void Add(uint64_t object, uint32_t generation = 0) {
+    const absl::Status status = agent_->AddCopy(Copy(object, generation));
+    ASSERT_TRUE(status.ok()) << status;
+  }
+  Words Heard() {
+    Settle();
+    return owner_->TakeHeard();
+  }
+  Words Deleted() {
+    Settle();
+    return store_.TakeDeleted();
+  }
+  void ExpectShut(const absl::Status& status) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_NE(status.message().find(Object(1).ToHex()), absl::string_view::npos) << status;
+  }
+  // Every method refuses, in a sentence.
+  void ExpectAllShut() {
+    ExpectShut(agent_->AddCopy(Copy(1)));
+    ExpectShut(agent_->BeginFetch(Copy(1)));
+    ExpectShut(agent_->AbortFetch(Object(1)));
+    ExpectShut(agent_->MarkSpilled(Object(1), 0, "f", true));
+    ExpectShut(agent_->MarkRestored(Object(1), 0));
+    ExpectShut(agent_->DropCopy(Object(1)));
+    ExpectShut(agent_->Read(Object(1)).status());
+  }
+
+  const NodeId node_ = NodeId::FromNumber(1);
+  const ProcessId owner_id_ = ProcessId::FromNumber(2);
+  const ProcessId slow_id_ = ProcessId::FromNumber(3);
+  testing::ManualClock clock_{Time(std::chrono::seconds(1))};
+  Lines log_;
+  LocalTransport transport_;
+  LocalMembership membership_;
+  Store store_;
+  NodeAgentOptions options_;
+  std::unique_ptr<NodeAgent> agent_;
+  std::unique_ptr<Peer> owner_;
+};
+
+}  // namespace freehold::node_agent_testing
 
 #endif  // FREEHOLD_TESTS_RUNTIME_NODE_AGENT_TESTING_H_
