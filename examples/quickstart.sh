@@ -13,4 +13,4 @@ ensure_packages "${BUILD_PACKAGES[@]}"
 configure release
 build release --target pipeline
 say "running build/release/examples/pipeline ${folder[*]-}"
-exec build/release/examples/pipeline "${folder[@]}"
+exec build/release/examples/pipeline --svg build/pipeline.svg "${folder[@]}"
