@@ -63,8 +63,9 @@ endif()
 # Narrowing is an error of the product, not of a test's arithmetic.
 set(FREEHOLD_PRODUCT_WARNINGS -Wconversion -Wno-sign-conversion)
 
-# `if (x) EXPECT_EQ(…);` is safe: the macro expands to a whole statement. gcc does not see it.
-set(FREEHOLD_TEST_WARNINGS -Wno-dangling-else)
+# `if (x) EXPECT_EQ(…);` is safe: the macro expands to a whole statement. gcc does not see it. Tests
+# may have printf-like helpers.
+set(FREEHOLD_TEST_WARNINGS -Wno-dangling-else -Wno-format-nonliteral)
 
 # freehold_compile_defaults(TARGET [TEST]): language level, warnings, and the project's root as an
 # include folder, so that files say "src/core/session.h".

@@ -1,10 +1,11 @@
 // What a host can be told about an object, and how it asks for it.
 //
 // Three moments, in this order: out of scope (no reference is left, or the value was freed
-// explicitly), reclaimed (the last copy is physically gone), erased (the record is gone). A callback
-// gets the object's id, never a reference: a reference would bring the object back. It runs on the
-// CallbackExecutor, with no lock held, exactly once per registration, in order of registration per
-// object and moment. Rules for what it may do are in callback_executor.h: no I/O, no waiting.
+// explicitly), reclaimed (the last copy is physically gone), erased (the record is gone). A
+// callback gets the object's id, never a reference: a reference would bring the object back. It
+// runs on the CallbackExecutor, with no lock held, exactly once per registration, in order of
+// registration per object and moment. Rules for what it may do are in callback_executor.h: no I/O,
+// no waiting.
 //
 // Thread safety: values. Ownership: the library owns the callable from registration until it ran,
 // was cancelled or was dropped at shutdown.

@@ -66,9 +66,7 @@ class Id {
   bool IsNil() const { return *this == Id(); }
   const uint8_t* data() const { return bytes_.data(); }
   uint8_t* mutable_data() { return bytes_.data(); }
-  std::string_view bytes() const {
-    return {reinterpret_cast<const char*>(bytes_.data()), kSize};
-  }
+  std::string_view bytes() const { return {reinterpret_cast<const char*>(bytes_.data()), kSize}; }
   std::string ToHex() const { return internal::BytesToHex(bytes_.data(), kSize); }
   uint64_t Hash() const { return internal::HashId(bytes_.data()); }
 
@@ -124,9 +122,7 @@ class Address {
   // The 28 bytes, whichever kind it is.
   std::string_view id_bytes() const { return process_.bytes(); }
   // "process:0a1b…" or "node:0a1b…", in full.
-  std::string ToString() const {
-    return (is_process() ? "process:" : "node:") + process_.ToHex();
-  }
+  std::string ToString() const { return (is_process() ? "process:" : "node:") + process_.ToHex(); }
   uint64_t Hash() const { return process_.Hash() + static_cast<uint64_t>(kind_); }
 
   friend bool operator==(const Address& a, const Address& b) {

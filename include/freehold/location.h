@@ -13,8 +13,8 @@
 
 namespace freehold {
 
-// What a copy is to its object. Exactly one copy of an available object is the primary: the one
-// that its node must not evict.
+// What a copy is to its object. At most one copy is the primary: the one that its node must not
+// evict. When the primary goes with its node, the others stay what they are.
 enum class CopyRole : uint8_t { kPrimary = 0, kSecondary = 1 };
 
 // One node's part in an object, as its owner knows it.
@@ -47,9 +47,9 @@ const char* ObjectStateName(ObjectState state);
 // What the owner knows about one object.
 struct ObjectLocations {
   ObjectState state = ObjectState::kPending;
-  uint32_t generation = 0;           // of the value: +1 at each Recreate
-  uint64_t size = 0;                 // bytes; 0 while unknown
-  std::vector<Location> locations;   // sorted by node id
+  uint32_t generation = 0;          // of the value: +1 at each Recreate
+  uint64_t size = 0;                // bytes; 0 while unknown
+  std::vector<Location> locations;  // sorted by node id
 };
 
 struct NodeBytes {
@@ -58,11 +58,11 @@ struct NodeBytes {
 };
 
 // How the free of one copy ended, or stands.
-enum class [[nodiscard]] FreeOutcome : uint8_t {
-  kSettled,       // deleted, or the node never had it
-  kNodeExcluded,  // the node was excluded, and the copy with it
-  kStoreFailed,   // the node's store failed to delete it; the node retries. Not final
-  kShutDown,      // this process shut down before the node had answered
+enum class [[nodiscard]] FreeOutcome : uint8_t{
+    kSettled,       // deleted, or the node never had it
+    kNodeExcluded,  // the node was excluded, and the copy with it
+    kStoreFailed,   // the node's store failed to delete it; the node retries. Not final
+    kShutDown,      // this process shut down before the node had answered
 };
 const char* FreeOutcomeName(FreeOutcome outcome);
 

@@ -10,10 +10,11 @@
 #ifndef FREEHOLD_OBJECT_REF_H_
 #define FREEHOLD_OBJECT_REF_H_
 
+#include <cstddef>
 #include <memory>
 #include <utility>
+#include <vector>
 
-#include "absl/container/inlined_vector.h"
 #include "freehold/ids.h"
 #include "freehold/internal/ref_cell.h"
 
@@ -112,7 +113,7 @@ class TaskReferences {
 
  private:
   friend class runtime::CounterImpl;
-  absl::InlinedVector<internal::RefCell*, 10> cells_;
+  std::vector<internal::RefCell*> cells_;
 };
 
 }  // namespace freehold

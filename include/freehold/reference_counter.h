@@ -124,8 +124,9 @@ class ReferenceCounter {
   absl::StatusOr<CallbackRegistration> Register(Moment moment, const ObjectId& object,
                                                 const CCallback& callback);
   // One callable for many objects, called once for each; one answer for each.
-  std::vector<absl::StatusOr<CallbackRegistration>> RegisterAll(
-      Moment moment, absl::Span<const ObjectId> objects, ObjectCallback callback);
+  std::vector<absl::StatusOr<CallbackRegistration>> RegisterAll(Moment moment,
+                                                                absl::Span<const ObjectId> objects,
+                                                                ObjectCallback callback);
   // True: the callback has not been handed to the executor and never will be.
   bool Cancel(const CallbackRegistration& registration);
 

@@ -13,52 +13,52 @@ namespace freehold {
 
 // The sessions of one end.
 struct SessionStats {
-  uint64_t sessions = 0;                // gauge
-  uint64_t envelopes_sent = 0;          // with items, first transmissions
+  uint64_t sessions = 0;        // gauge
+  uint64_t envelopes_sent = 0;  // with items, first transmissions
   uint64_t envelopes_retransmitted = 0;
-  uint64_t acks_sent = 0;               // envelopes that carry nothing else
-  uint64_t bytes_sent = 0;              // all of the above
+  uint64_t acks_sent = 0;   // envelopes that carry nothing else
+  uint64_t bytes_sent = 0;  // all of the above
   uint64_t envelopes_received = 0;
   uint64_t duplicates_dropped = 0;
-  uint64_t garbage_rejected = 0;        // envelopes that did not decode
-  uint64_t fenced_dropped = 0;          // from excluded ids
-  uint64_t refused_items = 0;           // well-formed, but the sender may not send it
-  uint64_t unacked_bytes = 0;           // gauge: retained for retransmission
-  uint64_t inbox_bytes = 0;             // gauge
+  uint64_t garbage_rejected = 0;  // envelopes that did not decode
+  uint64_t fenced_dropped = 0;    // from excluded ids
+  uint64_t refused_items = 0;     // well-formed, but the sender may not send it
+  uint64_t unacked_bytes = 0;     // gauge: retained for retransmission
+  uint64_t inbox_bytes = 0;       // gauge
   uint64_t inbox_overflows = 0;
 };
 
 struct ReferenceCounterStats {
   SessionStats sessions;
-  uint64_t objects = 0;              // gauge: records, those being reclaimed included
-  uint64_t objects_in_scope = 0;     // gauge
-  uint64_t frees_waiting = 0;        // gauge: copies whose free has not been sent
-  uint64_t frees_in_flight = 0;      // gauge: sent, not settled
-  uint64_t drops_deferred = 0;       // gauge: nested drops left to the pump
-  uint64_t callbacks_registered = 0; // gauge
+  uint64_t objects = 0;               // gauge: records, those being reclaimed included
+  uint64_t objects_in_scope = 0;      // gauge
+  uint64_t frees_waiting = 0;         // gauge: copies whose free has not been sent
+  uint64_t frees_in_flight = 0;       // gauge: sent, not settled
+  uint64_t drops_deferred = 0;        // gauge: nested drops left to the pump
+  uint64_t callbacks_registered = 0;  // gauge
   uint64_t declared = 0;
   uint64_t out_of_scope = 0;
   uint64_t freed_explicitly = 0;
-  uint64_t copies_freed = 0;         // settled
+  uint64_t copies_freed = 0;           // settled
   uint64_t late_reports_answered = 0;  // location reports answered with Free
-  uint64_t misuses = 0;              // double releases, releases of unknown ids
-  uint64_t store_failures = 0;       // reported by nodes
-  uint64_t objects_lost = 0;         // handed to the host to recover
+  uint64_t misuses = 0;                // double releases, releases of unknown ids
+  uint64_t store_failures = 0;         // reported by nodes
+  uint64_t objects_lost = 0;           // handed to the host to recover
 };
 
 struct NodeAgentStats {
   SessionStats sessions;
-  uint64_t copies = 0;               // gauge
-  uint64_t bytes = 0;                // gauge, spilled included
-  uint64_t readers = 0;              // gauge
-  uint64_t doomed = 0;               // gauge: waiting for readers or a fetch
-  uint64_t deletes_pending = 0;      // gauge: to be handed to the store, retries included
-  uint64_t reports_waiting = 0;      // gauge: location reports and free results not yet sent
+  uint64_t copies = 0;           // gauge
+  uint64_t bytes = 0;            // gauge, spilled included
+  uint64_t readers = 0;          // gauge
+  uint64_t doomed = 0;           // gauge: waiting for readers or a fetch
+  uint64_t deletes_pending = 0;  // gauge: to be handed to the store, retries included
+  uint64_t reports_waiting = 0;  // gauge: location reports and free results not yet sent
   uint64_t copies_added = 0;
   uint64_t frees_received = 0;
-  uint64_t frees_unknown = 0;        // for copies that were not here
+  uint64_t frees_unknown = 0;  // for copies that were not here
   uint64_t copies_deleted = 0;
-  uint64_t orphans_deleted = 0;      // of these: because their owner was excluded
+  uint64_t orphans_deleted = 0;  // of these: because their owner was excluded
   uint64_t store_calls = 0;
   uint64_t store_failures = 0;
 };

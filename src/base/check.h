@@ -18,9 +18,9 @@ namespace freehold::internal {
 
 }  // namespace freehold::internal
 
-#define FREEHOLD_CHECK(condition)                                             \
-  (__builtin_expect(!!(condition), 1)                                         \
-       ? static_cast<void>(0)                                                 \
+#define FREEHOLD_CHECK(condition)     \
+  (__builtin_expect(!!(condition), 1) \
+       ? static_cast<void>(0)         \
        : ::freehold::internal::CheckFailed(#condition, __FILE__, __LINE__))
 
 #endif  // FREEHOLD_SRC_BASE_CHECK_H_

@@ -90,8 +90,8 @@ class CondVar {
   }
   // False when `timeout` passed.
   template <typename Rep, typename Period>
-  bool WaitFor(Mutex* mutex, std::chrono::duration<Rep, Period> timeout) FREEHOLD_REQUIRES(mutex)
-      FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+  bool WaitFor(Mutex* mutex, std::chrono::duration<Rep, Period> timeout)
+      FREEHOLD_REQUIRES(mutex) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
     return condition_.wait_for(*mutex, timeout) == std::cv_status::no_timeout;
   }
   void NotifyOne() { condition_.notify_one(); }

@@ -22,24 +22,23 @@
 namespace freehold::core {
 
 // What the table answers to one event. Each step says which it can answer.
-enum class [[nodiscard]] Verdict : uint8_t {
-  kOk,
-  kUnchanged,      // it was so already
-  kNotFound,       // unknown, hence gone
-  kAlreadyExists,
-  kOutOfScope,     // the record is there only until its copies are gone
-  kFreed,          // the value was freed explicitly
-  kNotHeld,        // released more than was held
-  kCountFull,
-  kTableFull,
-  kNodeExcluded,
-  kWrongState,
-  kMomentPassed,
-  kToBeFreed,      // the reported copy is not wanted: its node is asked to delete it
-  kUnknownGeneration,  // newer than any the owner has begun
-  kShutDown,       // the runtime's answer for a table that is stepped no more
+enum class [[nodiscard]] Verdict : uint8_t{
+    kOk,
+    kUnchanged,  // it was so already
+    kNotFound,   // unknown, hence gone
+    kAlreadyExists,
+    kOutOfScope,  // the record is there only until its copies are gone
+    kNotHeld,     // released more than was held
+    kCountFull,
+    kTableFull,
+    kNodeExcluded,
+    kWrongState,
+    kMomentPassed,
+    kToBeFreed,          // the reported copy is not wanted: its node is asked to delete it
+    kUnknownGeneration,  // newer than any the owner has begun
+    kShutDown,           // the runtime's answer for a table that is stepped no more
 };
-inline constexpr int kVerdicts = 15;
+inline constexpr int kVerdicts = 14;
 const char* VerdictName(Verdict verdict);
 
 // A copy as the outside of the table sees it.
@@ -66,8 +65,8 @@ struct LocationNotice {
   ObjectState state = ObjectState::kPending;
   uint32_t generation = 0;
   uint64_t size = 0;
-  CopyFacts copy;                // of kChanged and kRemoved
-  std::vector<CopyFacts> copies; // of kSnapshot
+  CopyFacts copy;                 // of kChanged and kRemoved
+  std::vector<CopyFacts> copies;  // of kSnapshot
 };
 
 struct SettledFree {

@@ -81,7 +81,8 @@ struct AddInners {
   std::vector<InnerRef>* duplicates;
 };
 
-// What is known of one node's part, from the host or from the node itself.
+// What is known of one node's part, from the host or from the node itself. Neither in memory nor
+// spilled: the node has asked for the bytes (prospective).
 struct SetLocation {
   Key key;
   PeerIndex node;
@@ -90,7 +91,6 @@ struct SetLocation {
   CopyRole role;
   bool in_memory = false;
   bool spilled = false;
-  bool prospective = false;
   // True: facts add to what is known (a node's own report). False: they replace it.
   bool merge = false;
   std::string_view url = {};

@@ -95,8 +95,8 @@ class IdIndex {
     const auto equal = [&](int quarter) {
       return _mm_cmpeq_epi32(_mm_srli_epi32(_mm_load_si128(words + quarter), 24), wanted);
     };
-    const __m128i bytes = _mm_packs_epi16(_mm_packs_epi32(equal(0), equal(1)),
-                                          _mm_packs_epi32(equal(2), equal(3)));
+    const __m128i bytes =
+        _mm_packs_epi16(_mm_packs_epi32(equal(0), equal(1)), _mm_packs_epi32(equal(2), equal(3)));
     const uint32_t bits = static_cast<uint32_t>(_mm_movemask_epi8(bytes));
 #else
     uint32_t bits = 0;

@@ -49,12 +49,8 @@ class NodeIndex {
   // Creates the entry at first use.
   Node& At(PeerIndex node);
   // Null when nothing was ever here.
-  const Node* Find(PeerIndex node) const {
-    return node < nodes_.size() ? &nodes_[node] : nullptr;
-  }
-  bool IsExcluded(PeerIndex node) const {
-    return node < nodes_.size() && nodes_[node].excluded;
-  }
+  const Node* Find(PeerIndex node) const { return node < nodes_.size() ? &nodes_[node] : nullptr; }
+  bool IsExcluded(PeerIndex node) const { return node < nodes_.size() && nodes_[node].excluded; }
   // One past the highest index in use.
   PeerIndex end() const { return static_cast<PeerIndex>(nodes_.size()); }
 

@@ -58,18 +58,18 @@ struct ObjectRecord {
   internal::RefCell cell;  // first: a handle points at it
   uint32_t by_id;          // references held by id
   uint32_t tasks;
-  uint32_t nested_in;      // outer objects in scope that contain this one
+  uint32_t nested_in;  // outer objects in scope that contain this one
   uint32_t generation;
-  uint64_t size;           // bytes
-  uint32_t rare;           // index in the RarePool, or kNone
-  uint32_t overflow;       // block in the CopyArena, or kNone
+  uint64_t size;      // bytes
+  uint32_t rare;      // index in the RarePool, or kNone
+  uint32_t overflow;  // block in the CopyArena, or kNone
   uint16_t copies;
-  uint8_t state_byte;      // ObjectState
-  uint8_t has_handles : 1; // the cell's count is not 0; changes under the lock only
-  uint8_t was_freed : 1;   // explicitly, the present value
-  uint8_t is_ghost : 1;    // stands for an older generation whose copies are being deleted
+  uint8_t state_byte;       // ObjectState
+  uint8_t has_handles : 1;  // the cell's count is not 0; changes under the lock only
+  uint8_t was_freed : 1;    // explicitly, the present value
+  uint8_t is_ghost : 1;     // stands for an older generation whose copies are being deleted
   uint8_t in_use : 1;
-  uint32_t call_site;      // index in the runtime's StringInterner, or kNone
+  uint32_t call_site;  // index in the runtime's StringInterner, or kNone
   Copy inline_copies[2];
 
   const ObjectId& id() const { return cell.id; }

@@ -12,8 +12,7 @@ ObjectTable::ObjectTable(const Config& config)
     : config_(config), slabs_(config.context), nodes_(&slabs_, &copies_) {}
 
 RecordIndex ObjectTable::FindIndex(const Key& key) const {
-  return index_.Find(key.hash,
-                     [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });
+  return index_.Find(key.hash, [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });
 }
 
 ObjectRecord* ObjectTable::FindMutable(const Key& key) {
@@ -309,8 +308,8 @@ void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {
   if (record->copies > 0) return;
   const Rare* rare = rares_.Find(*record);
   if (rare != nullptr && rare->ghost != kNoRecord) return;
-  Fire(record, Moment::kReclaimed,
-       record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope, effects);
+  Fire(record, Moment::kReclaimed, record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope,
+       effects);
   if (record->state() == ObjectState::kOutOfScope) Erase(record, effects);
 }
 

@@ -33,13 +33,13 @@ namespace freehold::core {
 class ObjectTable {
  public:
   struct Config {
-    void* context = nullptr;       // what RecordSlabs::ContextOf answers
-    bool settle_at_once = false;   // nobody to ask: a copy is gone as soon as it is to be freed
-    bool observe_frees = false;    // report SettledFree effects
+    void* context = nullptr;      // what RecordSlabs::ContextOf answers
+    bool settle_at_once = false;  // nobody to ask: a copy is gone as soon as it is to be freed
+    bool observe_frees = false;   // report SettledFree effects
   };
   struct Counters {
-    uint64_t by_state[5] = {};     // gauge, by ObjectState; without ghosts
-    uint64_t callbacks = 0;        // gauge
+    uint64_t by_state[5] = {};  // gauge, by ObjectState; without ghosts
+    uint64_t callbacks = 0;     // gauge
     uint64_t declared = 0;
     uint64_t out_of_scope = 0;
     uint64_t freed_explicitly = 0;
@@ -136,7 +136,7 @@ class ObjectTable {
   }
   const NodeIndex& nodes() const { return nodes_; }
   const Counters& counters() const { return counters_; }
-  // Copies whose free is not settled, those not yet sent included.
+  // Frees that are not settled, those not yet sent and answers to late reports included.
   uint64_t unsettled_frees() const;
   // Frees that no node has answered: waiting, sent, late. Doomed ones have been answered.
   uint64_t unanswered_frees() const;

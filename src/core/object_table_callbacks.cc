@@ -83,9 +83,8 @@ void ObjectTable::Fire(ObjectRecord* record, Moment moment, EndReason reason, Ef
   for (const RegisteredCallback& callback : rare->callbacks) {
     if (callback.moment == moment) effects->fired.push_back({callback.token, reason});
   }
-  const auto rest =
-      std::remove_if(rare->callbacks.begin(), rare->callbacks.end(),
-                     [&](const RegisteredCallback& c) { return c.moment == moment; });
+  const auto rest = std::remove_if(rare->callbacks.begin(), rare->callbacks.end(),
+                                   [&](const RegisteredCallback& c) { return c.moment == moment; });
   counters_.callbacks -= static_cast<uint64_t>(rare->callbacks.end() - rest);
   rare->callbacks.erase(rest, rare->callbacks.end());
 }
@@ -109,8 +108,7 @@ void ObjectTable::NotifyCopy(const ObjectRecord& record, const CopyFacts& facts,
     notice.token = subscriber.token;
     notice.kind = kind;
     notice.object = record.id();
-    notice.state =
-        kind == LocationUpdate::Kind::kGone ? ObjectState::kOutOfScope : record.state();
+    notice.state = kind == LocationUpdate::Kind::kGone ? ObjectState::kOutOfScope : record.state();
     notice.generation = record.generation;
     notice.size = record.size;
     notice.copy = facts;

@@ -60,7 +60,8 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   copy->spilled = e.spilled || (keep && copy->spilled);
   copy->prospective = !copy->real();
   copy->primary = copy->real() && e.role == CopyRole::kPrimary && !primary_elsewhere;
-  if (e.spilled || (!keep && record->rare != kNone)) SetUrl(record, e.node, e.spilled ? e.url : std::string_view());
+  if (e.spilled || (!keep && record->rare != kNone))
+    SetUrl(record, e.node, e.spilled ? e.url : std::string_view());
   if (e.size != 0) record->size = e.size;
   if (unwanted) {
     // A copy whose free is under way needs no second one: the node gets that free after it sent
@@ -69,8 +70,8 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
     return Verdict::kToBeFreed;
   }
   const bool real = copy->real();
-  const bool value_appeared = real && (record->state() == ObjectState::kPending ||
-                                       record->state() == ObjectState::kLost);
+  const bool value_appeared =
+      real && (record->state() == ObjectState::kPending || record->state() == ObjectState::kLost);
   // Here `copy` still holds: nothing above changes the set.
   if (value_appeared) SetState(record, ObjectState::kAvailable, effects);
   if (const Rare* rare = rares_.Find(*record); rare != nullptr && !rare->subscribers.empty()) {
@@ -146,10 +147,10 @@ void ObjectTable::RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effe
   if (record->rare != kNone) NotifyRemoved(*record, node, effects);
 }
 
-void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome,
-                         Effects* effects) {
+void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, Effects* effects) {
   ++counters_.copies_freed;
-  if (config_.observe_frees) effects->Rarely().settled.push_back({record->id(), copy->node, outcome});
+  if (config_.observe_frees)
+    effects->Rarely().settled.push_back({record->id(), copy->node, outcome});
   RemoveCopy(record, copy);
 }
 
@@ -231,7 +232,7 @@ bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* eff
 
 uint64_t ObjectTable::unsettled_frees() const {
   return nodes_.total(FreeState::kWaiting) + nodes_.total(FreeState::kSent) +
-         nodes_.total(FreeState::kDoomed);
+         nodes_.total(FreeState::kDoomed) + nodes_.late_frees();
 }
 
 uint64_t ObjectTable::unanswered_frees() const {

@@ -7,21 +7,34 @@ namespace freehold::core {
 
 const char* VerdictName(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kOk: return "ok";
-    case Verdict::kUnchanged: return "unchanged";
-    case Verdict::kNotFound: return "not found";
-    case Verdict::kAlreadyExists: return "already exists";
-    case Verdict::kOutOfScope: return "out of scope";
-    case Verdict::kFreed: return "freed";
-    case Verdict::kNotHeld: return "not held";
-    case Verdict::kCountFull: return "count full";
-    case Verdict::kTableFull: return "table full";
-    case Verdict::kNodeExcluded: return "node excluded";
-    case Verdict::kWrongState: return "wrong state";
-    case Verdict::kMomentPassed: return "moment passed";
-    case Verdict::kToBeFreed: return "to be freed";
-    case Verdict::kUnknownGeneration: return "unknown generation";
-    case Verdict::kShutDown: return "shut down";
+    case Verdict::kOk:
+      return "ok";
+    case Verdict::kUnchanged:
+      return "unchanged";
+    case Verdict::kNotFound:
+      return "not found";
+    case Verdict::kAlreadyExists:
+      return "already exists";
+    case Verdict::kOutOfScope:
+      return "out of scope";
+    case Verdict::kNotHeld:
+      return "not held";
+    case Verdict::kCountFull:
+      return "count full";
+    case Verdict::kTableFull:
+      return "table full";
+    case Verdict::kNodeExcluded:
+      return "node excluded";
+    case Verdict::kWrongState:
+      return "wrong state";
+    case Verdict::kMomentPassed:
+      return "moment passed";
+    case Verdict::kToBeFreed:
+      return "to be freed";
+    case Verdict::kUnknownGeneration:
+      return "unknown generation";
+    case Verdict::kShutDown:
+      return "shut down";
   }
   return "?";
 }

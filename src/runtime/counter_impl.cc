@@ -123,8 +123,8 @@ void CounterImpl::PostWork(HostWork* work) {
     std::sort(update.snapshot.locations.begin(), update.snapshot.locations.end(),
               [](const Location& a, const Location& b) { return a.node < b.node; });
     if (notice.copy.node != core::kNoPeer) update.location = ToLocation(notice.copy);
-    PostJob(MakeLocationJob(SubscriptionToken::Share(notice.token), notice.object,
-                            std::move(update)));
+    PostJob(
+        MakeLocationJob(SubscriptionToken::Share(notice.token), notice.object, std::move(update)));
     if (notice.kind == LocationUpdate::Kind::kGone) SubscriptionToken::Release(notice.token);
   }
   if (!work->lost.empty() && options_.on_to_recover) {
@@ -239,8 +239,8 @@ absl::StatusOr<ObjectRef> CounterImpl::GetRef(const ObjectId& object) {
   const core::Key key = KeyOf(object);
   Shard& shard = ShardOf(key);
   core::ObjectRecord* record = nullptr;
-  const core::Verdict verdict = ApplyQuietly(
-      shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+  const core::Verdict verdict =
+      ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
         const core::Verdict answer = table.Step(core::event::AddHandle{key}, &record);
         if (answer != core::Verdict::kOk) return answer;
         const bool first = record->cell.count() == 0;
@@ -281,8 +281,6 @@ absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object)
       return absl::AlreadyExistsError(absl::StrCat("object ", id, " was declared before"));
     case core::Verdict::kOutOfScope:
       return absl::NotFoundError(absl::StrCat("object ", id, " is out of scope"));
-    case core::Verdict::kFreed:
-      return absl::FailedPreconditionError(absl::StrCat("object ", id, " was freed"));
     case core::Verdict::kNotHeld:
       return absl::FailedPreconditionError(
           absl::StrCat("object ", id, " has fewer references by id than are to be removed"));
@@ -304,8 +302,7 @@ absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object)
                                              " was freed or is out of scope; its node is asked to "
                                              "delete the copy"));
     case core::Verdict::kUnknownGeneration:
-      return absl::InvalidArgumentError(
-          absl::StrCat("object ", id, " has no such generation yet"));
+      return absl::InvalidArgumentError(absl::StrCat("object ", id, " has no such generation yet"));
     case core::Verdict::kShutDown:
       return ShutDownError();
   }

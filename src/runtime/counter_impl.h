@@ -103,8 +103,7 @@ class CounterImpl final : public Endpoint::Client,
   // Ok while the counter takes calls; FailedPrecondition says why not.
   absl::Status CheckOpen() const { return is_open() ? absl::OkStatus() : WhyClosed(); }
   bool is_open() const {
-    return !stopping_.load(std::memory_order_acquire) &&
-           !excluded_.load(std::memory_order_acquire);
+    return !stopping_.load(std::memory_order_acquire) && !excluded_.load(std::memory_order_acquire);
   }
   absl::Status ToStatus(core::Verdict verdict, const ObjectId& object) const {
     if (verdict == core::Verdict::kOk || verdict == core::Verdict::kUnchanged) {

@@ -16,8 +16,8 @@ absl::StatusOr<TaskReferences> CounterImpl::SubmitTask(absl::Span<const ObjectId
     const core::Key key = KeyOf(argument);
     Shard& shard = ShardOf(key);
     core::ObjectRecord* record = nullptr;
-    const core::Verdict verdict = ApplyQuietly(
-        shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+    const core::Verdict verdict =
+        ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
           const core::Verdict answer = table.Step(core::event::AddTask{key}, &record);
           if (answer == core::Verdict::kOk) ++shard.outstanding;
           return answer;

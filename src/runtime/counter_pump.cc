@@ -60,23 +60,26 @@ class CounterImpl::Sink final : public core::PayloadSink {
     event.in_memory = !event.spilled || item.in_memory;
     event.url = item.url;
     event.merge = true;
+    bool answered = false;
     const core::Verdict verdict =
         counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
-          return table.Step(event, effects);
+          const uint64_t before = table.counters().late_reports_answered;
+          const core::Verdict answer = table.Step(event, effects);
+          answered = table.counters().late_reports_answered != before;
+          return answer;
         });
-    if (verdict == core::Verdict::kToBeFreed || verdict == core::Verdict::kNotFound) {
-      counter_->peers_.Reach(from_).late_frees.fetch_add(1, std::memory_order_relaxed);
-    }
+    // Not every report that comes too late is answered: it may cross the free that it asks for.
+    if (answered) counter_->peers_.Reach(from_).late_frees.fetch_add(1, std::memory_order_relaxed);
     if (verdict == core::Verdict::kUnknownGeneration) ++refused_;
   }
 
  private:
   void Answered(const ObjectId& object, uint32_t generation, core::FreeResult result) {
     const core::Key key = counter_->KeyOf(object);
-    (void)counter_->Apply(counter_->ShardOf(key), [&](core::ObjectTable& table,
-                                                      core::Effects* effects) {
-      return table.Step(core::event::FreeAnswered{key, from_, generation, result}, effects);
-    });
+    (void)counter_->Apply(
+        counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+          return table.Step(core::event::FreeAnswered{key, from_, generation, result}, effects);
+        });
   }
 
   CounterImpl* const counter_;
@@ -218,18 +221,18 @@ void CounterImpl::Flush(Time deadline) {
 void CounterImpl::CollectUndelivered(Shard& shard, ShutdownReport* report) {
   core::RecordIndex resume = 0;
   while (resume != core::kNoRecord) {
-    resume = shard.VisitPiece(resume, kPieceMax, [&](const core::ObjectTable& table,
-                                                     const core::ObjectRecord& record) {
-      report->objects_in_scope += record.in_scope() ? 1 : 0;
-      for (const core::CopyFacts& facts : table.AllFacts(record)) {
-        if (facts.free_state != core::FreeState::kWaiting &&
-            facts.free_state != core::FreeState::kSent) {
-          continue;
-        }
-        report->undelivered.push_back(
-            {record.id(), NodeAt(facts.node), FreeOutcome::kShutDown});
-      }
-    });
+    resume = shard.VisitPiece(
+        resume, kPieceMax, [&](const core::ObjectTable& table, const core::ObjectRecord& record) {
+          report->objects_in_scope += record.in_scope() ? 1 : 0;
+          for (const core::CopyFacts& facts : table.AllFacts(record)) {
+            if (facts.free_state != core::FreeState::kWaiting &&
+                facts.free_state != core::FreeState::kSent) {
+              continue;
+            }
+            report->undelivered.push_back(
+                {record.id(), NodeAt(facts.node), FreeOutcome::kShutDown});
+          }
+        });
   }
 }
 

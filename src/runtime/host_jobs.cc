@@ -27,9 +27,7 @@ class RecoverJob final : public CallbackJob::Body {
              std::vector<ObjectId> objects)
       : callback_(std::move(callback)), objects_(std::move(objects)) {}
   void Run() override { callback_(objects_); }
-  ObjectId object() const override {
-    return objects_.size() == 1 ? objects_.front() : ObjectId();
-  }
+  ObjectId object() const override { return objects_.size() == 1 ? objects_.front() : ObjectId(); }
   const char* what() const override { return "recovery callback"; }
 
  private:

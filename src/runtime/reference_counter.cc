@@ -25,8 +25,8 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
   if (options.shards == 0 || options.shards > kShardsMax ||
       (options.shards & (options.shards - 1)) != 0) {
     return absl::InvalidArgumentError(
-        absl::StrCat("ReferenceCounterOptions.shards must be a power of two from 1 to ",
-                     kShardsMax, ", not ", options.shards));
+        absl::StrCat("ReferenceCounterOptions.shards must be a power of two from 1 to ", kShardsMax,
+                     ", not ", options.shards));
   }
   if (options.pending_frees_soft_max == 0) {
     return absl::InvalidArgumentError(
@@ -88,13 +88,13 @@ absl::StatusOr<ObjectRef> ReferenceCounter::Declare(const ObjectId& object,
 
   Shard& shard = impl_->ShardOf(event.key);
   core::ObjectRecord* record = nullptr;
-  const Verdict verdict =
-      impl_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects)
-                              FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-                                const Verdict answer = table.Step(event, effects, &record);
-                                if (answer == Verdict::kOk) ++shard.outstanding;
-                                return answer;
-                              });
+  const Verdict verdict = impl_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects)
+                                                  FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+                                                    const Verdict answer =
+                                                        table.Step(event, effects, &record);
+                                                    if (answer == Verdict::kOk) ++shard.outstanding;
+                                                    return answer;
+                                                  });
   if (verdict != Verdict::kOk) return impl_->ToStatus(verdict, object);
   ObjectRef ref(&record->cell);
   if (!options.contains.empty()) {
@@ -111,12 +111,11 @@ absl::StatusOr<ObjectRef> ReferenceCounter::Declare(const ObjectId& object,
 absl::Status ReferenceCounter::Recreate(const ObjectId& object) {
   if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
   const core::Key key = impl_->KeyOf(object);
-  return impl_->ToStatus(
-      impl_->Apply(impl_->ShardOf(key),
-                   [&](core::ObjectTable& table, core::Effects* effects) {
-                     return table.Step(core::event::Recreate{key}, effects);
-                   }),
-      object);
+  return impl_->ToStatus(impl_->Apply(impl_->ShardOf(key),
+                                      [&](core::ObjectTable& table, core::Effects* effects) {
+                                        return table.Step(core::event::Recreate{key}, effects);
+                                      }),
+                         object);
 }
 
 BatchResult ReferenceCounter::Free(absl::Span<const ObjectId> objects) {
@@ -144,10 +143,9 @@ WeakRef ReferenceCounter::GetWeakRef(const ObjectRef& ref) const {
 absl::Status ReferenceCounter::AddLocalReference(const ObjectId& object, uint32_t count) {
   if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
   const core::Key key = impl_->KeyOf(object);
-  const Verdict verdict =
-      impl_->ApplyQuietly(impl_->ShardOf(key), [&](core::ObjectTable& table) {
-        return table.Step(core::event::AddById{key, count});
-      });
+  const Verdict verdict = impl_->ApplyQuietly(impl_->ShardOf(key), [&](core::ObjectTable& table) {
+    return table.Step(core::event::AddById{key, count});
+  });
   return verdict == Verdict::kOk ? absl::OkStatus() : impl_->ToStatus(verdict, object);
 }
 
@@ -170,13 +168,11 @@ BatchResult ReferenceCounter::RemoveLocalReferences(absl::Span<const ObjectId> o
   return ForEach(objects, [&](const ObjectId& object) { return RemoveLocalReference(object); });
 }
 
-absl::StatusOr<TaskReferences> ReferenceCounter::SubmitTask(
-    absl::Span<const ObjectId> arguments) {
+absl::StatusOr<TaskReferences> ReferenceCounter::SubmitTask(absl::Span<const ObjectId> arguments) {
   return impl_->SubmitTask(arguments);
 }
 
-absl::Status ReferenceCounter::AddNested(const ObjectId& outer,
-                                         absl::Span<const ObjectId> inner) {
+absl::Status ReferenceCounter::AddNested(const ObjectId& outer, absl::Span<const ObjectId> inner) {
   if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
   return impl_->AddNested(outer, inner);
 }

@@ -48,14 +48,11 @@ absl::Status ReferenceCounter::AddLocation(const ObjectId& object, const Locatio
   core::event::SetLocation event{impl_->KeyOf(object), node, generation, size, location.role};
   event.in_memory = location.in_memory;
   event.spilled = location.spilled;
-  event.prospective = location.prospective && !location.in_memory && !location.spilled;
   event.url = location.spilled_url;
   event.merge = false;
-  const Verdict verdict =
-      impl_->Apply(impl_->ShardOf(event.key),
-                   [&](core::ObjectTable& table, core::Effects* effects) {
-                     return table.Step(event, effects);
-                   });
+  const Verdict verdict = impl_->Apply(
+      impl_->ShardOf(event.key),
+      [&](core::ObjectTable& table, core::Effects* effects) { return table.Step(event, effects); });
   return impl_->ToStatus(verdict, object);
 }
 
@@ -108,13 +105,12 @@ absl::StatusOr<CallbackRegistration> ReferenceCounter::SubscribeLocations(
   const core::Token token =
       SubscriptionToken::Make(std::make_shared<LocationSubscription>(std::move(callback)));
   uint64_t number = 0;
-  const Verdict verdict =
-      impl_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects)
-                              FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-                                number = ++shard.registrations;
-                                return table.Step(
-                                    core::event::Subscribe{key, number, token}, effects);
-                              });
+  const Verdict verdict = impl_->Apply(
+      shard,
+      [&](core::ObjectTable& table, core::Effects* effects) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+        number = ++shard.registrations;
+        return table.Step(core::event::Subscribe{key, number, token}, effects);
+      });
   if (verdict == Verdict::kOk) return CallbackRegistration(object, number);
   runtime::ReleaseToken(token);
   return impl_->ToStatus(verdict, object);
@@ -167,8 +163,8 @@ absl::StatusOr<CallbackRegistration> ReferenceCounter::Register(Moment moment,
   const core::Key key = impl_->KeyOf(object);
   Shard& shard = impl_->ShardOf(key);
   uint64_t number = 0;
-  const Verdict verdict = impl_->ApplyQuietly(
-      shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+  const Verdict verdict =
+      impl_->ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
         number = ++shard.registrations;
         return table.Step(core::event::Register{key, moment, number, body->token()});
       });
@@ -219,9 +215,8 @@ std::vector<absl::StatusOr<CallbackRegistration>> ReferenceCounter::RegisterAll(
   }
   auto shared = std::make_shared<ObjectCallback>(std::move(callback));
   for (const ObjectId& object : objects) {
-    answers.push_back(Register(moment, object, [shared](const ObjectId& id, EndReason reason) {
-      (*shared)(id, reason);
-    }));
+    answers.push_back(Register(
+        moment, object, [shared](const ObjectId& id, EndReason reason) { (*shared)(id, reason); }));
   }
   return answers;
 }

@@ -30,11 +30,11 @@ void VisitAll(const CounterImpl& counter, Visit visit) {
   for (const std::unique_ptr<Shard>& shard : counter.shards()) {
     core::RecordIndex resume = 0;
     while (resume != core::kNoRecord) {
-      resume = shard->VisitPiece(
-          resume, CounterImpl::kPieceMax,
-          [&](const core::ObjectTable& table, const core::ObjectRecord& record) {
-            if (!record.is_ghost) visit(table, record);
-          });
+      resume =
+          shard->VisitPiece(resume, CounterImpl::kPieceMax,
+                            [&](const core::ObjectTable& table, const core::ObjectRecord& record) {
+                              if (!record.is_ghost) visit(table, record);
+                            });
     }
   }
 }
@@ -210,7 +210,8 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
     }
     const uint64_t waiting = shard->table.nodes().total(core::FreeState::kWaiting);
     stats->frees_waiting += waiting + shard->table.nodes().late_frees();
-    stats->frees_in_flight += shard->table.unsettled_frees() - waiting;
+    stats->frees_in_flight +=
+        shard->table.unsettled_frees() - waiting - shard->table.nodes().late_frees();
     stats->callbacks_registered += counters.callbacks;
     stats->declared += counters.declared;
     stats->out_of_scope += counters.out_of_scope;

@@ -29,9 +29,7 @@ struct HostWork {
   std::vector<ObjectId> lost;
   std::vector<core::SettledFree> settled;
 
-  bool empty() const {
-    return fired.empty() && notices.empty() && lost.empty() && settled.empty();
-  }
+  bool empty() const { return fired.empty() && notices.empty() && lost.empty() && settled.empty(); }
   void Clear() {
     fired.clear();
     notices.clear();
@@ -68,8 +66,8 @@ struct alignas(128) Shard {
   // Calls `visit(table, record)` for the next records under one hold of the lock, ghosts included;
   // answers where to go on, kNoRecord at the end.
   template <typename Visitor>
-  core::RecordIndex VisitPiece(core::RecordIndex from, size_t slots_max, Visitor visit) const
-      FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+  core::RecordIndex VisitPiece(core::RecordIndex from, size_t slots_max,
+                               Visitor visit) const FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
     internal::MutexLock lock(&mutex);
     return table.Visit(from, slots_max,
                        [&](const core::ObjectRecord& record)

@@ -109,7 +109,8 @@ void ComparedTables::CompareTables() {
   }
   const uint64_t waiting = model.CountCopies(FreeState::kWaiting);
   const uint64_t sent = model.CountCopies(FreeState::kSent);
-  EXPECT_EQ(table.unsettled_frees(), waiting + sent + model.CountCopies(FreeState::kDoomed));
+  EXPECT_EQ(table.unsettled_frees(),
+            waiting + sent + model.CountCopies(FreeState::kDoomed) + model.CountLateFrees());
   EXPECT_EQ(table.unanswered_frees(), waiting + sent + model.CountLateFrees());
   EXPECT_EQ(table.counters().callbacks, model.CountCallbacks());
   for (PeerIndex node = 0; node < nodes_; ++node) {

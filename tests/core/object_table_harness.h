@@ -147,7 +147,6 @@ class ObjectTableHarness {
     event::SetLocation e{{id, id.Hash()}, node, generation, report.size, report.role};
     e.in_memory = report.in_memory;
     e.spilled = report.spilled;
-    e.prospective = report.prospective;
     e.merge = report.merge;
     e.url = report.url;
     return Checked([&] { return table.Step(e, &raw_); });

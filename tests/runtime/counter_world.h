@@ -1,6 +1,7 @@
 // A small world for tests of the ReferenceCounter: one owner, some nodes with stores, one thread.
 //
-// Nothing happens but what a test does: ends are pumped by Settle(), callbacks run by RunCallbacks().
+// Nothing happens but what a test does: ends are pumped by Settle(), callbacks run by
+// RunCallbacks().
 //
 // Thread safety: thread-compatible.
 
@@ -114,9 +115,9 @@ class CounterWorld {
 
   void AddCopy(uint64_t object, uint64_t node, bool primary = false, uint32_t generation = 0,
                uint64_t size = 1) {
-    const absl::Status added = agents.at(node)->AddCopy(
-        {Object(object), generation, counter->process(),
-         primary ? CopyRole::kPrimary : CopyRole::kSecondary, size});
+    const absl::Status added =
+        agents.at(node)->AddCopy({Object(object), generation, counter->process(),
+                                  primary ? CopyRole::kPrimary : CopyRole::kSecondary, size});
     EXPECT_TRUE(added.ok()) << added;
   }
 

@@ -208,7 +208,7 @@ TEST_F(LocalMembershipTest, WithNobodyToWaitForTheBarrierComesAtOnce) {
   const auto a = Join(kA);
   membership_.Exclude({kA});
   EXPECT_EQ(membership_.GetStatus().latest_barrier, 2u);
-  EXPECT_EQ(a->heard, (Heard{"v1(c)", "v2(a)"}));
+  EXPECT_EQ(a->heard, (Heard{"v1(c)", "b1", "v2(a)"})) << "a late joiner hears the barrier too";
 }
 
 TEST_F(LocalMembershipTest, AListenerThatIsGoneIsWaitedForUntilItIsExcluded) {

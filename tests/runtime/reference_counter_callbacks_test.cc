@@ -152,10 +152,9 @@ TEST(Callbacks, OneCallableServesManyObjects) {
   one.Reset();
   world.RunCallbacks();
   EXPECT_THAT(told, ElementsAre(Object(2), Object(1)));
-  EXPECT_EQ(world.counter->RegisterAll(Moment::kErased, {Object(1)}, ObjectCallback())[0]
-                .status()
-                .code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(
+      world.counter->RegisterAll(Moment::kErased, {Object(1)}, ObjectCallback())[0].status().code(),
+      absl::StatusCode::kInvalidArgument);
 }
 
 // --- The C form ----------------------------------------------------------------------------------
@@ -186,9 +185,7 @@ TEST(CCallbacks, ContextIsDestroyedOnceInEveryCase) {
     EXPECT_FALSE(world.counter->Register(Moment::kErased, Object(9), unknown.Callback()).ok());
     CCallback without_function = empty.Callback();
     without_function.function = nullptr;
-    EXPECT_EQ(world.counter->Register(Moment::kErased, Object(2), without_function)
-                  .status()
-                  .code(),
+    EXPECT_EQ(world.counter->Register(Moment::kErased, Object(2), without_function).status().code(),
               absl::StatusCode::kInvalidArgument);
     world.RunCallbacks();
     ASSERT_TRUE(*world.counter->Register(Moment::kOutOfScope, Object(2), dropped.Callback()));
@@ -198,8 +195,7 @@ TEST(CCallbacks, ContextIsDestroyedOnceInEveryCase) {
   EXPECT_EQ(ran.called, 1);
   EXPECT_EQ(cancelled.called + refused.called + unknown.called + empty.called, 0);
   EXPECT_EQ(shut_down.called + dropped.called, 0);
-  for (const CCalls* calls :
-       {&ran, &cancelled, &refused, &unknown, &empty, &shut_down, &dropped}) {
+  for (const CCalls* calls : {&ran, &cancelled, &refused, &unknown, &empty, &shut_down, &dropped}) {
     EXPECT_EQ(calls->destroyed, 1);
   }
 }

@@ -80,8 +80,7 @@ TEST(Locations, NonsenseIsRefusedByName) {
   EXPECT_EQ(world.counter->AddLocation(Object(1), InMemory(1), 7).code(),
             absl::StatusCode::kInvalidArgument)
       << "a generation that the owner has not begun";
-  EXPECT_EQ(world.counter->RemoveLocation(Object(9), Node(1)).code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.counter->RemoveLocation(Object(9), Node(1)).code(), absl::StatusCode::kNotFound);
   EXPECT_TRUE(world.counter->RemoveLocation(Object(1), Node(77)).ok()) << "nothing is there";
 }
 
@@ -103,8 +102,7 @@ TEST(Subscriptions, HearASnapshotThenChangesThenGone) {
   ObjectRef ref = world.Put(1, {1});
   std::vector<LocationUpdate> heard;
   ASSERT_TRUE(*world.counter->SubscribeLocations(
-      Object(1),
-      [&](const ObjectId&, const LocationUpdate& update) { heard.push_back(update); }));
+      Object(1), [&](const ObjectId&, const LocationUpdate& update) { heard.push_back(update); }));
   ASSERT_TRUE(world.counter->AddLocation(Object(1), InMemory(2)).ok());
   ASSERT_TRUE(world.counter->RemoveLocation(Object(1), Node(2)).ok());
   EXPECT_TRUE(world.counter->Free({Object(1)}).ok());
@@ -174,7 +172,8 @@ TEST(OutOfScope, OneObjectOnAnIdleSessionIsOneEnvelopeInTheTurnThatItWakes) {
 TEST(OutOfScope, FiftyThousandOnOneNodeAreAtMostSixtyEnvelopes) {
   CounterWorld world(1);
   std::vector<ObjectRef> refs;
-  for (uint64_t i = 1; i <= 50'000; ++i) refs.push_back(*world.counter->Declare(Object(i), With(1)));
+  for (uint64_t i = 1; i <= 50'000; ++i)
+    refs.push_back(*world.counter->Declare(Object(i), With(1)));
   const uint64_t before = world.counter->GetStats().sessions.envelopes_sent;
   refs.clear();
   world.Settle();
@@ -186,7 +185,8 @@ TEST(OutOfScope, AnUnreachableNodeCostsNoMemoryBeyondTheRecords) {
   CounterWorld world(1);
   world.transport.unreachable[Node(1)] = true;
   std::vector<ObjectRef> refs;
-  for (uint64_t i = 1; i <= 20'000; ++i) refs.push_back(*world.counter->Declare(Object(i), With(1)));
+  for (uint64_t i = 1; i <= 20'000; ++i)
+    refs.push_back(*world.counter->Declare(Object(i), With(1)));
   refs.clear();
   world.SettleFor(std::chrono::seconds(2));
   const ReferenceCounterStats stats = world.counter->GetStats();
@@ -226,9 +226,9 @@ TEST(OutOfScope, OutcomesOfFreesAreToldPerCopy) {
   ref.Reset();
   world.Settle();
   world.RunCallbacks();
-  EXPECT_THAT(outcomes, ::testing::UnorderedElementsAre(
-                            std::make_pair(Node(1), FreeOutcome::kSettled),
-                            std::make_pair(Node(2), FreeOutcome::kStoreFailed)));
+  EXPECT_THAT(outcomes,
+              ::testing::UnorderedElementsAre(std::make_pair(Node(1), FreeOutcome::kSettled),
+                                              std::make_pair(Node(2), FreeOutcome::kStoreFailed)));
   EXPECT_EQ(world.counter->GetStats().store_failures, 1u);
   EXPECT_EQ(world.objects(), 1u) << "a failing store is retried, not forgotten";
   outcomes.clear();
@@ -243,8 +243,8 @@ TEST(OutOfScope, ReadersDelayTheDeletionAndReclaimedTellsWhenTheyHaveGone) {
   CounterWorld world(1);
   ObjectRef ref = world.Put(1, {1});
   bool reclaimed = false;
-  ASSERT_TRUE(*world.counter->OnReclaimed(
-      Object(1), [&](const ObjectId&, EndReason) { reclaimed = true; }));
+  ASSERT_TRUE(*world.counter->OnReclaimed(Object(1),
+                                          [&](const ObjectId&, EndReason) { reclaimed = true; }));
   ReadLease reader = *world.agents[1]->Read(Object(1));
   ref.Reset();
   world.Settle();
@@ -279,11 +279,9 @@ TEST(LateReports, TheHostsOwnLateReportIsAnsweredWithFreeToo) {
   ObjectRef ref = world.Put(1, {1});
   world.Settle();
   ref.Reset();
-  EXPECT_EQ(world.counter->AddLocation(Object(1), InMemory(2)).code(),
-            absl::StatusCode::kAborted);
+  EXPECT_EQ(world.counter->AddLocation(Object(1), InMemory(2)).code(), absl::StatusCode::kAborted);
   world.Settle();
-  EXPECT_EQ(world.counter->AddLocation(Object(1), InMemory(2)).code(),
-            absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.counter->AddLocation(Object(1), InMemory(2)).code(), absl::StatusCode::kNotFound);
   world.Settle();
   EXPECT_EQ(world.objects(), 0u);
   EXPECT_EQ(world.agents[2]->GetStats().frees_received, 2u);

@@ -81,8 +81,8 @@ TEST(Shutdown, ReturnsWhatCouldNotBeDelivered) {
   ObjectRef left = world.Put(1, {2});
   ObjectRef ref = *world.counter->Declare(Object(2), With(1));
   bool called = false;
-  ASSERT_TRUE(*world.counter->OnErased(
-      Object(1), [&](const ObjectId&, EndReason) { called = true; }));
+  ASSERT_TRUE(
+      *world.counter->OnErased(Object(1), [&](const ObjectId&, EndReason) { called = true; }));
   ref.Reset();
   const ShutdownReport report =
       world.counter->Shutdown(ShutdownMode::kGraceful, std::chrono::milliseconds(50));
@@ -136,14 +136,13 @@ TEST(Shutdown, DestructionAtEveryStepIsHarmless) {
     if (next()) EXPECT_TRUE(world.counter->AddLocalReference(Object(2)).ok());
     if (next()) {
       for (const Moment moment : {Moment::kOutOfScope, Moment::kReclaimed, Moment::kErased}) {
-        EXPECT_TRUE(world.counter->Register(moment, Object(2), [](const ObjectId&, EndReason) {})
-                        .ok());
+        EXPECT_TRUE(
+            world.counter->Register(moment, Object(2), [](const ObjectId&, EndReason) {}).ok());
       }
     }
     if (next()) {
       EXPECT_TRUE(world.counter
-                      ->SubscribeLocations(Object(2),
-                                           [](const ObjectId&, const LocationUpdate&) {})
+                      ->SubscribeLocations(Object(2), [](const ObjectId&, const LocationUpdate&) {})
                       .ok());
     }
     if (next()) lease = *world.agents[2]->Read(Object(2));

@@ -110,8 +110,7 @@ TEST(Declare, TwiceIsRefusedAndChangesNothing) {
 
 TEST(Declare, NilIdsAndUnknownContentsAreRefusedAndLeaveNothing) {
   CounterWorld world;
-  EXPECT_EQ(world.counter->Declare(ObjectId()).status().code(),
-            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(world.counter->Declare(ObjectId()).status().code(), absl::StatusCode::kInvalidArgument);
   auto known = *world.counter->Declare(Object(1));
   DeclareOptions options;
   options.contains = {Object(1), Object(99)};
@@ -286,8 +285,7 @@ TEST(ById, ManyAtOnceAnswersForEach) {
   CounterWorld world;
   ObjectRef one = *world.counter->Declare(Object(1));
   ObjectRef two = *world.counter->Declare(Object(2));
-  const BatchResult added =
-      world.counter->AddLocalReferences({Object(1), Object(9), Object(2)});
+  const BatchResult added = world.counter->AddLocalReferences({Object(1), Object(9), Object(2)});
   ASSERT_EQ(added.failures.size(), 1u);
   EXPECT_EQ(added.failures[0].index, 1u);
   EXPECT_EQ(added.failures[0].status.code(), absl::StatusCode::kNotFound);

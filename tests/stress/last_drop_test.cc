@@ -1,8 +1,10 @@
-// Races around the last reference: whatever the order, the object ends once and its callback runs once.
+// Races around the last reference: whatever the order, the object ends once and its callback runs
+// once.
 //
 // Each round gives several threads one object and one thing to do with it, starts them together,
 // and looks at what is left. The interesting orders are those in which one thread drops the last
-// handle while another, by id, brings it back, frees it, registers for its end, or ends the counter.
+// handle while another, by id, brings it back, frees it, registers for its end, or ends the
+// counter.
 
 #include <atomic>
 #include <functional>
@@ -160,8 +162,7 @@ TEST(LastDrop, RacesTheEndOfTheCounter) {
     auto counter = MakeCounter();
     std::vector<ObjectRef> refs;
     for (uint64_t i = 1; i <= 8; ++i) refs.push_back(*counter->Declare(ObjectId::FromNumber(i)));
-    TaskReferences task =
-        *counter->SubmitTask({ObjectId::FromNumber(1), ObjectId::FromNumber(2)});
+    TaskReferences task = *counter->SubmitTask({ObjectId::FromNumber(1), ObjectId::FromNumber(2)});
     const WeakRef weak = counter->GetWeakRef(refs[3]);
     std::atomic<bool> go{false};
     std::vector<std::thread> threads;

@@ -27,7 +27,7 @@ inline uint64_t LoadLittle64(const uint8_t* bytes) {
 // The upper and the lower half of the 128-bit product, folded together.
 inline uint64_t MultiplyFold(uint64_t a, uint64_t b) {
 #if defined(__SIZEOF_INT128__)
-  __extension__ typedef unsigned __int128 Uint128;
+  __extension__ typedef unsigned __int128 Uint128;  // NOLINT(modernize-use-using): no `using` form
   const Uint128 product = static_cast<Uint128>(a) * b;
   return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 #else
