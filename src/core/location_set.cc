@@ -57,6 +57,13 @@ Copy* CopyArena::Find(ObjectRecord& record, PeerIndex node) {
   if (copies > 0 && record.inline_copies[0].node == node) return &record.inline_copies[0];
   if (copies > 1 && record.inline_copies[1].node == node) return &record.inline_copies[1];
   if (copies <= kInline) return nullptr;
+  if (copies - kInline <= kScanned) {
+    Copy* block = Block(record.overflow);
+    for (uint32_t i = 0; i < copies - kInline; ++i) {
+      if (block[i].node == node) return &block[i];
+    }
+    return nullptr;
+  }
   const uint32_t position = LowerBound(record, node);
   if (position == copies) return nullptr;
   Copy& copy = At(record, position);

@@ -56,6 +56,8 @@ class CopyArena {
   static constexpr uint32_t kChunkCopies = 1u << kOffsetBits;
 
   Copy* Block(uint32_t name) { return &chunks_[name >> kOffsetBits][name & (kChunkCopies - 1)]; }
+  // Up to so many copies of a block are looked through, more are searched.
+  static constexpr uint32_t kScanned = 16;
   // log2 of the block that holds `count` copies, count > 0.
   static uint32_t SizeClass(uint32_t count);
   uint32_t AllocateBlock(uint32_t size_class);

@@ -4,11 +4,6 @@
 
 namespace freehold::core {
 
-NodeIndex::Node& NodeIndex::At(PeerIndex node) {
-  if (node >= nodes_.size()) nodes_.resize(size_t{node} + 1);
-  return nodes_[node];
-}
-
 Copy& NodeIndex::CopyOf(RecordIndex index, PeerIndex node) {
   Copy* copy = copies_->Find(slabs_->At(index), node);
   FREEHOLD_CHECK(copy != nullptr);

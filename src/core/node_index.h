@@ -47,7 +47,10 @@ class NodeIndex {
   NodeIndex(RecordSlabs* slabs, CopyArena* copies) : slabs_(slabs), copies_(copies) {}
 
   // Creates the entry at first use.
-  Node& At(PeerIndex node);
+  Node& At(PeerIndex node) {
+    if (node >= nodes_.size()) nodes_.resize(size_t{node} + 1);
+    return nodes_[node];
+  }
   // Null when nothing was ever here.
   const Node* Find(PeerIndex node) const { return node < nodes_.size() ? &nodes_[node] : nullptr; }
   bool IsExcluded(PeerIndex node) const { return node < nodes_.size() && nodes_[node].excluded; }

@@ -1,5 +1,6 @@
 #include "src/core/record_slabs.h"
 
+#include <algorithm>
 #include <new>
 
 #include "src/base/check.h"
@@ -7,8 +8,15 @@
 namespace freehold::core {
 
 RecordSlabs::~RecordSlabs() {
-  for (Slab* slab : slabs_) {
-    ::operator delete(static_cast<void*>(slab), std::align_val_t(kSlabAlignment));
+  for (void* run : runs_) ::operator delete(run, std::align_val_t(kSlabBytes));
+}
+
+void RecordSlabs::AddRun() {
+  const size_t count = std::min(std::max<size_t>(slabs_.size(), 1), kRunMax);
+  runs_.push_back(::operator new(count* kSlabBytes, std::align_val_t(kSlabBytes)));
+  runs_bytes_ += count * kSlabBytes;
+  for (size_t i = 0; i < count; ++i) {
+    slabs_.push_back(reinterpret_cast<Slab*>(static_cast<char*>(runs_.back()) + i * kSlabBytes));
   }
 }
 
@@ -21,15 +29,15 @@ RecordIndex RecordSlabs::Allocate() {
     return index;
   }
   if (used_in_last_ == kSlots) {
-    if ((slabs_.size() << kSlotBits) + kSlots > kRecordIndexMax) return kNoRecord;
-    void* memory = ::operator new(kSlabBytes, std::align_val_t(kSlabAlignment));
-    Slab* slab = static_cast<Slab*>(memory);
+    if ((slabs_in_use_ << kSlotBits) + kSlots > kRecordIndexMax) return kNoRecord;
+    if (slabs_in_use_ == slabs_.size()) AddRun();
+    Slab* slab = slabs_[slabs_in_use_];
     slab->context = context_;
-    slab->number = static_cast<uint32_t>(slabs_.size());
-    slabs_.push_back(slab);
+    slab->number = static_cast<uint32_t>(slabs_in_use_);
+    ++slabs_in_use_;
     used_in_last_ = 0;
   }
-  Slab* slab = slabs_.back();
+  Slab* slab = slabs_[slabs_in_use_ - 1];
   const uint32_t slot = used_in_last_++;
   ObjectRecord* record = new (&slab->records[slot]) ObjectRecord();
   record->in_use = 1;
@@ -52,8 +60,8 @@ RecordIndex RecordSlabs::IndexOf(const ObjectRecord& record) {
 RecordIndex RecordSlabs::NextInUse(RecordIndex from, size_t slots_max, RecordIndex* resume) const {
   RecordIndex slab = from >> kSlotBits;
   uint32_t slot = from & kSlotMask;
-  for (; slab < slabs_.size(); ++slab, slot = 0) {
-    const uint32_t used = slab + 1 == slabs_.size() ? used_in_last_ : kSlots;
+  for (; slab < slabs_in_use_; ++slab, slot = 0) {
+    const uint32_t used = slab + 1 == slabs_in_use_ ? used_in_last_ : kSlots;
     for (; slot < used; ++slot) {
       const RecordIndex here = (slab << kSlotBits) | slot;
       if (slots_max-- == 0) {

@@ -43,13 +43,13 @@ class RecordSlabs {
   // The first record in use at or after `from` in slab order; kNoRecord when there is none.
   // Looks at no more than `slots_max` slots and then answers where to go on in `*resume`.
   RecordIndex NextInUse(RecordIndex from, size_t slots_max, RecordIndex* resume) const;
-  size_t bytes() const { return slabs_.size() * kSlabAlignment; }
+  size_t bytes() const { return runs_bytes_; }
 
  private:
-  // A power of two for the alignment; the allocation is 64 bytes shorter, which leaves malloc room
-  // for its own header between neighbours.
-  static constexpr size_t kSlabAlignment = 64 * 1024;
-  static constexpr size_t kSlabBytes = kSlabAlignment - 64;
+  static constexpr size_t kSlabBytes = 64 * 1024;  // and its alignment
+  // Slabs are allocated in runs that double up to this, so that a small table stays small and a
+  // large one is not thousands of mappings of the operating system's.
+  static constexpr size_t kRunMax = 16;
   static constexpr size_t kHeaderBytes = 64;
   static constexpr uint32_t kSlots = (kSlabBytes - kHeaderBytes) / sizeof(ObjectRecord);
   static constexpr uint32_t kSlotBits = 10;
@@ -64,12 +64,16 @@ class RecordSlabs {
   static_assert(sizeof(Slab) <= kSlabBytes, "a slab fits its allocation");
 
   static const Slab* SlabOf(const void* inside) {
-    return reinterpret_cast<const Slab*>(reinterpret_cast<uintptr_t>(inside) &
-                                         ~(kSlabAlignment - 1));
+    return reinterpret_cast<const Slab*>(reinterpret_cast<uintptr_t>(inside) & ~(kSlabBytes - 1));
   }
 
+  void AddRun();
+
   void* const context_;
-  std::vector<Slab*> slabs_;
+  std::vector<void*> runs_;
+  size_t runs_bytes_ = 0;
+  std::vector<Slab*> slabs_;  // all of all runs, those not yet in use included
+  size_t slabs_in_use_ = 0;
   uint32_t used_in_last_ = kSlots;  // slots of the last slab that were ever handed out
   RecordIndex free_ = kNoRecord;    // chained through ObjectRecord::rare
 };

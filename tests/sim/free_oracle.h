@@ -122,14 +122,16 @@ class FreeOracle {
   void AddOwner() { owners_.emplace_back(); }
   void AddNode();
 
+  // Below, `number` is that of the end that does or hears something, or of the callback that runs.
+
   // --- What hosts did; told before the library is ------------------------------------------------
 
   Object& Declared(int owner, uint64_t size);
-  // A holder was taken off it.
-  void Dropped(int number);
+  // A holder was taken off the object.
+  void Dropped(int first);
   void Freed(Object* object);
-  void OwnerNotice(int owner, const LateMembership::Notice& notice);
-  void NodeNotice(int node, const LateMembership::Notice& notice);
+  void OwnerNotice(int number, const LateMembership::Notice& notice);
+  void NodeNotice(int number, const LateMembership::Notice& notice);
 
   // --- What may be ------------------------------------------------------------------------------
 
@@ -139,7 +141,7 @@ class FreeOracle {
            (generation == object.generation && object.freed);
   }
   // The node may delete its copy now.
-  bool MayDelete(int node, const Object& object, uint32_t generation) const;
+  bool MayDelete(int number, const Object& object, uint32_t generation) const;
   bool PastBarrier(int node, int owner) const {
     return (nodes_[static_cast<size_t>(node)].owners_past_barrier >> owner & 1) != 0;
   }
@@ -151,11 +153,11 @@ class FreeOracle {
   // --- What the library did
   // -----------------------------------------------------------------------
 
-  void OnDelete(int node, const CopyToDelete& copy, const FakeStore::Stored* stored);
-  void OnFreeSent(int owner, int node, const ObjectId& id, uint32_t generation);
-  void OnCallback(size_t registration, const ObjectId& id, EndReason reason);
-  void OnUpdate(size_t subscription, const ObjectId& id, const LocationUpdate& update);
-  void OnCopyFreed(int owner, const ObjectId& id, const NodeId& node, FreeOutcome outcome);
+  void OnDelete(int number, const CopyToDelete& copy, const FakeStore::Stored* stored);
+  void OnFreeSent(int number, int to, const ObjectId& id, uint32_t generation);
+  void OnCallback(size_t number, const ObjectId& id, EndReason reason);
+  void OnUpdate(size_t number, const ObjectId& id, const LocationUpdate& update);
+  void OnCopyFreed(int number, const ObjectId& id, const NodeId& node_id, FreeOutcome outcome);
   void CompareSubscription(size_t number);
 
   // Faults have ended and nothing is left to happen: what is wanted is known to its owner, nothing
@@ -171,7 +173,7 @@ class FreeOracle {
   void CheckCallbacksRan();
   void CheckOwnerEmpty(int number);
   void CheckNodeEmpty(int number);
-  void CheckCopiesOf(int node);
+  void CheckCopiesOf(int number);
 
   FreeWorld* world_ = nullptr;
   Trace& trace_;

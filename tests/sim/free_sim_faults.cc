@@ -16,7 +16,8 @@ constexpr int kNodesMax = 9;
 // --- The network ---------------------------------------------------------------------------------
 
 Address FreeSim::AnyAddress() {
-  const int end = random_.IntBelow(static_cast<size_t>(world_->owners() + world_->nodes()));
+  const int ends = world_->owners() + world_->nodes();
+  const int end = random_.IntBelow(static_cast<size_t>(ends));
   return end < world_->owners() ? Address(world_->owner(end).id)
                                 : Address(world_->node(end - world_->owners()).id);
 }

@@ -94,7 +94,7 @@ class LateMembership::Ear final : public MembershipListener {
 absl::Status LateMembership::Join(const Address& self, std::weak_ptr<MembershipListener> listener) {
   ear_ = std::make_shared<Ear>(this);
   listener_ = std::move(listener);
-  const absl::Status status = inner_->Join(self, ear_);
+  absl::Status status = inner_->Join(self, ear_);
   joined_ = true;
   return status;
 }

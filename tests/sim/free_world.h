@@ -202,9 +202,9 @@ class FreeWorld {
 
   // --- What hosts do -------------------------------------------------------------------------
 
-  // The bytes of a copy come to the node's store, and its agent is told. They stay only if the
-  // agent takes them or sees to their deletion (Ok, Aborted).
-  absl::Status Store(int node, int owner, const ObjectId& object, CopyRole role,
+  // The bytes of a copy come to the store of node `number`, and its agent is told. They stay only
+  // if the agent takes them or sees to their deletion (Ok, Aborted).
+  absl::Status Store(int number, int owner_number, const ObjectId& object, CopyRole role,
                      uint32_t generation = 0, uint64_t size = 1);
   // An end is gone from one moment to the next. Its exclusion is for the test to announce.
   void CrashOwner(int number);
@@ -216,8 +216,8 @@ class FreeWorld {
   void Pump(int owner) { counter(owner).Pump(Now()); }
   void PumpNode(int node) { agent(node).Pump(Now()); }
   // The next notice, if there is one.
-  void Notify(int owner);
-  void NotifyNode(int node);
+  void Notify(int number);
+  void NotifyNode(int number);
   // Delivers what is due, hands on every notice, pumps every end that has something to do, runs
   // every callback; once.
   void Turn();
