@@ -67,7 +67,10 @@ int main() {
   // owner.
   auto made = node_a->AddCopy({ref.id(), 0, owner->process(), CopyRole::kPrimary, 4096});
   auto fetched = node_b->AddCopy({ref.id(), 0, owner->process(), CopyRole::kSecondary, 4096});
-  const auto pump = [&](Time now) { node_a->Pump(now), node_b->Pump(now), owner->Pump(now); };
+  const auto pump = [&](Time now) {
+    for (NodeAgent* node : {node_a.get(), node_b.get()}) node->Pump(now);
+    owner->Pump(now);
+  };
   pump(Clock::Monotonic().Now());
 
   ref.Reset();  // the last reference goes
