@@ -170,7 +170,7 @@ class NodeAgent {
   Time NextDeadline() const;
   // Stops taking copies and frees; pumps until every doomed copy is deleted and every result
   // acknowledged, or `timeout` has passed; then says what is left. Further calls answer an empty
-  // report. After it every method answers FailedPrecondition.
+  // report. After it every method that answers a status answers FailedPrecondition.
   ShutdownReport Shutdown(Duration timeout);
 
  private:

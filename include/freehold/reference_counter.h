@@ -127,7 +127,8 @@ class ReferenceCounter {
   std::vector<absl::StatusOr<CallbackRegistration>> RegisterAll(Moment moment,
                                                                 absl::Span<const ObjectId> objects,
                                                                 ObjectCallback callback);
-  // True: the callback has not been handed to the executor and never will be.
+  // True: the callback does not run, or of a subscription: hears nothing more. One that is running
+  // at this moment, in another thread, still returns after this does.
   bool Cancel(const CallbackRegistration& registration);
 
   // --- Queries -------------------------------------------------------------------------------
@@ -156,7 +157,8 @@ class ReferenceCounter {
   Time NextDeadline() const;
   // Ends it. Graceful: pumps until every pending free was answered, for at most `timeout`. Then
   // leaves the membership, drops what is registered and joins the pump thread. Handles stay
-  // harmless. Every later call answers FailedPrecondition; a second Shutdown an empty report.
+  // harmless. Every later call that answers a status answers FailedPrecondition, queries answer
+  // empty, and a second Shutdown an empty report.
   ShutdownReport Shutdown(ShutdownMode mode, Duration timeout);
 
  private:

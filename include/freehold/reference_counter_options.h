@@ -40,7 +40,7 @@ struct ReferenceCounterOptions {
   // Called, from any thread and with no lock held, when a Pump became due at once. Must not block.
   std::function<void()> on_pump_due;
   // Objects that lost their last copy with an excluded node and are still in scope. Runs on the
-  // executor. Without it they are found by ids(ObjectState::kLost).
+  // executor. Without it they are found by Ids(ObjectState::kLost).
   std::function<void(const std::vector<ObjectId>&)> on_to_recover;
   // How the free of each copy ended. Runs on the executor; costs one job per copy.
   std::function<void(const ObjectId&, const NodeId&, FreeOutcome)> on_copy_freed;
@@ -105,10 +105,12 @@ struct ShutdownReport {
     NodeId node;
     FreeOutcome outcome = FreeOutcome::kShutDown;
   };
-  std::vector<UndeliveredFree> undelivered;  // asked for by nobody's node yet, or not answered
-  uint64_t callbacks_dropped = 0;            // registered, their moment had not come
-  uint64_t objects_in_scope = 0;             // left behind; nodes drop them with their owner
-  bool clean() const { return undelivered.empty(); }
+  // Frees that their node has not answered, those that answer a late report included.
+  std::vector<UndeliveredFree> undelivered;
+  uint64_t unacknowledged_envelopes = 0;  // sent, with whatever they carry
+  uint64_t callbacks_dropped = 0;         // registered, their moment had not come
+  uint64_t objects_in_scope = 0;          // left behind; nodes drop them with their owner
+  bool clean() const { return undelivered.empty() && unacknowledged_envelopes == 0; }
 };
 
 }  // namespace freehold

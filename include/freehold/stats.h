@@ -35,6 +35,7 @@ struct ReferenceCounterStats {
   uint64_t frees_waiting = 0;         // gauge: copies whose free has not been sent
   uint64_t frees_in_flight = 0;       // gauge: sent, not settled
   uint64_t drops_deferred = 0;        // gauge: nested drops left to the pump
+  uint64_t call_sites = 0;            // gauge: distinct texts
   uint64_t callbacks_registered = 0;  // gauge
   uint64_t declared = 0;
   uint64_t out_of_scope = 0;

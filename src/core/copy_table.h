@@ -108,10 +108,10 @@ class CopyTable {
   Time NextWork() const;
   bool sweeping() const { return !sweep_.empty(); }
 
-  // Moves up to `items_max` of what waits for `owner` into the sink, in order.
-  PullVerdict PullReports(PeerIndex owner, uint32_t items_max, ReportSink* sink);
-  // Answers without a record that wait for `owner`.
-  size_t replies_waiting(PeerIndex owner) const;
+  // Moves up to `items_max` of what waits for the owner `peer` into the sink, in order.
+  PullVerdict PullReports(PeerIndex peer, uint32_t items_max, ReportSink* sink);
+  // Answers without a record that wait for the owner `peer`.
+  size_t replies_waiting(PeerIndex peer) const;
 
   // Null when that key is not here. Valid until the next step.
   const CopyRecord* Find(const ObjectId& object, uint32_t generation) const;

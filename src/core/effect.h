@@ -60,6 +60,8 @@ struct FiredCallback {
 // A message for one subscriber. After kGone the token is the runtime's to release.
 struct LocationNotice {
   Token token = 0;
+  // The runtime's: what must outlive the notice although the token may be given back meanwhile.
+  std::shared_ptr<void> keep;
   LocationUpdate::Kind kind = LocationUpdate::Kind::kChanged;
   ObjectId object;
   ObjectState state = ObjectState::kPending;
@@ -104,6 +106,7 @@ struct Effects {
                                                   !rare->settled.empty()));
   }
   bool has_inners() const { return rare != nullptr && !rare->inners.empty(); }
+  // NOLINTNEXTLINE(readability-make-member-function-const): it takes
   std::vector<InnerRef> TakeInners() {
     return rare == nullptr ? std::vector<InnerRef>() : std::exchange(rare->inners, {});
   }

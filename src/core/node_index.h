@@ -79,6 +79,13 @@ class NodeIndex {
     while (taken < late.size() && take(late[taken])) ++taken;
     DropLateFrees(node, taken);
   }
+  // Calls `visit(item)` for each that waits for `node`, oldest first.
+  template <typename Visitor>
+  void ForEachLateFree(PeerIndex node, Visitor visit) const {
+    const auto at = late_items_.find(node);
+    if (at == late_items_.end()) return;
+    for (const FreeItem& item : at->second) visit(item);
+  }
   size_t bytes() const { return nodes_.capacity() * sizeof(Node); }
 
  private:

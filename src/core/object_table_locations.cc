@@ -212,9 +212,10 @@ bool ObjectTable::PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter*
 bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects) {
   nodes_.At(node).excluded = true;
   nodes_.TakeLateFrees(node, [](const FreeItem&) { return true; });
-  for (int state = 0; state < kFreeStates; ++state) {
+  for (const FreeState state :
+       {FreeState::kHeld, FreeState::kWaiting, FreeState::kSent, FreeState::kDoomed}) {
     while (true) {
-      const RecordIndex index = nodes_.At(node).lists[state].head;
+      const RecordIndex index = nodes_.At(node).list(state).head;
       if (index == kNoRecord) break;
       if (records_max-- == 0) return true;
       ObjectRecord& record = slabs_.At(index);

@@ -3,9 +3,12 @@
 #include "src/runtime/counter_impl.h"
 
 #include <algorithm>
+#include <optional>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "src/base/check.h"
+#include "src/base/guarded_call.h"
 #include "src/runtime/host_jobs.h"
 
 namespace freehold::runtime {
@@ -64,6 +67,12 @@ absl::Status CounterImpl::Start() {
 // --- What follows a step -------------------------------------------------------------------------
 
 void CounterImpl::PrepareHostWork(Shard& shard, AfterStep* after) {
+  if (after->effects.rare != nullptr) {
+    // A token stays registered while its notices are under way; Cancel may give it back any time.
+    for (core::LocationNotice& notice : after->effects.rare->notices) {
+      notice.keep = SubscriptionToken::Share(notice.token);
+    }
+  }
   if (shard.posting) {
     shard.outbox.Take(&after->effects);
     return;
@@ -73,6 +82,8 @@ void CounterImpl::PrepareHostWork(Shard& shard, AfterStep* after) {
 }
 
 void CounterImpl::Act(Shard& shard, AfterStep* after) {
+  // An executor that runs callbacks at once may let one of them end this counter.
+  const std::shared_ptr<CounterImpl> self = shared_from_this();
   for (const PeerIndex node : after->effects.ready) MarkReady(shard, node);
   if (after->must_post) {
     HostWork first;
@@ -123,8 +134,8 @@ void CounterImpl::PostWork(HostWork* work) {
     std::sort(update.snapshot.locations.begin(), update.snapshot.locations.end(),
               [](const Location& a, const Location& b) { return a.node < b.node; });
     if (notice.copy.node != core::kNoPeer) update.location = ToLocation(notice.copy);
-    PostJob(
-        MakeLocationJob(SubscriptionToken::Share(notice.token), notice.object, std::move(update)));
+    PostJob(MakeLocationJob(std::static_pointer_cast<LocationSubscription>(notice.keep),
+                            notice.object, std::move(update)));
     if (notice.kind == LocationUpdate::Kind::kGone) SubscriptionToken::Release(notice.token);
   }
   if (!work->lost.empty() && options_.on_to_recover) {
@@ -137,8 +148,12 @@ void CounterImpl::PostWork(HostWork* work) {
 }
 
 void CounterImpl::PostJob(std::unique_ptr<CallbackJob::Body> body) {
-  if (options_.executor != nullptr) {
-    (void)options_.executor->Post(CallbackJob(std::move(body), &logger_));
+  if (options_.executor == nullptr) return;
+  const std::optional<std::string> thrown = internal::CallGuarded(
+      [&] { (void)options_.executor->Post(CallbackJob(std::move(body), &logger_)); });
+  if (thrown.has_value()) {
+    logger_.Log(LogLevel::kError, "the callback executor's Post threw " + *thrown +
+                                      "; the callback is lost, counting and freeing go on");
   }
 }
 
@@ -311,7 +326,7 @@ absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object)
 
 absl::Status CounterImpl::Misuse(core::Verdict verdict, const core::Key& key, const char* call) {
   const uint64_t count = misuses_.fetch_add(1, std::memory_order_relaxed) + 1;
-  const absl::Status status = ToStatus(verdict, key.id);
+  absl::Status status = ToStatus(verdict, key.id);
   if (count <= kMisusesLogged || (count & (count - 1)) == 0) {
     uint32_t call_site = 0;
     {

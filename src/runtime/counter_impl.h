@@ -95,6 +95,11 @@ class CounterImpl final : public Endpoint::Client,
   bool InScope(const ObjectId& object) const;
   absl::StatusOr<TaskReferences> SubmitTask(absl::Span<const ObjectId> arguments);
   absl::Status AddNested(const ObjectId& outer, absl::Span<const ObjectId> inner);
+  // The two halves of it. The first holds the inner objects, all or none; the second hands the
+  // holds to the outer object, those that it has already or cannot take back to their objects.
+  absl::Status HoldInners(const ObjectId& outer, absl::Span<const ObjectId> inner,
+                          std::vector<core::InnerRef>* held);
+  absl::Status HandInners(const ObjectId& outer, std::vector<core::InnerRef> held);
   // Gives back the holds that were taken on contained objects.
   void ReleaseInners(std::vector<core::InnerRef> inners);
 
@@ -113,7 +118,6 @@ class CounterImpl final : public Endpoint::Client,
   }
   // Like ToStatus, for a misuse: counted and logged with the object's call site.
   absl::Status Misuse(core::Verdict verdict, const core::Key& key, const char* call);
-  void CountMisuse() { misuses_.fetch_add(1, std::memory_order_relaxed); }
   core::PeerIndex InternNode(const NodeId& node) { return endpoint_->Intern(Address(node)); }
   NodeId NodeAt(core::PeerIndex peer) const { return endpoint_->AddressOf(peer).node(); }
   Location ToLocation(const core::CopyFacts& facts) const;
@@ -123,6 +127,7 @@ class CounterImpl final : public Endpoint::Client,
   const ReferenceCounterOptions& options() const { return options_; }
   const std::vector<std::unique_ptr<Shard>>& shards() const { return shards_; }
   Endpoint& endpoint() const { return *endpoint_; }
+  bool stopped() const { return stopping_.load(std::memory_order_acquire); }
   bool excluded() const { return excluded_.load(std::memory_order_acquire); }
   uint64_t Unsettled() const;
   void AddTo(ReferenceCounterStats* stats) const;
@@ -133,7 +138,7 @@ class CounterImpl final : public Endpoint::Client,
 
   uint64_t OnPayload(PeerIndex from, std::string_view payload, Time now) override;
   Time Work(Time now) override;
-  bool Fill(PeerIndex peer, core::PayloadWriter* writer) override;
+  bool Fill(PeerIndex node, core::PayloadWriter* writer) override;
   void OnView(uint64_t version, const std::vector<PeerIndex>& excluded) override;
   void OnBarrier(uint64_t version) override;
   void OnSelfExcluded() override;
@@ -165,7 +170,7 @@ class CounterImpl final : public Endpoint::Client,
   void Flush(Time deadline);
   bool FlushDone() const;
   void Close(ShutdownReport* report);
-  void CollectUndelivered(Shard& shard, ShutdownReport* report);
+  void CollectUndelivered(const Shard& shard, ShutdownReport* report) const;
   void ReleaseRemaining(uint64_t count);
 
   const ReferenceCounterOptions options_;

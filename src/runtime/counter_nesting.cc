@@ -2,6 +2,7 @@
 // shard's lock, one at a time; what was taken is given back when a later one fails.
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "src/runtime/counter_impl.h"
@@ -30,8 +31,14 @@ absl::StatusOr<TaskReferences> CounterImpl::SubmitTask(absl::Span<const ObjectId
 
 absl::Status CounterImpl::AddNested(const ObjectId& outer, absl::Span<const ObjectId> inner) {
   std::vector<core::InnerRef> held;
-  held.reserve(inner.size());
+  if (absl::Status status = HoldInners(outer, inner, &held); !status.ok()) return status;
+  return HandInners(outer, std::move(held));
+}
+
+absl::Status CounterImpl::HoldInners(const ObjectId& outer, absl::Span<const ObjectId> inner,
+                                     std::vector<core::InnerRef>* held) {
   absl::Status status;
+  held->reserve(inner.size());
   for (const ObjectId& object : inner) {
     if (object == outer) {
       status = absl::InvalidArgumentError(
@@ -49,27 +56,30 @@ absl::Status CounterImpl::AddNested(const ObjectId& outer, absl::Span<const Obje
       status = ToStatus(verdict, object);
       break;
     }
-    held.push_back(ref);
+    held->push_back(ref);
   }
-  // The holds are ours: those that the outer object does not take over are given back.
+  if (!status.ok()) ReleaseInners(std::exchange(*held, {}));
+  return status;
+}
+
+absl::Status CounterImpl::HandInners(const ObjectId& outer, std::vector<core::InnerRef> held) {
+  const core::Key key = KeyOf(outer);
+  Shard& shard = ShardOf(key);
   std::vector<core::InnerRef> back;
+  absl::Status status;
   size_t taken = 0;
-  if (status.ok()) {
-    const core::Key key = KeyOf(outer);
-    Shard& shard = ShardOf(key);
-    while (taken < held.size() && status.ok()) {
-      const size_t piece = std::min<size_t>(kPieceMax, held.size() - taken);
-      const auto inners = absl::MakeConstSpan(held).subspan(taken, piece);
-      const core::Verdict verdict = ApplyQuietly(shard, [&](core::ObjectTable& table) {
-        return table.Step(core::event::AddInners{key, inners, &back});
-      });
-      if (verdict == core::Verdict::kOk) {
-        taken += piece;
-      } else {
-        status = ToStatus(verdict, outer);
-      }
+  do {  // once even for none, so that an unknown outer object is answered
+    const size_t piece = std::min<size_t>(kPieceMax, held.size() - taken);
+    const auto inners = absl::MakeConstSpan(held).subspan(taken, piece);
+    const core::Verdict verdict = ApplyQuietly(shard, [&](core::ObjectTable& table) {
+      return table.Step(core::event::AddInners{key, inners, &back});
+    });
+    if (verdict != core::Verdict::kOk) {
+      status = ToStatus(verdict, outer);
+      break;
     }
-  }
+    taken += piece;
+  } while (taken < held.size());
   back.insert(back.end(), held.begin() + static_cast<ptrdiff_t>(taken), held.end());
   ReleaseInners(std::move(back));
   return status;

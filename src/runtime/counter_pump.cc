@@ -178,11 +178,13 @@ void CounterImpl::OnSelfExcluded() {
 // --- The end -------------------------------------------------------------------------------------
 
 ShutdownReport CounterImpl::Shutdown(ShutdownMode mode, Duration timeout) {
+  const std::shared_ptr<CounterImpl> keep = shared_from_this();
   ShutdownReport report;
   if (stopping_.exchange(true, std::memory_order_acq_rel)) return report;
   if (mode == ShutdownMode::kGraceful && !excluded()) {
     Flush(SaturatingAdd(clock_.Now(), timeout));
   }
+  report.unacknowledged_envelopes = endpoint_->unacked_envelopes();
   endpoint_->Stop(true);
   Close(&report);
   return report;
@@ -205,7 +207,7 @@ void CounterImpl::Flush(Time deadline) {
   constexpr int kStandstillPolls = 200;
   int standstill = 0;
   Time last = clock_.Now();
-  while (!FlushDone()) {
+  while (!excluded() && !FlushDone()) {
     const Time now = clock_.Now();
     if (now >= deadline) return;
     standstill = now == last ? standstill + 1 : 0;
@@ -218,7 +220,7 @@ void CounterImpl::Flush(Time deadline) {
   }
 }
 
-void CounterImpl::CollectUndelivered(Shard& shard, ShutdownReport* report) {
+void CounterImpl::CollectUndelivered(const Shard& shard, ShutdownReport* report) const {
   core::RecordIndex resume = 0;
   while (resume != core::kNoRecord) {
     resume = shard.VisitPiece(
@@ -233,6 +235,13 @@ void CounterImpl::CollectUndelivered(Shard& shard, ShutdownReport* report) {
                 {record.id(), NodeAt(facts.node), FreeOutcome::kShutDown});
           }
         });
+  }
+  internal::MutexLock lock(&shard.mutex);
+  const core::NodeIndex& nodes = shard.table.nodes();
+  for (PeerIndex node = 0; node < nodes.end(); ++node) {
+    nodes.ForEachLateFree(node, [&](const core::FreeItem& item) {
+      report->undelivered.push_back({item.object, NodeAt(node), FreeOutcome::kShutDown});
+    });
   }
 }
 

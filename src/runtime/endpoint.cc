@@ -114,15 +114,18 @@ absl::Status Endpoint::Create(const Config& config, Client* client,
   const auto impl = std::make_shared<Impl>(config, client, seed);
   status = impl->Join();
   if (!status.ok()) return status;
-  std::shared_ptr<Endpoint> created(new Endpoint(impl));
+  // The client has its endpoint before anything calls the client.
+  *endpoint = std::shared_ptr<Endpoint>(new Endpoint(impl));
   if (config.start_pump_thread) {
+    // The view that came with joining is taken before anybody can use this end.
+    impl->Pump(kInfinitePast);
     status = impl->StartThread();
     if (!status.ok()) {
-      created->Stop(/*leave_membership=*/true);
+      (*endpoint)->Stop(/*leave_membership=*/true);
+      endpoint->reset();
       return status;
     }
   }
-  *endpoint = std::move(created);
   impl->OpenForHook();
   return absl::OkStatus();
 }
@@ -153,10 +156,10 @@ void Endpoint::Impl::MarkReady(PeerIndex peer) {
     FREEHOLD_CHECK(peer < interner_.size());
     state = &peers_.Reach(peer);
   }
-  // A mark that is still there has not been looked at: the turn takes it away before it calls Fill,
-  // and the lock under which Fill looks orders that against what the caller did under it.
-  if (state->ready.load(std::memory_order_acquire)) return;
   if (stopping() || self_excluded() || state->excluded.load(std::memory_order_acquire)) return;
+  // A mark that is still there has not been looked at: the turn takes it away before it calls Fill.
+  // An exchange even then, not a load: reading the mark and taking it away are one order, so either
+  // Fill sees what the caller did before this, or this sees that the mark was taken.
   if (state->ready.exchange(true, std::memory_order_acq_rel)) return;
   ready_count_.fetch_add(1, std::memory_order_acq_rel);
   {

@@ -72,7 +72,7 @@ void Endpoint::Impl::Pump(Time now) {
 }
 
 void Endpoint::Impl::ThreadMain() {
-  for (;;) {
+  while (!stopping()) {  // looked at first: whoever stopped us may have destroyed the clock
     const Duration::rep seen = deadline_.load(std::memory_order_acquire);
     const Duration wait = TimeUntil(Time(Duration(seen)), config_.clock->Now());
     bool due = false;

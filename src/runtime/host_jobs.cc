@@ -11,7 +11,11 @@ class LocationJob final : public CallbackJob::Body {
   LocationJob(std::shared_ptr<LocationSubscription> subscription, const ObjectId& object,
               LocationUpdate update)
       : subscription_(std::move(subscription)), object_(object), update_(std::move(update)) {}
-  void Run() override { subscription_->callback(object_, update_); }
+  void Run() override {
+    if (!subscription_->cancelled.load(std::memory_order_acquire)) {
+      subscription_->callback(object_, update_);
+    }
+  }
   ObjectId object() const override { return object_; }
   const char* what() const override { return "location subscription"; }
 
@@ -82,6 +86,7 @@ void SubscriptionToken::Release(core::Token token) { delete Pointer(token); }
 
 void ReleaseToken(core::Token token) {
   if (SubscriptionToken::Is(token)) {
+    SubscriptionToken::Share(token)->cancelled.store(true, std::memory_order_release);
     SubscriptionToken::Release(token);
   } else {
     delete ObjectCallbackBody::FromToken(token);

@@ -8,6 +8,7 @@
 #ifndef FREEHOLD_SRC_RUNTIME_HOST_JOBS_H_
 #define FREEHOLD_SRC_RUNTIME_HOST_JOBS_H_
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -47,6 +48,7 @@ class ObjectCallbackBody final : public CallbackJob::Body {
 struct LocationSubscription {
   explicit LocationSubscription(LocationCallback call) : callback(std::move(call)) {}
   LocationCallback callback;
+  std::atomic<bool> cancelled{false};  // what is queued already runs no more
 };
 
 // A token of the core may be one or the other; it says which by its lowest bit, which addresses
@@ -58,7 +60,8 @@ class SubscriptionToken {
   static std::shared_ptr<LocationSubscription> Share(core::Token token);
   static void Release(core::Token token);
 };
-// Destroys whatever the token stands for. Runs the host's destructors: no lock may be held.
+// Destroys whatever the token stands for; a subscription's queued messages are not told any more.
+// Runs the host's destructors: no lock may be held.
 void ReleaseToken(core::Token token);
 
 std::unique_ptr<CallbackJob::Body> MakeLocationJob(

@@ -99,6 +99,7 @@ void NodeAgent::Impl::Drain(Time deadline, Duration timeout) {
 }
 
 NodeAgent::ShutdownReport NodeAgent::Impl::Shutdown(Duration timeout) {
+  const std::shared_ptr<Impl> keep = shared_from_this();  // the store may destroy the agent
   {
     MutexLock lock(&mutex_);
     if (shutdown_called_) return {};

@@ -1,5 +1,9 @@
 #include "freehold/object_ref.h"
 
+#include <memory>
+#include <utility>
+#include <vector>
+
 #include "src/runtime/counter_impl.h"
 
 namespace freehold {
@@ -11,7 +15,10 @@ void ReleaseLast(RefCell* cell) {
   shard->counter->ReleaseLast(*shard, cell);
 }
 
-void ReportRefusedCopy(RefCell* cell) { runtime::Shard::Of(cell)->counter->CountMisuse(); }
+void ReportRefusedCopy(RefCell* cell) {
+  runtime::CounterImpl* counter = runtime::Shard::Of(cell)->counter;
+  (void)counter->Misuse(core::Verdict::kCountFull, counter->KeyOf(cell->id), "copy of a handle");
+}
 
 }  // namespace internal
 
@@ -30,11 +37,12 @@ ObjectRef WeakRef::Lock() const {
 }
 
 void TaskReferences::End() {
-  for (internal::RefCell* cell : cells_) {
+  // Taken out first: what ends here may run a callback that comes back to this handle.
+  const std::vector<internal::RefCell*> cells = std::exchange(cells_, {});
+  for (internal::RefCell* cell : cells) {
     runtime::Shard* shard = runtime::Shard::Of(cell);
     shard->counter->EndTask(*shard, cell);
   }
-  cells_.clear();
 }
 
 }  // namespace freehold

@@ -86,6 +86,12 @@ absl::StatusOr<ObjectRef> ReferenceCounter::Declare(const ObjectId& object,
   }
   if (!options.call_site.empty()) event.call_site = impl_->InternCallSite(options.call_site);
 
+  // What it contains is held first: when that fails, nothing has happened yet.
+  std::vector<core::InnerRef> inners;
+  absl::Status held = impl_->HoldInners(object, options.contains, &inners);
+  if (absl::IsNotFound(held)) return absl::InvalidArgumentError(held.message());
+  if (!held.ok()) return held;
+
   Shard& shard = impl_->ShardOf(event.key);
   core::ObjectRecord* record = nullptr;
   const Verdict verdict = impl_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects)
@@ -95,15 +101,15 @@ absl::StatusOr<ObjectRef> ReferenceCounter::Declare(const ObjectId& object,
                                                     if (answer == Verdict::kOk) ++shard.outstanding;
                                                     return answer;
                                                   });
-  if (verdict != Verdict::kOk) return impl_->ToStatus(verdict, object);
+  if (verdict != Verdict::kOk) {
+    impl_->ReleaseInners(std::move(inners));
+    return impl_->ToStatus(verdict, object);
+  }
   ObjectRef ref(&record->cell);
-  if (!options.contains.empty()) {
-    // Nobody else has the id yet; when this fails the handle takes the object back.
-    absl::Status nested = AddNested(object, options.contains);
-    if (nested.code() == absl::StatusCode::kNotFound) {
-      return absl::InvalidArgumentError(nested.message());
+  if (!inners.empty()) {
+    if (absl::Status handed = impl_->HandInners(object, std::move(inners)); !handed.ok()) {
+      return handed;
     }
-    if (!nested.ok()) return nested;
   }
   return ref;
 }

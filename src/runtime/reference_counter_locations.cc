@@ -118,6 +118,7 @@ absl::StatusOr<CallbackRegistration> ReferenceCounter::SubscribeLocations(
 
 std::vector<NodeBytes> ReferenceCounter::BytesPerNode(absl::Span<const ObjectId> objects) const {
   std::map<core::PeerIndex, uint64_t> bytes;
+  if (impl_->stopped()) return {};
   for (const ObjectId& object : objects) {
     const core::Key key = impl_->KeyOf(object);
     Shard& shard = impl_->ShardOf(key);
@@ -185,7 +186,7 @@ class CContext {
   ~CContext() {
     if (callback_.destroy_context != nullptr) callback_.destroy_context(callback_.context);
   }
-  void operator()(const ObjectId& object, EndReason reason) {
+  void operator()(const ObjectId& object, EndReason reason) const {
     callback_.function(object.data(), static_cast<int>(reason), callback_.context);
   }
 

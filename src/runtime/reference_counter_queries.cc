@@ -27,6 +27,7 @@ ReferenceCounts CountsOf(const core::ObjectRecord& record) {
 // generations are passed over.
 template <typename Visit>
 void VisitAll(const CounterImpl& counter, Visit visit) {
+  if (counter.stopped()) return;
   for (const std::unique_ptr<Shard>& shard : counter.shards()) {
     core::RecordIndex resume = 0;
     while (resume != core::kNoRecord) {
@@ -96,6 +97,7 @@ absl::StatusOr<ReferenceCounts> ReferenceCounter::GetCounts(const ObjectId& obje
 
 ObjectCounts ReferenceCounter::CountObjects() const {
   ObjectCounts counts;
+  if (impl_->stopped()) return counts;
   for (const std::unique_ptr<Shard>& shard : impl_->shards()) {
     internal::MutexLock lock(&shard->mutex);
     const uint64_t* by_state = shard->table.counters().by_state;
@@ -129,6 +131,7 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
   const core::Key key = impl_->KeyOf(object);
   Shard& shard = impl_->ShardOf(key);
   std::string text = absl::StrCat("object ", object.ToHex());
+  if (impl_->stopped()) return text + ": the reference counter was shut down";
   ReferenceCounts counts;
   core::InnerRef self;
   self.shard = shard.number;
@@ -197,6 +200,7 @@ uint64_t CounterImpl::Unsettled() const {
 
 void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
   stats->sessions = endpoint_->GetStats();
+  stats->call_sites = call_sites_.size() - 1;  // without the empty one
   stats->misuses = misuses_.load(std::memory_order_relaxed);
   stats->drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
   for (const std::unique_ptr<Shard>& shard : shards_) {

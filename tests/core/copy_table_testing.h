@@ -122,7 +122,8 @@ class CopyTableTest : public testing::Test {
   CopyVerdict Fail(uint64_t object, std::string_view why, Time now = kStart, uint64_t random = 0) {
     return Step(DeleteFailed{Object(object), 0, why, now, random});
   }
-  CopyVerdict Exclude(uint64_t version, std::vector<PeerIndex> excluded, bool joining = false) {
+  CopyVerdict Exclude(uint64_t version, const std::vector<PeerIndex>& excluded,
+                      bool joining = false) {
     return Step(View{version, excluded, joining});
   }
   CopyVerdict SweepAll() { return Step(Sweep{1000000}); }

@@ -298,7 +298,7 @@ TEST_F(EndpointThreadTest, StopsRaceWithPumpsMarksDeliveriesViewsAndReaders) {
     node_.Start(&wire_);
     std::atomic<bool> done{false};
     std::vector<std::thread> threads;
-    const auto repeat = [&](std::function<void(uint64_t)> what) {
+    const auto repeat = [&](const std::function<void(uint64_t)>& what) {
       threads.emplace_back([&done, what] {
         for (uint64_t i = 0; !done; ++i) what(i);
       });

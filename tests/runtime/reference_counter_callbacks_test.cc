@@ -259,6 +259,56 @@ TEST(Reentrancy, ACallbackMayEndTheCounterThatFiredIt) {
   EXPECT_TRUE(ended);
 }
 
+TEST(Reentrancy, ASubscriberMayCancelItselfBetweenTwoNoticesOfOneStep) {
+  ReferenceCounterOptions options;
+  options.executor = std::make_shared<testing::InlineExecutor>();
+  CounterWorld world(1, options);
+  ObjectRef ref = *world.counter->Declare(Object(1));
+  CallbackRegistration subscription;
+  int heard = 0;
+  subscription = *world.counter->SubscribeLocations(
+      Object(1), [&](const ObjectId&, const LocationUpdate& update) {
+        ++heard;
+        if (update.kind != LocationUpdate::Kind::kSnapshot) {
+          EXPECT_TRUE(world.counter->Cancel(subscription));
+        }
+      });
+  // The value appears: one step, two notices.
+  ASSERT_TRUE(world.counter->AddLocation(Object(1), InMemory(1)).ok());
+  EXPECT_EQ(heard, 2) << "the snapshot and the first notice";
+}
+
+TEST(Reentrancy, ACallbackMayEndTheTaskThatIsEnding) {
+  ReferenceCounterOptions options;
+  options.executor = std::make_shared<testing::InlineExecutor>();
+  CounterWorld world(1, options);
+  ObjectRef one = *world.counter->Declare(Object(1));
+  ObjectRef two = *world.counter->Declare(Object(2));
+  TaskReferences task = *world.counter->SubmitTask({Object(1), Object(2)});
+  ASSERT_TRUE(*world.counter->OnErased(
+      Object(1), [&](const ObjectId&, EndReason) { task = TaskReferences(); }));
+  one.Reset();
+  two.Reset();
+  task.End();
+  EXPECT_EQ(world.objects(), 0u);
+}
+
+TEST(Reentrancy, ACallbackMayEndTheCounterThatIsFlushing) {
+  ReferenceCounterOptions options;
+  options.executor = std::make_shared<testing::InlineExecutor>();
+  CounterWorld world(1, options);
+  ObjectRef kept = world.Put(2, {1});
+  ObjectRef ref = world.Put(1, {1});
+  ASSERT_TRUE(*world.counter->OnReclaimed(
+      Object(1), [&](const ObjectId&, EndReason) { world.counter.reset(); }));
+  ref.Reset();
+  world.counter->Pump(world.clock.Now());
+  world.agents[1]->Pump(world.clock.Now());
+  (void)world.counter->Shutdown(ShutdownMode::kGraceful, std::chrono::seconds(1));
+  EXPECT_EQ(world.counter, nullptr);
+  kept.Reset();
+}
+
 TEST(Callbacks, OneThatThrowsStopsNeitherTheOthersNorTheFree) {
   CounterWorld world(1);
   Diary diary;
@@ -273,6 +323,26 @@ TEST(Callbacks, OneThatThrowsStopsNeitherTheOthersNorTheFree) {
   EXPECT_EQ(world.executor->threw(), 1u);
   EXPECT_THAT(diary.lines, ElementsAre("next"));
   EXPECT_THAT(world.Deleted(1), ElementsAre(Object(1)));
+}
+
+class ThrowingExecutor final : public CallbackExecutor {
+ public:
+  bool Post(CallbackJob) override { throw std::runtime_error("no room"); }
+};
+
+TEST(Callbacks, AnExecutorThatThrowsCostsTheCallbackAndNothingElse) {
+  ReferenceCounterOptions options;
+  options.executor = std::make_shared<ThrowingExecutor>();
+  CounterWorld world(1, options);
+  ObjectRef one = world.Put(1, {1});
+  ObjectRef two = world.Put(2, {1});
+  for (const uint64_t object : {1, 2}) {
+    ASSERT_TRUE(*world.counter->OnErased(Object(object), [](const ObjectId&, EndReason) {}));
+  }
+  one.Reset();
+  two.Reset();
+  world.Settle();
+  EXPECT_EQ(world.objects(), 0u);
 }
 
 TEST(Callbacks, AnExecutorThatRefusesCostsTheCallbackAndNothingElse) {

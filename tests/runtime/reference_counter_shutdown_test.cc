@@ -47,6 +47,20 @@ TEST(Shutdown, EveryCallAfterItAnswersFailedPrecondition) {
   EXPECT_EQ(counter.GetCounts(Object(1)).status().code(), code);
   EXPECT_EQ(counter.IsFreed(Object(1)).status().code(), code);
   EXPECT_EQ(counter.OwnerOf(Object(1)).status().code(), code);
+  EXPECT_EQ(counter.SubscribeLocations(Object(1), [](const ObjectId&, const LocationUpdate&) {})
+                .status()
+                .code(),
+            code);
+  EXPECT_EQ(counter.AddLocalReferences({Object(1)}).failures.at(0).status.code(), code);
+  EXPECT_EQ(counter.RegisterAll(Moment::kErased, {Object(1)}, [](const ObjectId&, EndReason) {})
+                .at(0)
+                .status()
+                .code(),
+            code);
+  EXPECT_EQ(counter.CountObjects().total(), 0u);
+  EXPECT_TRUE(counter.IdsInScope().empty());
+  EXPECT_TRUE(counter.BytesPerNode({Object(1)}).empty());
+  EXPECT_NE(counter.DebugString(Object(1)).find("shut down"), std::string::npos);
   EXPECT_FALSE(counter.InScope(Object(1)));
   counter.Pump(world.clock.Now());
   EXPECT_TRUE(counter.Shutdown(ShutdownMode::kGraceful, std::chrono::seconds(1)).clean());
@@ -93,6 +107,16 @@ TEST(Shutdown, ReturnsWhatCouldNotBeDelivered) {
   EXPECT_EQ(report.callbacks_dropped, 1u);
   EXPECT_EQ(report.objects_in_scope, 1u);
   EXPECT_FALSE(called);
+}
+
+TEST(Shutdown, ReturnsAnswersToLateReportsThatCouldNotBeDelivered) {
+  CounterWorld world(1);
+  world.transport.unreachable[Node(1)] = true;
+  EXPECT_EQ(world.counter->AddLocation(Object(7), InMemory(1)).code(), absl::StatusCode::kNotFound);
+  const ShutdownReport report = world.counter->Shutdown(ShutdownMode::kImmediate, Duration::zero());
+  ASSERT_EQ(report.undelivered.size(), 1u);
+  EXPECT_EQ(report.undelivered[0].object, Object(7));
+  EXPECT_FALSE(report.clean());
 }
 
 TEST(Shutdown, NodesDropWhatTheOwnerLeftBehind) {

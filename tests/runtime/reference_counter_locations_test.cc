@@ -1,0 +1,150 @@
+// ReferenceCounter: the location table and who listens to it.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/runtime/counter_world.h"
+
+namespace freehold {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+// --- Locations -----------------------------------------------------------------------------------
+
+TEST(Locations, AreListedInAStableOrder) {
+  CounterWorld world(5);
+  ObjectRef ref = *world.counter->Declare(Object(1));
+  for (const uint64_t node : {4, 1, 5, 2, 3}) {
+    ASSERT_TRUE(world.counter->AddLocation(Object(1), InMemory(node)).ok());
+  }
+  const auto locations = world.counter->GetLocations(Object(1))->locations;
+  ASSERT_EQ(locations.size(), 5u);
+  for (uint64_t i = 0; i < 5; ++i) EXPECT_EQ(locations[i].node, Node(i + 1));
+}
+
+TEST(Locations, ReportedByAgentsReachTheOwner) {
+  CounterWorld world;
+  ObjectRef ref = *world.counter->Declare(Object(1));
+  world.AddCopy(1, 2, true, 0, 123);
+  world.Settle();
+  const ObjectLocations known = *world.counter->GetLocations(Object(1));
+  EXPECT_EQ(known.state, ObjectState::kAvailable);
+  EXPECT_EQ(known.size, 123u);
+  EXPECT_THAT(known.locations, ElementsAre(InMemory(2, CopyRole::kPrimary)));
+}
+
+TEST(Locations, SpillRestoreAndEvictionAreChanges) {
+  CounterWorld world;
+  ObjectRef ref = world.Put(1, {1, 2});
+  ASSERT_TRUE(world.agents[1]->MarkSpilled(Object(1), 0, "file:///spill/1", false).ok());
+  world.Settle();
+  Location first = world.counter->GetLocations(Object(1))->locations[0];
+  EXPECT_TRUE(first.spilled);
+  EXPECT_FALSE(first.in_memory);
+  EXPECT_EQ(first.spilled_url, "file:///spill/1");
+  ASSERT_TRUE(world.agents[1]->MarkRestored(Object(1), 0).ok());
+  world.Settle();
+  first = world.counter->GetLocations(Object(1))->locations[0];
+  EXPECT_TRUE(first.spilled) << "the file stays until the copy goes";
+  EXPECT_TRUE(first.in_memory);
+  ASSERT_TRUE(world.agents[2]->DropCopy(Object(1)).ok());
+  world.Settle();
+  EXPECT_EQ(world.counter->GetLocations(Object(1))->locations.size(), 1u);
+}
+
+TEST(Locations, SecondPrimaryIsRecordedAsSecondary) {
+  CounterWorld world;
+  ObjectRef ref = world.Put(1, {1});
+  ASSERT_TRUE(world.counter->AddLocation(Object(1), InMemory(2, CopyRole::kPrimary)).ok());
+  EXPECT_THAT(world.counter->GetLocations(Object(1))->locations,
+              ElementsAre(InMemory(1, CopyRole::kPrimary), InMemory(2)));
+}
+
+TEST(Locations, NonsenseIsRefusedByName) {
+  CounterWorld world;
+  ObjectRef ref = *world.counter->Declare(Object(1));
+  Location location;
+  EXPECT_THAT(world.counter->AddLocation(Object(1), location).message(), HasSubstr("node"));
+  location.node = Node(1);
+  EXPECT_EQ(world.counter->AddLocation(Object(1), location).code(),
+            absl::StatusCode::kInvalidArgument);
+  location.spilled = true;
+  EXPECT_THAT(world.counter->AddLocation(Object(1), location).message(), HasSubstr("spilled_url"));
+  location.spilled_url = std::string(kSpilledUrlBytesMax + 1, 'x');
+  EXPECT_THAT(world.counter->AddLocation(Object(1), location).message(), HasSubstr("longer"));
+  EXPECT_EQ(world.counter->AddLocation(Object(1), InMemory(1), 7).code(),
+            absl::StatusCode::kInvalidArgument)
+      << "a generation that the owner has not begun";
+  EXPECT_EQ(world.counter->RemoveLocation(Object(9), Node(1)).code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(world.counter->RemoveLocation(Object(1), Node(77)).ok()) << "nothing is there";
+}
+
+TEST(Locations, BytesPerNodeRanksNodesForASetOfIds) {
+  CounterWorld world;
+  ObjectRef a = world.Put(1, {1, 2}, 100);
+  ObjectRef b = world.Put(2, {2}, 50);
+  ObjectRef c = world.Put(3, {3}, 1000);
+  const auto bytes = world.counter->BytesPerNode({Object(1), Object(2), Object(99)});
+  ASSERT_EQ(bytes.size(), 2u);
+  EXPECT_EQ(bytes[0].node, Node(2));
+  EXPECT_EQ(bytes[0].bytes, 150u);
+  EXPECT_EQ(bytes[1].node, Node(1));
+  EXPECT_EQ(bytes[1].bytes, 100u);
+}
+
+TEST(Subscriptions, HearASnapshotThenChangesThenGone) {
+  CounterWorld world;
+  ObjectRef ref = world.Put(1, {1});
+  std::vector<LocationUpdate> heard;
+  ASSERT_TRUE(*world.counter->SubscribeLocations(
+      Object(1), [&](const ObjectId&, const LocationUpdate& update) { heard.push_back(update); }));
+  ASSERT_TRUE(world.counter->AddLocation(Object(1), InMemory(2)).ok());
+  ASSERT_TRUE(world.counter->RemoveLocation(Object(1), Node(2)).ok());
+  EXPECT_TRUE(world.counter->Free({Object(1)}).ok());
+  ref.Reset();
+  world.Settle();
+  world.RunCallbacks();
+  ASSERT_EQ(heard.size(), 5u);
+  EXPECT_EQ(heard[0].kind, LocationUpdate::Kind::kSnapshot);
+  EXPECT_THAT(heard[0].snapshot.locations, ElementsAre(InMemory(1, CopyRole::kPrimary)));
+  EXPECT_EQ(heard[1].kind, LocationUpdate::Kind::kChanged);
+  EXPECT_EQ(heard[1].location, InMemory(2));
+  EXPECT_EQ(heard[2].kind, LocationUpdate::Kind::kRemoved);
+  EXPECT_EQ(heard[2].location.node, Node(2));
+  EXPECT_EQ(heard[3].kind, LocationUpdate::Kind::kState);
+  EXPECT_EQ(heard[3].snapshot.state, ObjectState::kFreed);
+  EXPECT_EQ(heard[4].kind, LocationUpdate::Kind::kGone);
+}
+
+TEST(Subscriptions, WhatIsQueuedWhenOneIsCancelledIsNotTold) {
+  CounterWorld world;
+  ObjectRef ref = world.Put(1, {1});
+  int heard = 0;
+  auto subscription = *world.counter->SubscribeLocations(
+      Object(1), [&](const ObjectId&, const LocationUpdate&) { ++heard; });
+  EXPECT_TRUE(world.counter->Cancel(subscription));
+  world.RunCallbacks();
+  EXPECT_EQ(heard, 0);
+}
+
+TEST(Subscriptions, EndWhenCancelled) {
+  CounterWorld world;
+  ObjectRef ref = world.Put(1, {1});
+  int heard = 0;
+  auto subscription = *world.counter->SubscribeLocations(
+      Object(1), [&](const ObjectId&, const LocationUpdate&) { ++heard; });
+  world.RunCallbacks();
+  EXPECT_TRUE(world.counter->Cancel(subscription));
+  EXPECT_FALSE(world.counter->Cancel(subscription));
+  ASSERT_TRUE(world.counter->AddLocation(Object(1), InMemory(2)).ok());
+  world.RunCallbacks();
+  EXPECT_EQ(heard, 1);
+}
+
+}  // namespace
+}  // namespace freehold
