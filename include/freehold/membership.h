@@ -23,7 +23,7 @@
 namespace freehold {
 
 // Views are numbered from 1; `excluded` are the ids that this view adds. A node and the owners on
-// it are excluded in the same view.
+// it are excluded in the same view: whoever excludes a node lists its processes as well.
 struct View {
   uint64_t version = 0;
   std::vector<Address> excluded;
