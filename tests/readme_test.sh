@@ -12,6 +12,11 @@ missing=$(awk 'NR == FNR { want[++n] = $0; next } i < n && $0 == want[i + 1] { +
                END { if (i < n) print want[i + 1] }' "$block" examples/readme_example.cc)
 [ -z "$missing" ] || { echo "README.md shows a line that the example has not: $missing"; exit 1; }
 
+if grep -nE '^[A-Z]+$' README.md; then
+  echo "README.md has a placeholder"
+  exit 1
+fi
+
 status=0
 for target in $(grep -ohE '\[[A-Za-z`][^]]*\]\([^) #]+' README.md CONTRIBUTING.md |
                 sed 's/.*](//' | grep -v '^http'); do

@@ -12,7 +12,7 @@ RecordSlabs::~RecordSlabs() {
 }
 
 void RecordSlabs::AddRun() {
-  const size_t count = std::min(std::max<size_t>(slabs_.size(), 1), kRunMax);
+  const size_t count = std::clamp<size_t>(slabs_.size() / kRunShare, 1, kRunMax);
   runs_.push_back(::operator new(count* kSlabBytes, std::align_val_t(kSlabBytes)));
   runs_bytes_ += count * kSlabBytes;
   for (size_t i = 0; i < count; ++i) {

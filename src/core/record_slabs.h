@@ -47,8 +47,9 @@ class RecordSlabs {
 
  private:
   static constexpr size_t kSlabBytes = 64 * 1024;  // and its alignment
-  // Slabs are allocated in runs that double up to this, so that a small table stays small and a
-  // large one is not thousands of mappings of the operating system's.
+  // Slabs are allocated in runs of an eighth of what there is, up to a maximum: so a table is never
+  // much larger than it need be, and a large one is not thousands of the system's mappings.
+  static constexpr size_t kRunShare = 8;
   static constexpr size_t kRunMax = 16;
   static constexpr size_t kHeaderBytes = 64;
   static constexpr uint32_t kSlots = (kSlabBytes - kHeaderBytes) / sizeof(ObjectRecord);
