@@ -1,9 +1,10 @@
 // Membership: who is excluded, and when everybody has dealt with it.
 //
 // The host's failure detector, seen as one totally ordered stream of views and barriers (PROTOCOL,
-// "Model"). A view only excludes; an excluded id is fenced for ever. After view v each member
-// reports Flushed(v); Barrier(v) is announced only while v is the latest view and every member at v
-// that is not excluded has reported. A barrier closes all views up to its own.
+// "Model"). A view only excludes; an excluded id is fenced for ever. A member reports Flushed(v)
+// when it has done what view v asks of it, unless a later view has overtaken v by then; Barrier(v)
+// is announced only while v is the latest view and every member at v that is not excluded has
+// reported. A barrier closes all views up to its own.
 //
 // Thread safety: a Membership must be thread-safe. Listeners are called one event at a time, in
 // order, with no lock of the membership held that Flushed would need; they never block.

@@ -4,7 +4,7 @@
 // evicted; the agent reports that to the objects' owners, takes their frees, has the store delete
 // in batches, retries what fails, and answers each free when the bytes are gone. A copy with
 // readers is doomed, and deleted when the last one leaves. When an owner is excluded, all that it
-// owned here is deleted at the barrier, once.
+// owned here is deleted at the barrier (or after `orphan_grace`), once.
 //
 // Thread safety: thread-safe. No method but Pump and Shutdown calls the store or the transport, and
 // none is called with a lock held.
@@ -42,8 +42,13 @@ struct NodeAgentOptions {
   ObjectStore* store = nullptr;      // null: copies are forgotten, nothing is deleted
   Transport* transport = nullptr;    // null: nothing is reported, no free arrives
   Membership* membership = nullptr;  // null: nobody is ever excluded
-  const Clock* clock = nullptr;      // default: Clock::Monotonic()
-  Logger* logger = nullptr;          // default: Logger::Default()
+  // Zero: an excluded owner's copies go at the membership's barrier. Positive: for a host without
+  // barriers; they go this long after this node saw the view that excludes it. The promise is
+  // weaker: a survivor that takes longer to deal with the view may find them gone (PROTOCOL,
+  // "Model"). The same for all ends; not negative.
+  Duration orphan_grace = Duration::zero();
+  const Clock* clock = nullptr;  // default: Clock::Monotonic()
+  Logger* logger = nullptr;      // default: Logger::Default()
   // True: the agent pumps itself on a thread of its own. False: the host calls Pump.
   bool start_pump_thread = false;
   SessionOptions session;

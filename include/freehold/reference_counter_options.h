@@ -30,6 +30,11 @@ struct ReferenceCounterOptions {
   // freed. This is the set-up for unit-testing reference counts.
   Transport* transport = nullptr;
   Membership* membership = nullptr;  // null: nobody is ever excluded
+  // Zero: what excluded processes leave behind ends at the membership's barrier. Positive: for a
+  // host without barriers; this end takes the barrier of a view as having come this long after it
+  // saw the view. The promise is weaker: it holds only if every survivor has dealt with the view by
+  // then (PROTOCOL, "Model"). The same for all ends; not negative.
+  Duration orphan_grace = Duration::zero();
   // Null: registering a callback is FailedPrecondition, `on_to_recover` and `on_copy_freed` are
   // refused by Create.
   std::shared_ptr<CallbackExecutor> executor;

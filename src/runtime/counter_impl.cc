@@ -59,6 +59,7 @@ absl::Status CounterImpl::Start() {
   config.logger = &logger_;
   config.session = options_.session;
   config.start_pump_thread = options_.start_pump_thread;
+  config.orphan_grace = options_.orphan_grace;
   config.on_wake = options_.on_pump_due;
   config.seed = options_.seed;
   return Endpoint::Create(config, this, &endpoint_);

@@ -110,6 +110,9 @@ absl::Status Endpoint::Create(const Config& config, Client* client,
                               std::shared_ptr<Endpoint>* endpoint) {
   absl::Status status = Validate(config.session);
   if (!status.ok()) return status;
+  if (config.orphan_grace < Duration::zero()) {
+    return absl::InvalidArgumentError("orphan_grace must not be negative");
+  }
   const uint64_t seed = config.seed != 0 ? config.seed : SeedFromMachine();
   const auto impl = std::make_shared<Impl>(config, client, seed);
   status = impl->Join();

@@ -5,10 +5,10 @@
 // pump role. It holds no lock while it calls its Client, the transport, or the membership.
 //
 // A pump turn: (1) membership events, in order; (2) arrived envelopes, each through its session to
-// Client::OnPayload; (3) Client::Work; (4) for each peer marked ready or unblocked whose window has
-// room: Client::Fill until the window is full or nothing is left; (5) acknowledgements and
-// retransmissions; then what was produced is handed to Transport::Send. Membership events that came
-// before an envelope are handled before it.
+// Client::OnPayload; (3) Client::Work, then Flushed if it is owed and Client::IsFlushed says so;
+// (4) for each peer marked ready or unblocked whose window has room: Client::Fill until the window
+// is full or nothing is left; (5) acknowledgements and retransmissions; then what was produced is
+// handed to Transport::Send. Membership events that came before an envelope are handled before it.
 //
 // Thread safety: thread-safe, except where "pump role" is said. The pump role is not a lock: one
 // thread takes it, others that want it make the holder go round once more and return.
@@ -60,8 +60,14 @@ class Endpoint {
     // empty writer sends nothing, whatever the answer.
     virtual bool Fill(PeerIndex peer, core::PayloadWriter* writer) = 0;
     // These ids are excluded; their sessions have been ended. The ids come as interned indices,
-    // known to this end before or not. Called before Flushed is reported for the view.
+    // known to this end before or not. From then on Flushed is owed for this view, and for no
+    // earlier one: nobody can wait for those any more.
     virtual void OnView(uint64_t version, const std::vector<PeerIndex>& excluded) = 0;
+    // Whether everything is done that the latest view, `version`, asks for; Flushed is then
+    // reported. Asked in every turn that owes the report, after Work: cheap. Nothing polls it: what
+    // makes it true is an arrival, Work, a view, or is followed by WakeWork.
+    virtual bool IsFlushed(uint64_t version) = 0;
+    // All views up to `version` are closed: by the membership, or by Config::orphan_grace.
     virtual void OnBarrier(uint64_t version) = 0;
     // This end itself was excluded. Nothing is sent or taken any more, membership events included;
     // Work goes on. Called after the OnView of the same view, for which Flushed is not reported.
@@ -80,6 +86,10 @@ class Endpoint {
     Logger* logger = nullptr;          // not null
     SessionOptions session;
     bool start_pump_thread = false;
+    // Zero: barriers come from the membership. Positive: its barriers are ignored, and the barrier
+    // of a view comes this long after the turn that took the view, by the times given to Pump; the
+    // view that came with joining included. Not negative.
+    Duration orphan_grace = Duration::zero();
     // Called when NextDeadline() has become kInfinitePast, in the thread that made it so, unless
     // that is the one with the pump role; may be empty. It may call Pump. Stop waits for its calls.
     std::function<void()> on_wake;
@@ -87,7 +97,7 @@ class Endpoint {
   };
 
   // Joins the membership; the view that it answers waits for the first pump turn. Sets `*endpoint`
-  // before the first call of on_wake. Errors: InvalidArgument (session options), those of
+  // before the first call of on_wake. Errors: InvalidArgument (options), those of
   // Membership::Join; ResourceExhausted when the pump thread could not be started.
   static absl::Status Create(const Config& config, Client* client,
                              std::shared_ptr<Endpoint>* endpoint);

@@ -10,7 +10,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -68,6 +70,12 @@ class Endpoint::Impl : public std::enable_shared_from_this<Endpoint::Impl> {
     View view;  // of a barrier only the version
   };
 
+  // A view whose barrier comes at a time of its own.
+  struct Grace {
+    uint64_t version = 0;
+    Time ends = kInfinitePast;  // while no time has passed yet for this end
+  };
+
   enum class ThreadState : uint8_t { kNone, kRunning, kJoining, kEnded };
 
   // --- endpoint.cc ---
@@ -91,6 +99,8 @@ class Endpoint::Impl : public std::enable_shared_from_this<Endpoint::Impl> {
   void RunTurn(Time now);
   void HandleMembership(const std::vector<MembershipEvent>& events);
   void HandleView(const View& view);
+  void PassGraces(Time now);
+  void ReportFlushed();
   void Fence(PeerIndex peer, const Address& address);
   void HandleArrived(std::vector<Envelope>* arrived, Time now);
   void HandleEnvelope(const Envelope& envelope, Time now);
@@ -153,6 +163,8 @@ class Endpoint::Impl : public std::enable_shared_from_this<Endpoint::Impl> {
 
   // Pump role.
   core::SessionTable sessions_;
+  std::optional<uint64_t> owed_flush_;  // the latest view, until it is reported
+  std::deque<Grace> graces_;            // in order of views, and so of their ends
   internal::SplitMix64 random_;
   std::vector<core::Delivery> deliveries_;
   std::vector<core::OutEnvelope> out_;

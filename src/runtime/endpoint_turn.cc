@@ -25,9 +25,11 @@ void Endpoint::Impl::RunTurn(Time now) {
     arrived.swap(arrived_);
   }
   HandleMembership(events);
+  PassGraces(now);
   HandleArrived(&arrived, now);
   Time work_deadline = kInfiniteFuture;
   if (!stopping()) work_deadline = client_->Work(now);
+  ReportFlushed();
   const uint64_t looked_at = FillReady(now);
   if (carries_traffic() && !stopping()) sessions_.Poll(now, random_.Next(), &out_);
   Publish(now, work_deadline);
@@ -41,10 +43,10 @@ void Endpoint::Impl::RunTurn(Time now) {
 void Endpoint::Impl::HandleMembership(const std::vector<MembershipEvent>& events) {
   for (const MembershipEvent& event : events) {
     if (stopping() || self_excluded()) return;
-    if (event.is_barrier) {
-      client_->OnBarrier(event.view.version);
-    } else {
+    if (!event.is_barrier) {
       HandleView(event.view);
+    } else if (config_.orphan_grace == Duration::zero()) {
+      client_->OnBarrier(event.view.version);
     }
   }
 }
@@ -68,11 +70,39 @@ void Endpoint::Impl::HandleView(const View& view) {
   client_->OnView(view.version, excluded);
   if (stopping()) return;
   if (self) {
+    owed_flush_.reset();
+    graces_.clear();
     client_->OnSelfExcluded();
     return;
   }
+  owed_flush_ = view.version;
+  if (config_.orphan_grace > Duration::zero() && view.version > 0) {
+    graces_.push_back({view.version});
+  }
+}
+
+// Barriers by time. A view that was taken before any time had passed is seen in the first turn
+// that has one.
+void Endpoint::Impl::PassGraces(Time now) {
+  if (now == kInfinitePast) return;
+  for (auto grace = graces_.rbegin(); grace != graces_.rend(); ++grace) {
+    if (grace->ends != kInfinitePast) break;
+    grace->ends = SaturatingAdd(now, config_.orphan_grace);
+  }
+  while (!stopping() && !graces_.empty() && graces_.front().ends <= now) {
+    const uint64_t version = graces_.front().version;
+    graces_.pop_front();
+    client_->OnBarrier(version);
+  }
+}
+
+void Endpoint::Impl::ReportFlushed() {
+  if (stopping() || !owed_flush_.has_value()) return;
+  const uint64_t version = *owed_flush_;
+  if (!client_->IsFlushed(version) || stopping()) return;
+  owed_flush_.reset();
   const std::optional<std::string> thrown =
-      CallGuarded([&] { config_.membership->Flushed(config_.self, view.version); });
+      CallGuarded([&] { config_.membership->Flushed(config_.self, version); });
   if (thrown.has_value()) LogThrown("Membership::Flushed", *thrown);
 }
 
@@ -211,8 +241,10 @@ void Endpoint::Impl::FillPeer(PeerIndex peer, PeerState* state, Time now) {
 void Endpoint::Impl::Publish(Time now, Time work_deadline) {
   // The holder looks at work_ before it lets the role go.
   if (work_deadline <= now) work_.store(true, std::memory_order_release);
-  const Time deadline =
-      carries_traffic() ? std::min(work_deadline, sessions_.NextDeadline()) : work_deadline;
+  Time deadline = work_deadline;
+  if (carries_traffic()) deadline = std::min(deadline, sessions_.NextDeadline());
+  // In the past while it has no end: the next turn gives it one.
+  if (!graces_.empty()) deadline = std::min(deadline, graces_.front().ends);
   deadline_.store(deadline.time_since_epoch().count(), std::memory_order_release);
   unacked_.store(sessions_.unacked_envelopes(), std::memory_order_release);
 

@@ -32,6 +32,9 @@ absl::Status Validate(const NodeAgentOptions& options) {
     return absl::InvalidArgumentError(
         "NodeAgentOptions.delete_retry_delay_max must not be less than delete_retry_delay_min");
   }
+  if (options.orphan_grace < Duration::zero()) {
+    return absl::InvalidArgumentError("NodeAgentOptions.orphan_grace must not be negative");
+  }
   if (options.delete_batch_max == 0) {
     return absl::InvalidArgumentError("NodeAgentOptions.delete_batch_max must be at least 1");
   }
@@ -117,6 +120,7 @@ absl::Status NodeAgent::Impl::Start() {
   config.logger = &logger_;
   config.session = options_.session;
   config.start_pump_thread = options_.start_pump_thread;
+  config.orphan_grace = options_.orphan_grace;
   config.on_wake = [wakeup = wakeup_] { wakeup->Wake(); };
   // Another sequence than our own jitter's.
   config.seed = options_.seed == 0 ? 0 : ~options_.seed;

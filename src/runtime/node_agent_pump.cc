@@ -200,7 +200,9 @@ void NodeAgent::Impl::OnView(uint64_t version, const std::vector<PeerIndex>& exc
   CopyEffects effects;
   {
     MutexLock lock(&mutex_);
-    const copy_event::View view{version, excluded, /*joining=*/!heard_first_view_};
+    // A grace comes for the first view as well; of a membership's barrier that is not certain.
+    const bool joining = !heard_first_view_ && options_.orphan_grace == Duration::zero();
+    const copy_event::View view{version, excluded, joining};
     (void)table_.Step(view, &effects);  // a repeated notice changes nothing
   }
   heard_first_view_ = true;

@@ -32,6 +32,9 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
     return absl::InvalidArgumentError(
         "ReferenceCounterOptions.pending_frees_soft_max must be positive");
   }
+  if (options.orphan_grace < Duration::zero()) {
+    return absl::InvalidArgumentError("ReferenceCounterOptions.orphan_grace must not be negative");
+  }
   if (options.executor == nullptr && options.on_to_recover) {
     return absl::InvalidArgumentError(
         "ReferenceCounterOptions.on_to_recover needs ReferenceCounterOptions.executor");

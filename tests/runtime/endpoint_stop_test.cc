@@ -24,6 +24,7 @@ enum class Place {
   kWork,
   kFill,
   kOnView,
+  kIsFlushed,
   kOnBarrier,
   kOnSelfExcluded,
   kCanTake,
@@ -49,6 +50,8 @@ class EndpointStopTest : public ::testing::Test {
         return &owner_.client.on_fill;
       case Place::kOnView:
         return &owner_.client.on_view;
+      case Place::kIsFlushed:
+        return &owner_.client.on_is_flushed;
       case Place::kOnBarrier:
         return &owner_.client.on_barrier;
       case Place::kOnSelfExcluded:
@@ -153,7 +156,7 @@ TEST_P(StopFrom, TheEndpointMayBeDestroyedInside) {
 
 INSTANTIATE_TEST_SUITE_P(EveryPlace, StopFrom,
                          ::testing::Values(Place::kOnPayload, Place::kWork, Place::kFill,
-                                           Place::kOnView, Place::kOnBarrier,
+                                           Place::kOnView, Place::kIsFlushed, Place::kOnBarrier,
                                            Place::kOnSelfExcluded, Place::kCanTake, Place::kSend,
                                            Place::kFlushed, Place::kOnWake));
 

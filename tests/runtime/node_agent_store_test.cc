@@ -147,6 +147,39 @@ TEST_F(NodeAgentTest, OwnerExcludedBeforeTheNodeJoinedIsRefused) {
   Add(2);
 }
 
+TEST_F(NodeAgentTest, WithAGraceExcludedOwnersCopiesGoThenAndNotBefore) {
+  options_.orphan_grace = 1000 * kMs;
+  Start();
+  Add(1);
+  Settle();
+  const Time seen = clock_.Now();
+  membership_.Exclude({owner_id_});  // its barrier comes at once, and is ignored
+  EXPECT_EQ(Deleted(), Words{});
+  EXPECT_EQ(agent_->NextDeadline(), seen + 1000 * kMs);
+  Advance(999 * kMs);
+  EXPECT_TRUE(agent_->Read(Object(1)).ok()) << "reads go on";
+  Add(2);
+  EXPECT_EQ(Deleted(), Words{});
+  Advance(1 * kMs);
+  EXPECT_EQ(Deleted(), (Words{"1", "2"}));
+  EXPECT_EQ(agent_->AddCopy(Copy(3)).code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(agent_->GetStats().orphans_deleted, 2u);
+}
+
+TEST_F(NodeAgentTest, OwnerExcludedBeforeTheNodeJoinedHasItsGraceToo) {
+  options_.orphan_grace = 1000 * kMs;
+  membership_.Exclude({slow_id_});
+  Start();
+  NodeCopy copy = Copy(1);
+  copy.owner = slow_id_;
+  EXPECT_TRUE(agent_->AddCopy(copy).ok()) << "its borrowers may fetch it from elsewhere still";
+  Settle();  // the first turn with a time: the grace begins
+  Advance(999 * kMs);
+  EXPECT_EQ(Deleted(), Words{});
+  Advance(1 * kMs);
+  EXPECT_EQ(Deleted(), Words{"1"});
+}
+
 TEST_F(NodeAgentTest, ExcludedNodeRefusesEverythingAndSaysSo) {
   Start();
   Add(1);

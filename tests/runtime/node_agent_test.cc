@@ -33,6 +33,7 @@ TEST_F(NodeAgentTest, OptionsAreValidatedWithTheNameOfTheField) {
   EXPECT_TRUE(
       names(error([](auto& o) { o.delete_retry_delay_max = kMs; }), "delete_retry_delay_max"));
   EXPECT_TRUE(names(error([](auto& o) { o.delete_batch_max = 0; }), "delete_batch_max"));
+  EXPECT_TRUE(names(error([](auto& o) { o.orphan_grace = -kMs; }), "orphan_grace"));
   EXPECT_TRUE(names(error([](auto& o) { o.session.window_envelopes = 0; }), "window_envelopes"));
   EXPECT_TRUE(NodeAgent::Create(options_).ok()) << "none of them has joined";
 }

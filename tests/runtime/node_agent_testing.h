@@ -167,6 +167,7 @@ class Peer final : public runtime::Endpoint::Client, private core::PayloadSink {
     return false;
   }
   void OnView(uint64_t, const std::vector<runtime::PeerIndex>&) override {}
+  bool IsFlushed(uint64_t) override { return true; }
   void OnBarrier(uint64_t) override {}
   void OnSelfExcluded() override {}
   bool CanTake(runtime::PeerIndex) override { return true; }

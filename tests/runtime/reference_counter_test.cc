@@ -39,6 +39,8 @@ TEST(ReferenceCounterOptionsTest, EachWrongFieldIsNamed) {
   EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->shards = 128; }), HasSubstr("shards"));
   EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->pending_frees_soft_max = 0; }),
               HasSubstr("pending_frees_soft_max"));
+  EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->orphan_grace = Duration(-1); }),
+              HasSubstr("orphan_grace"));
   EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->session.window_envelopes = 0; }),
               HasSubstr("window_envelopes"));
   EXPECT_THAT(error([](ReferenceCounterOptions* o) {
