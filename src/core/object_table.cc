@@ -9,7 +9,7 @@
 namespace freehold::core {
 
 ObjectTable::ObjectTable(const Config& config)
-    : config_(config), slabs_(config.context), nodes_(&slabs_, &copies_) {}
+    : config_(config), slabs_(config.context, config.records_max), nodes_(&slabs_, &copies_) {}
 
 RecordIndex ObjectTable::FindIndex(const Key& key) const {
   return index_.Find(key.hash, [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });

@@ -36,6 +36,8 @@ class ObjectTable {
     void* context = nullptr;      // what RecordSlabs::ContextOf answers
     bool settle_at_once = false;  // nobody to ask: a copy is gone as soon as it is to be freed
     bool observe_frees = false;   // report SettledFree effects
+    // Of objects and of older values that are still being deleted; see RecordSlabs.
+    uint32_t records_max = UINT32_MAX;
   };
   struct Counters {
     uint64_t by_state[5] = {};  // gauge, by ObjectState; without ghosts

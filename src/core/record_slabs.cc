@@ -28,6 +28,7 @@ RecordIndex RecordSlabs::Allocate() {
     record.in_use = 1;
     return index;
   }
+  if (handed_out_ == records_max_) return kNoRecord;
   if (used_in_last_ == kSlots) {
     if ((slabs_in_use_ << kSlotBits) + kSlots > kRecordIndexMax) return kNoRecord;
     if (slabs_in_use_ == slabs_.size()) AddRun();
@@ -39,6 +40,7 @@ RecordIndex RecordSlabs::Allocate() {
   }
   Slab* slab = slabs_[slabs_in_use_ - 1];
   const uint32_t slot = used_in_last_++;
+  ++handed_out_;
   ObjectRecord* record = new (&slab->records[slot]) ObjectRecord();
   record->in_use = 1;
   return (slab->number << kSlotBits) | slot;

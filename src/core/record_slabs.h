@@ -19,14 +19,15 @@ namespace freehold::core {
 
 class RecordSlabs {
  public:
-  // `context` is what ContextOf answers for every record of these slabs.
-  explicit RecordSlabs(void* context) : context_(context) {}
+  // `context` is what ContextOf answers for every record of these slabs. There are never more than
+  // `records_max` at once, nor more than their indices can name (about 11 million).
+  explicit RecordSlabs(void* context, uint32_t records_max = UINT32_MAX)
+      : context_(context), records_max_(records_max) {}
   ~RecordSlabs();
   RecordSlabs(const RecordSlabs&) = delete;
   RecordSlabs& operator=(const RecordSlabs&) = delete;
 
-  // A slot whose fields the caller sets, or kNoRecord when all slabs that an index can name
-  // are full (about 11 million records).
+  // A slot whose fields the caller sets, or kNoRecord when all are in use.
   RecordIndex Allocate();
   void Release(RecordIndex index);
 
@@ -71,10 +72,12 @@ class RecordSlabs {
   void AddRun();
 
   void* const context_;
+  const uint32_t records_max_;
   std::vector<void*> runs_;
   size_t runs_bytes_ = 0;
   std::vector<Slab*> slabs_;  // all of all runs, those not yet in use included
   size_t slabs_in_use_ = 0;
+  uint32_t handed_out_ = 0;         // slots that ever were
   uint32_t used_in_last_ = kSlots;  // slots of the last slab that were ever handed out
   RecordIndex free_ = kNoRecord;    // chained through ObjectRecord::rare
 };

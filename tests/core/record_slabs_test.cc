@@ -75,6 +75,17 @@ TEST(RecordSlabs, FreedSlotsAreReusedLastInFirstOutWithoutNewMemory) {
   EXPECT_EQ(slabs.bytes(), bytes);
 }
 
+TEST(RecordSlabs, NoMoreThanTheMaximumAreInUseAtOnceAndEachOfThemCan) {
+  RecordSlabs slabs(nullptr, kMany);
+  const std::vector<RecordIndex> indices = AllocateMany(&slabs);
+  EXPECT_EQ(slabs.Allocate(), kNoRecord);
+  EXPECT_EQ(slabs.Allocate(), kNoRecord);
+  EXPECT_EQ(Walk(slabs, SIZE_MAX), indices);
+  slabs.Release(indices[7]);
+  EXPECT_EQ(slabs.Allocate(), indices[7]);
+  EXPECT_EQ(slabs.Allocate(), kNoRecord);
+}
+
 TEST(RecordSlabs, EmptySlabsHaveNothingInUse) {
   RecordSlabs slabs(nullptr);
   RecordIndex resume = 7;
