@@ -77,10 +77,6 @@ struct Cost {
   uint64_t pages = 0;       // of records, touched
   uint64_t lock_holds = 0;  // pieces
   uint64_t lost = 0;        // objects whose only copy it was
-
-  friend bool operator==(const Cost& a, const Cost& b) {
-    return a.pages == b.pages && a.lock_holds == b.lock_holds && a.lost == b.lost;
-  }
 };
 
 // Excludes a node that has the only copies of the first `on_node` of `objects` objects; the others
@@ -115,23 +111,29 @@ Cost ExcludeNodeOf(uint64_t objects, uint64_t on_node) {
   return cost;
 }
 
+// The pages that `count` records side by side fill, with one begun in each slab that they lie in.
+uint64_t PagesOf(uint64_t count) {
+  return count * sizeof(ObjectRecord) / PageBytes() + 1 + count / 500 + 1;
+}
+
 // One in a hundred of many is on the node, or one in ten of a tenth: the same records, so the same.
 TEST(ObjectTableExclusionCost, DependsOnWhatIsOnTheNodeAndNotOnTheOthers) {
   const Cost of_many = ExcludeNodeOf(100'000, 1'000);
-  EXPECT_EQ(of_many, ExcludeNodeOf(10'000, 1'000));
-  EXPECT_EQ(of_many.lock_holds, 1'000 / kPiece + 1);
-  EXPECT_EQ(of_many.lost, 666u);
-  // Its records, and no neighbour's: 1,000 lie in so many pages, of three slabs at most one begun
-  // page each more.
-  EXPECT_LE(of_many.pages, 1'000 * sizeof(ObjectRecord) / PageBytes() + 1 + 3);
-  RecordProperty("pages", static_cast<int>(of_many.pages));
+  const Cost of_few = ExcludeNodeOf(10'000, 1'000);
+  EXPECT_EQ(of_many.pages, of_few.pages);
+  EXPECT_EQ(of_many.lock_holds, of_few.lock_holds);
+  EXPECT_EQ(of_many.lost, of_few.lost);
 }
 
-TEST(ObjectTableExclusionCost, OfOnePercentGrowsWithThePercentAlone) {
-  const Cost of_few = ExcludeNodeOf(10'000, 100);
-  const Cost of_many = ExcludeNodeOf(100'000, 1'000);
-  EXPECT_LE(of_many.pages, 10 * of_few.pages);
-  EXPECT_LE(of_many.lock_holds, 10 * of_few.lock_holds);
+TEST(ObjectTableExclusionCost, TouchesTheRecordsOnTheNodeAndHoldsTheLockForAPieceOfThemAtATime) {
+  for (const uint64_t objects : {10'000, 100'000}) {
+    const uint64_t on_node = objects / 100;
+    const Cost cost = ExcludeNodeOf(objects, on_node);
+    EXPECT_GT(cost.pages, 0u);
+    EXPECT_LE(cost.pages, PagesOf(on_node)) << objects;
+    EXPECT_EQ(cost.lock_holds, on_node / kPiece + 1) << objects;
+    EXPECT_EQ(cost.lost, on_node - (on_node + 2) / 3) << "the others had ended; of " << objects;
+  }
 }
 
 }  // namespace
