@@ -189,6 +189,8 @@ TEST_F(NodeAgentThreadTest, ShutdownWaitsForTheLastReader) {
   auto lease = (*agent)->Read(Object(1));
   ASSERT_TRUE(lease.ok());
   membership_.Exclude({owner_id_});
+  // The copy is doomed before the drain begins: a barrier that no turn has taken yet dooms nothing.
+  while ((*agent)->Read(Object(1)).ok()) std::this_thread::yield();
   std::thread reader([&] {
     // Only once the drain has begun: until then copies are taken.
     while ((*agent)->AddCopy(Copy(2)).ok()) (void)(*agent)->DropCopy(Object(2));
