@@ -8,6 +8,7 @@ set(FREEHOLD_BASE_SOURCES
 
 set(FREEHOLD_CORE_SOURCES
   src/core/codec.cc
+  src/core/codec_sharing.cc
   src/core/copy_table.cc
   src/core/copy_table_check.cc
   src/core/copy_table_work.cc
