@@ -2,6 +2,9 @@
 // is. Their layout is in codec_groups.h.
 
 #include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "freehold/session_options.h"
 #include "src/base/check.h"
@@ -14,7 +17,6 @@ namespace {
 
 using codec::Cursor;
 using codec::GroupHead;
-using codec::GroupKind;
 using codec::Put;
 using codec::PutBytes;
 

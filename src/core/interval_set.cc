@@ -1,6 +1,7 @@
 #include "src/core/interval_set.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "src/base/check.h"
 

@@ -35,7 +35,7 @@ TEST(SharingPayload, ACountThatTheBytesDoNotJustifyIsRejected) {
 
 TEST(SharingPayload, GroupHeadsOutOfBoundsAreRejected) {
   const std::string item = IdBytes(1) + std::string(8, '\0');
-  const std::string query = item, answer = item + std::string(10, '\0');
+  const std::string answer = item + std::string(10, '\0');
   const struct {
     int kind;
     int detail_max;
@@ -45,7 +45,7 @@ TEST(SharingPayload, GroupHeadsOutOfBoundsAreRejected) {
                  {codec::kReleases, 0, IdBytes(1)},
                  {codec::kHandoffAcks, kHandoffAnswerMax, item},
                  {codec::kHandoffCancels, 0, item},
-                 {codec::kLocationQueries, 3, query},
+                 {codec::kLocationQueries, 3, item},
                  {codec::kLocationAnswers, kLocationAnswerStateMax, answer}};
   for (const auto& group : kGroups) {
     SCOPED_TRACE(group.kind);

@@ -256,17 +256,18 @@ TEST(SharingPayload, AnswersComeBackInEveryStateWithAllTheirLocations) {
   both.in_memory = both.prospective = true;
   EXPECT_TRUE(
       writer.Add(Answer(5, {InMemory(1, CopyRole::kPrimary), InMemory(2), Prospective(3), both})));
+  const std::string several =
+      "answer 5 n3 g2 77 state 1; 1 primary memory; 2 secondary memory; 3 secondary prospective; "
+      "4 secondary memory spilled file:///x prospective";
   const std::string start = "answer 1 n18446744073709551615 g4294967295 18446744073709551615";
-  EXPECT_EQ(LinesOf(writer.Take()),
-            (std::vector<std::string>{
-                start + " state 0 final",
-                start + " state 1",
-                start + " state 2 final truncated",
-                start + " state 3",
-                start + " state 4 final",
-                "answer 5 n3 g2 77 state 1; 1 primary memory; 2 secondary memory; "
-                "3 secondary prospective; 4 secondary memory spilled file:///x prospective",
-            }));
+  EXPECT_EQ(LinesOf(writer.Take()), (std::vector<std::string>{
+                                        start + " state 0 final",
+                                        start + " state 1",
+                                        start + " state 2 final truncated",
+                                        start + " state 3",
+                                        start + " state 4 final",
+                                        several,
+                                    }));
 }
 
 LocationAnswerItem AnswerRead(const LocationAnswerItem& item) {

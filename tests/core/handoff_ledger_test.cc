@@ -1,5 +1,6 @@
 #include "src/core/handoff_ledger.h"
 
+#include <iterator>
 #include <map>
 #include <string>
 #include <tuple>
