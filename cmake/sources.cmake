@@ -23,6 +23,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/session.cc
   src/core/session_options.cc
   src/core/session_table.cc
+  src/core/slab_source.cc
 )
 
 set(FREEHOLD_RUNTIME_SOURCES

@@ -70,7 +70,7 @@ class IdIndex {
  private:
   static constexpr uint32_t kBuckets = 32;
   static constexpr uint32_t kEntries = 15;
-  static constexpr uint32_t kSplitSize = kBuckets * kEntries * 8 / 10;
+  static constexpr uint32_t kSplitSize = kBuckets * kEntries * 85 / 100;
   static constexpr uint32_t kDepthMax = 17;
   static constexpr uint32_t kEmpty = UINT32_MAX;
   static constexpr uint32_t kIndexMask = (1u << 24) - 1;

@@ -9,7 +9,7 @@
 namespace freehold::core {
 
 ObjectTable::ObjectTable(const Config& config)
-    : config_(config), slabs_(config.context, config.records_max), nodes_(&slabs_, &copies_) {}
+    : config_(config), slabs_(config.context, config.records_max, config.slabs), nodes_(&slabs_, &copies_) {}
 
 RecordIndex ObjectTable::FindIndex(const Key& key) const {
   return index_.Find(key.hash, [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });
@@ -77,7 +77,7 @@ Verdict ObjectTable::Step(const event::Declare& e, Effects* effects, ObjectRecor
     Copy* copy = copies_.Insert(made, e.primary);
     copy->primary = 1;
     copy->in_memory = 1;
-    nodes_.Link(index, copy, FreeState::kHeld);
+    nodes_.Link(index, copy, CopyList::kHeld);
     SetState(&made, ObjectState::kAvailable, effects);
   }
   *record = &made;
@@ -274,16 +274,13 @@ void ObjectTable::BeginFree(ObjectRecord* record, Effects* effects) {
   }
   for (uint32_t i = 0; i < record->copies; ++i) {
     Copy* copy = &copies_.At(*record, i);
-    if (copy->state() == FreeState::kHeld) WaitForFree(record, copy, effects);
+    if (copy->held()) WaitForFree(record, copy, effects);
   }
 }
 
 void ObjectTable::WaitForFree(ObjectRecord* record, Copy* copy, Effects* effects) {
-  const PeerIndex node = copy->node;
-  const bool had_work = nodes_.At(node).has_work();
-  nodes_.Move(IndexOf(*record), copy, FreeState::kWaiting);
-  // An excluded node has none, although copies there may be left that a later piece takes out.
-  if (!had_work && nodes_.At(node).has_work()) effects->ready.push_back(node);
+  // An excluded node gets none, although copies there may be left that a later piece takes out.
+  if (nodes_.Await(IndexOf(*record), copy)) effects->ready.push_back(copy->node);
 }
 
 void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {

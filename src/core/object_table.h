@@ -38,6 +38,7 @@ class ObjectTable {
     bool observe_frees = false;   // report SettledFree effects
     // Of objects and of older values that are still being deleted; see RecordSlabs.
     uint32_t records_max = UINT32_MAX;
+    SlabSource* slabs = nullptr;  // of the records; null: its own. It must outlive the table
   };
   struct Counters {
     uint64_t by_state[5] = {};  // gauge, by ObjectState; without ghosts

@@ -42,6 +42,7 @@ CounterImpl::CounterImpl(const ReferenceCounterOptions& options)
   core::ObjectTable::Config config;
   config.settle_at_once = options.transport == nullptr;
   config.observe_frees = static_cast<bool>(options.on_copy_freed);
+  config.slabs = &slabs_;
   shards_.reserve(options.shards);
   for (uint32_t number = 0; number < options.shards; ++number) {
     shards_.push_back(std::make_unique<Shard>(this, number, config));

@@ -32,6 +32,7 @@
 #include "src/core/event.h"
 #include "src/runtime/endpoint.h"
 #include "src/runtime/shard.h"
+#include "src/runtime/shared_slabs.h"
 
 namespace freehold::runtime {
 
@@ -179,6 +180,7 @@ class CounterImpl final : public Endpoint::Client,
   const Clock& clock_;
   Logger& logger_;
   const uint64_t shard_mask_;
+  SharedSlabs slabs_;  // of all shards
   std::vector<std::unique_ptr<Shard>> shards_;
   std::shared_ptr<Endpoint> endpoint_;
   internal::StringInterner call_sites_;

@@ -126,7 +126,7 @@ std::vector<NodeBytes> ReferenceCounter::BytesPerNode(absl::Span<const ObjectId>
     const core::ObjectRecord* record = shard.table.Find(key);
     if (record == nullptr) continue;
     shard.table.ForEachCopy(*record, [&](const core::Copy& copy) {
-      if (copy.in_memory && copy.state() == core::FreeState::kHeld) {
+      if (copy.in_memory && copy.held()) {
         bytes[copy.node] += record->size;
       }
     });
