@@ -87,11 +87,11 @@ class Pipeline {
   // Until every copy is deleted and every record gone.
   void WaitReclaimed() {
     const int64_t deadline = RealNow() + int64_t{60'000'000'000};
-    while (counter_->GetStats().objects > 0) {
+    // A copy that is reported when its object is gone is freed without a record to wait for.
+    while (counter_->GetStats().objects > 0 || CopiesLeft() > 0) {
       Require(RealNow() < deadline, "the pipeline is never reclaimed");
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
-    for (const Node& node : nodes_) Require(node.store.size() == 0, "a copy was leaked");
   }
 
   const std::vector<int64_t>& latency() const { return latency_; }
@@ -100,6 +100,11 @@ class Pipeline {
   }
 
  private:
+  size_t CopiesLeft() const {
+    size_t copies = 0;
+    for (const Node& node : nodes_) copies += node.store.size();
+    return copies;
+  }
   void Produce(size_t i) {
     absl::StatusOr<ObjectRef> ref = counter_->Declare(ids_[i]);
     Require(ref.ok(), "declare failed");

@@ -69,29 +69,19 @@ Copy* CopyArena::FindInBlock(ObjectRecord& record, PeerIndex node) {
   return nullptr;
 }
 
-Copy* CopyArena::Insert(ObjectRecord& record, PeerIndex node) {
+Copy* CopyArena::PlaceInBlock(ObjectRecord& record, PeerIndex node) {
   const uint32_t copies = record.copies;
   if (copies == kCopiesMax) return nullptr;
-  Copy* place;
-  if (copies < kInline) {
-    place = &record.inline_copies[copies];
-  } else {
-    const uint32_t beyond = copies - kInline;
-    if (beyond == 0 || beyond == (1u << SizeClass(beyond))) Resize(record, beyond, beyond + 1);
-    Copy* const first = Block(record.overflow);
-    place = first + beyond;
-    if (beyond >= kScanned) {
-      const auto by_node = [](const Copy& a, const Copy& b) { return a.node < b.node; };
-      if (beyond == kScanned) std::sort(first, place, by_node);
-      Copy* const at = LowerBound(first, place, node);
-      std::copy_backward(at, place, place + 1);
-      place = at;
-    }
-  }
-  *place = Copy{};
-  place->node = node & kNoPeer;
-  record.copies = static_cast<uint16_t>(copies + 1);
-  return place;
+  const uint32_t beyond = copies - kInline;
+  if (beyond == 0 || beyond == (1u << SizeClass(beyond))) Resize(record, beyond, beyond + 1);
+  Copy* const first = Block(record.overflow);
+  Copy* const end = first + beyond;
+  if (beyond < kScanned) return end;
+  const auto by_node = [](const Copy& a, const Copy& b) { return a.node < b.node; };
+  if (beyond == kScanned) std::sort(first, end, by_node);
+  Copy* const at = LowerBound(first, end, node);
+  std::copy_backward(at, end, end + 1);
+  return at;
 }
 
 void CopyArena::Remove(ObjectRecord& record, PeerIndex node) {

@@ -40,7 +40,15 @@ class CopyArena {
   }
   // A copy with all facts unset, in no list. REQUIRES: none on `node` yet. Null when the object
   // has kCopiesMax copies.
-  Copy* Insert(ObjectRecord& record, PeerIndex node);
+  Copy* Insert(ObjectRecord& record, PeerIndex node, bool in_memory = false) {
+    const uint32_t copies = record.copies;
+    Copy* const place = copies < kInline || HasRoom(copies - kInline) ? &At(record, copies)
+                                                                      : PlaceInBlock(record, node);
+    if (place == nullptr) return nullptr;
+    record.copies = static_cast<uint16_t>(copies + 1);
+    *place = Copy{node & kNoPeer, 0, in_memory, 0, 0, 0, 0, 0};
+    return place;
+  }
   // REQUIRES: there is one on `node`.
   void Remove(ObjectRecord& record, PeerIndex node);
 
@@ -51,6 +59,16 @@ class CopyArena {
   }
   const Copy& At(const ObjectRecord& record, uint32_t position) const {
     return const_cast<CopyArena*>(this)->At(const_cast<ObjectRecord&>(record), position);
+  }
+  // Calls `visit(copy)` for each, in storage order; it may not change the set.
+  template <typename Visitor>
+  void ForEach(ObjectRecord& record, Visitor visit) {
+    const uint32_t copies = record.copies;
+    Copy* copy = record.inline_copies;
+    for (uint32_t i = 0; i < copies; ++i, ++copy) {
+      if (i == kInline) copy = Block(record.overflow);
+      visit(copy);
+    }
   }
   size_t bytes() const;
 
@@ -72,6 +90,12 @@ class CopyArena {
   // Of a sorted block: the place of the first copy whose node is not below `node`.
   static Copy* LowerBound(Copy* first, Copy* last, PeerIndex node);
   Copy* FindInBlock(ObjectRecord& record, PeerIndex node);
+  // A block with so many copies takes another one at its end. Blocks have 2^k places, at least 2.
+  static constexpr bool HasRoom(uint32_t copies) {
+    return copies < kScanned && (copies == 1 || (copies & (copies - 1)) != 0);
+  }
+  // Makes room for the copy of `node` where it belongs.
+  Copy* PlaceInBlock(ObjectRecord& record, PeerIndex node);
 
   std::vector<std::unique_ptr<Copy[]>> chunks_;
   std::vector<uint32_t> free_blocks_[17];  // by size class

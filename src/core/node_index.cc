@@ -25,6 +25,11 @@ uint32_t RecordChunks::Allocate() {
 
 // --- Lists ---------------------------------------------------------------------------------------
 
+void NodeIndex::Grow(PeerIndex node) {
+  end_ = node + 1;
+  nodes_.resize(end_);
+}
+
 void NodeIndex::AddChunk(List* list) {
   const uint32_t added = chunks_.Allocate();
   if (list->tail == kNoChunk) {
@@ -38,11 +43,8 @@ void NodeIndex::AddChunk(List* list) {
 
 void NodeIndex::Thin(Node* node, const Copy& left) {
   const uint32_t number = left.place >> kPositionBits;
-  RecordChunk& chunk = chunks_.At(number);
-  if (chunk.live == 0 && chunk.next == kNoChunk) {
-    chunk.used = 0;
-    chunk.passed = 0;
-  } else if (chunk.live == 0) {
+  const RecordChunk& chunk = chunks_.At(number);
+  if (chunk.live == 0) {
     Drop(node, left.list(), number);
   } else if (chunk.previous != kNoChunk &&
              chunks_.At(chunk.previous).live + chunk.live <= kMerged) {
@@ -88,7 +90,7 @@ void NodeIndex::Drop(Node* node, CopyList which, uint32_t number) {
 }
 
 RecordIndex NodeIndex::First(PeerIndex node, CopyList which) const {
-  if (node >= nodes_.size()) return kNoRecord;
+  if (node >= end_) return kNoRecord;
   const uint32_t head = nodes_[node].list(which).head;
   if (head == kNoChunk) return kNoRecord;
   const RecordChunk& chunk = chunks_.At(head);

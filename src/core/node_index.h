@@ -57,19 +57,24 @@ class NodeIndex {
 
   // Creates the entry at first use.
   Node& At(PeerIndex node) {
-    if (node >= nodes_.size()) nodes_.resize(size_t{node} + 1);
+    if (node >= end_) Grow(node);
     return nodes_[node];
   }
   // Null when nothing was ever here.
-  const Node* Find(PeerIndex node) const { return node < nodes_.size() ? &nodes_[node] : nullptr; }
-  bool IsExcluded(PeerIndex node) const { return node < nodes_.size() && nodes_[node].excluded; }
+  const Node* Find(PeerIndex node) const { return node < end_ ? &nodes_[node] : nullptr; }
+  bool IsExcluded(PeerIndex node) const { return node < end_ && nodes_[node].excluded; }
   // One past the highest index in use.
-  PeerIndex end() const { return static_cast<PeerIndex>(nodes_.size()); }
+  PeerIndex end() const { return end_; }
 
   // Puts the copy at the end of its node's list; in kFrees it waits. REQUIRES: it is in none.
   void Link(RecordIndex index, Copy* copy, CopyList which) {
     Enter(&At(copy->node), index, copy, which);
     ++Total(StateOnEntry(which));
+  }
+  // The same in kHeld, for the node's entry.
+  void Hold(Node* node, RecordIndex index, Copy* copy) {
+    Enter(node, index, copy, CopyList::kHeld);
+    ++Total(FreeState::kHeld);
   }
   // The order of what stays is kept.
   void Unlink(const Copy& copy) {
@@ -109,7 +114,7 @@ class NodeIndex {
   // Calls `visit(record)` for each, oldest first.
   template <typename Visitor>
   void ForEach(PeerIndex node, CopyList which, Visitor visit) const {
-    if (node >= nodes_.size()) return;
+    if (node >= end_) return;
     for (uint32_t at = nodes_[node].list(which).head; at != kNoChunk; at = chunks_.At(at).next) {
       const RecordChunk& chunk = chunks_.At(at);
       for (uint32_t i = 0; i < chunk.used; ++i) {
@@ -150,7 +155,7 @@ class NodeIndex {
   // Hands the oldest ones to `take(item)` until it answers false or none is left.
   template <typename Take>
   void TakeLateFrees(PeerIndex node, Take take) {
-    if (node >= nodes_.size() || nodes_[node].late_frees == 0) return;
+    if (node >= end_ || nodes_[node].late_frees == 0) return;
     std::deque<FreeItem>& late = late_items_[node];
     size_t taken = 0;
     while (taken < late.size() && take(late[taken])) ++taken;
@@ -200,8 +205,15 @@ class NodeIndex {
   void Leave(Node* node, const Copy& copy) {
     RecordChunk& chunk = ChunkOf(copy);
     chunk.records[copy.place & kPositionMask] = kNoRecord;
-    if (--chunk.live <= kSparse) Thin(node, copy);
+    if (--chunk.live > kSparse) return;
+    if (chunk.live == 0 && chunk.next == kNoChunk) {
+      chunk.used = 0;
+      chunk.passed = 0;
+    } else {
+      Thin(node, copy);
+    }
   }
+  void Grow(PeerIndex node);
   void AddChunk(List* list);
   // The copy left its chunk, and few or none are left in it.
   void Thin(Node* node, const Copy& left);
@@ -215,6 +227,7 @@ class NodeIndex {
   RecordSlabs* const slabs_;
   CopyArena* const copies_;
   std::vector<Node> nodes_;
+  PeerIndex end_ = 0;  // their number
   RecordChunks chunks_;
   absl::flat_hash_map<PeerIndex, std::deque<FreeItem>> late_items_;  // never iterated
   uint64_t totals_[kFreeStates] = {};

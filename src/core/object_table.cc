@@ -5,11 +5,14 @@
 #include <algorithm>
 
 #include "src/base/check.h"
+#include "src/core/object_table_quiet.h"
 
 namespace freehold::core {
 
 ObjectTable::ObjectTable(const Config& config)
-    : config_(config), slabs_(config.context, config.records_max, config.slabs), nodes_(&slabs_, &copies_) {}
+    : config_(config),
+      slabs_(config.context, config.records_max, config.slabs),
+      nodes_(&slabs_, &copies_) {}
 
 RecordIndex ObjectTable::FindIndex(const Key& key) const {
   return index_.Find(key.hash, [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });
@@ -47,7 +50,7 @@ ObjectRecord* ObjectTable::InScope(const Key& key, Verdict* verdict) {
 
 // --- Existence -----------------------------------------------------------------------------------
 
-Verdict ObjectTable::Step(const event::Declare& e, Effects* effects, ObjectRecord** record) {
+Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
   if (FindIndex(e.key) != kNoRecord) return Verdict::kAlreadyExists;
   if (e.primary != kNoPeer && nodes_.IsExcluded(e.primary)) return Verdict::kNodeExcluded;
   const RecordIndex index = slabs_.Allocate();
@@ -62,7 +65,8 @@ Verdict ObjectTable::Step(const event::Declare& e, Effects* effects, ObjectRecor
   made.rare = kNone;
   made.overflow = kNone;
   made.copies = 0;
-  made.state_byte = static_cast<uint8_t>(ObjectState::kPending);
+  made.state_byte =
+      static_cast<uint8_t>(e.primary == kNoPeer ? ObjectState::kPending : ObjectState::kAvailable);
   made.has_handles = 1;
   made.was_freed = 0;
   made.is_ghost = 0;
@@ -72,13 +76,12 @@ Verdict ObjectTable::Step(const event::Declare& e, Effects* effects, ObjectRecor
     return Verdict::kTableFull;
   }
   ++counters_.declared;
-  ++counters_.by_state[static_cast<int>(ObjectState::kPending)];
+  ++counters_.by_state[made.state_byte];
   if (e.primary != kNoPeer) {
     Copy* copy = copies_.Insert(made, e.primary);
     copy->primary = 1;
     copy->in_memory = 1;
     nodes_.Link(index, copy, CopyList::kHeld);
-    SetState(&made, ObjectState::kAvailable, effects);
   }
   *record = &made;
   return Verdict::kOk;
@@ -167,6 +170,7 @@ Verdict ObjectTable::Step(const event::DropLastHandle& e, Effects* effects) {
 }
 
 Verdict ObjectTable::Step(const event::AddById& e) {
+  if (AddByIdQuietly(e.key, e.count)) return Verdict::kOk;
   Verdict verdict;
   ObjectRecord* record = InScope(e.key, &verdict);
   if (record == nullptr) return verdict;
@@ -176,6 +180,7 @@ Verdict ObjectTable::Step(const event::AddById& e) {
 }
 
 Verdict ObjectTable::Step(const event::RemoveById& e, Effects* effects) {
+  if (RemoveByIdQuietly(e.key, e.count)) return Verdict::kOk;
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) return Verdict::kNotFound;
   if (e.count > record->by_id) return Verdict::kNotHeld;
@@ -185,6 +190,8 @@ Verdict ObjectTable::Step(const event::RemoveById& e, Effects* effects) {
 }
 
 Verdict ObjectTable::Step(const event::AddTask& e, ObjectRecord** record) {
+  *record = AddTaskQuietly(e.key);
+  if (*record != nullptr) return Verdict::kOk;
   Verdict verdict;
   ObjectRecord* found = InScope(e.key, &verdict);
   if (found == nullptr) return verdict;
@@ -196,6 +203,7 @@ Verdict ObjectTable::Step(const event::AddTask& e, ObjectRecord** record) {
 
 Verdict ObjectTable::Step(const event::DropTask& e, Effects* effects) {
   FREEHOLD_CHECK(e.record->tasks > 0);
+  if (DropTaskQuietly(e.record)) return Verdict::kOk;
   --e.record->tasks;
   EndIfNotHeld(e.record, effects);
   return Verdict::kOk;
@@ -272,15 +280,10 @@ void ObjectTable::BeginFree(ObjectRecord* record, Effects* effects) {
     }
     return;
   }
-  for (uint32_t i = 0; i < record->copies; ++i) {
-    Copy* copy = &copies_.At(*record, i);
-    if (copy->held()) WaitForFree(record, copy, effects);
-  }
-}
-
-void ObjectTable::WaitForFree(ObjectRecord* record, Copy* copy, Effects* effects) {
-  // An excluded node gets none, although copies there may be left that a later piece takes out.
-  if (nodes_.Await(IndexOf(*record), copy)) effects->ready.push_back(copy->node);
+  const RecordIndex index = IndexOf(*record);
+  copies_.ForEach(*record, [&](Copy* copy) {
+    if (copy->held()) WaitForFree(index, copy, effects);
+  });
 }
 
 void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {

@@ -58,8 +58,11 @@ class ObjectTable {
 
   // --- Steps: existence and references (object_table.cc) --------------------------------------
 
-  // kAlreadyExists, kNodeExcluded, kTableFull. `*record` has one handle.
-  Verdict Step(const event::Declare& e, Effects* effects, ObjectRecord** record);
+  // kAlreadyExists, kNodeExcluded, kTableFull. `*record` has one handle. It has no effects.
+  Verdict Step(const event::Declare& e, ObjectRecord** record);
+  Verdict Step(const event::Declare& e, Effects* /*effects*/, ObjectRecord** record) {
+    return Step(e, record);
+  }
   // kNotFound, kOutOfScope, kWrongState (it has a value or awaits one), kTableFull.
   Verdict Step(const event::Recreate& e, Effects* effects);
   // kNotFound, kUnchanged (freed or out of scope already).
@@ -80,6 +83,17 @@ class ObjectTable {
   Verdict Step(const event::DropNestedHold& e, Effects* effects);
   // kNotFound, kOutOfScope.
   Verdict Step(const event::AddInners& e);
+
+  // --- Quiet steps (object_table_quiet.h) -----------------------------------------------------
+
+  bool AddByIdQuietly(const Key& key, uint32_t count);
+  bool RemoveByIdQuietly(const Key& key, uint32_t count);
+  // The record, or null.
+  ObjectRecord* AddTaskQuietly(const Key& key);
+  // REQUIRES: it has a task.
+  bool DropTaskQuietly(ObjectRecord* record);
+  // A secondary copy in memory.
+  bool AddCopyQuietly(const Key& key, PeerIndex node, uint32_t generation, uint64_t size);
 
   // --- Steps: locations and frees (object_table_locations.cc) ---------------------------------
 
@@ -149,6 +163,7 @@ class ObjectTable {
  private:
   RecordIndex FindIndex(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
+  ObjectRecord* FindAtHome(const Key& key);
   ObjectRecord* FindGeneration(ObjectRecord* record, uint32_t generation);
   // The record of an object in scope; otherwise null and the verdict.
   ObjectRecord* InScope(const Key& key, Verdict* verdict);
@@ -165,7 +180,10 @@ class ObjectTable {
   void Erase(ObjectRecord* record, Effects* effects);
   bool SplitOffGhost(ObjectRecord* record);
 
-  void WaitForFree(ObjectRecord* record, Copy* copy, Effects* effects);
+  void WaitForFree(RecordIndex index, Copy* copy, Effects* effects) {
+    // An excluded node gets none, although copies there may be left that a later piece takes out.
+    if (nodes_.Await(index, copy)) effects->ready.push_back(copy->node);
+  }
   void RemoveCopy(ObjectRecord* record, Copy* copy);
   void RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effects);
   void Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, Effects* effects);

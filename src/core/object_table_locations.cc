@@ -4,12 +4,17 @@
 
 #include "src/base/check.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_quiet.h"
 
 namespace freehold::core {
 
 // --- Reports -------------------------------------------------------------------------------------
 
 Verdict ObjectTable::Step(const event::SetLocation& e, Effects* effects) {
+  if (e.in_memory && !e.spilled && e.role == CopyRole::kSecondary &&
+      AddCopyQuietly(e.key, e.node, e.generation, e.size)) {
+    return Verdict::kOk;
+  }
   if (nodes_.IsExcluded(e.node)) return Verdict::kNodeExcluded;
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) {
@@ -66,7 +71,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   if (unwanted) {
     // A copy whose free is under way needs no second one: the node gets that free after it sent
     // this report, sessions being first in, first out.
-    if (is_new) WaitForFree(record, copy, effects);
+    if (is_new) WaitForFree(IndexOf(*record), copy, effects);
     return Verdict::kToBeFreed;
   }
   const bool real = copy->real();
@@ -196,7 +201,7 @@ bool ObjectTable::PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter*
   });
   if (full) return true;
   nodes_.HandOver(node, records_max, [&](const ObjectRecord& record) {
-    return writer->Add(FreeItem{record.id(), record.generation, kFirstTerm});
+    return writer->AddFree(record.id(), record.generation, kFirstTerm);
   });
   return HasWorkFor(node);
 }

@@ -45,11 +45,6 @@ void RecordSlabs::Release(RecordIndex index) {
   free_ = index;
 }
 
-RecordIndex RecordSlabs::IndexOf(const ObjectRecord& record) {
-  const Slab* slab = SlabOf(&record);
-  return (slab->number << kSlotBits) | static_cast<uint32_t>(&record - slab->records);
-}
-
 RecordIndex RecordSlabs::NextInUse(RecordIndex from, size_t slots_max, RecordIndex* resume) const {
   RecordIndex slab = from >> kSlotBits;
   uint32_t slot = from & kSlotMask;

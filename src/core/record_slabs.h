@@ -40,7 +40,10 @@ class RecordSlabs {
     return slabs_[index >> kSlotBits]->records[index & kSlotMask];
   }
   // REQUIRES: `record` lies in a slab.
-  static RecordIndex IndexOf(const ObjectRecord& record);
+  static RecordIndex IndexOf(const ObjectRecord& record) {
+    const Slab* slab = SlabOf(&record);
+    return (slab->number << kSlotBits) | static_cast<uint32_t>(&record - slab->records);
+  }
   static void* ContextOf(const internal::RefCell* cell) { return SlabOf(cell)->context; }
 
   // The first record in use at or after `from` in slab order; kNoRecord when there is none.
