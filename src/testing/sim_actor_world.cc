@@ -23,6 +23,7 @@ void Actor::Watched(End* end) {
 }
 
 bool Actor::Act(const Action& action) {
+  const TraceLines::Mark before = s_.trace.Here();
   s_.trace.Add(PatternOf(action.verb), action.numbers, s_.nested == 0);
   const bool done = action.verb < Verb::kExport          ? ActProcess(action)
                     : action.verb < Verb::kStore         ? ActSharing(&oracle_, &s_, action)
@@ -30,7 +31,7 @@ bool Actor::Act(const Action& action) {
                     : action.verb < Verb::kTick          ? ActWorld(action)
                     : action.verb < Verb::kExpectInScope ? ActTime(action)
                                                          : Expected(action);
-  if (!done) s_.trace.Add("skipped", {});
+  if (!done) s_.trace.GoBack(before);
   return done;
 }
 

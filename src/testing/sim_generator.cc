@@ -72,9 +72,13 @@ Action Generator::Next() {
 }
 
 Action Generator::Draw(Verb verb) {
-  if (verb < Verb::kExport) return DrawProcess(verb);
-  if (verb < Verb::kStore) return DrawSharing(verb);
-  return verb < Verb::kPartition ? DrawNode(verb) : DrawWorld(verb);
+  Action action = verb < Verb::kExport      ? DrawProcess(verb)
+                  : verb < Verb::kStore     ? DrawSharing(verb)
+                  : verb < Verb::kPartition ? DrawNode(verb)
+                                            : DrawWorld(verb);
+  // What is read back from text has nothing else.
+  for (size_t i = PlacesIn(PatternOf(action.verb)); i < kNumbers; ++i) action.numbers[i] = 0;
+  return action;
 }
 
 // --- Choosing ------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include "freehold/testing/sim_world.h"
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_rename.h"
 #include "src/testing/sim_scenario.h"
 #include "src/testing/sim_state.h"
 
@@ -101,17 +102,49 @@ class Shrinker {
     }
   }
 
-  // Ticks that do less; ends that nobody needs.
+  // Each action does less, if that is enough.
   void Simplify() {
     for (size_t i = 0; i < best_.actions.size() && runs_ > 0; ++i) {
-      if (best_.actions[i].verb != sim::Verb::kTick) continue;
-      for (size_t number = 0; number < sim::kNumbers; ++number) {
-        if (i >= best_.actions.size() || best_.actions[i].numbers[number] == 0) continue;
-        Scenario simpler = best_;
-        simpler.actions[i].numbers[number] = 0;
-        (void)Try(std::move(simpler));
+      const sim::Action action = best_.actions[i];
+      if (action.verb == sim::Verb::kTick) {
+        SimplifyTick(i);
+      } else if (action.verb == sim::Verb::kDeclareOn || action.verb == sim::Verb::kDeclareWith) {
+        TryAction(i, {sim::Verb::kDeclare, {action.numbers[0], action.numbers[1]}});
+      } else if (action.verb == sim::Verb::kSubmitTwo) {
+        const sim::Numbers& n = action.numbers;
+        TryAction(i, {sim::Verb::kSubmit, {n[0], n[1], n[2]}});
       }
     }
+    Rename();
+  }
+
+  void TryAction(size_t index, const sim::Action& action) {
+    Scenario simpler = best_;
+    simpler.actions[index] = action;
+    (void)Try(std::move(simpler));
+  }
+
+  // No time, nobody; then fewer of them.
+  void SimplifyTick(size_t index) {
+    for (size_t number = 0; number < sim::kNumbers; ++number) {
+      for (uint64_t keep = 0;;) {
+        if (index >= best_.actions.size()) return;
+        sim::Action action = best_.actions[index];
+        const auto now = static_cast<uint64_t>(action.numbers[number]);
+        if ((now & ~keep) == 0) break;
+        // At first all that is not known to be needed, then bit by bit.
+        const uint64_t without = keep == 0 && number == 0 ? now : (now & ~keep) & -(now & ~keep);
+        action.numbers[number] = static_cast<int64_t>(now & ~without);
+        Scenario simpler = best_;
+        simpler.actions[index] = action;
+        if (!Try(std::move(simpler))) keep |= without;
+        if (number == 0) break;
+      }
+    }
+  }
+
+  // Short names, and no ends that nobody needs.
+  void Rename() {
     const auto fewer = [this](int SimWorldOptions::*count) {
       while (best_.options.*count > 1 && runs_ > 0) {
         Scenario smaller = best_;
@@ -119,8 +152,16 @@ class Shrinker {
         if (!Try(std::move(smaller))) return;
       }
     };
+    for (const int64_t end : sim::EndsIn(best_)) {
+      const int64_t step = end > 0 ? 1 : -1;
+      for (int64_t other = step; other != end; other += step) {
+        if (sim::EndsIn(best_).count(other) > 0) continue;
+        if (Try(sim::WithEndRenamed(best_, end, other))) break;
+      }
+    }
     fewer(&SimWorldOptions::processes);
     fewer(&SimWorldOptions::nodes);
+    (void)Try(sim::Renumbered(best_));
   }
 
   Scenario best_;

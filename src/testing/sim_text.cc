@@ -25,10 +25,6 @@ char PrefixOf(char place) {
   }
 }
 
-bool IsPlace(std::string_view word) {
-  return word.size() == 1 && std::string_view("PNEOTKCRGIDMA").find(word[0]) != word.npos;
-}
-
 bool ReadNumber(std::string_view text, int64_t* number) {
   if (text.empty() || text.size() > 18) return false;
   *number = 0;
@@ -149,6 +145,18 @@ std::vector<std::string_view> Words(std::string_view line) {
     words.push_back(word);
   }
   return words;
+}
+
+bool IsPlace(std::string_view word) {
+  return word.size() == 1 && std::string_view("PNEOTKCRGIDMA").find(word[0]) != word.npos;
+}
+
+size_t PlacesIn(std::string_view pattern) {
+  size_t places = 0;
+  for (std::string_view word = NextWord(&pattern); !word.empty(); word = NextWord(&pattern)) {
+    places += IsPlace(word) ? 1 : 0;
+  }
+  return places;
 }
 
 std::string Format(std::string_view pattern, const Numbers& numbers) {

@@ -35,6 +35,10 @@ inline uint64_t PlaceOf(int64_t end) {
 }
 
 std::vector<std::string_view> Words(std::string_view line);
+// The word of a pattern is a place for a number.
+bool IsPlace(std::string_view word);
+// How many numbers stand in it.
+size_t PlacesIn(std::string_view pattern);
 std::string Format(std::string_view pattern, const Numbers& numbers);
 bool Match(std::string_view pattern, const std::vector<std::string_view>& words, Numbers* numbers);
 

@@ -41,6 +41,17 @@ class TraceLines {
     for (const char c : bytes) MixNumber(static_cast<uint8_t>(c));
   }
 
+  // Where the trace stands, to go back to: what was skipped leaves no trace.
+  struct Mark {
+    size_t lines;
+    uint64_t hash;
+  };
+  Mark Here() const { return {lines_.size(), hash_}; }
+  void GoBack(const Mark& mark) {
+    lines_.resize(mark.lines);
+    hash_ = mark.hash;
+  }
+
   uint64_t hash() const { return hash_; }
   std::string Tail(size_t lines) const {
     std::string text;
@@ -53,9 +64,9 @@ class TraceLines {
 
  private:
   struct Line {
-    const char* pattern;
-    Numbers numbers;
-    bool is_action;
+    const char* pattern = nullptr;
+    Numbers numbers{};
+    bool is_action = false;
   };
 
   void MixNumber(uint64_t number) {

@@ -12,8 +12,9 @@
 // Lines. Names are p1 (process), n1 (node), o1 (object), t1 (token), k1 (task), c1 (callback),
 // r1 (reader), g0 (generation); what stands behind # is a comment.
 //
-//   world seed 7 processes 3 nodes 2 check 1         first line of a scenario, if any
-//   network delay 0ms 12ms loss 3 duplicate 2 ...    second line, if any; percent
+//   world seed 7 processes 3 nodes 2 check 1         first lines of a scenario, if need be
+//   network delay 0ms 12ms held 30ms
+//   network loss 3 duplicate 2 reorder 2 garble 1    of 100 envelopes
 //   p1 declare o1 on n1     p1 copy o1      p1 drop o1          p1 submit k1 of o1    p1 end k1
 //   p1 nest o1 in o2        p1 free o1      p1 recreate o1      p1 watch o1 out as c1
 //   n2 store o1 g0          n2 read o1 as r1                    n2 close r1
