@@ -186,7 +186,9 @@ bool Actor::Get(Process* process, Object* object) {
   if (!CanAsk(*process, *object)) return false;
   absl::StatusOr<ObjectRef> ref = process->counter->GetRef(object->id);
   Note(Verb::kGet, ref.status());
-  if (!ExplainedAtBorrower(&oracle_, s_, *process, object, ref.status())) {
+  if (object->owner != process->end) {
+    CheckBorrowerAnswer(&oracle_, s_, *process, object, ref.status());
+  } else {
     oracle_.Expect(ref.ok() == !object->ended, "GetRef is answered wrongly",
                    NameOf(*object) + ", " + ref.status().ToString());
     oracle_.Expect(ref.ok() || absl::IsNotFound(ref.status()), "GetRef fails otherwise",
@@ -212,7 +214,9 @@ bool Actor::AddById(Process* process, Object* object, int64_t count) {
   const auto times = static_cast<uint32_t>(count);
   const absl::Status status = process->counter->AddLocalReference(object->id, times);
   Note(Verb::kAdd, status);
-  if (!ExplainedAtBorrower(&oracle_, s_, *process, object, status)) {
+  if (object->owner != process->end) {
+    CheckBorrowerAnswer(&oracle_, s_, *process, object, status);
+  } else {
     oracle_.Expect(status.ok() == !object->ended, "AddLocalReference is answered wrongly",
                    NameOf(*object) + ", " + status.ToString());
   }
@@ -236,17 +240,17 @@ bool Actor::Submit(Process* process, int64_t number, const std::vector<Object*>&
   if (number <= 0 || s_.tasks.count(number) > 0) return false;
   std::vector<ObjectId> ids;
   bool all = true;
+  bool owner_died = false;
   for (const Object* object : objects) {
     if (!CanAsk(*process, *object)) return false;
-    all = all && !object->ended;
+    const bool borrowed = object->owner != process->end;
+    all = all && (borrowed || !object->ended);
+    owner_died = owner_died || (borrowed && process->PastBarrier(s_.OwnerOf(*object)));
     ids.push_back(object->id);
   }
   absl::StatusOr<TaskReferences> references = process->counter->SubmitTask(ids);
   Note(Verb::kSubmit, references.status());
-  for (Object* object : objects) {
-    if (ExplainedAtBorrower(&oracle_, s_, *process, object, references.status())) return true;
-  }
-  oracle_.Expect(references.ok() == all, "SubmitTask is answered wrongly",
+  oracle_.Expect(references.ok() ? all : !all || owner_died, "SubmitTask is answered wrongly",
                  references.status().ToString());
   if (!references.ok()) return true;
   Task& task = s_.tasks[number];

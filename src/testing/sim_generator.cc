@@ -308,6 +308,7 @@ Action Generator::Crash() {
 }
 
 Action Generator::Tick() {
+  if (!plan_.empty() && random_.Percent(rush_)) return {Verb::kTick, {}};
   static constexpr uint64_t kPumps[] = {2, 15, 60, 95};
   static constexpr uint64_t kHears[] = {1, 10, 40, 90};
   if (random_.Percent(3)) PaceOf(AnyEnd()) = {kPumps[random_.Below(4)], kHears[random_.Below(4)]};

@@ -59,7 +59,21 @@ class Generator {
   Action DrawNode(Verb verb);
   Action DrawWorld(Verb verb);
   Action DrawSharing(Verb verb);
+
+  // --- Plans (sim_generator_sharing.cc) ----------------------------------------------------------
   void Plan();
+  void PlanChain();
+  void PlanTwoDeaths();
+  void PlanReturn();
+  void PlanOldTokens();
+  void PlanSuspect();
+  void PlanNested();
+  void PlanThirdParty();
+  std::vector<int64_t> Some(size_t count, int64_t first);
+  void Then(Verb verb, const Numbers& numbers);
+  void ThenPause();
+  int64_t ThenDeclare(int64_t owner);
+  int64_t ThenPass(int64_t object, int64_t from, int64_t to);
 
   // --- Choosing; each answers 0 or null where it found none --------------------------------------
   int64_t AnyProcess();  // that takes calls
@@ -87,6 +101,9 @@ class Generator {
   bool crashes_ = false;
   std::map<int64_t, Pace> paces_;
   std::deque<Action> plan_;
+  uint64_t rush_ = 0;  // of 100 steps of the plan: how many are taken at once, with no time between
+  int64_t plan_object_ = 0;
+  int64_t plan_token_ = 0;
 };
 
 }  // namespace freehold::testing::sim

@@ -26,13 +26,18 @@ void Oracle::LookAtOwner(const Object& object, const Process& owner) {
 void Oracle::Look() {
   size_t kept = 0;
   for (const int64_t number : s_.alive) {
-    const Object& object = *s_.object(number);
+    Object& object = *s_.object(number);
     const Process& owner = s_.OwnerOf(object);
-    if (object.ended || owner.crashed) continue;
+    if (object.ended) continue;
+    if (object.tokens > 0) LookAtBorrowers(this, s_, &object);
+    if (owner.crashed && object.tokens == 0) continue;
     s_.alive[kept++] = number;
-    if (!owner.usable() || !Held(object)) continue;
-    LookAtOwner(object, owner);
-    if (object.tokens > 0) LookAtBorrowers(this, s_, object);
+    if (!owner.usable()) continue;
+    if (Held(object)) {
+      LookAtOwner(object, owner);
+    } else if (object.inexact && !owner.counter->InScope(object.id)) {
+      SeenEnded(&object);
+    }
   }
   s_.alive.resize(kept);
 }
@@ -68,6 +73,7 @@ void Oracle::LookAtCopies(const Node& node) {
 void Oracle::LookAtObjects() {
   for (auto& [number, object] : s_.objects) {
     const Process& owner = s_.OwnerOf(object);
+    if (object.tokens > 0) LookAtSharingAtRest(this, s_, object);
     if (!owner.live()) continue;
     const bool in_scope = owner.counter->InScope(object.id);
     if (in_scope != (!object.ended && Held(object))) {

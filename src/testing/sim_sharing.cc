@@ -4,18 +4,18 @@
 
 namespace freehold::testing::sim {
 
-void LookAtBorrowers(Oracle*, const State&, const Object&) {}
+bool ActSharing(Oracle*, State*, const Action&) { return false; }
 
-bool ExplainedAtBorrower(Oracle*, const State&, const Process&, Object*, const absl::Status&) {
-  return false;
-}
+void LoseTokens(Oracle*, State*) {}
+
+void CheckBorrowerAnswer(Oracle*, const State&, const Process&, Object*, const absl::Status&) {}
+
+void LookAtBorrowers(Oracle*, const State&, Object*) {}
+
+void LookAtSharingAtRest(Oracle*, const State&, const Object&) {}
 
 void CheckSharingEmpty(Oracle*, const Process&) {}
 
 void CoverSharingCrash(State*, const Process&, const std::string&) {}
-
-bool ActSharing(Oracle*, State*, const Action&) { return false; }
-
-void LoseTokens(Oracle*, State*) {}
 
 }  // namespace freehold::testing::sim

@@ -126,6 +126,16 @@ class Shrinker {
 
   // No time, nobody; then fewer of them.
   void SimplifyTick(size_t index) {
+    uint64_t there = 0;
+    for (const int64_t end : sim::EndsIn(best_)) there |= sim::PlaceOf(end);
+    for (int64_t i = 1; i <= best_.options.processes; ++i) there |= sim::PlaceOf(i);
+    for (int64_t i = 1; i <= best_.options.nodes; ++i) there |= sim::PlaceOf(-i);
+    sim::Action known = best_.actions[index];
+    for (size_t number = 1; number < sim::kNumbers; ++number) {
+      const auto set = static_cast<uint64_t>(known.numbers[number]);
+      known.numbers[number] = static_cast<int64_t>(set & there);
+    }
+    TryAction(index, known);
     for (size_t number = 0; number < sim::kNumbers; ++number) {
       for (uint64_t keep = 0;;) {
         if (index >= best_.actions.size()) return;

@@ -47,6 +47,7 @@ std::string EndText(int64_t end) {
 }
 
 std::string SetText(uint64_t set) {
+  if (set == UINT64_MAX) return "all";
   std::string text;
   for (int64_t number = 1; number <= kPlaces; ++number) {
     if ((set & PlaceOf(number)) != 0) text += (text.empty() ? "" : ",") + EndText(number);
@@ -58,8 +59,8 @@ std::string SetText(uint64_t set) {
 }
 
 bool ReadSet(std::string_view word, int64_t* set) {
-  uint64_t bits = 0;
-  while (word != "-" && !word.empty()) {
+  uint64_t bits = word == "all" ? UINT64_MAX : 0;
+  while (word != "all" && word != "-" && !word.empty()) {
     const size_t comma = word.find(',');
     int64_t end = 0;
     if (!ReadEnd(word.substr(0, comma), &end)) return false;
