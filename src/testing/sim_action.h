@@ -38,10 +38,13 @@ enum class Verb : uint8_t {
   kWatchReclaimed,
   kWatchErased,
   kUnwatch,
+  kFollow,
+  kUnfollow,
   kAwait,
   kTold,
   kToldNot,
   kMisuse,
+  kQuery,
   // ... and what it shares.
   kExport,
   kImport,

@@ -2,8 +2,8 @@
 //
 // An action about something that does not exist, or is in no state for it, is skipped.
 //
-// Thread safety: one thread. Ownership: borrows the state and the oracle. Installs hooks in both;
-// it must outlive the last action.
+// Thread safety: one thread. Ownership: borrows the state and the oracle, which must outlive it;
+// the world's ends end with it.
 
 #ifndef FREEHOLD_SRC_TESTING_SIM_ACTOR_H_
 #define FREEHOLD_SRC_TESTING_SIM_ACTOR_H_
@@ -12,6 +12,8 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "src/testing/sim_action.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_state.h"
@@ -21,6 +23,10 @@ namespace freehold::testing::sim {
 class Actor {
  public:
   Actor(State* state, Oracle* oracle);
+  // The ends go first: they know the actor.
+  ~Actor() { s_.EndAll(); }
+  Actor(const Actor&) = delete;
+  Actor& operator=(const Actor&) = delete;
 
   // False: it was skipped.
   bool Act(const Action& action);
@@ -51,7 +57,12 @@ class Actor {
   bool ToldNot(Process* process, Object* object, Node* node);
   bool Misuse(Process* process, Object* object);
   bool Watch(Process* process, Object* object, Moment moment, int64_t number);
+  absl::StatusOr<CallbackRegistration> Register(Process* process, const Object& object,
+                                                Moment moment, int64_t number);
   bool Unwatch(Process* process, int64_t number);
+  bool Follow(Process* process, Object* object, int64_t number);
+  bool Unfollow(Process* process, int64_t number);
+  bool Query(Process* process, Object* object);
   void RunCallback(int64_t number, const ObjectId& id, EndReason reason);
   void CheckTold(const Object& object, const Node& node, uint32_t generation,
                  const absl::Status& status);
@@ -74,6 +85,7 @@ class Actor {
   // Whether the answer of a node about one object was one that it may give.
   void CheckNode(Verb verb, const Node& node, const Object& object, uint32_t generation,
                  const absl::Status& status);
+  void ReturnDuringDelete(Node* node, absl::Span<const CopyToDelete> copies);
   Store::Answer AnswerDelete(Node* node, const CopyToDelete& copy, const Store::Stored* stored);
 
   // --- The network, the ends, the membership, time (sim_actor_world.cc) --------------------------

@@ -226,4 +226,18 @@ Store::Answer Actor::AnswerDelete(Node* node, const CopyToDelete& copy,
   return node->fault;
 }
 
+// Now and then, bytes of what was just deleted come from elsewhere before the agent hears that it
+// was.
+void Actor::ReturnDuringDelete(Node* node, absl::Span<const CopyToDelete> copies) {
+  if (s_.finishing || !node->usable() || node->deletes % 16 != 5) return;
+  const CopyToDelete& copy = copies[0];
+  Object* object = s_.Find(copy.object);
+  const Store::Key key(copy.object, copy.generation);
+  if (object == nullptr || node->store.Find(key) != nullptr) return;
+  s_.coverage.Count("bytes return during their deletion");
+  s_.trace.Add("bytes of O G return to E", {object->number, copy.generation, node->end});
+  node->store.MarkUnsure(key);
+  (void)StoreCopy(node, object, copy.generation, CopyRole::kSecondary);
+}
+
 }  // namespace freehold::testing::sim

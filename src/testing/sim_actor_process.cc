@@ -34,6 +34,7 @@ bool Actor::ActProcess(const Action& action) {
   }
   if (action.verb == Verb::kEnd) return EndTask(process, n[1]);
   if (action.verb == Verb::kUnwatch) return Unwatch(process, n[1]);
+  if (action.verb == Verb::kUnfollow) return Unfollow(process, n[1]);
   // What is left has an object.
   const bool second = action.verb == Verb::kAdd || action.verb == Verb::kRemove ||
                       action.verb == Verb::kSubmit || action.verb == Verb::kSubmitTwo;
@@ -76,8 +77,12 @@ bool Actor::ActProcess(const Action& action) {
       return Watch(process, object, Moment::kReclaimed, n[2]);
     case Verb::kWatchErased:
       return Watch(process, object, Moment::kErased, n[2]);
+    case Verb::kFollow:
+      return Follow(process, object, n[2]);
     case Verb::kMisuse:
       return Misuse(process, object);
+    case Verb::kQuery:
+      return Query(process, object);
     case Verb::kAwait:
     case Verb::kTold:
     case Verb::kToldNot: {

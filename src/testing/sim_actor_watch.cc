@@ -11,6 +11,35 @@ namespace freehold::testing::sim {
 
 // --- Callbacks -----------------------------------------------------------------------------------
 
+// Every third one through the C interface.
+absl::StatusOr<CallbackRegistration> Actor::Register(Process* process, const Object& object,
+                                                     Moment moment, int64_t number) {
+  if (number % 3 != 0) {
+    return process->counter->Register(
+        moment, object.id,
+        [this, number](const ObjectId& id, EndReason reason) { RunCallback(number, id, reason); });
+  }
+  struct Context {
+    Actor* actor;
+    int64_t number;
+  };
+  s_.registrations[number].has_context = true;
+  CCallback callback;
+  callback.context = new Context{this, number};
+  callback.function = [](const uint8_t* bytes, int reason, void* context) {
+    const auto* mine = static_cast<const Context*>(context);
+    const std::string_view view(reinterpret_cast<const char*>(bytes), ObjectId::kSize);
+    mine->actor->RunCallback(mine->number, *ObjectId::FromBytes(view),
+                             static_cast<EndReason>(reason));
+  };
+  callback.destroy_context = [](void* context) {
+    const auto* mine = static_cast<const Context*>(context);
+    ++mine->actor->s_.registrations[mine->number].contexts_destroyed;
+    delete mine;
+  };
+  return process->counter->Register(moment, object.id, callback);
+}
+
 bool Actor::Watch(Process* process, Object* object, Moment moment, int64_t number) {
   if (object->owner != process->end || number <= 0 || s_.registrations.count(number) > 0) {
     return false;
@@ -24,9 +53,7 @@ bool Actor::Watch(Process* process, Object* object, Moment moment, int64_t numbe
   registration.moment = moment;
   registration.order = ++orders_;
   registration.ends_before = object->ends - (wanted ? 0 : 1);
-  const auto answer = process->counter->Register(
-      moment, object->id,
-      [this, number](const ObjectId& id, EndReason reason) { RunCallback(number, id, reason); });
+  const auto answer = Register(process, *object, moment, number);
   Note(Verb::kWatchOut, answer.status());
   if (answer.ok() && *answer) {
     registration.answer = *answer;
@@ -80,6 +107,60 @@ void Actor::RunCallback(int64_t number, const ObjectId& id, EndReason reason) {
     (void)Act({verb, {process->end, other->number}});
   }
   --s_.nested;
+}
+
+// --- Subscriptions -------------------------------------------------------------------------------
+
+bool Actor::Follow(Process* process, Object* object, int64_t number) {
+  if (object->owner != process->end || number <= 0 || s_.subscriptions.count(number) > 0 ||
+      !CanAsk(*process, *object)) {
+    return false;
+  }
+  Subscription& subscription = s_.subscriptions[number];
+  subscription.object = object->number;
+  subscription.process = process->end;
+  const auto answer = process->counter->SubscribeLocations(
+      object->id, [this, number](const ObjectId& id, const LocationUpdate& update) {
+        oracle_.OnUpdate(number, id, update);
+      });
+  Note(Verb::kFollow, answer.status());
+  oracle_.Expect(answer.ok() == !object->ended, "SubscribeLocations is answered wrongly",
+                 NameOf(*object));
+  subscription.ended = !answer.ok();
+  if (answer.ok()) subscription.answer = *answer;
+  return true;
+}
+
+bool Actor::Unfollow(Process* process, int64_t number) {
+  const auto found = s_.subscriptions.find(number);
+  if (found == s_.subscriptions.end() || found->second.process != process->end ||
+      found->second.ended || s_.nested > 0) {
+    return false;
+  }
+  if (process->queue != nullptr) process->queue->RunAll();
+  oracle_.Compare(number);
+  oracle_.Expect(process->counter->Cancel(found->second.answer) != found->second.gone,
+                 "a subscription is cancelled after its end, or not before",
+                 NameOf(*s_.object(found->second.object)));
+  found->second.ended = true;
+  return true;
+}
+
+bool Actor::Query(Process* process, Object* object) {
+  if (object->owner != process->end) return false;
+  const ReferenceCounter& counter = *process->counter;
+  s_.trace.Mix(counter.DebugString(object->id));
+  for (const ObjectId& id : counter.IdsInScope()) {
+    s_.trace.Mix(id.bytes());
+    for (const NodeBytes& bytes : counter.BytesPerNode({id})) s_.trace.Mix(bytes.node.bytes());
+  }
+  const ObjectCounts counts = counter.CountObjects();
+  oracle_.Expect(counts.in_scope() == counter.IdsInScope().size(), "the counts do not agree",
+                 NameOf(*process));
+  oracle_.Expect(counter.Ids(ObjectState::kLost).size() == counts.lost, "nor those of lost ones",
+                 NameOf(*process));
+  (void)counter.BackPressured();
+  return true;
 }
 
 // --- Locations -----------------------------------------------------------------------------------

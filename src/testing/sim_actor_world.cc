@@ -11,6 +11,17 @@ namespace freehold::testing::sim {
 
 Actor::Actor(State* state, Oracle* oracle) : s_(*state), oracle_(*oracle) {
   s_.network.on_send = [this](const Envelope& envelope) { oracle_.OnSent(envelope); };
+  s_.on_copy_freed = [this](const Process& process, const ObjectId& id, const NodeId& node,
+                            FreeOutcome outcome) {
+    oracle_.OnCopyFreed(process, id, node, outcome);
+  };
+  s_.on_to_recover = [this](const std::vector<ObjectId>& ids) {
+    s_.coverage.Count("objects to recover", ids.size());
+    for (const ObjectId& id : ids) {
+      if (const Object* object = s_.Find(id))
+        s_.trace.Add("O is to be recovered", {object->number});
+    }
+  };
   for (const auto& node : s_.nodes) Watched(node.get());
 }
 
@@ -19,6 +30,9 @@ void Actor::Watched(End* end) {
   Node* node = s_.node(-end->end);
   node->store.on_delete = [this, node](const CopyToDelete& copy, const Store::Stored* stored) {
     return AnswerDelete(node, copy, stored);
+  };
+  node->store.before_answer = [this, node](absl::Span<const CopyToDelete> copies) {
+    ReturnDuringDelete(node, copies);
   };
 }
 

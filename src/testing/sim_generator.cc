@@ -1,13 +1,12 @@
 #include "src/testing/sim_generator.h"
 
 #include <algorithm>
-#include <array>
 
 namespace freehold::testing::sim {
 
 namespace {
 
-constexpr std::array<std::pair<Verb, uint64_t>, 47> kWeights = {{
+constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kDeclare, 9},        {Verb::kDeclareOn, 8},
     {Verb::kDeclareWith, 3},    {Verb::kCopy, 3},
     {Verb::kDrop, 14},          {Verb::kGet, 3},
@@ -17,27 +16,24 @@ constexpr std::array<std::pair<Verb, uint64_t>, 47> kWeights = {{
     {Verb::kNest, 3},           {Verb::kFree, 4},
     {Verb::kRecreate, 5},       {Verb::kWatchOut, 3},
     {Verb::kWatchReclaimed, 3}, {Verb::kWatchErased, 2},
-    {Verb::kUnwatch, 2},        {Verb::kAwait, 4},
+    {Verb::kUnwatch, 2},        {Verb::kFollow, 2},
+    {Verb::kUnfollow, 1},       {Verb::kAwait, 4},
     {Verb::kTold, 2},           {Verb::kToldNot, 1},
-    {Verb::kMisuse, 1},         {Verb::kStore, 9},
-    {Verb::kStorePrimary, 5},   {Verb::kFetch, 5},
-    {Verb::kFetched, 5},        {Verb::kAbort, 2},
-    {Verb::kSpill, 3},          {Verb::kSpillKeeping, 3},
-    {Verb::kRestore, 4},        {Verb::kEvict, 3},
-    {Verb::kRead, 5},           {Verb::kClose, 6},
-    {Verb::kBreak, 2},          {Verb::kMend, 2},
-    {Verb::kPartition, 2},      {Verb::kHeal, 1},
-    {Verb::kHealAll, 1},        {Verb::kIsolate, 1},
-    {Verb::kRejoin, 2},         {Verb::kCrash, 2},
-    {Verb::kExclude, 2},        {Verb::kExcludeTwo, 1},
-    {Verb::kSuspect, 1},        {Verb::kLeave, 1},
+    {Verb::kMisuse, 1},         {Verb::kQuery, 1},
+    {Verb::kStore, 9},          {Verb::kStorePrimary, 5},
+    {Verb::kFetch, 5},          {Verb::kFetched, 5},
+    {Verb::kAbort, 2},          {Verb::kSpill, 3},
+    {Verb::kSpillKeeping, 3},   {Verb::kRestore, 4},
+    {Verb::kEvict, 3},          {Verb::kRead, 5},
+    {Verb::kClose, 6},          {Verb::kBreak, 2},
+    {Verb::kMend, 2},           {Verb::kPartition, 2},
+    {Verb::kHeal, 1},           {Verb::kHealAll, 1},
+    {Verb::kIsolate, 1},        {Verb::kRejoin, 2},
+    {Verb::kCrash, 2},          {Verb::kExclude, 3},
     {Verb::kStart, 2},
-}};
+};
 
-bool IsCrash(Verb verb) {
-  return verb == Verb::kCrash || verb == Verb::kExclude || verb == Verb::kExcludeTwo ||
-         verb == Verb::kSuspect || verb == Verb::kLeave;
-}
+bool IsCrash(Verb verb) { return verb == Verb::kCrash || verb == Verb::kExclude; }
 
 bool IsNeeded(Verb verb) {
   return verb == Verb::kDeclare || verb == Verb::kDeclareOn || verb == Verb::kDrop ||
@@ -149,15 +145,6 @@ Numbers Generator::AnyStored() {
   return object == nullptr ? Numbers{} : Numbers{number, object->number, at->first.second};
 }
 
-// Among the latest ones.
-template <typename Map>
-int64_t Generator::AnyNumber(const Map& map) {
-  if (map.empty()) return 0;
-  auto at = map.rbegin();
-  std::advance(at, static_cast<ptrdiff_t>(random_.Below(std::min<uint64_t>(map.size(), 6))));
-  return at->first;
-}
-
 // --- Drawing -------------------------------------------------------------------------------------
 
 Action Generator::DrawProcess(Verb verb) {
@@ -179,6 +166,11 @@ Action Generator::DrawProcess(Verb verb) {
     case Verb::kEnd: {
       const int64_t task = AnyNumber(s_.tasks);
       return {verb, {task == 0 ? 0 : s_.tasks.find(task)->second.process, task}};
+    }
+    case Verb::kUnfollow: {
+      const int64_t number = AnyNumber(s_.subscriptions);
+      const auto found = s_.subscriptions.find(number);
+      return {verb, {number == 0 ? 0 : found->second.process, number}};
     }
     case Verb::kUnwatch: {
       const int64_t number = AnyNumber(s_.registrations);
@@ -213,6 +205,8 @@ Action Generator::DrawProcess(Verb verb) {
     case Verb::kWatchReclaimed:
     case Verb::kWatchErased:
       return {verb, {object->owner, object->number, NextNumber(s_.registrations)}};
+    case Verb::kFollow:
+      return {verb, {object->owner, object->number, NextNumber(s_.subscriptions)}};
     case Verb::kAwait:
     case Verb::kToldNot:
       return {verb, {object->owner, object->number, AnyNode()}};
@@ -224,6 +218,7 @@ Action Generator::DrawProcess(Verb verb) {
     case Verb::kFree:
     case Verb::kRecreate:
     case Verb::kMisuse:
+    case Verb::kQuery:
       return {verb, {object->owner, object->number}};
     default:
       return {verb, {holder, object->number}};
@@ -267,7 +262,8 @@ Action Generator::DrawNode(Verb verb) {
 Action Generator::DrawWorld(Verb verb) {
   const int64_t one = AnyEnd();
   const int64_t other = AnyEnd();
-  if (IsCrash(verb)) return Crash();
+  if (verb == Verb::kCrash) return Crash();
+  if (verb == Verb::kExclude) return Detect();
   if (verb == Verb::kStart) {
     const bool process = random_.Percent(50);
     const size_t count = process ? s_.processes.size() : s_.nodes.size();
@@ -282,6 +278,17 @@ Action Generator::DrawWorld(Verb verb) {
     return {verb, {process ? EndOfProcess(next) : EndOfNode(next)}};
   }
   return {verb, {one, other}};
+}
+
+// A failure detector finds one that has crashed.
+Action Generator::Detect() {
+  for (const auto& process : s_.processes) {
+    if (process->crashed && process->excluded_by == 0) return {Verb::kExclude, {process->end}};
+  }
+  for (const auto& node : s_.nodes) {
+    if (node->crashed && node->excluded_by == 0) return {Verb::kExclude, {node->end}};
+  }
+  return {Verb::kExclude, {}};
 }
 
 // Somebody stays: there would be nothing to watch.

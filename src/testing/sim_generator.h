@@ -9,8 +9,10 @@
 #ifndef FREEHOLD_SRC_TESTING_SIM_GENERATOR_H_
 #define FREEHOLD_SRC_TESTING_SIM_GENERATOR_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
+#include <iterator>
 #include <map>
 #include <utility>
 #include <vector>
@@ -59,6 +61,7 @@ class Generator {
   Action DrawNode(Verb verb);
   Action DrawWorld(Verb verb);
   Action DrawSharing(Verb verb);
+  Action Detect();
 
   // --- Plans (sim_generator_sharing.cc) ----------------------------------------------------------
   void Plan();
@@ -91,8 +94,14 @@ class Generator {
   static int64_t NextNumber(const Map& map) {
     return map.empty() ? 1 : map.rbegin()->first + 1;
   }
+  // Among the latest ones.
   template <typename Map>
-  int64_t AnyNumber(const Map& map);
+  int64_t AnyNumber(const Map& map) {
+    if (map.empty()) return 0;
+    auto at = map.rbegin();
+    std::advance(at, static_cast<ptrdiff_t>(random_.Below(std::min<uint64_t>(map.size(), 6))));
+    return at->first;
+  }
 
   const State& s_;
   Random random_;

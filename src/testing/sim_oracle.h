@@ -63,6 +63,11 @@ class Oracle {
   void OnFreeSent(int64_t from, int64_t to, const ObjectId& id, uint32_t generation);
   void OnDelete(Node* node, const CopyToDelete& copy, const Store::Stored* stored);
   void OnCallback(int64_t number, const ObjectId& id, EndReason reason);
+  void OnUpdate(int64_t number, const ObjectId& id, const LocationUpdate& update);
+  void OnCopyFreed(const Process& process, const ObjectId& id, const NodeId& node_id,
+                   FreeOutcome outcome);
+  // What a subscriber has been told is what its owner knows. REQUIRES: its callbacks have run.
+  void Compare(int64_t number);
 
   // --- Looks at everything -----------------------------------------------------------------------
 

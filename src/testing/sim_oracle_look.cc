@@ -107,6 +107,7 @@ void Oracle::LookAtRest() {
     if (node->live()) LookAtCopies(*node);
   }
   LookAtObjects();
+  for (const auto& [number, subscription] : s_.subscriptions) Compare(number);
   const LocalMembership::Status status = s_.membership.GetStatus();
   Expect(status.waiting_for.empty() && status.latest_barrier == status.latest_view,
          "L3: a barrier does not come", std::to_string(status.latest_view));
@@ -131,6 +132,8 @@ void Oracle::CheckEmpty(const Process& process) {
   for (const auto& [what, count] : gauges) {
     Expect(count == 0, what, NameOf(process) + " has " + std::to_string(count));
   }
+  Expect(!process.is_told_of_frees || stats.copies_freed == process.free_outcomes,
+         "not every free of a copy has its one outcome", NameOf(process));
   CheckSharingEmpty(this, process);
 }
 
@@ -156,10 +159,18 @@ void Oracle::CheckEmpty(const Node& node) {
 
 void Oracle::CheckCallbacksRan() {
   for (const auto& [number, registration] : s_.registrations) {
+    const std::string details = Format("C of O", {number, registration.object});
+    Expect(registration.contexts_destroyed <= 1, "S8: a context is destroyed twice", details);
     if (!s_.process(registration.process)->live()) continue;
-    Expect(
-        registration.state != Registration::State::kWaiting, "L5: a callback never ran",
-        Format("C of O", {number, registration.object}) + ", " + MomentName(registration.moment));
+    Expect(registration.state != Registration::State::kWaiting, "L5: a callback never ran",
+           details + ", " + MomentName(registration.moment));
+    Expect(!registration.has_context || registration.contexts_destroyed == 1,
+           "L5: a context is never destroyed", details);
+  }
+  for (const auto& [number, subscription] : s_.subscriptions) {
+    if (!s_.process(subscription.process)->live() || subscription.ended) continue;
+    Expect(subscription.gone, "L5: a subscriber was never told that its object is gone",
+           Format("F of O", {number, subscription.object}));
   }
 }
 

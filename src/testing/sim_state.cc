@@ -41,7 +41,9 @@ State::State(const SimWorldOptions& world_options)
   for (int64_t number = 1; number <= options.nodes; ++number) AddNode(number);
 }
 
-State::~State() {
+State::~State() { EndAll(); }
+
+void State::EndAll() {
   for (const auto& process : processes) process->counter.reset();
   for (const auto& node : nodes) node->agent.reset();
 }
@@ -70,6 +72,16 @@ void State::AddProcess(int64_t number) {
   with.nested_drops_inline_max =
       random.Next() % 2 == 0 ? 64 : static_cast<uint32_t>(random.Next() % 3);
   with.seed = random.Next() | 1;
+  with.on_to_recover = [this](const std::vector<ObjectId>& ids) {
+    if (on_to_recover) on_to_recover(ids);
+  };
+  made.is_told_of_frees = random.Next() % 3 != 0;
+  if (made.is_told_of_frees) {
+    with.on_copy_freed = [this, process = &made](const ObjectId& id, const NodeId& node,
+                                                 FreeOutcome outcome) {
+      if (on_copy_freed) on_copy_freed(*process, id, node, outcome);
+    };
+  }
   auto counter = ReferenceCounter::Create(with);
   FREEHOLD_CHECK(counter.ok());
   made.counter = *std::move(counter);

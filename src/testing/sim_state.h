@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -71,6 +72,8 @@ struct Process : End {
   std::shared_ptr<ManualExecutor> queue;      // null: callbacks run where they are posted
   std::unique_ptr<ReferenceCounter> counter;  // null: crashed
   uint64_t misuses = 0;
+  uint64_t free_outcomes = 0;  // final ones, if it is told of them
+  bool is_told_of_frees = false;
 };
 
 struct Node : End {
@@ -142,8 +145,22 @@ struct Registration {
   Moment moment = Moment::kOutOfScope;
   State state = State::kWaiting;
   uint64_t order = 0;        // of registering
+  bool has_context = false;  // registered through the C interface
+  int contexts_destroyed = 0;
   uint64_t ends_before = 0;  // ends of which it cannot be told
   CallbackRegistration answer;
+};
+
+// What one subscriber to the locations of an object has been told.
+struct Subscription {
+  int64_t object = 0;
+  int64_t process = 0;
+  CallbackRegistration answer;
+  uint64_t messages = 0;
+  bool gone = false;
+  bool ended = false;  // or refused
+  ObjectState state = ObjectState::kPending;
+  std::map<NodeId, Location> locations;
 };
 
 // A reference on its way from one process to another.
@@ -187,6 +204,11 @@ struct State {
   // The owner's process; never null.
   Process& OwnerOf(const Object& object) const { return *process(object.owner); }
 
+  // Every end goes, as if it crashed.
+  void EndAll();
+  // What owners are told besides; set by whoever watches, called with the process.
+  std::function<void(const Process&, const ObjectId&, const NodeId&, FreeOutcome)> on_copy_freed;
+  std::function<void(const std::vector<ObjectId>&)> on_to_recover;
   // REQUIRES: there is none of that number, which is positive.
   void AddProcess(int64_t number);
   void AddNode(int64_t number);
@@ -206,6 +228,7 @@ struct State {
   std::map<int64_t, Task> tasks;
   std::map<int64_t, Reader> readers;
   std::map<int64_t, Registration> registrations;
+  std::map<int64_t, Subscription> subscriptions;
   std::map<int64_t, Token> tokens;
   // Fetches under way: node, object, generation.
   std::vector<std::array<int64_t, 3>> fetches;

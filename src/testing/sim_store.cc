@@ -46,10 +46,11 @@ std::vector<absl::Status> Store::Delete(absl::Span<const CopyToDelete> copies) {
                        : answer == Answer::kFail ? absl::UnavailableError("the disk is busy")
                                                  : absl::DataLossError("the disk is broken"));
   }
-  if (throws) throw std::runtime_error("the store lost its temper");
-  for (size_t i = 0; i < statuses.size(); ++i) {
+  for (size_t i = 0; i < statuses.size() && !throws; ++i) {
     if (statuses[i].ok()) unsure_.erase({copies[i].object, copies[i].generation});
   }
+  if (before_answer) before_answer(copies);
+  if (throws) throw std::runtime_error("the store lost its temper");
   return statuses;
 }
 

@@ -45,6 +45,10 @@ class Store final : public ObjectStore {
   // kDelete.
   std::function<Answer(const CopyToDelete& copy, const Stored* stored)> on_delete;
 
+  // Called when the batch has been gone through, before the agent is answered. It may call the
+  // agent.
+  std::function<void(absl::Span<const CopyToDelete> copies)> before_answer;
+
   std::vector<absl::Status> Delete(absl::Span<const CopyToDelete> copies) override;
 
   // Puts bytes in, or brings those of a spilled copy back to memory.
@@ -56,6 +60,7 @@ class Store final : public ObjectStore {
   const std::map<Key, Stored>& copies() const { return copies_; }
   // It was deleted, but the agent does not know: it was told otherwise.
   bool IsUnsure(const Key& key) const { return unsure_.count(key) > 0; }
+  void MarkUnsure(const Key& key) { unsure_.insert(key); }
 
  private:
   std::map<Key, Stored> copies_;

@@ -18,6 +18,7 @@ char PrefixOf(char place) {
     case 'K':
     case 'C':
     case 'R':
+    case 'F':
     case 'G':
       return static_cast<char>(place - 'A' + 'a');
     default:
@@ -149,7 +150,7 @@ std::vector<std::string_view> Words(std::string_view line) {
 }
 
 bool IsPlace(std::string_view word) {
-  return word.size() == 1 && std::string_view("PNEOTKCRGIDMA").find(word[0]) != word.npos;
+  return word.size() == 1 && std::string_view("PNEOTKCRFGIDMA").find(word[0]) != word.npos;
 }
 
 size_t PlacesIn(std::string_view pattern) {

@@ -77,10 +77,11 @@ void SimWorld::RunRandom(int steps) {
     const bool due = wants_crash && rep.state.crashes == 0 && done * 2 > steps;
     const Action action = due ? rep.generator->Crash() : rep.generator->Next();
     if (!rep.Do(action)) {
-      --rep.totals.steps;
+      rep.totals.steps -= sim::IsTime(action.verb) ? 0 : 1;
       --rep.totals.skipped;
       continue;
     }
+    if (sim::IsTime(action.verb)) continue;
     ++done;
     if (violation().empty()) (void)rep.Do(rep.generator->Tick());
   }
