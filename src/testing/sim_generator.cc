@@ -318,7 +318,11 @@ Action Generator::Tick() {
   if (!plan_.empty() && random_.Percent(rush_)) return {Verb::kTick, {}};
   static constexpr uint64_t kPumps[] = {2, 15, 60, 95};
   static constexpr uint64_t kHears[] = {1, 10, 40, 90};
-  if (random_.Percent(3)) PaceOf(AnyEnd()) = {kPumps[random_.Below(4)], kHears[random_.Below(4)]};
+  if (random_.Percent(3)) {
+    Pace& pace = PaceOf(AnyEnd());
+    pace.pumps = kPumps[random_.Below(4)];
+    pace.hears = kHears[random_.Below(4)];
+  }
   uint64_t microseconds = 0;
   if (random_.Percent(60)) microseconds = random_.Below(6000);
   if (random_.Percent(1)) microseconds = 50'000 + random_.Below(1'500'000);

@@ -1,13 +1,14 @@
 // freehold_sim: many worlds, a seed each, on every core; or one scenario.
 //
 //   freehold_sim [--seeds N] [--first-seed K] [--processes P] [--nodes M] [--steps S]
-//                [--trace FILE] [--coverage] [--jobs J] [--shrink RUNS]
+//                [--trace FILE] [--coverage] [--hash] [--jobs J] [--shrink RUNS]
 //   freehold_sim --scenario FILE [--trace FILE] [--shrink RUNS]
 //   freehold_sim --grammar
 //
 // Progress lines name the seed to go on with. A violation is printed with the shortest scenario
 // found that still leads to it, once for each kind; `--shrink 0` leaves that out. The trace is that
-// of the first seed. Exit status: 0 without violations, 1 with, 2 for a wrong call.
+// of the first seed; the hash covers those of all, and is the same in any build. Exit status: 0
+// without violations, 1 with, 2 for a wrong call.
 
 #include <algorithm>
 #include <atomic>
@@ -48,6 +49,7 @@ struct Options {
   std::string scenario_file;
   bool coverage = false;
   bool grammar = false;
+  bool hash = false;
   unsigned jobs = std::max(1u, std::thread::hardware_concurrency());
   int shrink_runs = 3000;
 };
@@ -58,6 +60,7 @@ struct Sum {
   uint64_t seeds = 0;
   uint64_t violations = 0;
   uint64_t seeds_with_crash = 0;
+  uint64_t hash = 0;
   SimTotals totals;
   std::map<std::string, uint64_t, std::less<>> coverage;
   std::set<std::string> kinds;     // of violations that were printed
@@ -85,11 +88,20 @@ bool Read(const char* text, Number* number) {
   return end != text && *end == '\0';
 }
 
+bool Read(const char* text, std::string* file) {
+  *file = text;
+  return true;
+}
+
 bool ReadOptions(int argc, char** argv, Options* options) {
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
-    if (name == "--coverage" || name == "--grammar") {
-      (name == "--coverage" ? options->coverage : options->grammar) = true;
+    bool* const flag = name == "--coverage"  ? &options->coverage
+                       : name == "--grammar" ? &options->grammar
+                       : name == "--hash"    ? &options->hash
+                                             : nullptr;
+    if (flag != nullptr) {
+      *flag = true;
       continue;
     }
     if (++i == argc) return false;
@@ -101,8 +113,8 @@ bool ReadOptions(int argc, char** argv, Options* options) {
                       : name == "--steps"      ? Read(value, &options->each.steps)
                       : name == "--jobs"       ? Read(value, &options->jobs)
                       : name == "--shrink"     ? Read(value, &options->shrink_runs)
-                      : name == "--trace"      ? (options->trace_file = value, true)
-                      : name == "--scenario"   ? (options->scenario_file = value, true)
+                      : name == "--trace"      ? Read(value, &options->trace_file)
+                      : name == "--scenario"   ? Read(value, &options->scenario_file)
                                                : false;
     if (!read) return false;
   }
@@ -142,6 +154,7 @@ std::string KindOf(const std::string& violation) {
 void Add(const SimWorld& world, const Options& options, Sum* sum) {
   const SimTotals totals = world.totals();
   ++sum->seeds;
+  sum->hash += world.trace_hash();  // in any order
   sum->seeds_with_crash += totals.crashes > 0 ? 1 : 0;
   sum->totals.steps += totals.steps;
   sum->totals.crashes += totals.crashes;
@@ -199,6 +212,7 @@ int RunAll(const Options& options) {
     std::cout << "seeds with a crash: " << sum.seeds_with_crash << "\n";
     for (const auto& [what, times] : sum.coverage) std::cout << what << ": " << times << "\n";
   }
+  if (options.hash) std::cout << "hash of all traces: " << sum.hash << "\n";
   std::cout << "seeds=" << sum.seeds << " steps=" << sum.totals.steps
             << " crashes=" << sum.totals.crashes << " drops=" << sum.totals.drops
             << " duplicates=" << sum.totals.duplicates << " partitions=" << sum.totals.partitions
@@ -235,7 +249,8 @@ int main(int argc, char** argv) {
   Options options;
   if (!ReadOptions(argc, argv, &options)) {
     std::cerr << "usage: freehold_sim [--seeds N] [--first-seed K] [--processes P] [--nodes M]\n"
-                 "         [--steps S] [--trace FILE] [--coverage] [--jobs J] [--shrink RUNS]\n"
+                 "         [--steps S] [--trace FILE] [--coverage] [--hash] [--jobs J]\n"
+                 "         [--shrink RUNS]\n"
                  "       freehold_sim --scenario FILE [--trace FILE] [--shrink RUNS]\n"
                  "       freehold_sim --grammar\n";
     return 2;
