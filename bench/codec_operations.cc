@@ -84,6 +84,9 @@ class EnvelopeDecode final : public Operation {
     void OnFreeResults(uint32_t, uint32_t, core::FreeResult, std::string_view) override {}
     void OnFreeFailed(const core::FreeResultItem&) override {}
     void OnLocation(const core::LocationItem&) override {}
+    void OnSharing(const core::SharingItem&) override {}
+    void OnLocationQuery(const core::LocationQueryItem&) override {}
+    void OnLocationAnswer(const core::LocationAnswerItem&) override {}
   };
 
   const std::string bytes_ = Encode(SomeIds());

@@ -32,6 +32,9 @@ class Answers final : public core::PayloadSink {
   void OnFreeResults(uint32_t, uint32_t, core::FreeResult, std::string_view) override {}
   void OnFreeFailed(const core::FreeResultItem&) override {}
   void OnLocation(const core::LocationItem&) override {}
+  void OnSharing(const core::SharingItem&) override {}
+  void OnLocationQuery(const core::LocationQueryItem&) override {}
+  void OnLocationAnswer(const core::LocationAnswerItem&) override {}
 
   std::vector<std::string> Take() {
     if (!writer_.empty()) payloads_.push_back(writer_.Take());

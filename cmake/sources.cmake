@@ -8,11 +8,14 @@ set(FREEHOLD_BASE_SOURCES
 
 set(FREEHOLD_CORE_SOURCES
   src/core/codec.cc
+  src/core/codec_sharing.cc
   src/core/copy_table.cc
   src/core/copy_table_check.cc
   src/core/copy_table_work.cc
   src/core/frame.cc
+  src/core/handoff_ledger.cc
   src/core/id_index.cc
+  src/core/interval_set.cc
   src/core/location_set.cc
   src/core/node_index.cc
   src/core/object_table.cc
@@ -23,6 +26,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/session.cc
   src/core/session_options.cc
   src/core/session_table.cc
+  src/core/token.cc
 )
 
 set(FREEHOLD_RUNTIME_SOURCES

@@ -1,11 +1,7 @@
 // Payloads: groups of items to bytes and back. The frame around a payload is in frame.cc.
 //
-// Every group starts with the same head:
-//   kind (1 byte), result (1; 0 but in kFreeResults), generation (4), term (4), count (4, not 0)
-// and then, by kind, `count` times:
-//   kFrees, kFreeResults  object (28)
-//   kFreeFailures         object (28), length of why (2), why
-//   kLocations            object (28), change (1), flags (1), size (8), length of url (2), url
+// Here: frees, their results, and location reports. References that cross processes are in
+// codec_sharing.cc, the layout of the groups is in codec_groups.h.
 
 #include "src/core/codec.h"
 
@@ -15,22 +11,18 @@
 #include "freehold/session_options.h"
 #include "src/base/check.h"
 #include "src/base/little_endian.h"
+#include "src/core/codec_groups.h"
 
 namespace freehold::core {
 
 namespace {
 
-using internal::LoadLittle;
-using internal::StoreLittle;
+using codec::Cursor;
+using codec::GroupHead;
+using codec::kGroupHeadBytes;
+using codec::Put;
+using codec::PutBytes;
 
-enum GroupKind : uint8_t {
-  kFrees = 1,
-  kFreeResults = 2,
-  kFreeFailures = 3,
-  kLocations = 4,
-};
-
-constexpr size_t kGroupHeadBytes = 14;
 constexpr size_t kCountAt = 10;  // in the head
 constexpr size_t kFailureBytes = ObjectId::kSize + 2;
 constexpr size_t kLocationBytes = ObjectId::kSize + 12;
@@ -39,49 +31,10 @@ constexpr uint8_t kFlagSecondary = 1;
 constexpr uint8_t kFlagInMemory = 2;
 constexpr uint8_t kFlagsMax = 3;
 
-// Bytes that are consumed from the front; whoever takes has looked at size() before.
-class Cursor {
- public:
-  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
-  size_t size() const { return bytes_.size(); }
-  std::string_view Bytes(size_t size) {
-    const std::string_view taken = bytes_.substr(0, size);
-    bytes_.remove_prefix(size);
-    return taken;
-  }
-  template <typename T>
-  T Integer() {
-    return LoadLittle<T>(Bytes(sizeof(T)).data());
-  }
-
- private:
-  std::string_view bytes_;
-};
-
-// Both answer where to go on.
-template <typename T>
-char* Put(T value, char* at) {
-  StoreLittle(value, at);
-  return at + sizeof(T);
-}
-
-char* PutBytes(std::string_view bytes, char* at) {
-  if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());  // empty may mean null
-  return at + bytes.size();
-}
-
-struct GroupHead {
-  uint8_t kind;
-  uint8_t result;
-  uint32_t generation;
-  uint32_t term;
-  uint32_t count;
-};
-
 GroupHead ReadHead(Cursor* cursor) {
   GroupHead head;
   head.kind = cursor->Integer<uint8_t>();
-  head.result = cursor->Integer<uint8_t>();
+  head.detail = cursor->Integer<uint8_t>();
   head.generation = cursor->Integer<uint32_t>();
   head.term = cursor->Integer<uint32_t>();
   head.count = cursor->Integer<uint32_t>();
@@ -91,8 +44,8 @@ GroupHead ReadHead(Cursor* cursor) {
 // The readers below take one group's items each; a null sink only validates.
 
 CodecError ReadIds(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
-  const bool frees = head.kind == kFrees;
-  if (frees ? head.result != 0 : head.result >= static_cast<uint8_t>(FreeResult::kFailed)) {
+  const bool frees = head.kind == codec::kFrees;
+  if (frees ? head.detail != 0 : head.detail >= static_cast<uint8_t>(FreeResult::kFailed)) {
     return CodecError::kBadValue;
   }
   // By division: count * kSize could exceed a 32-bit size_t.
@@ -102,14 +55,14 @@ CodecError ReadIds(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
   if (frees) {
     sink->OnFrees(head.generation, head.term, ids);
   } else {
-    sink->OnFreeResults(head.generation, head.term, static_cast<FreeResult>(head.result), ids);
+    sink->OnFreeResults(head.generation, head.term, static_cast<FreeResult>(head.detail), ids);
   }
   return CodecError::kOk;
 }
 
 CodecError ReadFailure(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
   if (cursor->size() < kFailureBytes) return CodecError::kTruncated;
-  const ObjectId object = IdAt(cursor->Bytes(ObjectId::kSize), 0);
+  const ObjectId object = cursor->Object();
   const uint16_t why_bytes = cursor->Integer<uint16_t>();
   if (why_bytes > kWhyBytesMax) return CodecError::kBadValue;
   if (why_bytes > cursor->size()) return CodecError::kTruncated;
@@ -122,7 +75,7 @@ CodecError ReadFailure(const GroupHead& head, Cursor* cursor, PayloadSink* sink)
 
 CodecError ReadLocation(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
   if (cursor->size() < kLocationBytes) return CodecError::kTruncated;
-  const ObjectId object = IdAt(cursor->Bytes(ObjectId::kSize), 0);
+  const ObjectId object = cursor->Object();
   const uint8_t change = cursor->Integer<uint8_t>();
   const uint8_t flags = cursor->Integer<uint8_t>();
   const uint64_t size = cursor->Integer<uint64_t>();
@@ -148,14 +101,17 @@ CodecError ReadLocation(const GroupHead& head, Cursor* cursor, PayloadSink* sink
 }
 
 CodecError ReadGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
-  if (head.kind < kFrees || head.kind > kLocations) return CodecError::kUnknownGroup;
+  if (head.kind < codec::kFrees || head.kind > codec::kGroupKindMax) {
+    return CodecError::kUnknownGroup;
+  }
   if (head.count == 0) return CodecError::kBadValue;
-  if (head.kind == kFrees || head.kind == kFreeResults) return ReadIds(head, cursor, sink);
-  if (head.result != 0) return CodecError::kBadValue;
+  if (head.kind > codec::kLocations) return codec::ReadSharingGroup(head, cursor, sink);
+  if (head.kind <= codec::kFreeResults) return ReadIds(head, cursor, sink);
+  if (head.detail != 0) return CodecError::kBadValue;
   // A count that the bytes cannot justify ends at the first item that is missing.
   for (uint32_t i = 0; i < head.count; ++i) {
-    const CodecError error = head.kind == kFreeFailures ? ReadFailure(head, cursor, sink)
-                                                        : ReadLocation(head, cursor, sink);
+    const CodecError error = head.kind == codec::kFreeFailures ? ReadFailure(head, cursor, sink)
+                                                               : ReadLocation(head, cursor, sink);
     if (error != CodecError::kOk) return error;
   }
   return CodecError::kOk;
@@ -167,18 +123,18 @@ CodecError ReadGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
 
 PayloadWriter::PayloadWriter(size_t payload_bytes_max) : bytes_max_(payload_bytes_max) {}
 
-char* PayloadWriter::Place(uint8_t kind, uint8_t result, uint32_t generation, uint32_t term,
+char* PayloadWriter::Place(uint8_t kind, uint8_t detail, uint32_t generation, uint32_t term,
                            size_t item_bytes) {
   const bool joins = open_.kind == kind && open_.generation == generation && open_.term == term &&
-                     open_.result == result;
+                     open_.detail == detail;
   const size_t head_bytes = joins ? 0 : kGroupHeadBytes;
   if (head_bytes + item_bytes > bytes_max_ - size_) return nullptr;
   if (!joins) {
     Seal();
-    open_ = {kind, result, generation, term, 0, size_ + kCountAt};
+    open_ = {kind, detail, generation, term, 0, size_ + kCountAt};
     char* at = Allot(kGroupHeadBytes);
     at = Put(kind, at);
-    at = Put(result, at);
+    at = Put(detail, at);
     at = Put(generation, at);
     Put(term, at);
   }
@@ -198,11 +154,11 @@ inline char* PayloadWriter::Allot(size_t bytes) {
 }
 
 void PayloadWriter::Seal() {
-  if (open_.kind != 0) StoreLittle(open_.count, bytes_.data() + open_.count_at);
+  if (open_.kind != 0) internal::StoreLittle(open_.count, bytes_.data() + open_.count_at);
 }
 
 bool PayloadWriter::Add(const FreeItem& item) {
-  char* const at = Place(kFrees, 0, item.generation, item.term, ObjectId::kSize);
+  char* const at = Place(codec::kFrees, 0, item.generation, item.term, ObjectId::kSize);
   if (at == nullptr) return false;
   PutBytes(item.object.bytes(), at);
   return true;
@@ -210,7 +166,7 @@ bool PayloadWriter::Add(const FreeItem& item) {
 
 bool PayloadWriter::Add(const FreeResultItem& item) {
   if (item.result != FreeResult::kFailed) {
-    char* const at = Place(kFreeResults, static_cast<uint8_t>(item.result), item.generation,
+    char* const at = Place(codec::kFreeResults, static_cast<uint8_t>(item.result), item.generation,
                            item.term, ObjectId::kSize);
     if (at == nullptr) return false;
     PutBytes(item.object.bytes(), at);
@@ -219,7 +175,7 @@ bool PayloadWriter::Add(const FreeResultItem& item) {
   // The text comes from the host's store: a long one is no reason to fail.
   std::string_view why = item.why;
   why = why.substr(0, kWhyBytesMax);
-  char* at = Place(kFreeFailures, 0, item.generation, item.term, kFailureBytes + why.size());
+  char* at = Place(codec::kFreeFailures, 0, item.generation, item.term, kFailureBytes + why.size());
   if (at == nullptr) return false;
   at = PutBytes(item.object.bytes(), at);
   at = Put(static_cast<uint16_t>(why.size()), at);
@@ -231,7 +187,7 @@ bool PayloadWriter::Add(const LocationItem& item) {
   FREEHOLD_CHECK(item.url.size() <= kSpilledUrlBytesMax);
   std::string_view url;
   if (item.change == LocationChange::kSpilled) url = item.url;
-  char* at = Place(kLocations, 0, item.generation, item.term, kLocationBytes + url.size());
+  char* at = Place(codec::kLocations, 0, item.generation, item.term, kLocationBytes + url.size());
   if (at == nullptr) return false;
   const int flags = (item.role == CopyRole::kSecondary ? kFlagSecondary : 0) |
                     (item.in_memory ? kFlagInMemory : 0);

@@ -1,12 +1,13 @@
 // The codec: items to payload bytes and back; the frame around a payload.
 //
-// A payload is a sequence of groups; a group holds items of one kind. Frees and plain results are
-// grouped by what they share (generation, term, result), so that they cost their 28 id bytes each.
-// All integers are little endian. A frame starts with four bytes that will never change meaning
-// (magic, the version it is written in, the highest version its writer knows); the rest is that
-// version's business. Input is untrusted: decoding checks every bound, never allocates more than
-// the bytes at hand justify, and answers with a CodecError. The checksum finds accidents, not
-// attacks: who may send what is checked above.
+// A payload is a sequence of groups; a group holds items of one kind. Items are grouped by what
+// they share (generation, term, result or answer), so that a free, a plain result or a release
+// costs its 28 id bytes, and a registration or the end of a handoff 36. All integers are little
+// endian. A frame starts with four bytes that will never change meaning (magic, the version it is
+// written in, the highest version its writer knows); the rest is that version's business. Input is
+// untrusted: decoding checks every bound, never allocates more than the bytes at hand justify, and
+// answers with a CodecError. The checksum finds accidents, not attacks: who may send what is
+// checked above.
 //
 // Thread safety: thread-compatible. Pure. What decoding answers borrows from the bytes it was
 // given.
@@ -24,7 +25,8 @@
 
 namespace freehold::core {
 
-// The versions that this build can read and write.
+// The versions that this build can read and write. No release has spoken version 1 yet, so groups
+// are still added to it: all that item.h lists belongs to it.
 inline constexpr uint8_t kVersionMin = 1;
 inline constexpr uint8_t kVersionMax = 1;
 
@@ -79,6 +81,13 @@ class PayloadWriter {
   [[nodiscard]] bool Add(const FreeResultItem& item);
   // `url` is written for kSpilled only. REQUIRES: url.size() <= kSpilledUrlBytesMax.
   [[nodiscard]] bool Add(const LocationItem& item);
+  // `number` is not written for kRelease, `answer` only where the kind has one. REQUIRES: `answer`
+  // is one of the kind's.
+  [[nodiscard]] bool Add(const SharingItem& item);
+  [[nodiscard]] bool Add(const LocationQueryItem& item);
+  // Locations beyond the bounds of the item are cut. URLs are written for spilled ones only.
+  // REQUIRES: no URL is longer than kSpilledUrlBytesMax.
+  [[nodiscard]] bool Add(const LocationAnswerItem& item);
 
   bool empty() const { return items_ == 0; }
   size_t items() const { return items_; }
@@ -90,14 +99,14 @@ class PayloadWriter {
   // The group that the next item may join: its key, and what Seal() writes once it is complete.
   struct OpenGroup {
     uint8_t kind = 0;  // 0: none
-    uint8_t result = 0;
+    uint8_t detail = 0;
     uint32_t generation = 0;
     uint32_t term = 0;
     uint32_t count = 0;
     size_t count_at = 0;
   };
   // Where to put an item of that size; null: it does not fit.
-  char* Place(uint8_t kind, uint8_t result, uint32_t generation, uint32_t term, size_t item_bytes);
+  char* Place(uint8_t kind, uint8_t detail, uint32_t generation, uint32_t term, size_t item_bytes);
   char* Allot(size_t bytes);
   void Seal();
 
@@ -125,6 +134,9 @@ class PayloadSink {
                              std::string_view ids) = 0;
   virtual void OnFreeFailed(const FreeResultItem& item) = 0;
   virtual void OnLocation(const LocationItem& item) = 0;
+  virtual void OnSharing(const SharingItem& item) = 0;
+  virtual void OnLocationQuery(const LocationQueryItem& item) = 0;
+  virtual void OnLocationAnswer(const LocationAnswerItem& item) = 0;
 };
 // Answers an error where it meets it: the sink has then seen what came before. Where CheckPayload
 // says kOk, so does this.

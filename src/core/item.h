@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "freehold/ids.h"
 #include "freehold/location.h"
@@ -59,6 +60,80 @@ struct LocationItem {
   uint64_t size = 0;
   std::string url;  // of kSpilled; at most kSpilledUrlBytesMax
 };
+
+// --- References that cross processes -------------------------------------------------------------
+
+// How a handoff ended, receiver → sender. Each lets the sender drop its pin.
+enum class HandoffAnswer : uint8_t {
+  kOk = 0,         // the owner lists the receiver, or the receiver is done with the reference
+  kGone = 1,       // the owner does not know the object any more
+  kOwnerDied = 2,  // the owner was excluded, and its barrier has come
+  kRefused = 3,    // the token was never seen and is refused from now on: answers a cancellation
+};
+inline constexpr uint8_t kHandoffAnswerMax = 3;
+
+// The owner's answer to a Register.
+enum class RegisterAnswer : uint8_t {
+  kOk = 0,    // the borrower is listed
+  kGone = 1,  // no such object: it is gone, and nobody was listed
+};
+inline constexpr uint8_t kRegisterAnswerMax = 1;
+
+enum class SharingKind : uint8_t {
+  kRegister = 1,       // borrower → owner: list me
+  kRegisterAck = 2,    // owner → borrower
+  kRelease = 3,        // borrower → owner: I hold nothing of it any more
+  kHandoffAck = 4,     // receiver → sender
+  kHandoffCancel = 5,  // sender → receiver: the token was lost; say how the handoff ended
+};
+
+// What owners, borrowers, senders and receivers of one reference tell each other.
+struct SharingItem {
+  ObjectId object;
+  // Of kRegister: the borrower's own number of this registration; kRegisterAck echoes it, so that
+  // an answer that does not match the outstanding Register is ignored. Of kHandoffAck and
+  // kHandoffCancel: the handoff's number within its sender, receiver and lane (handoff_ledger.h).
+  // kRelease has none: it is not written.
+  uint64_t number = 0;
+  uint32_t term = kFirstTerm;
+  SharingKind kind = SharingKind::kRegister;
+  uint8_t answer = 0;  // RegisterAnswer of kRegisterAck, HandoffAnswer of kHandoffAck, else 0
+};
+
+// anyone → owner: where is the value, once or until further notice?
+struct LocationQueryItem {
+  ObjectId object;
+  uint64_t number = 0;     // the asker's own; the answers echo it
+  bool subscribe = false;  // answer at every change as well
+  bool cancel = false;     // end the subscription of that number
+  NodeId fetch_to;         // to be prospective before the answer leaves; nil: none
+};
+
+enum class LocationAnswerState : uint8_t {
+  kPending = 0,    // no value yet
+  kAvailable = 1,  // at least one copy
+  kFreed = 2,      // freed explicitly
+  kLost = 3,       // every copy went with its node
+  kGone = 4,       // no such object: it is out of scope
+};
+inline constexpr uint8_t kLocationAnswerStateMax = 4;
+
+// owner → asker.
+struct LocationAnswerItem {
+  ObjectId object;
+  uint64_t number = 0;  // of the query
+  uint32_t generation = 0;
+  uint64_t size = 0;  // bytes of the value; 0 while unknown
+  LocationAnswerState state = LocationAnswerState::kPending;
+  bool final = false;      // no further answer to this query follows
+  bool truncated = false;  // there are more locations than these
+  // At most kAnswerLocationsMax that take kAnswerLocationBytesMax on the wire, so that any answer
+  // fits any envelope: the writer keeps the first ones that do and says `truncated`. Each URL has
+  // at most kSpilledUrlBytesMax and belongs to a spilled location.
+  std::vector<Location> locations;
+};
+inline constexpr uint32_t kAnswerLocationsMax = 64;
+inline constexpr uint32_t kAnswerLocationBytesMax = 7 * 1024;
 
 }  // namespace freehold::core
 

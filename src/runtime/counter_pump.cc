@@ -73,6 +73,11 @@ class CounterImpl::Sink final : public core::PayloadSink {
     if (verdict == core::Verdict::kUnknownGeneration) ++refused_;
   }
 
+  // No reference crosses processes yet.
+  void OnSharing(const core::SharingItem&) override { ++refused_; }
+  void OnLocationQuery(const core::LocationQueryItem&) override { ++refused_; }
+  void OnLocationAnswer(const core::LocationAnswerItem&) override { ++refused_; }
+
  private:
   void Answered(const ObjectId& object, uint32_t generation, core::FreeResult result) {
     const core::Key key = counter_->KeyOf(object);

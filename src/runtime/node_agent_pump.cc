@@ -51,6 +51,10 @@ class NodeAgent::Impl::PayloadTaker final : public core::PayloadSink {
   }
   void OnFreeFailed(const core::FreeResultItem&) override { ++refused_; }
   void OnLocation(const core::LocationItem&) override { ++refused_; }
+  // Only processes hold references.
+  void OnSharing(const core::SharingItem&) override { ++refused_; }
+  void OnLocationQuery(const core::LocationQueryItem&) override { ++refused_; }
+  void OnLocationAnswer(const core::LocationAnswerItem&) override { ++refused_; }
 
   uint64_t refused() const { return refused_; }
 

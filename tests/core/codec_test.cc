@@ -40,6 +40,10 @@ class Lines : public PayloadSink {
                     (item.in_memory ? "in memory " : "") + std::to_string(item.size) + " " +
                     item.url);
   }
+  // What they carry is in codec_sharing_test.cc.
+  void OnSharing(const SharingItem&) override { lines.emplace_back("sharing"); }
+  void OnLocationQuery(const LocationQueryItem&) override { lines.emplace_back("query"); }
+  void OnLocationAnswer(const LocationAnswerItem&) override { lines.emplace_back("answer"); }
 
   std::vector<std::string> lines;
   int runs = 0;
@@ -277,7 +281,7 @@ TEST(Payload, ACountThatTheBytesDoNotJustifyIsRejectedAndAllocatesNothing) {
 }
 
 TEST(Payload, UnknownGroupsAreRejected) {
-  for (const int kind : {0, 5, 6, 128, 255}) {
+  for (const int kind : {0, 12, 13, 128, 255}) {
     EXPECT_EQ(CheckPayload(Head(kind, 0, 1) + std::string(100, '\0')), CodecError::kUnknownGroup);
   }
 }

@@ -252,6 +252,9 @@ class ObjectTableHarness {
       void OnFreeResults(uint32_t, uint32_t, FreeResult, std::string_view) override { Stray(); }
       void OnFreeFailed(const FreeResultItem&) override { Stray(); }
       void OnLocation(const LocationItem&) override { Stray(); }
+      void OnSharing(const SharingItem&) override { Stray(); }
+      void OnLocationQuery(const LocationQueryItem&) override { Stray(); }
+      void OnLocationAnswer(const LocationAnswerItem&) override { Stray(); }
       static void Stray() { FREEHOLD_CHECK(false && "an owner sends frees only"); }
       std::vector<FreedCopy> frees;
     } sink;

@@ -50,6 +50,33 @@ class Rewriter : public PayloadSink {
          std::string(1, static_cast<char>(item.change)) + static_cast<char>(item.role) +
              (item.in_memory ? 'm' : '-') + item.url);
   }
+  void OnSharing(const SharingItem& item) override {
+    FREEHOLD_CHECK(item.answer <= kHandoffAnswerMax);
+    FREEHOLD_CHECK(writer_.Add(item));
+    Note('s', item.object, item.answer, item.term, item.number,
+         std::string(1, static_cast<char>(item.kind)));
+  }
+  void OnLocationQuery(const LocationQueryItem& item) override {
+    FREEHOLD_CHECK(writer_.Add(item));
+    Note('q', item.object, item.subscribe ? 1 : 0, item.cancel ? 1 : 0, item.number,
+         std::string(item.fetch_to.bytes()));
+  }
+  void OnLocationAnswer(const LocationAnswerItem& item) override {
+    FREEHOLD_CHECK(item.locations.size() <= kAnswerLocationsMax);
+    FREEHOLD_CHECK(writer_.Add(item));
+    std::string text = std::to_string(item.size);
+    text += static_cast<char>(item.state);
+    text += item.final ? 'f' : '-';
+    text += item.truncated ? 't' : '-';
+    for (const Location& location : item.locations) {
+      text += std::string(location.node.bytes()) + static_cast<char>(location.role);
+      text += location.in_memory ? 'm' : '-';
+      text += location.spilled ? 's' : '-';
+      text += location.prospective ? 'p' : '-';
+      text += location.spilled_url + '\0';
+    }
+    Note('a', item.object, item.generation, 0, item.number, text);
+  }
 
   std::string Take() { return writer_.Take(); }
   const std::vector<std::string>& notes() const { return notes_; }

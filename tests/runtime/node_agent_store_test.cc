@@ -14,6 +14,13 @@
 namespace freehold::node_agent_testing {
 namespace {
 
+// A member that says it has flushed only when it is told to: it holds barriers back.
+class SlowMember final : public MembershipListener {
+ public:
+  void OnView(const View&) override {}
+  void OnBarrier(uint64_t) override {}
+};
+
 // --- A store that fails --------------------------------------------------------------------------
 
 TEST_F(NodeAgentTest, FailingDeletionIsReportedLoggedAndRetriedWithBackoff) {

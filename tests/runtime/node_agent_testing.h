@@ -192,6 +192,9 @@ class Peer final : public runtime::Endpoint::Client, private core::PayloadSink {
     Hear(kNames[static_cast<int>(item.change)] + NameOf(item.object, item.generation) +
          (item.url.empty() ? "" : " " + item.url));
   }
+  void OnSharing(const core::SharingItem&) override { Hear("sharing"); }
+  void OnLocationQuery(const core::LocationQueryItem&) override { Hear("query"); }
+  void OnLocationAnswer(const core::LocationAnswerItem&) override { Hear("answer"); }
 
   internal::Mutex mutex_;
   std::map<runtime::PeerIndex, std::deque<Item>> queue_;
@@ -200,13 +203,6 @@ class Peer final : public runtime::Endpoint::Client, private core::PayloadSink {
 };
 
 inline constexpr Duration kMs = std::chrono::milliseconds(1);
-
-// A member that says it has flushed only when it is told to: it holds barriers back.
-class SlowMember final : public MembershipListener {
- public:
-  void OnView(const View&) override {}
-  void OnBarrier(uint64_t) override {}
-};
 
 class NodeAgentTest : public ::testing::Test {
  protected:

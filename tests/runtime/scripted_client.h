@@ -82,6 +82,9 @@ class ScriptedClient final : public Endpoint::Client {
       void OnFreeResults(uint32_t, uint32_t, core::FreeResult, std::string_view) override {}
       void OnFreeFailed(const core::FreeResultItem&) override {}
       void OnLocation(const core::LocationItem&) override {}
+      void OnSharing(const core::SharingItem&) override {}
+      void OnLocationQuery(const core::LocationQueryItem&) override {}
+      void OnLocationAnswer(const core::LocationAnswerItem&) override {}
 
      private:
       std::vector<uint64_t>* const numbers_;

@@ -198,8 +198,13 @@ class FreeSim::Wire final : public core::PayloadSink {
     static constexpr const char* kNames[] = {"item Added", "item Removed", "item Spilled"};
     sim_.coverage_.Count(kNames[static_cast<int>(item.change)]);
   }
+  void OnSharing(const core::SharingItem&) override { Stray(); }
+  void OnLocationQuery(const core::LocationQueryItem&) override { Stray(); }
+  void OnLocationAnswer(const core::LocationAnswerItem&) override { Stray(); }
 
  private:
+  void Stray() { sim_.oracle_.Violate("an item is sent that the free path has not"); }
+
   FreeSim& sim_;
   const int owner_;
   const int to_;

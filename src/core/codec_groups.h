@@ -1,0 +1,99 @@
+// The groups of a payload: what codec.cc, which holds frees, results and reports, and
+// codec_sharing.cc, which holds references that cross processes, have in common.
+//
+// Every group starts with the same head:
+//   kind (1 byte), detail (1), generation (4), term (4), count (4, not 0)
+// and then, by kind, `count` times:
+//   1 kFrees            object (28)
+//   2 kFreeResults      object (28)                            detail: the result
+//   3 kFreeFailures     object (28), length of why (2), why
+//   4 kLocations        object (28), change (1), flags (1), size (8), length of url (2), url
+//   5 kRegisters        object (28), number (8)
+//   6 kRegisterAcks     object (28), number (8)                detail: the answer
+//   7 kReleases         object (28)
+//   8 kHandoffAcks      object (28), number (8)                detail: the answer
+//   9 kHandoffCancels   object (28), number (8)
+//   10 kLocationQueries object (28), number (8), node (28)     detail: flags; one of them: a node
+//   11 kLocationAnswers object (28), number (8), size (8), flags (1), locations (1), and of each:
+//                       node (28), flags (1), length of url (2), url    detail: the state
+// What has no detail has 0 there. From 5 on the generation is 0 except in 11; in 10 and 11 the term
+// is kFirstTerm.
+//
+// Thread safety: values.
+
+#ifndef FREEHOLD_SRC_CORE_CODEC_GROUPS_H_
+#define FREEHOLD_SRC_CORE_CODEC_GROUPS_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <string_view>
+
+#include "src/base/little_endian.h"
+#include "src/core/codec.h"
+
+namespace freehold::core::codec {
+
+enum GroupKind : uint8_t {
+  kFrees = 1,
+  kFreeResults = 2,
+  kFreeFailures = 3,
+  kLocations = 4,
+  kRegisters = 5,
+  kRegisterAcks = 6,
+  kReleases = 7,
+  kHandoffAcks = 8,
+  kHandoffCancels = 9,
+  kLocationQueries = 10,
+  kLocationAnswers = 11,
+};
+inline constexpr uint8_t kGroupKindMax = kLocationAnswers;
+
+struct GroupHead {
+  uint8_t kind;
+  uint8_t detail;
+  uint32_t generation;
+  uint32_t term;
+  uint32_t count;
+};
+inline constexpr size_t kGroupHeadBytes = 14;
+
+// Bytes that are consumed from the front; whoever takes has looked at size() before.
+class Cursor {
+ public:
+  explicit Cursor(std::string_view bytes) : bytes_(bytes) {}
+  size_t size() const { return bytes_.size(); }
+  std::string_view Bytes(size_t size) {
+    const std::string_view taken = bytes_.substr(0, size);
+    bytes_.remove_prefix(size);
+    return taken;
+  }
+  template <typename T>
+  T Integer() {
+    return internal::LoadLittle<T>(Bytes(sizeof(T)).data());
+  }
+  ObjectId Object() { return IdAt(Bytes(ObjectId::kSize), 0); }
+  NodeId Node() { return *NodeId::FromBytes(Bytes(NodeId::kSize)); }
+
+ private:
+  std::string_view bytes_;
+};
+
+// Both answer where to go on.
+template <typename T>
+char* Put(T value, char* at) {
+  internal::StoreLittle(value, at);
+  return at + sizeof(T);
+}
+inline char* PutBytes(std::string_view bytes, char* at) {
+  if (!bytes.empty()) std::memcpy(at, bytes.data(), bytes.size());  // empty may mean null
+  return at + bytes.size();
+}
+
+// Takes the items of a group from kRegisters on; a null sink only validates. REQUIRES: the count is
+// not 0.
+CodecError ReadSharingGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
+
+}  // namespace freehold::core::codec
+
+#endif  // FREEHOLD_SRC_CORE_CODEC_GROUPS_H_

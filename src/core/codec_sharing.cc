@@ -1,0 +1,259 @@
+// Groups of what references that cross processes need: registrations, handoffs, and where a value
+// is. Their layout is in codec_groups.h.
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/session_options.h"
+#include "src/base/check.h"
+#include "src/core/codec.h"
+#include "src/core/codec_groups.h"
+
+namespace freehold::core {
+
+namespace {
+
+using codec::Cursor;
+using codec::GroupHead;
+using codec::Put;
+using codec::PutBytes;
+
+constexpr size_t kNumberedBytes = ObjectId::kSize + 8;
+constexpr size_t kAnswerBytes = kNumberedBytes + 10;
+constexpr size_t kAnswerLocationBytes = NodeId::kSize + 3;
+
+// Of a query; its group's detail.
+constexpr uint8_t kQuerySubscribe = 1;
+constexpr uint8_t kQueryCancel = 2;
+constexpr uint8_t kQueryFetchTo = 4;
+constexpr uint8_t kQueryFlagsMax = 7;
+// Of an answer.
+constexpr uint8_t kAnswerFinal = 1;
+constexpr uint8_t kAnswerTruncated = 2;
+constexpr uint8_t kAnswerFlagsMax = 3;
+// Of a location in an answer.
+constexpr uint8_t kLocationSecondary = 1;
+constexpr uint8_t kLocationInMemory = 2;
+constexpr uint8_t kLocationSpilled = 4;
+constexpr uint8_t kLocationProspective = 8;
+constexpr uint8_t kLocationFlagsMax = 15;
+
+// Any answer fits any envelope.
+static_assert(codec::kGroupHeadBytes + kAnswerBytes + kAnswerLocationBytesMax <=
+              kEnvelopeBytesLeast - kFrameBytes);
+static_assert(kAnswerLocationBytes + kSpilledUrlBytesMax <= kAnswerLocationBytesMax);
+static_assert(kAnswerLocationsMax <= 255);
+
+// The kinds of SharingItem and their groups are numbered alike.
+constexpr uint8_t kSharingGroups = codec::kRegisters - static_cast<uint8_t>(SharingKind::kRegister);
+static_assert(codec::kRegisterAcks ==
+              kSharingGroups + static_cast<uint8_t>(SharingKind::kRegisterAck));
+static_assert(codec::kReleases == kSharingGroups + static_cast<uint8_t>(SharingKind::kRelease));
+static_assert(codec::kHandoffAcks ==
+              kSharingGroups + static_cast<uint8_t>(SharingKind::kHandoffAck));
+static_assert(codec::kHandoffCancels ==
+              kSharingGroups + static_cast<uint8_t>(SharingKind::kHandoffCancel));
+
+// The highest answer that an item of that kind may have.
+uint8_t AnswerMax(SharingKind kind) {
+  switch (kind) {
+    case SharingKind::kRegisterAck:
+      return kRegisterAnswerMax;
+    case SharingKind::kHandoffAck:
+      return kHandoffAnswerMax;
+    case SharingKind::kRegister:
+    case SharingKind::kRelease:
+    case SharingKind::kHandoffCancel:
+      return 0;
+  }
+  return 0;
+}
+
+size_t SharingBytes(SharingKind kind) {
+  return kind == SharingKind::kRelease ? ObjectId::kSize : kNumberedBytes;
+}
+
+CodecError ReadSharing(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
+  SharingItem item;
+  item.kind = static_cast<SharingKind>(head.kind - kSharingGroups);
+  item.term = head.term;
+  item.answer = head.detail;
+  if (head.detail > AnswerMax(item.kind) || head.generation != 0) return CodecError::kBadValue;
+  const size_t item_bytes = SharingBytes(item.kind);
+  // By division: the product could exceed a 32-bit size_t.
+  if (head.count > cursor->size() / item_bytes) return CodecError::kTruncated;
+  if (sink == nullptr) {
+    cursor->Bytes(head.count * item_bytes);
+    return CodecError::kOk;
+  }
+  for (uint32_t i = 0; i < head.count; ++i) {
+    item.object = cursor->Object();
+    if (item.kind != SharingKind::kRelease) item.number = cursor->Integer<uint64_t>();
+    sink->OnSharing(item);
+  }
+  return CodecError::kOk;
+}
+
+CodecError ReadQuery(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
+  const bool fetches = (head.detail & kQueryFetchTo) != 0;
+  if (cursor->size() < kNumberedBytes + (fetches ? NodeId::kSize : 0)) {
+    return CodecError::kTruncated;
+  }
+  LocationQueryItem item;
+  item.object = cursor->Object();
+  item.number = cursor->Integer<uint64_t>();
+  item.subscribe = (head.detail & kQuerySubscribe) != 0;
+  item.cancel = (head.detail & kQueryCancel) != 0;
+  if (fetches) {
+    item.fetch_to = cursor->Node();
+    if (item.fetch_to.IsNil()) return CodecError::kBadValue;
+  }
+  if (sink != nullptr) sink->OnLocationQuery(item);
+  return CodecError::kOk;
+}
+
+// `*location` is left as it is when null.
+CodecError ReadAnswerLocation(Cursor* cursor, Location* location) {
+  if (cursor->size() < kAnswerLocationBytes) return CodecError::kTruncated;
+  const NodeId node = cursor->Node();
+  const uint8_t flags = cursor->Integer<uint8_t>();
+  const uint16_t url_bytes = cursor->Integer<uint16_t>();
+  if (flags > kLocationFlagsMax || url_bytes > kSpilledUrlBytesMax ||
+      (url_bytes > 0 && (flags & kLocationSpilled) == 0)) {
+    return CodecError::kBadValue;
+  }
+  if (url_bytes > cursor->size()) return CodecError::kTruncated;
+  const std::string_view url = cursor->Bytes(url_bytes);
+  if (location == nullptr) return CodecError::kOk;
+  location->node = node;
+  location->role = (flags & kLocationSecondary) != 0 ? CopyRole::kSecondary : CopyRole::kPrimary;
+  location->in_memory = (flags & kLocationInMemory) != 0;
+  location->spilled = (flags & kLocationSpilled) != 0;
+  location->prospective = (flags & kLocationProspective) != 0;
+  location->spilled_url = std::string(url);
+  return CodecError::kOk;
+}
+
+CodecError ReadAnswer(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
+  if (cursor->size() < kAnswerBytes) return CodecError::kTruncated;
+  LocationAnswerItem item;
+  item.object = cursor->Object();
+  item.number = cursor->Integer<uint64_t>();
+  item.generation = head.generation;
+  item.size = cursor->Integer<uint64_t>();
+  item.state = static_cast<LocationAnswerState>(head.detail);
+  const uint8_t flags = cursor->Integer<uint8_t>();
+  const uint8_t locations = cursor->Integer<uint8_t>();
+  if (flags > kAnswerFlagsMax || locations > kAnswerLocationsMax) return CodecError::kBadValue;
+  if (locations > cursor->size() / kAnswerLocationBytes) return CodecError::kTruncated;
+  item.final = (flags & kAnswerFinal) != 0;
+  item.truncated = (flags & kAnswerTruncated) != 0;
+  if (sink != nullptr) item.locations.resize(locations);
+  const size_t before = cursor->size();
+  for (size_t i = 0; i < locations; ++i) {
+    const CodecError error =
+        ReadAnswerLocation(cursor, sink != nullptr ? &item.locations[i] : nullptr);
+    if (error != CodecError::kOk) return error;
+  }
+  // No writer writes more, so that whoever passes an answer on need not cut it.
+  if (before - cursor->size() > kAnswerLocationBytesMax) return CodecError::kBadValue;
+  if (sink != nullptr) sink->OnLocationAnswer(item);
+  return CodecError::kOk;
+}
+
+std::string_view UrlOf(const Location& location) {
+  return location.spilled ? std::string_view(location.spilled_url) : std::string_view();
+}
+
+char* PutLocation(const Location& location, char* at) {
+  const int flags = (location.role == CopyRole::kSecondary ? kLocationSecondary : 0) |
+                    (location.in_memory ? kLocationInMemory : 0) |
+                    (location.spilled ? kLocationSpilled : 0) |
+                    (location.prospective ? kLocationProspective : 0);
+  const std::string_view url = UrlOf(location);
+  at = PutBytes(location.node.bytes(), at);
+  at = Put(static_cast<uint8_t>(flags), at);
+  at = Put(static_cast<uint16_t>(url.size()), at);
+  return PutBytes(url, at);
+}
+
+// How many locations from the front an answer takes along, and in how many bytes.
+struct Extent {
+  size_t locations = 0;
+  size_t bytes = 0;
+};
+Extent ExtentOf(const std::vector<Location>& locations) {
+  Extent extent;
+  for (const Location& location : locations) {
+    FREEHOLD_CHECK(UrlOf(location).size() <= kSpilledUrlBytesMax);
+    const size_t bytes = kAnswerLocationBytes + UrlOf(location).size();
+    if (extent.locations == kAnswerLocationsMax) break;
+    if (extent.bytes + bytes > kAnswerLocationBytesMax) break;
+    ++extent.locations;
+    extent.bytes += bytes;
+  }
+  return extent;
+}
+
+}  // namespace
+
+CodecError codec::ReadSharingGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
+  if (head.kind < codec::kLocationQueries) return ReadSharing(head, cursor, sink);
+  const bool queries = head.kind == codec::kLocationQueries;
+  if (head.detail > (queries ? kQueryFlagsMax : kLocationAnswerStateMax) ||
+      (queries && head.generation != 0) || head.term != kFirstTerm) {
+    return CodecError::kBadValue;
+  }
+  // A count that the bytes cannot justify ends at the first item that is missing.
+  for (uint32_t i = 0; i < head.count; ++i) {
+    const CodecError error =
+        queries ? ReadQuery(head, cursor, sink) : ReadAnswer(head, cursor, sink);
+    if (error != CodecError::kOk) return error;
+  }
+  return CodecError::kOk;
+}
+
+bool PayloadWriter::Add(const SharingItem& item) {
+  const uint8_t answer_max = AnswerMax(item.kind);
+  FREEHOLD_CHECK(answer_max == 0 || item.answer <= answer_max);
+  char* at =
+      Place(kSharingGroups + static_cast<uint8_t>(item.kind),
+            answer_max == 0 ? uint8_t{0} : item.answer, 0, item.term, SharingBytes(item.kind));
+  if (at == nullptr) return false;
+  at = PutBytes(item.object.bytes(), at);
+  if (item.kind != SharingKind::kRelease) Put(item.number, at);
+  return true;
+}
+
+bool PayloadWriter::Add(const LocationQueryItem& item) {
+  const bool fetches = !item.fetch_to.IsNil();
+  const int flags = (item.subscribe ? kQuerySubscribe : 0) | (item.cancel ? kQueryCancel : 0) |
+                    (fetches ? kQueryFetchTo : 0);
+  char* at = Place(codec::kLocationQueries, static_cast<uint8_t>(flags), 0, kFirstTerm,
+                   kNumberedBytes + (fetches ? NodeId::kSize : 0));
+  if (at == nullptr) return false;
+  at = PutBytes(item.object.bytes(), at);
+  at = Put(item.number, at);
+  if (fetches) PutBytes(item.fetch_to.bytes(), at);
+  return true;
+}
+
+bool PayloadWriter::Add(const LocationAnswerItem& item) {
+  const Extent extent = ExtentOf(item.locations);
+  const bool truncated = item.truncated || extent.locations < item.locations.size();
+  char* at = Place(codec::kLocationAnswers, static_cast<uint8_t>(item.state), item.generation,
+                   kFirstTerm, kAnswerBytes + extent.bytes);
+  if (at == nullptr) return false;
+  const int flags = (item.final ? kAnswerFinal : 0) | (truncated ? kAnswerTruncated : 0);
+  at = PutBytes(item.object.bytes(), at);
+  at = Put(item.number, at);
+  at = Put(item.size, at);
+  at = Put(static_cast<uint8_t>(flags), at);
+  at = Put(static_cast<uint8_t>(extent.locations), at);
+  for (size_t i = 0; i < extent.locations; ++i) at = PutLocation(item.locations[i], at);
+  return true;
+}
+
+}  // namespace freehold::core

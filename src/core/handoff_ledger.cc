@@ -1,0 +1,124 @@
+#include "src/core/handoff_ledger.h"
+
+#include "src/base/check.h"
+
+namespace freehold::core {
+
+namespace {
+
+// A peer and a lane in one word.
+uint32_t KeyOf(PeerIndex peer, uint32_t lane) {
+  static_assert(kPeerIndexMax < (1u << 24) && kHandoffLanes <= 64);
+  return peer << 6 | lane;
+}
+
+template <typename Map>
+size_t MapBytes(const Map& map) {
+  return map.capacity() * (sizeof(typename Map::value_type) + 1);
+}
+
+}  // namespace
+
+const char* SeenName(Seen seen) {
+  switch (seen) {
+    case Seen::kNew:
+      return "new";
+    case Seen::kRedeemed:
+      return "redeemed";
+    case Seen::kRefused:
+      return "refused";
+  }
+  return "unknown";
+}
+
+Seen HandoffLedger::Look(PeerIndex sender, uint32_t lane, uint64_t number) const {
+  const auto at = lanes_.find(KeyOf(sender, lane));
+  if (at == lanes_.end()) return Seen::kNew;
+  if (at->second.redeemed.Contains(number)) return Seen::kRedeemed;
+  return at->second.refused.Contains(number) ? Seen::kRefused : Seen::kNew;
+}
+
+void HandoffLedger::Redeem(PeerIndex sender, uint32_t lane, uint64_t number) {
+  Lane& at = LaneAt(sender, lane);
+  FREEHOLD_CHECK(!at.refused.Contains(number));
+  Insert(number, &at.redeemed);
+}
+
+void HandoffLedger::Refuse(PeerIndex sender, uint32_t lane, uint64_t number) {
+  Lane& at = LaneAt(sender, lane);
+  FREEHOLD_CHECK(!at.redeemed.Contains(number));
+  Insert(number, &at.refused);
+}
+
+void HandoffLedger::Forget(PeerIndex sender) {
+  const auto lanes = lanes_of_.find(sender);
+  if (lanes == lanes_of_.end()) return;
+  for (uint64_t left = lanes->second; left != 0; left &= left - 1) {
+    const auto at = lanes_.find(KeyOf(sender, static_cast<uint32_t>(__builtin_ctzll(left))));
+    const Lane& lane = at->second;
+    intervals_ -= lane.redeemed.intervals().size() + lane.refused.intervals().size();
+    interval_bytes_ -= lane.redeemed.bytes() + lane.refused.bytes();
+    lanes_.erase(at);
+  }
+  lanes_of_.erase(lanes);
+}
+
+size_t HandoffLedger::bytes() const {
+  return interval_bytes_ + MapBytes(lanes_) + MapBytes(lanes_of_);
+}
+
+HandoffLedger::Lane& HandoffLedger::LaneAt(PeerIndex sender, uint32_t lane) {
+  FREEHOLD_CHECK(lane < kHandoffLanes);
+  const auto [at, is_new] = lanes_.try_emplace(KeyOf(sender, lane));
+  if (is_new) lanes_of_[sender] |= uint64_t{1} << lane;
+  return at->second;
+}
+
+void HandoffLedger::Insert(uint64_t number, IntervalSet* set) {
+  const size_t intervals = set->intervals().size();
+  const size_t bytes = set->bytes();
+  set->Insert(number);
+  intervals_ = intervals_ - intervals + set->intervals().size();
+  interval_bytes_ = interval_bytes_ - bytes + set->bytes();
+}
+
+void HandoffLedger::CheckInvariants() const {
+  size_t intervals = 0;
+  size_t bytes = 0;
+  size_t lanes = 0;
+  for (const auto& [sender, lanes_of_sender] : lanes_of_) {
+    FREEHOLD_CHECK(lanes_of_sender != 0);
+    for (uint64_t left = lanes_of_sender; left != 0; left &= left - 1, ++lanes) {
+      const auto at = lanes_.find(KeyOf(sender, static_cast<uint32_t>(__builtin_ctzll(left))));
+      FREEHOLD_CHECK(at != lanes_.end());
+      const Lane& lane = at->second;
+      for (const IntervalSet* set : {&lane.redeemed, &lane.refused}) {
+        set->CheckInvariants();
+        intervals += set->intervals().size();
+        bytes += set->bytes();
+      }
+      // No handoff ended both ways.
+      for (const IntervalSet::Interval& refused : lane.refused.intervals()) {
+        for (const IntervalSet::Interval& redeemed : lane.redeemed.intervals()) {
+          FREEHOLD_CHECK(redeemed.last < refused.first || refused.last < redeemed.first);
+        }
+      }
+    }
+  }
+  FREEHOLD_CHECK(lanes == lanes_.size());
+  FREEHOLD_CHECK(intervals == intervals_);
+  FREEHOLD_CHECK(bytes == interval_bytes_);
+}
+
+uint64_t HandoffNumbers::NextNumber(PeerIndex receiver, uint32_t lane) {
+  FREEHOLD_CHECK(lane < kHandoffLanes);
+  return ++last_[KeyOf(receiver, lane)];
+}
+
+void HandoffNumbers::Forget(PeerIndex receiver) {
+  for (uint32_t lane = 0; lane < kHandoffLanes; ++lane) last_.erase(KeyOf(receiver, lane));
+}
+
+size_t HandoffNumbers::bytes() const { return MapBytes(last_); }
+
+}  // namespace freehold::core
