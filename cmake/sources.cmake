@@ -71,6 +71,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_oracle.cc
   src/testing/sim_oracle_look.cc
   src/testing/sim_oracle_told.cc
+  src/testing/sim_oracle_wire.cc
   src/testing/sim_rename.cc
   src/testing/sim_scenario.cc
   src/testing/sim_sharing.cc
