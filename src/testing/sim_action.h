@@ -37,6 +37,7 @@ enum class Verb : uint8_t {
   kWatchOut,
   kWatchReclaimed,
   kWatchErased,
+  kWatchFailed,
   kUnwatch,
   kFollow,
   kUnfollow,
@@ -50,7 +51,6 @@ enum class Verb : uint8_t {
   kImport,
   kCancel,
   kReadNested,
-  kWatchFailed,
   // A node's host.
   kStore,
   kStorePrimary,

@@ -205,6 +205,8 @@ Action Generator::DrawProcess(Verb verb) {
     case Verb::kWatchReclaimed:
     case Verb::kWatchErased:
       return {verb, {object->owner, object->number, NextNumber(s_.registrations)}};
+    case Verb::kWatchFailed:
+      return {verb, {holder, object->number, NextNumber(s_.registrations)}};
     case Verb::kFollow:
       return {verb, {object->owner, object->number, NextNumber(s_.subscriptions)}};
     case Verb::kAwait:

@@ -30,9 +30,6 @@ Action Generator::DrawSharing(Verb verb) {
     if (object->inners.empty()) return {verb, {}};
     return {verb, {holder, object->inners[random_.Below(object->inners.size())], object->number}};
   }
-  if (verb == Verb::kWatchFailed) {
-    return {verb, {holder, object->number, NextNumber(s_.registrations)}};
-  }
   return {verb, {holder, object->number, AnyProcess(), NextNumber(s_.tokens)}};
 }
 
