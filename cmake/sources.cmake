@@ -7,6 +7,7 @@ set(FREEHOLD_BASE_SOURCES
 )
 
 set(FREEHOLD_CORE_SOURCES
+  src/core/borrow_index.cc
   src/core/codec.cc
   src/core/codec_sharing.cc
   src/core/copy_table.cc
@@ -14,14 +15,17 @@ set(FREEHOLD_CORE_SOURCES
   src/core/copy_table_work.cc
   src/core/frame.cc
   src/core/handoff_ledger.cc
+  src/core/holder_index.cc
   src/core/id_index.cc
   src/core/interval_set.cc
   src/core/location_set.cc
   src/core/node_index.cc
   src/core/object_table.cc
   src/core/object_table_callbacks.cc
+  src/core/object_table_exclusion.cc
   src/core/object_table_locations.cc
   src/core/object_table_queries.cc
+  src/core/object_table_sharing.cc
   src/core/record_slabs.cc
   src/core/session.cc
   src/core/session_options.cc
@@ -36,9 +40,11 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/counter_impl.cc
   src/runtime/counter_nesting.cc
   src/runtime/counter_pump.cc
+  src/runtime/counter_sharing.cc
   src/runtime/endpoint.cc
   src/runtime/endpoint_role.cc
   src/runtime/endpoint_turn.cc
+  src/runtime/error_reason.cc
   src/runtime/host_jobs.cc
   src/runtime/ids.cc
   src/runtime/local_membership.cc

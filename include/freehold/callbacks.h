@@ -1,7 +1,8 @@
 // What a host can be told about an object, and how it asks for it.
 //
 // Three moments, in this order: out of scope (no reference is left, or the value was freed
-// explicitly), reclaimed (the last copy is physically gone), erased (the record is gone). A
+// explicitly), reclaimed (the last copy is physically gone), erased (the record is gone); and of a
+// borrowed object one: failed (it is gone, or its owner died, while references are held here). A
 // callback gets the object's id, never a reference: a reference would bring the object back. It
 // runs on the CallbackExecutor, with no lock held, exactly once per registration, in order of
 // registration per object and moment. Rules for what it may do are in callback_executor.h: no I/O,
@@ -26,13 +27,15 @@ namespace runtime {
 class CounterImpl;
 }
 
-enum class Moment : uint8_t { kOutOfScope = 0, kReclaimed = 1, kErased = 2 };
+enum class Moment : uint8_t { kOutOfScope = 0, kReclaimed = 1, kErased = 2, kFailed = 3 };
 const char* MomentName(Moment moment);
 
 // Why an object ended.
 enum class EndReason : uint8_t {
   kOutOfScope,  // its last reference went
   kFreed,       // ReferenceCounter::Free
+  kGone,        // of kFailed: its owner does not know it any more
+  kOwnerDied,   // of kFailed: its owner was excluded
 };
 const char* EndReasonName(EndReason reason);
 

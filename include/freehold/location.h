@@ -34,14 +34,17 @@ struct Location {
 };
 
 // The life of an object at its owner, in the order in which it passes; kFreed and kLost lead back
-// to kPending when the host recreates the value.
+// to kPending when the host recreates the value. At a borrower it is kBorrowed, or kFailed.
 enum class ObjectState : uint8_t {
   kPending,     // declared; no value yet
   kAvailable,   // at least one copy
   kFreed,       // freed explicitly while references remain; the value is gone for good
   kLost,        // every copy went with its node; to be recovered by the host
   kOutOfScope,  // no reference left; its copies are being deleted
+  kBorrowed,    // owned by another process
+  kFailed,      // borrowed, and of no use any more: gone, or its owner died
 };
+inline constexpr int kObjectStates = 7;
 const char* ObjectStateName(ObjectState state);
 
 // What the owner knows about one object.

@@ -1,8 +1,9 @@
-// Start here: ReferenceCounter, the owner's side of Freehold. One per process.
+// Start here: ReferenceCounter, the owner's and the borrower's side of Freehold. One per process.
 //
-// It counts every reference to the objects that this process owns, knows which nodes have copies,
-// and when the last reference goes asks exactly those nodes to delete them. Whoever registered for
-// it is told on the callback executor.
+// It counts every reference to the objects that this process owns, wherever it is held, knows which
+// nodes have copies, and when the last reference goes asks exactly those nodes to delete them.
+// Whoever registered for it is told on the callback executor. References to objects of other
+// processes are counted here too, and registered with their owners.
 //
 // Thread safety: thread-safe. Every method takes at most one short lock at a time, and none while
 // it calls anything of the host's. Several counters may live in one process.
@@ -11,8 +12,9 @@
 // Blocks: only Shutdown and the destructor, which join the pump thread.
 // Errors: NotFound (unknown or gone), AlreadyExists, InvalidArgument, FailedPrecondition (wrong
 // state for it, this process is excluded, or shut down), ResourceExhausted (a count or a table is
-// full). Misuse such as a double release changes nothing, is counted in GetStats().misuses and
-// logged with the call site of the object.
+// full). Where that is too coarse, ReasonOf(status) says why (error_reason.h). Misuse such as a
+// double release changes nothing, is counted in GetStats().misuses and logged with the call site of
+// the object.
 
 #ifndef FREEHOLD_REFERENCE_COUNTER_H_
 #define FREEHOLD_REFERENCE_COUNTER_H_
@@ -28,6 +30,7 @@
 #include "absl/types/span.h"
 #include "freehold/callbacks.h"
 #include "freehold/clock.h"
+#include "freehold/exported_reference.h"
 #include "freehold/ids.h"
 #include "freehold/location.h"
 #include "freehold/object_ref.h"
@@ -84,6 +87,35 @@ class ReferenceCounter {
   // values cannot form one.
   absl::Status AddNested(const ObjectId& outer, absl::Span<const ObjectId> inner);
 
+  // --- References that cross processes -------------------------------------------------------
+  //
+  // Everything above works on borrowed objects too, but for what is the owner's alone: Recreate,
+  // Free, containing others, locations and the three moments (FailedPrecondition, kNotOwner).
+
+  // A reference for another process, owned here or borrowed. The object stays in scope until the
+  // receiver, or its death, has ended the handoff: also when every reference here goes.
+  // Errors: NotFound; FailedPrecondition when the receiver is excluded (kPeerExcluded) or there is
+  // no transport; InvalidArgument for nil or this process itself; those of the sealer as Internal.
+  absl::StatusOr<ExportedReference> Export(const ObjectId& object, const ProcessId& receiver);
+  // The reference is usable at once; that the owner does not know the object any more, or died, is
+  // told later: OnFailed, CheckReference, ObjectState::kFailed. The same token again is one more
+  // handle while there is a live reference here.
+  // Errors: InvalidArgument (kMalformedToken, kWrongReceiver, kOtherOwner), AlreadyExists
+  // (kAlreadyRedeemed), Cancelled (kRefused), FailedPrecondition (kPeerExcluded: its sender is),
+  // NotFound (kGone), Unavailable (kOwnerDied), ResourceExhausted.
+  absl::StatusOr<ObjectRef> Import(std::string_view token);
+  // An id that was read out of the value of `outer`, to which this process holds a reference; the
+  // host's format of values says who owns what they contain. `outer` stays in scope until the owner
+  // of `inner` knows of us. Errors: as for Import, and NotFound for an unknown outer object.
+  absl::StatusOr<ObjectRef> ImportNested(const ObjectId& outer, const ObjectId& inner,
+                                         const ProcessId& inner_owner);
+  // The token will never arrive: the receiver refuses it from now on, if it has not come. What
+  // keeps the object for it ends with the receiver's answer. NotFound when it has ended already.
+  absl::Status CancelHandoff(const Handoff& handoff);
+  // Ok while a reference to it is of use. NotFound (kGone), Unavailable (kOwnerDied), Aborted
+  // (kFreed), DataLoss (kLost), FailedPrecondition (kExcluded, kShutDown).
+  absl::Status CheckReference(const ObjectId& object) const;
+
   // --- Locations -----------------------------------------------------------------------------
 
   // `location.node` has, or is about to have, bytes of the object: replaces what is known of that
@@ -104,6 +136,7 @@ class ReferenceCounter {
   // Bytes of these objects in each node's memory, most first, then by node id. Unknown ids count
   // nothing.
   std::vector<NodeBytes> BytesPerNode(absl::Span<const ObjectId> objects) const;
+  // Of a borrowed object: its owner.
   absl::StatusOr<ProcessId> OwnerOf(const ObjectId& object) const;
 
   // --- Callbacks -----------------------------------------------------------------------------
@@ -118,6 +151,11 @@ class ReferenceCounter {
   }
   absl::StatusOr<CallbackRegistration> OnErased(const ObjectId& object, ObjectCallback call) {
     return Register(Moment::kErased, object, std::move(call));
+  }
+  // Of a borrowed object (FailedPrecondition for another): its owner has died or does not know it,
+  // while it is held here. Never runs, and is destroyed, when the last reference goes before that.
+  absl::StatusOr<CallbackRegistration> OnFailed(const ObjectId& object, ObjectCallback call) {
+    return Register(Moment::kFailed, object, std::move(call));
   }
   absl::StatusOr<CallbackRegistration> Register(Moment moment, const ObjectId& object,
                                                 ObjectCallback callback);

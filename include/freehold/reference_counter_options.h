@@ -20,6 +20,7 @@
 #include "freehold/log.h"
 #include "freehold/membership.h"
 #include "freehold/session_options.h"
+#include "freehold/token_sealer.h"
 #include "freehold/transport.h"
 
 namespace freehold {
@@ -49,6 +50,13 @@ struct ReferenceCounterOptions {
   std::function<void(const std::vector<ObjectId>&)> on_to_recover;
   // How the free of each copy ended. Runs on the executor; costs one job per copy.
   std::function<void(const ObjectId&, const NodeId&, FreeOutcome)> on_copy_freed;
+  // Null: tokens of exported references are bearer secrets in the clear (token_sealer.h). Must
+  // outlive the counter. The same for all processes.
+  TokenSealer* token_sealer = nullptr;
+  // How long after its export a token can still arrive. A handoff that has not ended by then is
+  // cancelled. Zero: for ever; a token that is lost then keeps its object until the receiver is
+  // excluded or the host calls CancelHandoff. Not negative.
+  Duration token_life = Duration::zero();
   SessionOptions session;
   // Locks and tables that the objects are spread over: a power of two, 1 to 64.
   uint32_t shards = 32;
@@ -75,8 +83,11 @@ struct ReferenceCounts {
   uint64_t handles = 0;
   uint64_t by_id = 0;
   uint64_t tasks = 0;
-  uint64_t nested_in = 0;  // outer objects in scope that contain it
-  uint64_t total() const { return handles + by_id + tasks + nested_in; }
+  // Outer objects in scope that contain it, or that keep it until an inner one is registered.
+  uint64_t nested_in = 0;
+  uint64_t borrowers = 0;  // processes that the owner, this process, lists
+  uint64_t handoffs = 0;   // exported from here and not ended
+  uint64_t total() const { return handles + by_id + tasks + nested_in + borrowers + handoffs; }
 };
 
 struct ObjectCounts {
@@ -84,8 +95,10 @@ struct ObjectCounts {
   uint64_t available = 0;
   uint64_t freed = 0;
   uint64_t lost = 0;
-  uint64_t out_of_scope = 0;  // copies still being deleted
-  uint64_t in_scope() const { return pending + available + freed + lost; }
+  uint64_t out_of_scope = 0;  // copies still being deleted; of borrowed ones: not released yet
+  uint64_t borrowed = 0;
+  uint64_t failed = 0;
+  uint64_t in_scope() const { return pending + available + freed + lost + borrowed + failed; }
   uint64_t total() const { return in_scope() + out_of_scope; }
 };
 

@@ -37,6 +37,13 @@ struct ReferenceCounterStats {
   uint64_t drops_deferred = 0;        // gauge: nested drops left to the pump
   uint64_t call_sites = 0;            // gauge: distinct texts
   uint64_t callbacks_registered = 0;  // gauge
+  uint64_t borrowed = 0;              // gauge: records of objects that others own
+  uint64_t borrowers = 0;             // gauge: over all objects owned here
+  uint64_t handoffs_pending = 0;      // gauge: exported and not ended
+  uint64_t handoffs_owed = 0;         // gauge: imported, their senders not answered yet
+  uint64_t handoff_intervals = 0;     // gauge: of numbers that are remembered of redeemed tokens
+  uint64_t answers_waiting = 0;       // gauge: to other processes, not yet sent
+  uint64_t flush_waiting = 0;         // gauge: registrations that the latest view waits for
   uint64_t declared = 0;
   uint64_t out_of_scope = 0;
   uint64_t freed_explicitly = 0;
@@ -45,6 +52,8 @@ struct ReferenceCounterStats {
   uint64_t misuses = 0;                // double releases, releases of unknown ids
   uint64_t store_failures = 0;         // reported by nodes
   uint64_t objects_lost = 0;           // handed to the host to recover
+  uint64_t short_borrows = 0;          // ended before their registration left
+  uint64_t references_failed = 0;      // borrowed ones, by Gone or by their owner's death
 };
 
 struct NodeAgentStats {

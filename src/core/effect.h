@@ -37,8 +37,16 @@ enum class [[nodiscard]] Verdict : uint8_t{
     kToBeFreed,          // the reported copy is not wanted: its node is asked to delete it
     kUnknownGeneration,  // newer than any the owner has begun
     kShutDown,           // the runtime's answer for a table that is stepped no more
+    kNotOwner,           // the object is borrowed; its owner alone may do this
+    kNotBorrowed,        // the object is owned here
+    kPeerExcluded,       // the other process is excluded
+    kAlreadyRedeemed,    // the token was redeemed before, and nothing of it is left
+    kRefused,            // the token was given up for lost before it came
+    kOtherOwner,         // the object is known here, under another owner
+    kGone,               // its owner says so
+    kOwnerDied,
 };
-inline constexpr int kVerdicts = 14;
+inline constexpr int kVerdicts = 22;
 const char* VerdictName(Verdict verdict);
 
 // A copy as the outside of the table sees it.
@@ -84,6 +92,8 @@ struct RareEffects {
   std::vector<InnerRef> inners;
   // Objects that lost their last copy and are still in scope.
   std::vector<ObjectId> lost;
+  // Registered callbacks whose moment cannot come any more: the runtime's to release.
+  std::vector<Token> dropped;
   // Only when the table was told to observe frees.
   std::vector<SettledFree> settled;
 };

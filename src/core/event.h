@@ -16,6 +16,7 @@
 
 #include "absl/types/span.h"
 #include "freehold/callbacks.h"
+#include "freehold/clock.h"
 #include "freehold/ids.h"
 #include "src/core/item.h"
 #include "src/core/peer.h"
@@ -108,6 +109,66 @@ struct FreeAnswered {
   uint32_t generation;
   FreeResult result;
 };
+
+// --- References that cross processes -------------------------------------------------------------
+
+// A token for `receiver` is made; its pin is given up for lost at `ends` if nothing was heard.
+struct Export {
+  Key key;
+  PeerIndex receiver;
+  Time ends = kInfiniteFuture;
+};
+// The token of a handoff was lost: its receiver is to refuse it.
+struct CancelHandoff {
+  Key key;
+  PeerIndex receiver;
+  uint64_t number;
+};
+// A token that `sender` made for this process. `owner` is kNoPeer when this process is.
+struct Import {
+  Key key;
+  PeerIndex owner;
+  PeerIndex sender;
+  uint64_t number;
+};
+// An id that was read out of the value of an outer object, which is held by AddNestedHold until the
+// owner of the inner one lists this process. `sender`: the outer's owner.
+struct ImportNested {
+  Key key;
+  PeerIndex owner;
+  PeerIndex sender;
+  InnerRef outer;
+};
+
+// What arrived. `from` is the peer that sent it.
+struct BorrowerRegistered {
+  Key key;
+  PeerIndex from;
+  uint64_t number;
+};
+struct BorrowerReleased {
+  Key key;
+  PeerIndex from;
+};
+struct RegisterAnswered {
+  Key key;
+  PeerIndex from;
+  uint64_t number;
+  RegisterAnswer answer;
+};
+struct HandoffEnded {
+  Key key;
+  PeerIndex from;
+  uint64_t number;
+  HandoffAnswer answer;
+};
+struct HandoffCancelled {
+  Key key;
+  PeerIndex from;
+  uint64_t number;
+};
+
+// --- Callbacks -----------------------------------------------------------------------------------
 
 struct Register {
   Key key;

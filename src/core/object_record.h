@@ -1,10 +1,11 @@
-// The record of one owned object, laid out so that what a hot path touches lies together.
+// The record of one object, owned here or borrowed, laid out so that what a hot path touches lies
+// together.
 //
 // A record is 96 bytes at a stable address in a slab. Up to two copies are inline; more lie in the
 // CopyArena. What most objects never have (contained ids, callbacks, spill URLs, older generations
-// whose copies are still being deleted) lies in a Rare. A record is linked into the list of each
-// node that it has a copy on; the links are record indices, and the copy for that node is found by
-// looking through the record.
+// whose copies are still being deleted) lies in a Rare, who elsewhere holds it in a HolderIndex. A
+// record is linked into the list of each node that it has a copy on; the links are record indices,
+// and the copy for that node is found by looking through the record.
 //
 // Thread safety: thread-compatible, under the shard's lock; the count in `cell` alone is touched by
 // handles without it.
@@ -60,22 +61,29 @@ struct ObjectRecord {
   uint32_t tasks;
   uint32_t nested_in;  // outer objects in scope that contain this one
   uint32_t generation;
-  uint64_t size;      // bytes
-  uint32_t rare;      // index in the RarePool, or kNone
-  uint32_t overflow;  // block in the CopyArena, or kNone
+  uint64_t size;  // bytes
+  uint32_t rare;  // index in the RarePool, or kNone
+  // Block in the CopyArena, or kNone; of a borrowed object, which has no copies, its Borrow.
+  uint32_t overflow;
   uint16_t copies;
   uint8_t state_byte;       // ObjectState
   uint8_t has_handles : 1;  // the cell's count is not 0; changes under the lock only
   uint8_t was_freed : 1;    // explicitly, the present value
   uint8_t is_ghost : 1;     // stands for an older generation whose copies are being deleted
   uint8_t in_use : 1;
-  uint32_t call_site;  // index in the runtime's StringInterner, or kNone
+  uint8_t has_borrowers : 1;  // processes that hold a reference of theirs
+  uint8_t has_pins : 1;       // handoffs that have not ended
+  uint8_t borrowed : 1;       // owned by another process
+  uint32_t call_site;         // index in the runtime's StringInterner, or kNone
   Copy inline_copies[2];
 
   const ObjectId& id() const { return cell.id; }
   ObjectState state() const { return static_cast<ObjectState>(state_byte); }
   bool in_scope() const { return state() != ObjectState::kOutOfScope; }
-  bool held() const { return has_handles != 0 || by_id != 0 || tasks != 0 || nested_in != 0; }
+  bool held() const {
+    return has_handles != 0 || by_id != 0 || tasks != 0 || nested_in != 0 || has_borrowers != 0 ||
+           has_pins != 0;
+  }
 };
 static_assert(sizeof(ObjectRecord) == 96, "see the memory figures in bench/");
 

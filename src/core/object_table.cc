@@ -5,8 +5,12 @@
 #include <algorithm>
 
 #include "src/base/check.h"
+#include "src/base/mutant.h"
 
 namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
 
 ObjectTable::ObjectTable(const Config& config)
     : config_(config), slabs_(config.context, config.records_max), nodes_(&slabs_, &copies_) {}
@@ -50,29 +54,14 @@ ObjectRecord* ObjectTable::InScope(const Key& key, Verdict* verdict) {
 Verdict ObjectTable::Step(const event::Declare& e, Effects* effects, ObjectRecord** record) {
   if (FindIndex(e.key) != kNoRecord) return Verdict::kAlreadyExists;
   if (e.primary != kNoPeer && nodes_.IsExcluded(e.primary)) return Verdict::kNodeExcluded;
-  const RecordIndex index = slabs_.Allocate();
+  const RecordIndex index = Make(e.key, ObjectState::kPending);
   if (index == kNoRecord) return Verdict::kTableFull;
   ObjectRecord& made = slabs_.At(index);
   made.cell.Reset(e.key.id, 1);
-  made.by_id = 0;
-  made.tasks = 0;
-  made.nested_in = 0;
-  made.generation = 0;
   made.size = e.size;
-  made.rare = kNone;
-  made.overflow = kNone;
-  made.copies = 0;
-  made.state_byte = static_cast<uint8_t>(ObjectState::kPending);
   made.has_handles = 1;
-  made.was_freed = 0;
-  made.is_ghost = 0;
   made.call_site = e.call_site;
-  if (!index_.Insert(e.key.hash, index, [this](RecordIndex i) { return HashOf(i); })) {
-    slabs_.Release(index);
-    return Verdict::kTableFull;
-  }
   ++counters_.declared;
-  ++counters_.by_state[static_cast<int>(ObjectState::kPending)];
   if (e.primary != kNoPeer) {
     Copy* copy = copies_.Insert(made, e.primary);
     copy->primary = 1;
@@ -84,10 +73,40 @@ Verdict ObjectTable::Step(const event::Declare& e, Effects* effects, ObjectRecor
   return Verdict::kOk;
 }
 
+RecordIndex ObjectTable::Make(const Key& key, ObjectState state) {
+  const RecordIndex index = slabs_.Allocate();
+  if (index == kNoRecord) return kNoRecord;
+  ObjectRecord& made = slabs_.At(index);
+  made.cell.Reset(key.id, 0);
+  made.by_id = 0;
+  made.tasks = 0;
+  made.nested_in = 0;
+  made.generation = 0;
+  made.size = 0;
+  made.rare = kNone;
+  made.overflow = kNone;
+  made.copies = 0;
+  made.state_byte = static_cast<uint8_t>(state);
+  made.has_handles = 0;
+  made.was_freed = 0;
+  made.is_ghost = 0;
+  made.has_borrowers = 0;
+  made.has_pins = 0;
+  made.borrowed = 0;
+  made.call_site = kNone;
+  if (!index_.Insert(key.hash, index, [this](RecordIndex i) { return HashOf(i); })) {
+    slabs_.Release(index);
+    return kNoRecord;
+  }
+  ++counters_.by_state[static_cast<int>(state)];
+  return index;
+}
+
 Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
   Verdict verdict;
   ObjectRecord* record = InScope(e.key, &verdict);
   if (record == nullptr) return verdict;
+  if (record->borrowed) return Verdict::kNotOwner;
   if (record->state() != ObjectState::kFreed && record->state() != ObjectState::kLost) {
     return Verdict::kWrongState;
   }
@@ -118,6 +137,7 @@ bool ObjectTable::SplitOffGhost(ObjectRecord* record) {
   ghost.has_handles = 0;
   ghost.was_freed = 1;
   ghost.is_ghost = 1;
+  ghost.has_borrowers = ghost.has_pins = ghost.borrowed = 0;
   ghost.call_site = record->call_site;
   std::copy(std::begin(record->inline_copies), std::end(record->inline_copies),
             std::begin(ghost.inline_copies));
@@ -139,6 +159,7 @@ bool ObjectTable::SplitOffGhost(ObjectRecord* record) {
 Verdict ObjectTable::Step(const event::FreeExplicitly& e, Effects* effects) {
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) return Verdict::kNotFound;
+  if (record->borrowed) return Verdict::kNotOwner;
   if (!record->in_scope() || record->state() == ObjectState::kFreed) return Verdict::kUnchanged;
   ++counters_.freed_explicitly;
   record->was_freed = 1;
@@ -223,6 +244,7 @@ Verdict ObjectTable::Step(const event::AddInners& e) {
   Verdict verdict;
   ObjectRecord* record = InScope(e.outer, &verdict);
   if (record == nullptr) return verdict;
+  if (record->borrowed) return Verdict::kNotOwner;
   if (e.inners.empty()) return Verdict::kOk;
   Rare& rare = rares_.Ensure(*record);
   for (const InnerRef& inner : e.inners) {
@@ -242,7 +264,16 @@ void ObjectTable::SetState(ObjectRecord* record, ObjectState state, Effects* eff
 }
 
 void ObjectTable::EndIfNotHeld(ObjectRecord* record, Effects* effects) {
-  if (!record->held() && record->in_scope()) GoOutOfScope(record, effects);
+  bool held = record->held();
+  if (IsMutant(Mutant::kReleaseDespitePins) && record->borrowed) {
+    held = record->has_handles || record->nested_in != 0;
+  }
+  if (held || !record->in_scope()) return;
+  if (record->borrowed) {
+    LetGoOfBorrow(record, effects);
+  } else {
+    GoOutOfScope(record, effects);
+  }
 }
 
 void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
@@ -294,6 +325,8 @@ void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {
   switch (record->state()) {
     case ObjectState::kPending:
     case ObjectState::kLost:
+    case ObjectState::kBorrowed:  // they have no copies
+    case ObjectState::kFailed:
       return;
     case ObjectState::kAvailable:
       if (HasRealCopy(*record)) return;
@@ -331,6 +364,10 @@ void ObjectTable::EraseGhost(ObjectRecord* ghost, Effects* effects) {
 void ObjectTable::Erase(ObjectRecord* record, Effects* effects) {
   Fire(record, Moment::kErased, record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope,
        effects);
+  Unmake(record);
+}
+
+void ObjectTable::Unmake(ObjectRecord* record) {
   --counters_.by_state[record->state_byte];
   const RecordIndex index = IndexOf(*record);
   index_.Erase(record->id().Hash(), index);

@@ -1,9 +1,10 @@
-// The owner's table of objects, one per shard: counts, locations, frees, callbacks of each object.
+// The table of objects, one per shard: counts, locations, frees and callbacks of each owned object;
+// counts and registration of each borrowed one.
 //
 // Step(event) answers a verdict and appends effects. The table is a value that is changed by steps
 // and by nothing else: no lock, no thread, no clock, no randomness, no callback. Its parts are the
 // records (RecordSlabs), the way to them (IdIndex), their copies (CopyArena), the lists per node
-// (NodeIndex) and what few objects have (RarePool).
+// (NodeIndex), what few objects have (RarePool) and references that cross processes (Sharing).
 //
 // Thread safety: thread-compatible; the runtime keeps one lock per table.
 // Costs: each step O(1) and what it changes; a node's exclusion in pieces. No recursion: contained
@@ -14,6 +15,7 @@
 #define FREEHOLD_SRC_CORE_OBJECT_TABLE_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -27,6 +29,7 @@
 #include "src/core/node_index.h"
 #include "src/core/rare.h"
 #include "src/core/record_slabs.h"
+#include "src/core/sharing.h"
 
 namespace freehold::core {
 
@@ -40,8 +43,8 @@ class ObjectTable {
     uint32_t records_max = UINT32_MAX;
   };
   struct Counters {
-    uint64_t by_state[5] = {};  // gauge, by ObjectState; without ghosts
-    uint64_t callbacks = 0;     // gauge
+    uint64_t by_state[kObjectStates] = {};  // gauge, by ObjectState; without ghosts
+    uint64_t callbacks = 0;                 // gauge
     uint64_t declared = 0;
     uint64_t out_of_scope = 0;
     uint64_t freed_explicitly = 0;
@@ -49,6 +52,14 @@ class ObjectTable {
     uint64_t late_reports_answered = 0;
     uint64_t store_failures = 0;
     uint64_t objects_lost = 0;
+    uint64_t short_borrows = 0;  // ended before their registration left
+    uint64_t references_failed = 0;
+    uint64_t answers_lost = 0;  // no room for them in the outbox
+  };
+  // What goes into the token of an exported reference.
+  struct Exported {
+    PeerIndex owner = kNoPeer;  // kNoPeer: this process
+    uint64_t number = 0;        // of the handoff
   };
 
   explicit ObjectTable(const Config& config);
@@ -59,9 +70,9 @@ class ObjectTable {
 
   // kAlreadyExists, kNodeExcluded, kTableFull. `*record` has one handle.
   Verdict Step(const event::Declare& e, Effects* effects, ObjectRecord** record);
-  // kNotFound, kOutOfScope, kWrongState (it has a value or awaits one), kTableFull.
+  // kNotFound, kNotOwner, kOutOfScope, kWrongState (it has a value or awaits one), kTableFull.
   Verdict Step(const event::Recreate& e, Effects* effects);
-  // kNotFound, kUnchanged (freed or out of scope already).
+  // kNotFound, kNotOwner, kUnchanged (freed or out of scope already).
   Verdict Step(const event::FreeExplicitly& e, Effects* effects);
   // kNotFound, kOutOfScope. The caller adds the handle before it unlocks.
   Verdict Step(const event::AddHandle& e, ObjectRecord** record);
@@ -77,15 +88,16 @@ class ObjectTable {
   // kNotFound, kOutOfScope, kCountFull.
   Verdict Step(const event::AddNestedHold& e, RecordIndex* record);
   Verdict Step(const event::DropNestedHold& e, Effects* effects);
-  // kNotFound, kOutOfScope.
+  // kNotFound, kNotOwner, kOutOfScope.
   Verdict Step(const event::AddInners& e);
 
   // --- Steps: locations and frees (object_table_locations.cc) ---------------------------------
 
-  // kNotFound and kToBeFreed: not wanted, the node is asked to delete it. kUnchanged,
+  // kNotFound and kToBeFreed: not wanted, the node is asked to delete it. kUnchanged, kNotOwner,
   // kNodeExcluded, kUnknownGeneration, kTableFull.
   Verdict Step(const event::SetLocation& e, Effects* effects);
-  // kNotFound, kUnchanged (nothing known there, or a free settles it), kUnknownGeneration.
+  // kNotFound, kNotOwner, kUnchanged (nothing known there, or a free settles it),
+  // kUnknownGeneration.
   Verdict Step(const event::RemoveLocation& e, Effects* effects);
   // kNotFound and kUnchanged for an answer that comes twice or to nothing.
   Verdict Step(const event::FreeAnswered& e, Effects* effects);
@@ -95,13 +107,62 @@ class ObjectTable {
   // Takes up to `records_max` copies of an excluded node out of the table. True: more are left.
   bool ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects);
 
+  // --- Steps: references that cross processes (object_table_sharing.cc) ------------------------
+
+  // kNotFound, kOutOfScope, kGone, kOwnerDied, kPeerExcluded, kTableFull.
+  Verdict Step(const event::Export& e, Exported* exported);
+  // kNotFound: the handoff has ended, or there never was one.
+  Verdict Step(const event::CancelHandoff& e, Effects* effects);
+  // The caller adds the handle before it unlocks, as for AddHandle. kPeerExcluded (its sender is),
+  // kAlreadyRedeemed, kRefused, kOtherOwner, kTableFull; kGone and kOwnerDied end the handoff.
+  Verdict Step(const event::Import& e, Effects* effects, ObjectRecord** record);
+  // The same without a token. The hold on the outer object is given back as an effect when it is
+  // not needed any more; after anything but kOk it is still the caller's.
+  Verdict Step(const event::ImportNested& e, Effects* effects, ObjectRecord** record);
+
+  // From the wire. kNotFound: answered with Gone. kOk otherwise.
+  Verdict Step(const event::BorrowerRegistered& e, Effects* effects);
+  // kNotFound: not listed.
+  Verdict Step(const event::BorrowerReleased& e, Effects* effects);
+  // kNotOwner: it did not come from the owner. kUnchanged: it answers no outstanding Register.
+  Verdict Step(const event::RegisterAnswered& e, Effects* effects);
+  // kNotFound: no such handoff.
+  Verdict Step(const event::HandoffEnded& e, Effects* effects);
+  // kUnchanged: the token came before, and its handoff ends in its own way.
+  Verdict Step(const event::HandoffCancelled& e, Effects* effects);
+  // Like PullFrees: registrations, releases, answers for a process.
+  bool PullSharing(PeerIndex peer, uint32_t items_max, PayloadWriter* writer);
+  // object_table_exclusion.cc. A view excludes the process (PROTOCOL, step 7). True: call again for
+  // the rest.
+  bool FenceProcess(PeerIndex process, uint32_t items_max, Effects* effects);
+  // The barrier of that view has come. True: call again for the rest.
+  bool CloseProcess(PeerIndex process, uint32_t items_max, Effects* effects);
+  // Gives up for lost the tokens whose time has passed. True: more are due.
+  bool ExpireTokens(Time now, uint32_t items_max, Effects* effects);
+  // Borrows whose registration must be answered before this process has dealt with the latest view.
+  uint64_t flush_waiting() const {
+    return sharing_ == nullptr ? 0 : sharing_->borrows.flush_waiting();
+  }
+  // When ExpireTokens has something to do next.
+  Time NextTokenEnd() const {
+    return sharing_ == nullptr || sharing_->token_lives.empty()
+               ? kInfiniteFuture
+               : sharing_->token_lives.front().ends;
+  }
+  // Null as long as no reference has crossed processes.
+  const Sharing* sharing() const { return sharing_.get(); }
+  // REQUIRES: the record is borrowed.
+  const Borrow& BorrowOf(const ObjectRecord& record) const {
+    return sharing_->borrows.At(record.overflow);
+  }
+
   // --- Steps: callbacks (object_table_callbacks.cc) --------------------------------------------
 
-  // kNotFound, kMomentPassed.
+  // kNotFound, kMomentPassed, kNotOwner, kNotBorrowed.
   Verdict Step(const event::Register& e);
   // kNotFound when it has fired, was cancelled, or is unknown. `*token` is the caller's again.
   Verdict Step(const event::Cancel& e, Token* token);
-  // kNotFound, kOutOfScope. The snapshot is an effect.
+  // kNotFound, kNotOwner, kOutOfScope. The snapshot is an effect.
   Verdict Step(const event::Subscribe& e, Effects* effects);
   // Takes every token out, for the end of the world.
   std::vector<Token> TakeAllTokens();
@@ -154,6 +215,10 @@ class ObjectTable {
   RecordIndex IndexOf(const ObjectRecord& record) const { return RecordSlabs::IndexOf(record); }
   uint64_t HashOf(RecordIndex index) const { return slabs_.At(index).id().Hash(); }
 
+  // A record with no reference yet, or kNoRecord when the table is full.
+  RecordIndex Make(const Key& key, ObjectState state);
+  // Takes it out of the table, and nothing else.
+  void Unmake(ObjectRecord* record);
   void SetState(ObjectRecord* record, ObjectState state, Effects* effects);
   void EndIfNotHeld(ObjectRecord* record, Effects* effects);
   void GoOutOfScope(ObjectRecord* record, Effects* effects);
@@ -174,6 +239,31 @@ class ObjectTable {
   bool HasPrimaryElsewhere(const ObjectRecord& record, PeerIndex node) const;
   void SetUrl(ObjectRecord* record, PeerIndex node, std::string_view url);
 
+  // object_table_sharing.cc
+  Sharing& Share() {
+    if (sharing_ == nullptr) sharing_ = std::make_unique<Sharing>();
+    return *sharing_;
+  }
+  Verdict ImportAgain(const event::Import& e, ObjectRecord** record);
+  Verdict AdmitOwned(const Key& key, ObjectRecord** record);
+  Verdict AdmitBorrowed(const Key& key, PeerIndex owner, Effects* effects, ObjectRecord** record);
+  ObjectRecord* BeginBorrow(const Key& key, PeerIndex owner, Effects* effects);
+  void Answer(PeerIndex to, SharingKind kind, const ObjectId& object, uint64_t number,
+              uint8_t answer, Effects* effects);
+  void AnswerHandoff(PeerIndex to, const ObjectId& object, uint64_t number, HandoffAnswer answer,
+                     Effects* effects) {
+    Answer(to, SharingKind::kHandoffAck, object, number, static_cast<uint8_t>(answer), effects);
+  }
+  void EndOwed(const ObjectRecord& record, HandoffAnswer answer, Effects* effects);
+  void SetStage(uint32_t borrow, BorrowStage stage, Effects* effects);
+  void FailBorrow(ObjectRecord* record, BorrowStage stage, Effects* effects);
+  void LetGoOfBorrow(ObjectRecord* record, Effects* effects);
+  void EraseBorrowed(ObjectRecord* record);
+  void RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder, Effects* effects);
+  void CheckHolders(const ObjectRecord& record) const;
+  void CheckSharing() const;
+
+  void DropCallbacks(ObjectRecord* record, Effects* effects);
   void Fire(ObjectRecord* record, Moment moment, EndReason reason, Effects* effects);
   // REQUIRES, all three: the record has a Rare; subscribers are in it.
   void NotifyState(const ObjectRecord& record, LocationUpdate::Kind kind, Effects* effects);
@@ -188,6 +278,8 @@ class ObjectTable {
   CopyArena copies_;
   NodeIndex nodes_;
   RarePool rares_;
+  Fences fences_;
+  std::unique_ptr<Sharing> sharing_;
   Counters counters_;
 };
 

@@ -19,6 +19,8 @@ bool HasPassed(Moment moment, const ObjectRecord& record, bool copies_left) {
       return ended && !copies_left;
     case Moment::kErased:
       return false;
+    case Moment::kFailed:
+      return record.state() == ObjectState::kFailed || !record.in_scope();
   }
   return true;
 }
@@ -28,6 +30,9 @@ bool HasPassed(Moment moment, const ObjectRecord& record, bool copies_left) {
 Verdict ObjectTable::Step(const event::Register& e) {
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) return Verdict::kNotFound;
+  if ((e.moment == Moment::kFailed) != (record->borrowed != 0)) {
+    return record->borrowed ? Verdict::kNotOwner : Verdict::kNotBorrowed;
+  }
   const Rare* rare = rares_.Find(*record);
   const bool copies_left = record->copies > 0 || (rare != nullptr && rare->ghost != kNoRecord);
   if (HasPassed(e.moment, *record, copies_left)) return Verdict::kMomentPassed;
@@ -61,6 +66,7 @@ Verdict ObjectTable::Step(const event::Subscribe& e, Effects* effects) {
   Verdict verdict;
   ObjectRecord* record = InScope(e.key, &verdict);
   if (record == nullptr) return verdict;
+  if (record->borrowed) return Verdict::kNotOwner;
   rares_.Ensure(*record).subscribers.push_back({e.number, e.token});
   ++counters_.callbacks;
   LocationNotice notice;
@@ -87,6 +93,17 @@ void ObjectTable::Fire(ObjectRecord* record, Moment moment, EndReason reason, Ef
                                    [&](const RegisteredCallback& c) { return c.moment == moment; });
   counters_.callbacks -= static_cast<uint64_t>(rare->callbacks.end() - rest);
   rare->callbacks.erase(rest, rare->callbacks.end());
+}
+
+// Their moment cannot come any more.
+void ObjectTable::DropCallbacks(ObjectRecord* record, Effects* effects) {
+  Rare* rare = rares_.Find(*record);
+  if (rare == nullptr || rare->callbacks.empty()) return;
+  for (const RegisteredCallback& callback : rare->callbacks) {
+    effects->Rarely().dropped.push_back(callback.token);
+  }
+  counters_.callbacks -= rare->callbacks.size();
+  rare->callbacks.clear();
 }
 
 void ObjectTable::NotifyState(const ObjectRecord& record, LocationUpdate::Kind kind,

@@ -16,6 +16,7 @@ Verdict ObjectTable::Step(const event::SetLocation& e, Effects* effects) {
     AnswerWithFree(e, effects);
     return Verdict::kNotFound;
   }
+  if (record->borrowed) return Verdict::kNotOwner;
   if (e.generation > record->generation) return Verdict::kUnknownGeneration;
   record = FindGeneration(record, e.generation);
   if (record == nullptr) {
@@ -83,6 +84,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
 Verdict ObjectTable::Step(const event::RemoveLocation& e, Effects* effects) {
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) return Verdict::kNotFound;
+  if (record->borrowed) return Verdict::kNotOwner;
   if (e.generation > record->generation) return Verdict::kUnknownGeneration;
   record = FindGeneration(record, e.generation);
   if (record == nullptr) return Verdict::kUnchanged;
@@ -157,6 +159,7 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
 Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) return Verdict::kNotFound;
+  if (record->borrowed) return Verdict::kUnchanged;
   record = FindGeneration(record, e.generation);
   if (record == nullptr) return Verdict::kUnchanged;
   Copy* copy = copies_.Find(*record, e.node);

@@ -35,6 +35,22 @@ const char* VerdictName(Verdict verdict) {
       return "unknown generation";
     case Verdict::kShutDown:
       return "shut down";
+    case Verdict::kNotOwner:
+      return "not the owner";
+    case Verdict::kNotBorrowed:
+      return "not borrowed";
+    case Verdict::kPeerExcluded:
+      return "peer excluded";
+    case Verdict::kAlreadyRedeemed:
+      return "already redeemed";
+    case Verdict::kRefused:
+      return "refused";
+    case Verdict::kOtherOwner:
+      return "other owner";
+    case Verdict::kGone:
+      return "gone";
+    case Verdict::kOwnerDied:
+      return "owner died";
   }
   return "?";
 }
@@ -65,7 +81,8 @@ CopyFacts ObjectTable::Facts(const ObjectRecord& record, const Copy& copy) const
 }
 
 size_t ObjectTable::bytes() const {
-  return slabs_.bytes() + index_.bytes() + copies_.bytes() + nodes_.bytes() + rares_.bytes();
+  return slabs_.bytes() + index_.bytes() + copies_.bytes() + nodes_.bytes() + rares_.bytes() +
+         (sharing_ == nullptr ? 0 : sharing_->bytes());
 }
 
 void ObjectTable::CheckRecord(const ObjectRecord& record) const {
@@ -77,9 +94,10 @@ void ObjectTable::CheckRecord(const ObjectRecord& record) const {
   } else {
     FREEHOLD_CHECK(Find({record.id(), record.id().Hash()}) == &record);
     FREEHOLD_CHECK(record.held() == record.in_scope());
-    FREEHOLD_CHECK(record.in_scope() || record.copies > 0 || has_ghost);
+    FREEHOLD_CHECK(record.in_scope() || record.copies > 0 || has_ghost || record.borrowed);
     FREEHOLD_CHECK((record.cell.count() > 0) == (record.has_handles != 0));
   }
+  if (sharing_ != nullptr) CheckHolders(record);
   FREEHOLD_CHECK((record.state() == ObjectState::kAvailable) <= HasRealCopy(record));
   uint32_t primaries = 0;
   for (uint32_t i = 0; i < record.copies; ++i) {
@@ -100,7 +118,7 @@ void ObjectTable::CheckRecord(const ObjectRecord& record) const {
 }
 
 void ObjectTable::CheckInvariants() const {
-  uint64_t by_state[5] = {};
+  uint64_t by_state[kObjectStates] = {};
   size_t records = 0;
   uint64_t copies = 0;
   Visit(0, SIZE_MAX, [&](const ObjectRecord& record) {
@@ -111,7 +129,7 @@ void ObjectTable::CheckInvariants() const {
     ++by_state[record.state_byte];
   });
   FREEHOLD_CHECK(records == index_.size());
-  for (int state = 0; state < 5; ++state) {
+  for (int state = 0; state < kObjectStates; ++state) {
     FREEHOLD_CHECK(by_state[state] == counters_.by_state[state]);
   }
   uint64_t listed = 0;
@@ -133,6 +151,7 @@ void ObjectTable::CheckInvariants() const {
     }
   }
   FREEHOLD_CHECK(listed == copies);
+  if (sharing_ != nullptr) CheckSharing();
 }
 
 }  // namespace freehold::core

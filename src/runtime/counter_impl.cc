@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "freehold/error_reason.h"
 #include "src/base/check.h"
 #include "src/base/guarded_call.h"
 #include "src/runtime/host_jobs.h"
@@ -20,7 +21,8 @@ constexpr uint32_t kCallSitesMax = 1u << 20;
 constexpr uint64_t kMisusesLogged = 100;
 
 absl::Status ShutDownError() {
-  return absl::FailedPreconditionError("the reference counter was shut down");
+  return WithReason(absl::FailedPreconditionError("the reference counter was shut down"),
+                    ErrorReason::kShutDown);
 }
 
 const Clock& ClockOf(const ReferenceCounterOptions& options) {
@@ -86,6 +88,10 @@ void CounterImpl::Act(Shard& shard, AfterStep* after) {
   // An executor that runs callbacks at once may let one of them end this counter.
   const std::shared_ptr<CounterImpl> self = shared_from_this();
   for (const PeerIndex node : after->effects.ready) MarkReady(shard, node);
+  if (after->effects.rare != nullptr) {
+    for (const core::Token token : after->effects.rare->dropped) ReleaseToken(token);
+    after->effects.rare->dropped.clear();
+  }
   if (after->must_post) {
     HostWork first;
     first.Take(&after->effects);
@@ -280,9 +286,50 @@ bool CounterImpl::InScope(const ObjectId& object) const {
 
 absl::Status CounterImpl::WhyClosed() const {
   if (stopping_.load(std::memory_order_acquire)) return ShutDownError();
-  return absl::FailedPreconditionError(
-      "this process was excluded from the membership; its objects are gone, rejoin under a new "
-      "process id");
+  return WithReason(absl::FailedPreconditionError(
+                        "this process was excluded from the membership; its objects are gone, "
+                        "rejoin under a new process id"),
+                    ErrorReason::kExcluded);
+}
+
+// Of references that cross processes.
+absl::Status CounterImpl::ExplainSharing(core::Verdict verdict, const std::string& id) {
+  switch (verdict) {
+    case core::Verdict::kNotOwner:
+      return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                            "object ", id, " is borrowed here; only its owner can do this")),
+                        ErrorReason::kNotOwner);
+    case core::Verdict::kNotBorrowed:
+      return absl::FailedPreconditionError(
+          absl::StrCat("object ", id, " is owned here, its references cannot fail"));
+    case core::Verdict::kPeerExcluded:
+      return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                            "the other process of this passage of object ", id, " is excluded")),
+                        ErrorReason::kPeerExcluded);
+    case core::Verdict::kAlreadyRedeemed:
+      return WithReason(
+          absl::AlreadyExistsError(absl::StrCat("this token of object ", id,
+                                                " was imported before, and nothing of it is left")),
+          ErrorReason::kAlreadyRedeemed);
+    case core::Verdict::kRefused:
+      return WithReason(absl::CancelledError(absl::StrCat("this token of object ", id,
+                                                          " was cancelled by its sender")),
+                        ErrorReason::kRefused);
+    case core::Verdict::kOtherOwner:
+      return WithReason(absl::InvalidArgumentError(
+                            absl::StrCat("object ", id, " is known here with another owner")),
+                        ErrorReason::kOtherOwner);
+    case core::Verdict::kGone:
+      return WithReason(
+          absl::NotFoundError(absl::StrCat("object ", id, " is gone, its owner says")),
+          ErrorReason::kGone);
+    case core::Verdict::kOwnerDied:
+      return WithReason(absl::UnavailableError(absl::StrCat("the owner of object ", id, " died")),
+                        ErrorReason::kOwnerDied);
+    default:
+      break;
+  }
+  return absl::InternalError("unknown verdict");
 }
 
 absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object) const {
@@ -292,11 +339,14 @@ absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object)
     case core::Verdict::kUnchanged:
       return absl::OkStatus();
     case core::Verdict::kNotFound:
-      return absl::NotFoundError(absl::StrCat("object ", id, " is unknown here or gone"));
+      return WithReason(
+          absl::NotFoundError(absl::StrCat("object ", id, " is unknown here or gone")),
+          ErrorReason::kGone);
     case core::Verdict::kAlreadyExists:
       return absl::AlreadyExistsError(absl::StrCat("object ", id, " was declared before"));
     case core::Verdict::kOutOfScope:
-      return absl::NotFoundError(absl::StrCat("object ", id, " is out of scope"));
+      return WithReason(absl::NotFoundError(absl::StrCat("object ", id, " is out of scope")),
+                        ErrorReason::kGone);
     case core::Verdict::kNotHeld:
       return absl::FailedPreconditionError(
           absl::StrCat("object ", id, " has fewer references by id than are to be removed"));
@@ -321,8 +371,9 @@ absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object)
       return absl::InvalidArgumentError(absl::StrCat("object ", id, " has no such generation yet"));
     case core::Verdict::kShutDown:
       return ShutDownError();
+    default:
+      return ExplainSharing(verdict, id);
   }
-  return absl::InternalError("unknown verdict");
 }
 
 absl::Status CounterImpl::Misuse(core::Verdict verdict, const core::Key& key, const char* call) {

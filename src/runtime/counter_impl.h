@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -23,6 +24,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "freehold/exported_reference.h"
 #include "freehold/object_ref.h"
 #include "freehold/reference_counter_options.h"
 #include "freehold/stats.h"
@@ -46,8 +48,9 @@ class CounterImpl final : public Endpoint::Client,
 
   // No piece of work holds a lock for more records than this.
   static constexpr uint32_t kPieceMax = 2048;
-  // Reports answered with a free that a node may cause before it has taken the answers.
-  static constexpr uint32_t kLateFreesMax = 4096;
+  // Answers that a peer may cause before it has taken them: frees of what it reported late, answers
+  // to registrations and cancellations.
+  static constexpr uint32_t kAnswersMax = 4096;
 
   explicit CounterImpl(const ReferenceCounterOptions& options);
   ~CounterImpl() override;
@@ -103,6 +106,15 @@ class CounterImpl final : public Endpoint::Client,
   // Gives back the holds that were taken on contained objects.
   void ReleaseInners(std::vector<core::InnerRef> inners);
 
+  // --- References that cross processes (counter_sharing.cc) ----------------------------------
+
+  absl::StatusOr<ExportedReference> Export(const ObjectId& object, const ProcessId& receiver);
+  absl::Status CancelHandoff(const Handoff& handoff);
+  absl::StatusOr<ObjectRef> Import(std::string_view token);
+  absl::StatusOr<ObjectRef> ImportNested(const ObjectId& outer, const ObjectId& inner,
+                                         const ProcessId& inner_owner);
+  absl::Status CheckReference(const ObjectId& object) const;
+
   // --- Answers -------------------------------------------------------------------------------
 
   // Ok while the counter takes calls; FailedPrecondition says why not.
@@ -140,8 +152,8 @@ class CounterImpl final : public Endpoint::Client,
   Time Work(Time now) override;
   bool Fill(PeerIndex node, core::PayloadWriter* writer) override;
   void OnView(uint64_t version, const std::vector<PeerIndex>& excluded) override;
-  // A process that borrows nothing waits for nobody.
-  bool IsFlushed(uint64_t /*version*/) override { return true; }
+  // Every registration that the view asks for has been answered.
+  bool IsFlushed(uint64_t version) override;
   void OnBarrier(uint64_t version) override;
   void OnSelfExcluded() override;
   bool CanTake(PeerIndex from) override;
@@ -149,18 +161,26 @@ class CounterImpl final : public Endpoint::Client,
  private:
   // What this end keeps for each peer beside its session.
   struct Peer {
-    // Shards with frees waiting for it, a bit each. A bit may be set in vain, never missing.
+    // Shards with something waiting for it, a bit each. A bit may be set in vain, never missing.
     std::atomic<uint64_t> shards_with_work{0};
-    // Late frees caused since everything was last taken.
-    std::atomic<uint32_t> late_frees{0};
+    // Answers caused since everything was last taken.
+    std::atomic<uint32_t> answers{0};
   };
   class Sink;
 
   template <typename StepFunction>
   void LetGo(Shard& shard, StepFunction step);
+  template <typename StepFunction>
+  absl::StatusOr<ObjectRef> TakeHandle(const core::Key& key, StepFunction step);
+  // Calls `piece(table, effects)` for each shard, until it answers that nothing is left there.
+  template <typename Piece>
+  void InPieces(Piece piece);
+  // Answers when tokens are to be given up for lost next.
+  Time ExpireTokens(Time now);
   absl::Status WhyClosed() const;
   static void PrepareHostWork(Shard& shard, AfterStep* after) FREEHOLD_REQUIRES(shard.mutex);
   absl::Status Explain(core::Verdict verdict, const ObjectId& object) const;
+  static absl::Status ExplainSharing(core::Verdict verdict, const std::string& id);
   void Post(Shard& shard, HostWork* first);
   void PostWork(HostWork* work);
   void PostJob(std::unique_ptr<CallbackJob::Body> body);
@@ -187,6 +207,9 @@ class CounterImpl final : public Endpoint::Client,
   std::atomic<bool> stopping_{false};
   std::atomic<bool> excluded_{false};
   std::atomic<uint64_t> misuses_{0};
+
+  // Pump role. Views with excluded processes whose barrier has not come, oldest first.
+  std::deque<std::pair<uint64_t, std::vector<PeerIndex>>> open_views_;
 
   mutable internal::Mutex deferred_mutex_;
   std::vector<std::vector<core::InnerRef>> deferred_ FREEHOLD_GUARDED_BY(deferred_mutex_);

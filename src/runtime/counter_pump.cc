@@ -69,16 +69,56 @@ class CounterImpl::Sink final : public core::PayloadSink {
           return answer;
         });
     // Not every report that comes too late is answered: it may cross the free that it asks for.
-    if (answered) counter_->peers_.Reach(from_).late_frees.fetch_add(1, std::memory_order_relaxed);
-    if (verdict == core::Verdict::kUnknownGeneration) ++refused_;
+    if (answered) CountAnswer();
+    if (verdict == core::Verdict::kUnknownGeneration || verdict == core::Verdict::kNotOwner) {
+      ++refused_;
+    }
   }
 
-  // No reference crosses processes yet.
-  void OnSharing(const core::SharingItem&) override { ++refused_; }
+  // Between processes only; and each item only from the one that it concerns.
+  void OnSharing(const core::SharingItem& item) override {
+    if (from_node_) {
+      ++refused_;
+      return;
+    }
+    const core::Key key = counter_->KeyOf(item.object);
+    const core::Verdict verdict = counter_->Apply(
+        counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+          return Take(item, key, &table, effects);
+        });
+    if (verdict == core::Verdict::kNotOwner) ++refused_;
+  }
+
   void OnLocationQuery(const core::LocationQueryItem&) override { ++refused_; }
   void OnLocationAnswer(const core::LocationAnswerItem&) override { ++refused_; }
 
  private:
+  core::Verdict Take(const core::SharingItem& item, const core::Key& key, core::ObjectTable* table,
+                     core::Effects* effects) {
+    switch (item.kind) {
+      case core::SharingKind::kRegister:
+        CountAnswer();
+        return table->Step(core::event::BorrowerRegistered{key, from_, item.number}, effects);
+      case core::SharingKind::kRegisterAck:
+        return table->Step(core::event::RegisterAnswered{key, from_, item.number,
+                                                         core::RegisterAnswer{item.answer}},
+                           effects);
+      case core::SharingKind::kRelease:
+        return table->Step(core::event::BorrowerReleased{key, from_}, effects);
+      case core::SharingKind::kHandoffAck:
+        return table->Step(
+            core::event::HandoffEnded{key, from_, item.number, core::HandoffAnswer{item.answer}},
+            effects);
+      case core::SharingKind::kHandoffCancel:
+        CountAnswer();
+        return table->Step(core::event::HandoffCancelled{key, from_, item.number}, effects);
+    }
+    return core::Verdict::kUnchanged;
+  }
+  // One more answer waits for the peer; CanTake bounds them.
+  void CountAnswer() {
+    counter_->peers_.Reach(from_).answers.fetch_add(1, std::memory_order_relaxed);
+  }
   void Answered(const ObjectId& object, uint32_t generation, core::FreeResult result) {
     const core::Key key = counter_->KeyOf(object);
     (void)counter_->Apply(
@@ -108,24 +148,25 @@ uint64_t CounterImpl::OnPayload(PeerIndex from, std::string_view payload, Time /
 
 bool CounterImpl::CanTake(PeerIndex from) {
   const Peer* peer = peers_.Find(from);
-  return peer == nullptr || peer->late_frees.load(std::memory_order_relaxed) < kLateFreesMax;
+  return peer == nullptr || peer->answers.load(std::memory_order_relaxed) < kAnswersMax;
 }
 
-Time CounterImpl::Work(Time /*now*/) {
+Time CounterImpl::Work(Time now) {
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
   std::vector<std::vector<core::InnerRef>> stack;
   {
     internal::MutexLock lock(&deferred_mutex_);
     std::swap(stack, deferred_);
   }
-  if (stack.empty()) return kInfiniteFuture;
+  const Time next = ExpireTokens(now);
+  if (stack.empty()) return next;
   uint64_t before = 0;
   for (const auto& inners : stack) before += inners.size();
   DropInners(&stack, kPieceMax);
   const bool more = !stack.empty();
   if (more) Defer(std::move(stack));
   deferred_drops_.fetch_sub(before, std::memory_order_relaxed);
-  return more ? kInfinitePast : kInfiniteFuture;
+  return more ? kInfinitePast : next;
 }
 
 bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
@@ -135,7 +176,7 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     // what is added afterwards sets it again.
     const uint64_t bits = peer.shards_with_work.load(std::memory_order_acquire);
     if (bits == 0) {
-      peer.late_frees.store(0, std::memory_order_relaxed);
+      peer.answers.store(0, std::memory_order_relaxed);
       return false;
     }
     const uint32_t number = static_cast<uint32_t>(__builtin_ctzll(bits));
@@ -147,6 +188,7 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     {
       internal::MutexLock lock(&shard.mutex);
       more = shard.table.PullFrees(node, kPieceMax, writer);
+      more |= shard.table.PullSharing(node, kPieceMax, writer);
     }
     if (!more) continue;
     peer.shards_with_work.fetch_or(bit, std::memory_order_release);
@@ -154,25 +196,6 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     if (writer->items() - before < kPieceMax) return true;
   }
 }
-
-void CounterImpl::OnView(uint64_t /*version*/, const std::vector<PeerIndex>& excluded) {
-  const std::shared_ptr<CounterImpl> keep = shared_from_this();
-  for (const PeerIndex peer : excluded) {
-    if (!endpoint_->AddressOf(peer).is_node_agent()) continue;
-    for (const std::unique_ptr<Shard>& shard : shards_) {
-      bool more = true;
-      while (more) {
-        (void)Apply(*shard, [&](core::ObjectTable& table, core::Effects* effects) {
-          more = table.ExcludeNode(peer, kPieceMax, effects);
-          return core::Verdict::kOk;
-        });
-      }
-    }
-  }
-}
-
-// Owners wait for nothing at a barrier as long as nobody borrows from them.
-void CounterImpl::OnBarrier(uint64_t /*version*/) {}
 
 void CounterImpl::OnSelfExcluded() {
   excluded_.store(true, std::memory_order_release);

@@ -69,6 +69,8 @@ const char* ObjectCallbackBody::what() const {
       return "reclaimed callback";
     case Moment::kErased:
       return "erased callback";
+    case Moment::kFailed:
+      return "failed callback";
   }
   return "callback";
 }

@@ -17,6 +17,10 @@ const char* ObjectStateName(ObjectState state) {
       return "lost";
     case ObjectState::kOutOfScope:
       return "out of scope";
+    case ObjectState::kBorrowed:
+      return "borrowed";
+    case ObjectState::kFailed:
+      return "failed";
   }
   return "unknown";
 }
@@ -43,6 +47,8 @@ const char* MomentName(Moment moment) {
       return "reclaimed";
     case Moment::kErased:
       return "erased";
+    case Moment::kFailed:
+      return "failed";
   }
   return "unknown";
 }
@@ -53,6 +59,10 @@ const char* EndReasonName(EndReason reason) {
       return "out of scope";
     case EndReason::kFreed:
       return "freed";
+    case EndReason::kGone:
+      return "gone";
+    case EndReason::kOwnerDied:
+      return "owner died";
   }
   return "unknown";
 }

@@ -35,6 +35,9 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
   if (options.orphan_grace < Duration::zero()) {
     return absl::InvalidArgumentError("ReferenceCounterOptions.orphan_grace must not be negative");
   }
+  if (options.token_life < Duration::zero()) {
+    return absl::InvalidArgumentError("ReferenceCounterOptions.token_life must not be negative");
+  }
   if (options.executor == nullptr && options.on_to_recover) {
     return absl::InvalidArgumentError(
         "ReferenceCounterOptions.on_to_recover needs ReferenceCounterOptions.executor");
@@ -184,6 +187,31 @@ absl::StatusOr<TaskReferences> ReferenceCounter::SubmitTask(absl::Span<const Obj
 absl::Status ReferenceCounter::AddNested(const ObjectId& outer, absl::Span<const ObjectId> inner) {
   if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
   return impl_->AddNested(outer, inner);
+}
+
+// --- References that cross processes -------------------------------------------------------------
+
+absl::StatusOr<ExportedReference> ReferenceCounter::Export(const ObjectId& object,
+                                                           const ProcessId& receiver) {
+  return impl_->Export(object, receiver);
+}
+
+absl::StatusOr<ObjectRef> ReferenceCounter::Import(std::string_view token) {
+  return impl_->Import(token);
+}
+
+absl::StatusOr<ObjectRef> ReferenceCounter::ImportNested(const ObjectId& outer,
+                                                         const ObjectId& inner,
+                                                         const ProcessId& inner_owner) {
+  return impl_->ImportNested(outer, inner, inner_owner);
+}
+
+absl::Status ReferenceCounter::CancelHandoff(const Handoff& handoff) {
+  return impl_->CancelHandoff(handoff);
+}
+
+absl::Status ReferenceCounter::CheckReference(const ObjectId& object) const {
+  return impl_->CheckReference(object);
 }
 
 // --- Pump, transport, end ------------------------------------------------------------------------

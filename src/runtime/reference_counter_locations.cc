@@ -78,6 +78,7 @@ absl::StatusOr<ObjectLocations> ReferenceCounter::GetLocations(const ObjectId& o
     internal::MutexLock lock(&shard.mutex);
     const core::ObjectRecord* record = shard.table.Find(key);
     if (record == nullptr) return impl_->ToStatus(Verdict::kNotFound, object);
+    if (record->borrowed) return impl_->ToStatus(Verdict::kNotOwner, object);
     answer.state = record->state();
     answer.generation = record->generation;
     answer.size = record->size;
@@ -143,10 +144,14 @@ absl::StatusOr<ProcessId> ReferenceCounter::OwnerOf(const ObjectId& object) cons
   if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
   const core::Key key = impl_->KeyOf(object);
   Shard& shard = impl_->ShardOf(key);
+  core::PeerIndex owner = core::kNoPeer;
   {
     internal::MutexLock lock(&shard.mutex);
-    if (shard.table.Find(key) != nullptr) return process();
+    const core::ObjectRecord* record = shard.table.Find(key);
+    if (record != nullptr && !record->borrowed) return process();
+    if (record != nullptr) owner = shard.table.BorrowOf(*record).owner;
   }
+  if (owner != core::kNoPeer) return impl_->endpoint().AddressOf(owner).process();
   return impl_->ToStatus(Verdict::kNotFound, object);
 }
 

@@ -14,12 +14,23 @@ using runtime::Shard;
 
 namespace {
 
-ReferenceCounts CountsOf(const core::ObjectRecord& record) {
+uint64_t CountOf(const core::HolderIndex& holders, core::RecordIndex record) {
+  uint64_t count = 0;
+  holders.ForEachOf(record, [&](const core::HolderIndex::Holder&) { return ++count != 0; });
+  return count;
+}
+
+ReferenceCounts CountsOf(const core::ObjectTable& table, const core::ObjectRecord& record) {
   ReferenceCounts counts;
   counts.handles = record.cell.count();
   counts.by_id = record.by_id;
   counts.tasks = record.tasks;
   counts.nested_in = record.nested_in;
+  if (record.has_borrowers || record.has_pins) {
+    const core::RecordIndex index = core::RecordSlabs::IndexOf(record);
+    counts.borrowers = CountOf(table.sharing()->borrowers, index);
+    counts.handoffs = CountOf(table.sharing()->pins, index);
+  }
   return counts;
 }
 
@@ -42,6 +53,31 @@ void VisitAll(const CounterImpl& counter, Visit visit) {
 
 void AppendHolder(std::string* text, uint64_t count, const char* one, const char* many) {
   if (count > 0) absl::StrAppend(text, "\n  held by ", count, " ", count == 1 ? one : many);
+}
+
+// Who elsewhere has a part in it, by name up to a limit.
+void AppendSharing(std::string* text, const CounterImpl& counter, const core::ObjectTable& table,
+                   const core::ObjectRecord& record) {
+  constexpr size_t kNamed = 10;
+  if (table.sharing() == nullptr) return;
+  const auto name = [&](core::PeerIndex peer) { return counter.endpoint().AddressOf(peer); };
+  if (record.borrowed) {
+    const core::Borrow& borrow = table.BorrowOf(record);
+    absl::StrAppend(text, "\n  owned by ", name(borrow.owner).ToString(), ", ",
+                    core::BorrowStageName(borrow.stage));
+    if (borrow.flushing) absl::StrAppend(text, "; a view of the membership waits for the answer");
+  }
+  const core::RecordIndex index = core::RecordSlabs::IndexOf(record);
+  const auto list = [&](const core::HolderIndex& holders, const char* what) {
+    size_t named = 0;
+    holders.ForEachOf(index, [&](const core::HolderIndex::Holder& holder) {
+      absl::StrAppend(text, "\n    ", what, " ", name(holder.peer).ToString());
+      if (holder.number != 0) absl::StrAppend(text, ", handoff ", holder.number);
+      return ++named < kNamed;
+    });
+  };
+  list(table.sharing()->borrowers, "borrowed by");
+  list(table.sharing()->pins, "on its way to");
 }
 
 void AppendCopy(std::string* text, const Location& location, core::FreeState state) {
@@ -90,7 +126,7 @@ absl::StatusOr<ReferenceCounts> ReferenceCounter::GetCounts(const ObjectId& obje
   {
     internal::MutexLock lock(&shard.mutex);
     const core::ObjectRecord* record = shard.table.Find(key);
-    if (record != nullptr) return CountsOf(*record);
+    if (record != nullptr) return CountsOf(shard.table, *record);
   }
   return impl_->ToStatus(Verdict::kNotFound, object);
 }
@@ -106,6 +142,8 @@ ObjectCounts ReferenceCounter::CountObjects() const {
     counts.freed += by_state[static_cast<int>(ObjectState::kFreed)];
     counts.lost += by_state[static_cast<int>(ObjectState::kLost)];
     counts.out_of_scope += by_state[static_cast<int>(ObjectState::kOutOfScope)];
+    counts.borrowed += by_state[static_cast<int>(ObjectState::kBorrowed)];
+    counts.failed += by_state[static_cast<int>(ObjectState::kFailed)];
   }
   return counts;
 }
@@ -140,7 +178,7 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
     internal::MutexLock lock(&shard.mutex);
     const core::ObjectRecord* record = shard.table.Find(key);
     if (record == nullptr) return text + ": unknown here, hence gone";
-    counts = CountsOf(*record);
+    counts = CountsOf(shard.table, *record);
     self.record = core::RecordSlabs::IndexOf(*record);
     copies = shard.table.AllFacts(*record);
     absl::StrAppend(&text, ": ", ObjectStateName(record->state()), ", generation ",
@@ -148,6 +186,7 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
     if (record->call_site != core::kNone) {
       absl::StrAppend(&text, ", declared at ", impl_->CallSiteAt(record->call_site));
     }
+    AppendSharing(&text, *impl_, shard.table, *record);
     const core::Rare* rare = shard.table.FindRare(*record);
     if (rare != nullptr && rare->ghost != core::kNoRecord) {
       absl::StrAppend(&text, "\n  copies of an older generation are still being deleted");
@@ -159,6 +198,9 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
   AppendHolder(&text, counts.handles, "handle", "handles");
   AppendHolder(&text, counts.by_id, "reference by id", "references by id");
   AppendHolder(&text, counts.tasks, "task reference", "task references");
+  AppendHolder(&text, counts.borrowers, "borrower", "borrowers");
+  AppendHolder(&text, counts.handoffs, "handoff that has not ended",
+               "handoffs that have not ended");
   AppendHolder(&text, counts.nested_in, "outer object", "outer objects");
   if (counts.nested_in > 0) {
     size_t named = 0;
@@ -189,6 +231,22 @@ ReferenceCounterStats ReferenceCounter::GetStats() const {
 
 namespace runtime {
 
+namespace {
+
+void AddSharing(const core::ObjectTable& table, ReferenceCounterStats* stats) {
+  const core::Sharing* sharing = table.sharing();
+  if (sharing == nullptr) return;
+  stats->borrowed += sharing->borrows.size();
+  stats->borrowers += sharing->borrowers.size();
+  stats->handoffs_pending += sharing->pins.size();
+  stats->handoffs_owed += sharing->owed.size();
+  stats->handoff_intervals += sharing->ledger.intervals();
+  stats->answers_waiting += sharing->outbox.size();
+  stats->flush_waiting += sharing->borrows.flush_waiting();
+}
+
+}  // namespace
+
 uint64_t CounterImpl::Unsettled() const {
   uint64_t sum = 0;
   for (const std::unique_ptr<Shard>& shard : shards_) {
@@ -206,7 +264,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
   for (const std::unique_ptr<Shard>& shard : shards_) {
     internal::MutexLock lock(&shard->mutex);
     const core::ObjectTable::Counters& counters = shard->table.counters();
-    for (int state = 0; state < 5; ++state) {
+    for (int state = 0; state < kObjectStates; ++state) {
       stats->objects += counters.by_state[state];
       if (state != static_cast<int>(ObjectState::kOutOfScope)) {
         stats->objects_in_scope += counters.by_state[state];
@@ -224,6 +282,9 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
     stats->late_reports_answered += counters.late_reports_answered;
     stats->store_failures += counters.store_failures;
     stats->objects_lost += counters.objects_lost;
+    stats->short_borrows += counters.short_borrows;
+    stats->references_failed += counters.references_failed;
+    AddSharing(shard->table, stats);
   }
 }
 

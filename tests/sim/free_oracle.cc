@@ -246,6 +246,9 @@ void FreeOracle::OnCallback(size_t number, const ObjectId& id, EndReason reason)
       Expect(!object.in_scope, "erased is told of an object in scope");
       CheckOwed(object, UINT64_MAX);
       break;
+    case Moment::kFailed:
+      Expect(false, "nobody borrows here");
+      break;
   }
   Expect(reason == EndReason::kFreed ? object.frees > 0 : !object.in_scope, "for no such reason");
 }

@@ -1,0 +1,66 @@
+// Named ways to break the protocol, so that a test can show that it would notice.
+//
+// In every build but the mutants' own, IsMutant is a constant false and its branch is gone. A build
+// with FREEHOLD_MUTANTS defined has one global choice, which the tests in tests/mutants set.
+//
+// Thread safety: the choice is made before anything runs.
+
+#ifndef FREEHOLD_SRC_BASE_MUTANT_H_
+#define FREEHOLD_SRC_BASE_MUTANT_H_
+
+#include <cstdint>
+
+namespace freehold::internal {
+
+// By the step of PROTOCOL.md that each breaks.
+enum class Mutant : uint8_t {
+  kNone,
+  // 3, export
+  kNoHandoffPin,        // a token is made, and nothing keeps its object
+  kListAtExport,        // the owner lists the receiver instead of pinning
+  kReleaseDespitePins,  // a borrower with handoffs that have not ended releases
+  // 4, import
+  kForgetRedeemed,       // a duplicate of a token counts again
+  kAckAtImport,          // the handoff is acknowledged before the owner lists the receiver
+  kReleaseNotWithdrawn,  // a new import does not stop a release that has not left
+  kReleaseBeforeAnswer,  // a reference whose registration is under way is forgotten
+  kNestedWithoutHold,    // the outer object is let go of before the inner one is registered
+  // 5, registration
+  kAnswerWithoutListing,  // the owner says Ok and forgets
+  kAcceptAnyAnswer,       // a view registers once more, and any answer confirms
+  kAnswerFirstDebtOnly,   // one handoff is acknowledged, the others never
+  kSilentAfterGone,       // a handoff whose object is gone is never acknowledged
+  kGoneNotTold,           // the handle does not hear that its object is gone
+  // 6, release, cancellation
+  kReleaseNeverSent,
+  kReleaseIgnored,       // the owner goes on listing
+  kCancelRedeemed,       // a cancellation is believed although the token has come
+  kCancelNotRemembered,  // a cancelled token that comes yet is taken
+  // 7, exclusion
+  kDropDeadBorrowers,      // at the view, not at the barrier
+  kDropDeadReceiversPins,  // at the view, not at the barrier
+  kNoFlush,                // Flushed without registering what came from the dead
+  kFlushHeldOnly,          // only of references with a count
+  kFlushedWhenSent,        // before the owner has answered
+  kFlushWaitsForDeadOwner,
+  kFenceOnce,              // tokens of an excluded process are taken again
+  kNestedSenderForgotten,  // the outer object's owner does not count as a sender
+  kKeepDeadBorrowers,      // after the barrier too
+  kKeepDeadReceiversPins,
+  // 10, an owner's death
+  kOwnerDeathNotTold,
+};
+inline constexpr int kMutants = 29;  // kNone included
+const char* MutantName(Mutant mutant);
+
+#if defined(FREEHOLD_MUTANTS)
+Mutant ActiveMutant();
+void SetActiveMutant(Mutant mutant);
+inline bool IsMutant(Mutant mutant) { return ActiveMutant() == mutant; }
+#else
+constexpr bool IsMutant(Mutant) { return false; }
+#endif
+
+}  // namespace freehold::internal
+
+#endif  // FREEHOLD_SRC_BASE_MUTANT_H_

@@ -1,0 +1,84 @@
+// HolderIndex: who elsewhere has a part in a record, found by record, by peer, and by both.
+//
+// One class for three relations of an ObjectTable (object_table.h, `Sharing`): the borrowers of an
+// owned object, the pins for handoffs that have not ended, and the handoffs whose senders wait for
+// our answer. An entry is (record, peer, number); it lies in a ring of its record, in a ring of its
+// peer, and in a hash index. So adding and removing one costs the same whether its object has one
+// borrower or a thousand, and a peer's death touches the entries of that peer alone.
+//
+// Rings are in order of addition. An entry is 32 bytes, its two places in the indices about 11.
+//
+// Thread safety: thread-compatible.
+
+#ifndef FREEHOLD_SRC_CORE_HOLDER_INDEX_H_
+#define FREEHOLD_SRC_CORE_HOLDER_INDEX_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "src/core/id_index.h"
+#include "src/core/object_record.h"
+#include "src/core/peer_map.h"
+#include "src/core/pool.h"
+
+namespace freehold::core {
+
+class HolderIndex {
+ public:
+  struct Holder {
+    RecordIndex record = kNoRecord;
+    PeerIndex peer = kNoPeer;
+    uint64_t number = 0;
+    uint32_t next = kNone;  // the two rings
+    uint32_t previous = kNone;
+    uint32_t next_of_peer = kNone;
+    uint32_t previous_of_peer = kNone;
+  };
+  enum class [[nodiscard]] Added : uint8_t{kAdded, kPresent, kFull};
+
+  Added Add(RecordIndex record, PeerIndex peer, uint64_t number);
+  // False: there was none.
+  bool Remove(RecordIndex record, PeerIndex peer, uint64_t number);
+  bool Contains(RecordIndex record, PeerIndex peer, uint64_t number) const {
+    return Find(record, peer, number) != kNone;
+  }
+
+  // The oldest; null when there is none. Holds until the next change.
+  const Holder* FirstOf(RecordIndex record) const;
+  const Holder* FirstOfPeer(PeerIndex peer) const;
+  // Calls `visit(holder)` for those of the record, oldest first, until it answers false.
+  template <typename Visit>
+  void ForEachOf(RecordIndex record, Visit visit) const {
+    const uint32_t first = FindHead(record);
+    for (uint32_t at = first; at != kNone;) {
+      const Holder& holder = pool_.At(at);
+      if (!visit(holder) || holder.next == first) return;
+      at = holder.next;
+    }
+  }
+
+  uint64_t size() const { return pool_.in_use(); }
+  size_t bytes() const { return pool_.bytes() + by_all_.bytes() + heads_.bytes(); }
+  void CheckInvariants() const;
+
+ private:
+  uint32_t Find(RecordIndex record, PeerIndex peer, uint64_t number) const;
+  uint32_t FindHead(RecordIndex record) const;
+  void LinkToRecord(uint32_t index);
+  void UnlinkFromRecord(uint32_t index);
+  void LinkToPeer(uint32_t index);
+  void UnlinkFromPeer(uint32_t index);
+
+  struct PeerHead {
+    uint32_t first = kNone;
+  };
+
+  Pool<Holder> pool_;
+  IdIndex by_all_;  // every entry
+  IdIndex heads_;   // the oldest entry of each record
+  PeerMap<PeerHead> peers_;
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_HOLDER_INDEX_H_

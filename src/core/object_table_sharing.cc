@@ -1,0 +1,420 @@
+// ObjectTable: references that cross processes (PROTOCOL, steps 3 to 8 and 10).
+//
+// At the owner: borrowers and pins hold an object like any reference. At a borrower: a borrow goes
+// through the stages of BorrowStage; for each way in which the reference came, something is owed
+// until the owner has answered (OwedNumber). At a sender: a pin for each handoff until its receiver
+// says how it ended, or the barrier of the view that excludes the receiver has come.
+
+#include "src/base/check.h"
+#include "src/base/mutant.h"
+#include "src/core/object_table.h"
+
+namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
+
+// --- Export --------------------------------------------------------------------------------------
+
+Verdict ObjectTable::Step(const event::Export& e, Exported* exported) {
+  Verdict verdict;
+  ObjectRecord* record = InScope(e.key, &verdict);
+  if (record == nullptr) return verdict;
+  exported->owner = kNoPeer;
+  if (record->borrowed) {
+    const Borrow& borrow = BorrowOf(*record);
+    if (borrow.stage == BorrowStage::kGone) return Verdict::kGone;
+    if (borrow.stage == BorrowStage::kOwnerDied) return Verdict::kOwnerDied;
+    exported->owner = borrow.owner;
+  }
+  if (fences_.IsFenced(e.receiver)) return Verdict::kPeerExcluded;
+  Sharing& sharing = Share();
+  exported->number = sharing.numbers.NextNumber(e.receiver, LaneOfHash(e.key.hash));
+  if (IsMutant(Mutant::kNoHandoffPin)) return Verdict::kOk;
+  if (IsMutant(Mutant::kListAtExport) && !record->borrowed) {
+    record->has_borrowers = 1;
+    (void)sharing.borrowers.Add(IndexOf(*record), e.receiver, 0);
+    return Verdict::kOk;
+  }
+  if (sharing.pins.Add(IndexOf(*record), e.receiver, exported->number) !=
+      HolderIndex::Added::kAdded) {
+    return Verdict::kTableFull;
+  }
+  record->has_pins = 1;
+  if (e.ends != kInfiniteFuture) {
+    sharing.token_lives.push_back({e.ends, record->id(), e.receiver, exported->number});
+  }
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::CancelHandoff& e, Effects* effects) {
+  const ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr || sharing_ == nullptr ||
+      !sharing_->pins.Contains(IndexOf(*record), e.receiver, e.number)) {
+    return Verdict::kNotFound;
+  }
+  Answer(e.receiver, SharingKind::kHandoffCancel, e.key.id, e.number, 0, effects);
+  return Verdict::kOk;
+}
+
+bool ObjectTable::ExpireTokens(Time now, uint32_t items_max, Effects* effects) {
+  while (NextTokenEnd() <= now) {
+    if (items_max-- == 0) return true;
+    const Sharing::TokenLife life = sharing_->token_lives.front();
+    sharing_->token_lives.pop_front();
+    (void)Step(event::CancelHandoff{{life.object, life.object.Hash()}, life.receiver, life.number},
+               effects);
+  }
+  return false;
+}
+
+// --- Import --------------------------------------------------------------------------------------
+
+Verdict ObjectTable::Step(const event::Import& e, Effects* effects, ObjectRecord** record) {
+  Sharing& sharing = Share();
+  if (fences_.IsFenced(e.sender)) return Verdict::kPeerExcluded;
+  const uint32_t lane = LaneOfHash(e.key.hash);
+  switch (sharing.ledger.Look(e.sender, lane, e.number)) {
+    case Seen::kNew:
+      break;
+    case Seen::kRedeemed:
+      return ImportAgain(e, record);
+    case Seen::kRefused:
+      return Verdict::kRefused;
+  }
+  const Verdict verdict = e.owner == kNoPeer ? AdmitOwned(e.key, record)
+                                             : AdmitBorrowed(e.key, e.owner, effects, record);
+  switch (verdict) {
+    case Verdict::kOk: {
+      const bool confirmed =
+          !(*record)->borrowed || BorrowOf(**record).confirmed() || IsMutant(Mutant::kAckAtImport);
+      if (confirmed) {
+        AnswerHandoff(e.sender, e.key.id, e.number, HandoffAnswer::kOk, effects);
+      } else if (sharing.owed.Add(IndexOf(**record), e.sender, OwedNumber::ForHandoff(e.number)) ==
+                 HolderIndex::Added::kFull) {
+        (*record)->has_handles = (*record)->cell.count() > 0 ? 1 : 0;
+        EndIfNotHeld(*record, effects);
+        return Verdict::kTableFull;
+      }
+      break;
+    }
+    case Verdict::kGone:
+      AnswerHandoff(e.sender, e.key.id, e.number, HandoffAnswer::kGone, effects);
+      break;
+    case Verdict::kOwnerDied:
+      AnswerHandoff(e.sender, e.key.id, e.number, HandoffAnswer::kOwnerDied, effects);
+      break;
+    default:
+      return verdict;  // nothing was taken: the token is as good as before
+  }
+  if (!IsMutant(Mutant::kForgetRedeemed)) sharing.ledger.Redeem(e.sender, lane, e.number);
+  return verdict;
+}
+
+// A duplicate is one more handle as long as there is something to have a handle on.
+Verdict ObjectTable::ImportAgain(const event::Import& e, ObjectRecord** record) {
+  ObjectRecord* found = FindMutable(e.key);
+  if (found == nullptr || !found->in_scope()) return Verdict::kAlreadyRedeemed;
+  if (found->borrowed) {
+    const Borrow& borrow = BorrowOf(*found);
+    if (borrow.owner != e.owner) return Verdict::kOtherOwner;
+    if (borrow.failed()) return Verdict::kAlreadyRedeemed;
+  } else if (e.owner != kNoPeer) {
+    return Verdict::kOtherOwner;
+  }
+  found->has_handles = 1;
+  *record = found;
+  return Verdict::kOk;
+}
+
+// A token that has come back to the owner.
+Verdict ObjectTable::AdmitOwned(const Key& key, ObjectRecord** record) {
+  ObjectRecord* found = FindMutable(key);
+  if (found != nullptr && found->borrowed) return Verdict::kOtherOwner;
+  if (found == nullptr || !found->in_scope()) return Verdict::kGone;
+  found->has_handles = 1;
+  *record = found;
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::AdmitBorrowed(const Key& key, PeerIndex owner, Effects* effects,
+                                   ObjectRecord** record) {
+  ObjectRecord* found = FindMutable(key);
+  if (found == nullptr) {
+    if (fences_.IsClosed(owner)) return Verdict::kOwnerDied;
+    found = BeginBorrow(key, owner, effects);
+    if (found == nullptr) return Verdict::kTableFull;
+  }
+  if (!found->borrowed) return Verdict::kOtherOwner;
+  const Borrow& borrow = BorrowOf(*found);
+  if (borrow.owner != owner) return Verdict::kOtherOwner;
+  switch (borrow.stage) {
+    case BorrowStage::kQueued:
+    case BorrowStage::kOutstanding:
+    case BorrowStage::kConfirmed:
+      break;
+    case BorrowStage::kReleasing:  // it has not left: withdrawn
+      if (IsMutant(Mutant::kReleaseNotWithdrawn)) break;
+      SetStage(found->overflow, BorrowStage::kConfirmed, effects);
+      break;
+    case BorrowStage::kGone:
+      return Verdict::kGone;
+    case BorrowStage::kOwnerDied:
+      return Verdict::kOwnerDied;
+  }
+  SetState(found, ObjectState::kBorrowed, effects);
+  found->has_handles = 1;
+  *record = found;
+  return Verdict::kOk;
+}
+
+ObjectRecord* ObjectTable::BeginBorrow(const Key& key, PeerIndex owner, Effects* effects) {
+  const RecordIndex index = Make(key, ObjectState::kBorrowed);
+  if (index == kNoRecord) return nullptr;
+  ObjectRecord& made = slabs_.At(index);
+  made.borrowed = 1;
+  const bool had_work = sharing_->HasWorkFor(owner);
+  made.overflow = sharing_->borrows.Add(index, owner);
+  if (made.overflow == kNone) {
+    Unmake(&made);
+    return nullptr;
+  }
+  if (!had_work) effects->ready.push_back(owner);
+  return &made;
+}
+
+Verdict ObjectTable::Step(const event::ImportNested& e, Effects* effects, ObjectRecord** record) {
+  Sharing& sharing = Share();
+  if (fences_.IsFenced(e.sender)) return Verdict::kPeerExcluded;
+  const Verdict verdict = AdmitBorrowed(e.key, e.owner, effects, record);
+  if (verdict != Verdict::kOk) return verdict;
+  HolderIndex::Added added = HolderIndex::Added::kPresent;
+  if (!BorrowOf(**record).confirmed() && !IsMutant(Mutant::kNestedWithoutHold)) {
+    added = sharing.owed.Add(IndexOf(**record), e.sender, OwedNumber::ForOuter(e.outer));
+  }
+  switch (added) {
+    case HolderIndex::Added::kAdded:
+      return Verdict::kOk;
+    case HolderIndex::Added::kPresent:  // one hold is enough, or none is needed
+      effects->Rarely().inners.push_back(e.outer);
+      return Verdict::kOk;
+    case HolderIndex::Added::kFull:
+      break;
+  }
+  (*record)->has_handles = (*record)->cell.count() > 0 ? 1 : 0;
+  EndIfNotHeld(*record, effects);
+  return Verdict::kTableFull;
+}
+
+// --- The borrower's side -------------------------------------------------------------------------
+
+// The last reference to a borrowed object has gone, and nobody waits for what it was passed on to.
+void ObjectTable::LetGoOfBorrow(ObjectRecord* record, Effects* effects) {
+  SetState(record, ObjectState::kOutOfScope, effects);
+  DropCallbacks(record, effects);
+  const Borrow& borrow = BorrowOf(*record);
+  switch (borrow.stage) {
+    case BorrowStage::kQueued:
+      // Nobody else counts on us, also not when a view would have waited for the registration.
+      ++counters_.short_borrows;
+      EndOwed(*record, HandoffAnswer::kOk, effects);
+      EraseBorrowed(record);
+      return;
+    case BorrowStage::kOutstanding:
+      if (IsMutant(Mutant::kReleaseBeforeAnswer)) {
+        EndOwed(*record, HandoffAnswer::kOk, effects);
+        EraseBorrowed(record);
+      }
+      return;  // its answer decides
+    case BorrowStage::kConfirmed:
+      SetStage(record->overflow, BorrowStage::kReleasing, effects);
+      return;
+    case BorrowStage::kGone:
+    case BorrowStage::kOwnerDied:
+      EraseBorrowed(record);
+      return;
+    case BorrowStage::kReleasing:
+      break;
+  }
+  FREEHOLD_CHECK(false && "a release was asked for twice");
+}
+
+Verdict ObjectTable::Step(const event::RegisterAnswered& e, Effects* effects) {
+  ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr || !record->borrowed) return Verdict::kUnchanged;
+  const Borrow& borrow = BorrowOf(*record);
+  if (borrow.owner != e.from) return Verdict::kNotOwner;
+  const bool matches = borrow.registration == e.number || IsMutant(Mutant::kAcceptAnyAnswer);
+  if (borrow.stage != BorrowStage::kOutstanding || !matches) return Verdict::kUnchanged;
+  if (e.answer == RegisterAnswer::kGone && IsMutant(Mutant::kGoneNotTold)) {
+    return Verdict::kUnchanged;
+  }
+  if (e.answer == RegisterAnswer::kGone) {
+    FailBorrow(record, BorrowStage::kGone, effects);
+    return Verdict::kOk;
+  }
+  sharing_->borrows.EndFlush(record->overflow);
+  SetStage(record->overflow, BorrowStage::kConfirmed, effects);
+  EndOwed(*record, HandoffAnswer::kOk, effects);
+  if (!record->held()) SetStage(record->overflow, BorrowStage::kReleasing, effects);
+  return Verdict::kOk;
+}
+
+void ObjectTable::FailBorrow(ObjectRecord* record, BorrowStage stage, Effects* effects) {
+  const bool gone = stage == BorrowStage::kGone;
+  sharing_->borrows.EndFlush(record->overflow);
+  SetStage(record->overflow, stage, effects);
+  EndOwed(*record, gone ? HandoffAnswer::kGone : HandoffAnswer::kOwnerDied, effects);
+  if (!record->in_scope()) {
+    EraseBorrowed(record);
+    return;
+  }
+  ++counters_.references_failed;
+  SetState(record, ObjectState::kFailed, effects);
+  Fire(record, Moment::kFailed, gone ? EndReason::kGone : EndReason::kOwnerDied, effects);
+}
+
+// Each handoff and each outer object that brought the reference has served.
+void ObjectTable::EndOwed(const ObjectRecord& record, HandoffAnswer answer, Effects* effects) {
+  HolderIndex& owed = sharing_->owed;
+  const RecordIndex index = IndexOf(record);
+  while (const HolderIndex::Holder* first = owed.FirstOf(index)) {
+    const HolderIndex::Holder holder = *first;
+    (void)owed.Remove(index, holder.peer, holder.number);
+    if (OwedNumber::IsOuter(holder.number)) {
+      effects->Rarely().inners.push_back(OwedNumber::OuterOf(holder.number));
+    } else if (answer == HandoffAnswer::kOk || !IsMutant(Mutant::kSilentAfterGone)) {
+      AnswerHandoff(holder.peer, record.id(), holder.number, answer, effects);
+    }
+    if (IsMutant(Mutant::kAnswerFirstDebtOnly)) {
+      while (const HolderIndex::Holder* next = owed.FirstOf(index)) {
+        (void)owed.Remove(index, next->peer, next->number);
+      }
+    }
+  }
+}
+
+void ObjectTable::SetStage(uint32_t borrow, BorrowStage stage, Effects* effects) {
+  const PeerIndex owner = sharing_->borrows.At(borrow).owner;
+  const bool had_work = sharing_->HasWorkFor(owner);
+  sharing_->borrows.SetStage(borrow, stage);
+  if (!had_work && sharing_->HasWorkFor(owner)) effects->ready.push_back(owner);
+}
+
+void ObjectTable::EraseBorrowed(ObjectRecord* record) {
+  sharing_->borrows.Remove(record->overflow);
+  record->overflow = kNone;
+  Unmake(record);
+}
+
+Verdict ObjectTable::Step(const event::HandoffCancelled& e, Effects* effects) {
+  Sharing& sharing = Share();
+  const uint32_t lane = LaneOfHash(e.key.hash);
+  const bool is_new = sharing.ledger.Look(e.from, lane, e.number) == Seen::kNew;
+  if (!is_new && !IsMutant(Mutant::kCancelRedeemed)) return Verdict::kUnchanged;
+  if (is_new && !IsMutant(Mutant::kCancelNotRemembered)) {
+    sharing.ledger.Refuse(e.from, lane, e.number);
+  }
+  AnswerHandoff(e.from, e.key.id, e.number, HandoffAnswer::kRefused, effects);
+  return Verdict::kOk;
+}
+
+// --- The owner's side, and a sender's ------------------------------------------------------------
+
+Verdict ObjectTable::Step(const event::BorrowerRegistered& e, Effects* effects) {
+  Sharing& sharing = Share();
+  ObjectRecord* record = FindMutable(e.key);
+  RegisterAnswer answer = RegisterAnswer::kGone;
+  if (record != nullptr && record->in_scope() && !record->borrowed &&
+      (IsMutant(Mutant::kAnswerWithoutListing) ||
+       sharing.borrowers.Add(IndexOf(*record), e.from, 0) != HolderIndex::Added::kFull)) {
+    record->has_borrowers = IsMutant(Mutant::kAnswerWithoutListing) ? record->has_borrowers : 1;
+    answer = RegisterAnswer::kOk;
+  }
+  Answer(e.from, SharingKind::kRegisterAck, e.key.id, e.number, static_cast<uint8_t>(answer),
+         effects);
+  return answer == RegisterAnswer::kOk ? Verdict::kOk : Verdict::kNotFound;
+}
+
+Verdict ObjectTable::Step(const event::BorrowerReleased& e, Effects* effects) {
+  const ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr || sharing_ == nullptr ||
+      !sharing_->borrowers.Contains(IndexOf(*record), e.from, 0)) {
+    return Verdict::kNotFound;
+  }
+  if (IsMutant(Mutant::kReleaseIgnored)) return Verdict::kOk;
+  RemoveHolder(&sharing_->borrowers, {IndexOf(*record), e.from, 0}, effects);
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::HandoffEnded& e, Effects* effects) {
+  const ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr || sharing_ == nullptr ||
+      !sharing_->pins.Contains(IndexOf(*record), e.from, e.number)) {
+    return Verdict::kNotFound;
+  }
+  RemoveHolder(&sharing_->pins, {IndexOf(*record), e.from, e.number}, effects);
+  return Verdict::kOk;
+}
+
+// Of a borrower or a pin, which hold the record.
+void ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder,
+                               Effects* effects) {
+  (void)holders->Remove(holder.record, holder.peer, holder.number);
+  if (holders->FirstOf(holder.record) != nullptr) return;
+  ObjectRecord& record = slabs_.At(holder.record);
+  if (holders == &sharing_->borrowers) {
+    record.has_borrowers = 0;
+  } else {
+    record.has_pins = 0;
+  }
+  EndIfNotHeld(&record, effects);
+}
+
+// --- What waits to be sent -----------------------------------------------------------------------
+
+void ObjectTable::Answer(PeerIndex to, SharingKind kind, const ObjectId& object, uint64_t number,
+                         uint8_t answer, Effects* effects) {
+  if (fences_.IsFenced(to)) return;
+  const bool had_work = sharing_->HasWorkFor(to);
+  if (!sharing_->outbox.Add(to, SharingItem{object, number, kFirstTerm, kind, answer})) {
+    ++counters_.answers_lost;
+    return;
+  }
+  if (!had_work) effects->ready.push_back(to);
+}
+
+bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, PayloadWriter* writer) {
+  if (sharing_ == nullptr) return false;
+  Sharing& sharing = *sharing_;
+  for (; items_max > 0; --items_max) {
+    const uint32_t number = sharing.borrows.FirstToSend(peer);
+    if (number == kNone) break;
+    const Borrow& borrow = sharing.borrows.At(number);
+    ObjectRecord& record = slabs_.At(borrow.record);
+    if (borrow.stage == BorrowStage::kQueued) {
+      const uint64_t registration = sharing.registrations + 1;
+      if (!writer->Add(
+              SharingItem{record.id(), registration, kFirstTerm, SharingKind::kRegister, 0})) {
+        return true;
+      }
+      sharing.registrations = registration;
+      sharing.borrows.BeginRegistration(number, registration);
+      if (IsMutant(Mutant::kFlushedWhenSent)) sharing.borrows.EndFlush(number);
+    } else {
+      if (!IsMutant(Mutant::kReleaseNeverSent) &&
+          !writer->Add(SharingItem{record.id(), 0, kFirstTerm, SharingKind::kRelease, 0})) {
+        return true;
+      }
+      EraseBorrowed(&record);
+    }
+  }
+  sharing.outbox.TakeWhile(peer, [&](const SharingItem& item) {
+    if (items_max == 0 || !writer->Add(item)) return false;
+    --items_max;
+    return true;
+  });
+  return sharing.HasWorkFor(peer);
+}
+
+}  // namespace freehold::core

@@ -1,0 +1,99 @@
+// Sharing: what an ObjectTable knows of references that cross processes.
+//
+// Made when the first one does: a table of objects that stay at home has none of it. The rules are
+// in object_table_sharing.cc and PROTOCOL.md, steps 3 to 8 and 10.
+//
+// Thread safety: thread-compatible.
+
+#ifndef FREEHOLD_SRC_CORE_SHARING_H_
+#define FREEHOLD_SRC_CORE_SHARING_H_
+
+#include <cstdint>
+#include <deque>
+
+#include "freehold/clock.h"
+#include "src/core/borrow_index.h"
+#include "src/core/handoff_ledger.h"
+#include "src/core/holder_index.h"
+#include "src/core/outbox.h"
+#include "src/core/rare.h"
+
+namespace freehold::core {
+
+struct Sharing {
+  // A pin whose token must have arrived by `ends`, in order of export. Its pin may be gone.
+  struct TokenLife {
+    Time ends;
+    ObjectId object;
+    PeerIndex receiver = kNoPeer;
+    uint64_t number = 0;
+  };
+
+  HolderIndex borrowers;  // of owned objects; number 0
+  HolderIndex pins;       // (object, receiver, handoff number): handoffs that have not ended
+  // (object, sender, OwedNumber): what ends once the borrow of the object is confirmed or fails.
+  HolderIndex owed;
+  BorrowIndex borrows;
+  HandoffLedger ledger;
+  HandoffNumbers numbers;
+  Outbox outbox;
+  std::deque<TokenLife> token_lives;
+  uint64_t registrations = 0;  // ever sent; numbers them
+
+  bool HasWorkFor(PeerIndex peer) const {
+    return borrows.FirstToSend(peer) != kNone || !outbox.empty(peer);
+  }
+  size_t bytes() const {
+    return sizeof(*this) + borrowers.bytes() + pins.bytes() + owed.bytes() + borrows.bytes() +
+           outbox.bytes() + ledger.bytes();
+  }
+};
+
+// What a table knows of excluded processes.
+class Fences {
+ public:
+  // A view excludes it: nothing of its is taken any more.
+  bool IsFenced(PeerIndex peer) const { return StateOf(peer) != State::kMember; }
+  // And the barrier has come: what it held is let go.
+  bool IsClosed(PeerIndex peer) const { return StateOf(peer) == State::kClosed; }
+  // False: it was so already.
+  bool Fence(PeerIndex peer) {
+    if (IsFenced(peer)) return false;
+    states_.At(peer) = State::kFenced;
+    return true;
+  }
+  void Close(PeerIndex peer) { states_.At(peer) = State::kClosed; }
+
+ private:
+  enum class State : uint8_t { kMember, kFenced, kClosed };
+  State StateOf(PeerIndex peer) const {
+    const State* state = states_.Find(peer);
+    return state == nullptr ? State::kMember : *state;
+  }
+  PeerMap<State> states_;
+};
+
+// What is owed for one way in which a borrowed reference came: the acknowledgement of a handoff, or
+// the hold on the outer object out of which the id was read. In an owed entry's number the highest
+// bit says which.
+class OwedNumber {
+ public:
+  static uint64_t ForHandoff(uint64_t number) { return number & ~kOuter; }
+  static uint64_t ForOuter(const InnerRef& outer) {
+    return kOuter | (uint64_t{outer.shard} << 32) | outer.record;
+  }
+  static bool IsOuter(uint64_t owed) { return (owed & kOuter) != 0; }
+  static InnerRef OuterOf(uint64_t owed) {
+    InnerRef outer;
+    outer.shard = static_cast<uint32_t>((owed & ~kOuter) >> 32);
+    outer.record = static_cast<RecordIndex>(owed);
+    return outer;
+  }
+
+ private:
+  static constexpr uint64_t kOuter = uint64_t{1} << 63;
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_SHARING_H_

@@ -1,0 +1,278 @@
+// CounterImpl: references that cross processes — tokens out and in, and what exclusions ask for.
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "freehold/error_reason.h"
+#include "src/base/guarded_call.h"
+#include "src/core/token.h"
+#include "src/runtime/counter_impl.h"
+
+namespace freehold::runtime {
+
+namespace {
+
+absl::Status MalformedToken(const std::string& why) {
+  return WithReason(absl::InvalidArgumentError("not a token of a reference: " + why),
+                    ErrorReason::kMalformedToken);
+}
+
+absl::Status TooManyPeers() {
+  return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
+}
+
+}  // namespace
+
+// --- Out -----------------------------------------------------------------------------------------
+
+absl::StatusOr<ExportedReference> CounterImpl::Export(const ObjectId& object,
+                                                      const ProcessId& receiver) {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  if (options_.transport == nullptr) {
+    return absl::FailedPreconditionError(
+        "a reference cannot be exported without a transport: nobody could answer for it");
+  }
+  if (receiver.IsNil() || receiver == options_.process) {
+    return absl::InvalidArgumentError("a reference is exported to another process, not to itself");
+  }
+  const core::PeerIndex peer = endpoint_->Intern(Address(receiver));
+  if (peer == core::kNoPeer) return TooManyPeers();
+  core::event::Export event{KeyOf(object), peer, kInfiniteFuture};
+  const bool ends = options_.token_life > Duration::zero();
+  if (ends) event.ends = SaturatingAdd(clock_.Now(), options_.token_life);
+  core::ObjectTable::Exported exported;
+  const core::Verdict verdict = ApplyQuietly(
+      ShardOf(event.key), [&](core::ObjectTable& table) { return table.Step(event, &exported); });
+  if (verdict != core::Verdict::kOk) return ToStatus(verdict, object);
+  if (ends) endpoint_->WakeWork();  // it has one more thing to wait for
+
+  core::ReferenceToken token;
+  token.object = object;
+  token.owner = exported.owner == core::kNoPeer ? options_.process
+                                                : endpoint_->AddressOf(exported.owner).process();
+  token.sender = options_.process;
+  token.receiver = receiver;
+  token.number = exported.number;
+  ExportedReference answer{core::EncodeToken(token), {object, receiver, exported.number}};
+  if (options_.token_sealer == nullptr) return answer;
+  const std::optional<std::string> thrown =
+      internal::CallGuarded([&] { answer.token = options_.token_sealer->Seal(answer.token); });
+  if (!thrown.has_value()) return answer;
+  (void)CancelHandoff(answer.handoff);
+  return absl::InternalError("TokenSealer::Seal threw " + *thrown);
+}
+
+absl::Status CounterImpl::CancelHandoff(const Handoff& handoff) {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  const core::PeerIndex peer = endpoint_->Find(Address(handoff.receiver));
+  const core::Key key = KeyOf(handoff.object);
+  core::Verdict verdict = core::Verdict::kNotFound;
+  if (peer != core::kNoPeer) {
+    verdict = Apply(ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+      return table.Step(core::event::CancelHandoff{key, peer, handoff.number}, effects);
+    });
+  }
+  if (verdict != core::Verdict::kNotFound) return ToStatus(verdict, handoff.object);
+  return absl::NotFoundError(absl::StrCat("handoff ", handoff.number, " of object ",
+                                          handoff.object.ToHex(),
+                                          " has ended, or was never begun"));
+}
+
+// --- In ------------------------------------------------------------------------------------------
+
+absl::StatusOr<ObjectRef> CounterImpl::Import(std::string_view bytes) {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  std::optional<std::string> opened;
+  if (options_.token_sealer != nullptr) {
+    const std::optional<std::string> thrown =
+        internal::CallGuarded([&] { opened = options_.token_sealer->Open(bytes); });
+    if (thrown.has_value()) return absl::InternalError("TokenSealer::Open threw " + *thrown);
+    if (!opened.has_value()) return MalformedToken("its seal does not open");
+    bytes = *opened;
+  }
+  core::ReferenceToken token;
+  const core::TokenError error = core::DecodeToken(bytes, &token);
+  if (error != core::TokenError::kOk) return MalformedToken(core::TokenErrorName(error));
+  if (token.receiver != options_.process) {
+    return WithReason(
+        absl::InvalidArgumentError(absl::StrCat("the token of object ", token.object.ToHex(),
+                                                " was made for process ", token.receiver.ToHex())),
+        ErrorReason::kWrongReceiver);
+  }
+  if (token.sender == options_.process)
+    return MalformedToken("it names this process as its sender");
+
+  const core::PeerIndex sender = endpoint_->Intern(Address(token.sender));
+  const core::PeerIndex owner =
+      token.owner == options_.process ? core::kNoPeer : endpoint_->Intern(Address(token.owner));
+  if (sender == core::kNoPeer || (owner == core::kNoPeer && token.owner != options_.process)) {
+    return TooManyPeers();
+  }
+  const core::Key key = KeyOf(token.object);
+  return TakeHandle(
+      key, [&](core::ObjectTable& table, core::Effects* effects, core::ObjectRecord** record) {
+        return table.Step(core::event::Import{key, owner, sender, token.number}, effects, record);
+      });
+}
+
+// `step` answers a record to which a handle is added before the lock is released.
+template <typename StepFunction>
+absl::StatusOr<ObjectRef> CounterImpl::TakeHandle(const core::Key& key, StepFunction step) {
+  Shard& shard = ShardOf(key);
+  core::ObjectRecord* record = nullptr;
+  const core::Verdict verdict = Apply(shard, [&](core::ObjectTable& table, core::Effects* effects)
+                                                 FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+                                                   const core::Verdict answer =
+                                                       step(table, effects, &record);
+                                                   if (answer != core::Verdict::kOk) return answer;
+                                                   const bool first = record->cell.count() == 0;
+                                                   if (!record->cell.Add())
+                                                     return core::Verdict::kCountFull;
+                                                   shard.outstanding += first ? 1 : 0;
+                                                   return core::Verdict::kOk;
+                                                 });
+  if (verdict == core::Verdict::kOk) return ObjectRef(&record->cell);
+  return ToStatus(verdict, key.id);
+}
+
+absl::StatusOr<ObjectRef> CounterImpl::ImportNested(const ObjectId& outer, const ObjectId& inner,
+                                                    const ProcessId& inner_owner) {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  if (inner_owner.IsNil()) return absl::InvalidArgumentError("the owner must not be nil");
+  core::PeerIndex outer_owner = core::kNoPeer;
+  std::vector<core::InnerRef> hold(1);
+  const core::Key outer_key = KeyOf(outer);
+  Shard& outer_shard = ShardOf(outer_key);
+  hold[0].shard = outer_shard.number;
+  const core::Verdict held = ApplyQuietly(outer_shard, [&](core::ObjectTable& table) {
+    const core::Verdict verdict =
+        table.Step(core::event::AddNestedHold{outer_key}, &hold[0].record);
+    if (verdict == core::Verdict::kOk && table.At(hold[0].record).borrowed) {
+      outer_owner = table.BorrowOf(table.At(hold[0].record)).owner;
+    }
+    return verdict;
+  });
+  if (held != core::Verdict::kOk) return ToStatus(held, outer);
+
+  const core::Key key = KeyOf(inner);
+  absl::StatusOr<ObjectRef> answer;
+  if (outer_owner == core::kNoPeer || inner_owner == options_.process) {
+    // The outer object, as long as it is held, holds the inner one here.
+    answer = GetRef(inner);
+  } else {
+    const core::PeerIndex owner = endpoint_->Intern(Address(inner_owner));
+    if (owner == core::kNoPeer) {
+      answer = TooManyPeers();
+    } else {
+      answer = TakeHandle(
+          key, [&](core::ObjectTable& table, core::Effects* effects, core::ObjectRecord** record) {
+            const core::event::ImportNested event{key, owner, outer_owner, hold[0]};
+            const core::Verdict verdict = table.Step(event, effects, record);
+            if (verdict == core::Verdict::kOk) hold.clear();
+            return verdict;
+          });
+    }
+  }
+  ReleaseInners(std::move(hold));
+  return answer;
+}
+
+absl::Status CounterImpl::CheckReference(const ObjectId& object) const {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  const core::Key key = KeyOf(object);
+  core::Verdict verdict = core::Verdict::kNotFound;
+  ObjectState state = ObjectState::kOutOfScope;
+  {
+    Shard& shard = ShardOf(key);
+    internal::MutexLock lock(&shard.mutex);
+    const core::ObjectRecord* record = shard.table.Find(key);
+    if (record != nullptr) {
+      state = record->state();
+      verdict = record->in_scope() ? core::Verdict::kOk : core::Verdict::kOutOfScope;
+      if (state == ObjectState::kFailed) {
+        const bool gone = shard.table.BorrowOf(*record).stage == core::BorrowStage::kGone;
+        verdict = gone ? core::Verdict::kGone : core::Verdict::kOwnerDied;
+      }
+    }
+  }
+  const std::string id = object.ToHex();
+  if (state == ObjectState::kFreed) {
+    return WithReason(absl::AbortedError(absl::StrCat("the value of object ", id, " was freed")),
+                      ErrorReason::kFreed);
+  }
+  if (state == ObjectState::kLost) {
+    return WithReason(absl::DataLossError(absl::StrCat("every copy of object ", id, " was lost")),
+                      ErrorReason::kLost);
+  }
+  return ToStatus(verdict, object);
+}
+
+// --- Exclusion -----------------------------------------------------------------------------------
+
+template <typename Piece>
+void CounterImpl::InPieces(Piece piece) {
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    bool more = true;
+    while (more) {
+      more = false;  // a shard that is closed has none
+      (void)Apply(*shard, [&](core::ObjectTable& table, core::Effects* effects) {
+        more = piece(table, effects);
+        return core::Verdict::kOk;
+      });
+    }
+  }
+}
+
+void CounterImpl::OnView(uint64_t version, const std::vector<PeerIndex>& excluded) {
+  const std::shared_ptr<CounterImpl> keep = shared_from_this();
+  std::vector<PeerIndex> processes;
+  for (const PeerIndex peer : excluded) {
+    if (endpoint_->AddressOf(peer).is_node_agent()) {
+      InPieces([peer](core::ObjectTable& table, core::Effects* effects) {
+        return table.ExcludeNode(peer, kPieceMax, effects);
+      });
+      continue;
+    }
+    InPieces([peer](core::ObjectTable& table, core::Effects* effects) {
+      return table.FenceProcess(peer, kPieceMax, effects);
+    });
+    processes.push_back(peer);
+  }
+  if (!processes.empty()) open_views_.emplace_back(version, std::move(processes));
+}
+
+bool CounterImpl::IsFlushed(uint64_t /*version*/) {
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    internal::MutexLock lock(&shard->mutex);
+    if (shard->table.flush_waiting() != 0) return false;
+  }
+  return true;
+}
+
+void CounterImpl::OnBarrier(uint64_t version) {
+  const std::shared_ptr<CounterImpl> keep = shared_from_this();
+  while (!open_views_.empty() && open_views_.front().first <= version) {
+    const std::vector<PeerIndex> processes = std::move(open_views_.front().second);
+    open_views_.pop_front();
+    for (const PeerIndex process : processes) {
+      InPieces([process](core::ObjectTable& table, core::Effects* effects) {
+        return table.CloseProcess(process, kPieceMax, effects);
+      });
+    }
+  }
+}
+
+Time CounterImpl::ExpireTokens(Time now) {
+  Time next = kInfiniteFuture;
+  if (options_.token_life <= Duration::zero()) return next;
+  InPieces([&](core::ObjectTable& table, core::Effects* effects) {
+    const bool more = table.ExpireTokens(now, kPieceMax, effects);
+    if (!more && table.NextTokenEnd() < next) next = table.NextTokenEnd();
+    return more;
+  });
+  return next;
+}
+
+}  // namespace freehold::runtime

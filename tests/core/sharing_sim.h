@@ -1,0 +1,155 @@
+// A world of ObjectTables that share references, driven at random: the protocol of PROTOCOL.md,
+// steps 3 to 8 and 10, without sessions, threads or nodes, and hence fast.
+//
+// Each process is one table. Items travel in order, once, over a queue per pair, as sessions would
+// carry them, through the codec; tokens are lost, doubled and late. Views and barriers reach each
+// process at a time of its own; processes crash, or are excluded although they live and go on
+// sending. An oracle that sees all tables checks at each end of an object that nobody holds it, and
+// at each failure of a reference that there is a reason for it. When the faults stop, everything is
+// dropped, and every table must become empty.
+//
+// Same seed, same run. A violation is text in `violation`; the run stops there.
+//
+// Thread safety: thread-compatible; worlds share nothing.
+
+#ifndef FREEHOLD_TESTS_CORE_SHARING_SIM_H_
+#define FREEHOLD_TESTS_CORE_SHARING_SIM_H_
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "src/base/random.h"
+#include "src/core/object_table.h"
+
+namespace freehold::core {
+
+struct SharingCoverage {
+  uint64_t steps = 0;
+  uint64_t crashes = 0;
+  uint64_t false_exclusions = 0;
+  uint64_t barriers = 0;
+  uint64_t lost_tokens = 0;
+  uint64_t duplicates = 0;
+  uint64_t forged_tokens = 0;
+  uint64_t failed_references = 0;
+  uint64_t short_borrows = 0;
+  uint64_t verdicts[kVerdicts] = {};
+  uint64_t items[6] = {};       // by SharingKind
+  uint64_t flushes_waited = 0;  // turns in which a view waited for a registration
+};
+
+class SharingSim {
+ public:
+  struct Options {
+    uint32_t processes_max = 5;
+    uint32_t steps = 400;
+    bool check_tables = true;  // invariants after every step
+  };
+
+  SharingSim(uint64_t seed, const Options& options, SharingCoverage* coverage);
+  // False: `violation()` says what went wrong.
+  bool Run();
+  const std::string& violation() const { return violation_; }
+  uint64_t step() const { return step_; }
+  // The last events before a violation, one line each.
+  const std::deque<std::string>& trace() const { return trace_; }
+
+ private:
+  struct Process {
+    std::unique_ptr<ObjectTable> table;
+    bool crashed = false;
+    bool excluded = false;  // in a view that was announced
+    bool stopped = false;   // has seen its own exclusion
+    size_t events_seen = 0;
+    uint64_t view_seen = 0;
+    uint64_t flushed = 0;
+    std::set<PeerIndex> fenced;  // whose exclusion it has seen
+    std::set<PeerIndex> closed;
+    std::set<uint32_t> failed;  // objects whose failure was judged
+    // What the host holds, by object: one entry for each handle.
+    std::map<uint32_t, uint32_t> handles;
+  };
+  struct Object {
+    ObjectId id;
+    PeerIndex owner;
+    std::vector<uint32_t> inners;
+    bool ended = false;
+    bool forged = false;  // its owner never declared it
+  };
+  struct InFlight {  // a token
+    uint32_t object;
+    PeerIndex sender;
+    PeerIndex receiver;
+    uint64_t number;
+    uint32_t deliveries = 0;
+    bool cancelled = false;
+    bool forged = false;
+  };
+  struct Announcement {
+    uint64_t view;
+    bool barrier;
+    std::vector<PeerIndex> excluded;
+  };
+  class Sink;
+
+  bool live(const Process& p) const { return !p.crashed && !p.stopped; }
+  bool trusted(const Process& p) const { return !p.crashed && !p.excluded; }
+  uint64_t Draw(uint64_t below) { return below == 0 ? 0 : random_.Next() % below; }
+  Key KeyOf(uint32_t object) const { return {objects_[object].id, objects_[object].id.Hash()}; }
+  void Trace(std::string line);
+  void Fail(std::string what);
+  PeerIndex PickLive();
+  bool PickHeld(PeerIndex process, uint32_t* object);
+
+  void Act();
+  void Declare(PeerIndex p);
+  void Forge();
+  void Export(PeerIndex p);
+  void Import();
+  void Drop(PeerIndex p, uint32_t object);
+  void Nest(PeerIndex p);
+  void NestIn(PeerIndex p, uint32_t inner, uint32_t outer);
+  void BeginNestedChain();
+  void ImportToken(InFlight* token);
+  void ExportTo(PeerIndex p, uint32_t object, PeerIndex to);
+  void ReadNested(PeerIndex p);
+  void Cancel();
+  void Crash(PeerIndex p);
+  void Exclude();
+  void See(PeerIndex p);
+  void Transmit(PeerIndex from, PeerIndex to);
+  void ReceiveFrom(PeerIndex from, PeerIndex to);
+  void MaybeAnnounceBarrier();
+  void After(PeerIndex p, Effects* effects);
+  void Judge();
+  void CheckHeld(PeerIndex p);
+  void Finish();
+  bool Turn(PeerIndex p);
+
+  internal::SplitMix64 random_;
+  const Options options_;
+  SharingCoverage* const coverage_;
+  std::vector<Process> processes_;
+  std::vector<Object> objects_;
+  std::vector<InFlight> tokens_;
+  std::map<std::pair<PeerIndex, PeerIndex>, std::deque<std::string>> channels_;
+  std::set<std::pair<PeerIndex, PeerIndex>> slow_;  // channels on which little is sent
+  std::vector<Announcement> stream_;
+  uint64_t latest_view_ = 0;
+  uint64_t latest_barrier_ = 0;
+  bool nests_ = false;  // a world of objects that contain others
+  bool faults_ = true;
+  uint64_t step_ = 0;
+  std::string violation_;
+  std::deque<std::string> trace_;
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_TESTS_CORE_SHARING_SIM_H_

@@ -1,0 +1,81 @@
+#include "src/base/mutant.h"
+
+namespace freehold::internal {
+
+namespace {
+
+Mutant& Active() {
+  static Mutant active = Mutant::kNone;
+  return active;
+}
+
+}  // namespace
+
+Mutant ActiveMutant() { return Active(); }
+void SetActiveMutant(Mutant mutant) { Active() = mutant; }
+
+const char* MutantName(Mutant mutant) {
+  switch (mutant) {
+    case Mutant::kNone:
+      return "none";
+    case Mutant::kNoHandoffPin:
+      return "no_handoff_pin";
+    case Mutant::kListAtExport:
+      return "list_at_export";
+    case Mutant::kReleaseDespitePins:
+      return "release_despite_pins";
+    case Mutant::kForgetRedeemed:
+      return "forget_redeemed";
+    case Mutant::kAckAtImport:
+      return "ack_at_import";
+    case Mutant::kReleaseNotWithdrawn:
+      return "release_not_withdrawn";
+    case Mutant::kReleaseBeforeAnswer:
+      return "release_before_answer";
+    case Mutant::kNestedWithoutHold:
+      return "nested_without_hold";
+    case Mutant::kAnswerWithoutListing:
+      return "answer_without_listing";
+    case Mutant::kAcceptAnyAnswer:
+      return "accept_any_answer";
+    case Mutant::kAnswerFirstDebtOnly:
+      return "answer_first_debt_only";
+    case Mutant::kSilentAfterGone:
+      return "silent_after_gone";
+    case Mutant::kGoneNotTold:
+      return "gone_not_told";
+    case Mutant::kReleaseNeverSent:
+      return "release_never_sent";
+    case Mutant::kReleaseIgnored:
+      return "release_ignored";
+    case Mutant::kCancelRedeemed:
+      return "cancel_redeemed";
+    case Mutant::kCancelNotRemembered:
+      return "cancel_not_remembered";
+    case Mutant::kDropDeadBorrowers:
+      return "drop_dead_borrowers";
+    case Mutant::kDropDeadReceiversPins:
+      return "drop_dead_receivers_pins";
+    case Mutant::kNoFlush:
+      return "no_flush";
+    case Mutant::kFlushHeldOnly:
+      return "flush_held_only";
+    case Mutant::kFlushedWhenSent:
+      return "flushed_when_sent";
+    case Mutant::kFlushWaitsForDeadOwner:
+      return "flush_waits_for_dead_owner";
+    case Mutant::kFenceOnce:
+      return "fence_once";
+    case Mutant::kNestedSenderForgotten:
+      return "nested_sender_forgotten";
+    case Mutant::kKeepDeadBorrowers:
+      return "keep_dead_borrowers";
+    case Mutant::kKeepDeadReceiversPins:
+      return "keep_dead_receivers_pins";
+    case Mutant::kOwnerDeathNotTold:
+      return "owner_death_not_told";
+  }
+  return "?";
+}
+
+}  // namespace freehold::internal
