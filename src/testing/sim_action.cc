@@ -40,6 +40,7 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "P import T",
     "P cancel T",
     "P read O out of O",
+    "P misread O out of O",
     "N store O G",
     "N store O G primary",
     "N fetch O G",

@@ -51,6 +51,7 @@ enum class Verb : uint8_t {
   kImport,
   kCancel,
   kReadNested,
+  kMisread,
   // A node's host.
   kStore,
   kStorePrimary,

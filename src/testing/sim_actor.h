@@ -57,6 +57,7 @@ class Actor {
   bool ToldNot(Process* process, Object* object, Node* node);
   bool Misuse(Process* process, Object* object);
   bool Watch(Process* process, Object* object, Moment moment, int64_t number);
+  bool WatchFailed(Process* process, Object* object, int64_t number);
   absl::StatusOr<CallbackRegistration> Register(Process* process, const Object& object,
                                                 Moment moment, int64_t number);
   bool Unwatch(Process* process, int64_t number);

@@ -77,6 +77,8 @@ bool Actor::ActProcess(const Action& action) {
       return Watch(process, object, Moment::kReclaimed, n[2]);
     case Verb::kWatchErased:
       return Watch(process, object, Moment::kErased, n[2]);
+    case Verb::kWatchFailed:
+      return WatchFailed(process, object, n[2]);
     case Verb::kFollow:
       return Follow(process, object, n[2]);
     case Verb::kMisuse:

@@ -70,6 +70,36 @@ bool Actor::Watch(Process* process, Object* object, Moment moment, int64_t numbe
   return true;
 }
 
+bool Actor::WatchFailed(Process* process, Object* object, int64_t number) {
+  const Holding* holding = Holds(*process, object);
+  if (object->owner == process->end || number <= 0 || s_.registrations.count(number) > 0 ||
+      holding == nullptr || !holding->held()) {
+    return false;
+  }
+  const bool failed = holding->failed;
+  Registration& registration = s_.registrations[number];
+  registration.object = object->number;
+  registration.process = process->end;
+  registration.moment = Moment::kFailed;
+  registration.order = ++orders_;
+  const auto answer = Register(process, *object, Moment::kFailed, number);
+  Note(Verb::kWatchFailed, answer.status());
+  if (answer.ok() && *answer) {
+    registration.answer = *answer;
+    oracle_.Expect(!failed, "a registration is taken after its moment", NameOf(*object));
+    return true;
+  }
+  registration.state = Registration::State::kCancelled;
+  if (failed || !process->live()) return true;
+  if (!answer.ok()) {
+    CheckBorrowerAnswer(&oracle_, s_, *process, object, answer.status());
+  } else {
+    oracle_.Expect(process->PastBarrier(s_.OwnerOf(*object)), "a registration is refused",
+                   NameOf(*object) + " at " + NameOf(*process));
+  }
+  return true;
+}
+
 bool Actor::Unwatch(Process* process, int64_t number) {
   const auto found = s_.registrations.find(number);
   if (found == s_.registrations.end()) return false;
@@ -81,7 +111,8 @@ bool Actor::Unwatch(Process* process, int64_t number) {
   s_.coverage.Count(cancelled ? "answer unwatch: cancelled" : "answer unwatch: too late");
   oracle_.Expect(waits || !cancelled, "what ran, or was cancelled, is cancelled", NameOf(object));
   // While nothing has happened that it waits for, it must be possible.
-  const bool early = waits && object.ends <= registration.ends_before && oracle_.Held(object);
+  const bool early = waits && registration.moment != Moment::kFailed &&
+                     object.ends <= registration.ends_before && oracle_.Held(object);
   oracle_.Expect(cancelled || !early, "what waits cannot be cancelled", NameOf(object));
   if (cancelled) registration.state = Registration::State::kCancelled;
   return true;

@@ -26,6 +26,18 @@ Action Generator::DrawSharing(Verb verb) {
   const Object* object = AnyObject();
   if (object == nullptr) return {verb, {}};
   const int64_t holder = AnyHolder(*object);
+  const bool reads = verb == Verb::kMisread || verb == Verb::kReadNested;
+  if (reads && holder == object->owner) return {verb, {}};
+  if (verb == Verb::kMisread) {
+    const int64_t latest = s_.objects.rbegin()->first;
+    for (int attempt = 0; attempt < 20; ++attempt) {
+      const auto back = static_cast<int64_t>(random_.Below(30));
+      const auto found = s_.objects.find(latest - back);
+      if (found == s_.objects.end() || !found->second.ended) continue;
+      return {verb, {holder, found->first, object->number}};
+    }
+    return {verb, {}};
+  }
   if (verb == Verb::kReadNested) {
     if (object->inners.empty()) return {verb, {}};
     return {verb, {holder, object->inners[random_.Below(object->inners.size())], object->number}};

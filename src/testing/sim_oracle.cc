@@ -221,6 +221,7 @@ void Oracle::OnCallback(int64_t number, const ObjectId& id, EndReason reason) {
          "S8: a callback runs twice, or after it was cancelled", details);
   registration.state = Registration::State::kRan;
   CheckOrder(number, registration);
+  if (registration.moment == Moment::kFailed) return OnFailed(registration, reason);
   if (reason == EndReason::kOutOfScope) {
     if (object.inexact) SeenEnded(&object);
     Expect(object.ended, "S8: an object in scope is said to be out of scope", details);
@@ -239,6 +240,8 @@ void Oracle::OnCallback(int64_t number, const ObjectId& id, EndReason reason) {
       if (object.inexact) SeenEnded(&object);
       Expect(object.ended, "S8: erased is told of an object in scope", details);
       return CheckOwed(object, UINT64_MAX);
+    case Moment::kFailed:
+      break;
   }
 }
 

@@ -64,6 +64,19 @@ void Oracle::Compare(int64_t number) {
   }
 }
 
+// A borrower hears that its reference is of no use any more.
+void Oracle::OnFailed(const Registration& registration, EndReason reason) {
+  Object& object = *s_.object(registration.object);
+  const Process& process = *s_.process(registration.process);
+  const std::string details = NameOf(object) + " at " + NameOf(process);
+  // One that is suspected, and does not know it, has no promise.
+  Expect(reason == EndReason::kOwnerDied || object.ended || !process.live(),
+         "S1: a borrower is told Gone of what it holds", details);
+  Expect(reason != EndReason::kOwnerDied || process.PastBarrier(s_.OwnerOf(object)),
+         "S8: a borrower is told too early that its owner died", details);
+  object.holdings[process.end].failed = true;
+}
+
 void Oracle::OnCopyFreed(const Process& process, const ObjectId& id, const NodeId& node_id,
                          FreeOutcome outcome) {
   const Object* object = s_.Find(id);

@@ -110,6 +110,8 @@ class Shrinker {
         SimplifyTick(i);
       } else if (action.verb == sim::Verb::kDeclareOn || action.verb == sim::Verb::kDeclareWith) {
         TryAction(i, {sim::Verb::kDeclare, {action.numbers[0], action.numbers[1]}});
+      } else if (action.verb == sim::Verb::kRestart) {
+        TryAction(i, {sim::Verb::kStart, {action.numbers[1]}});
       } else if (action.verb == sim::Verb::kSubmitTwo) {
         const sim::Numbers& n = action.numbers;
         TryAction(i, {sim::Verb::kSubmit, {n[0], n[1], n[2]}});
