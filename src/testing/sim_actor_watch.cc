@@ -94,8 +94,8 @@ bool Actor::WatchFailed(Process* process, Object* object, int64_t number) {
   if (!answer.ok()) {
     CheckBorrowerAnswer(&oracle_, s_, *process, object, answer.status());
   } else {
-    oracle_.Expect(process->PastBarrier(s_.OwnerOf(*object)), "a registration is refused",
-                   NameOf(*object) + " at " + NameOf(*process));
+    oracle_.Expect(object->ended || process->PastBarrier(s_.OwnerOf(*object)),
+                   "a registration is refused", NameOf(*object) + " at " + NameOf(*process));
   }
   return true;
 }

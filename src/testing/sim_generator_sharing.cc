@@ -67,7 +67,9 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
-  switch (random_.Below(8)) {
+  switch (random_.Below(9)) {
+    case 8:
+      return PlanGone();
     case 0:
     case 1:
       return PlanChain();
@@ -239,6 +241,33 @@ void Generator::PlanNested() {
   if (random_.Percent(50)) Then(Verb::kDrop, {three[1], inner});
   Then(Verb::kDrop, {three[0], outer});
   ThenPause();
+}
+
+// An id is read of an object that has ended, and passed on before the owner has said so.
+void Generator::PlanGone() {
+  const std::vector<int64_t> three = Some(3, 0);
+  const Object* ended = nullptr;
+  for (const auto& [number, object] : s_.objects) {
+    const bool fits = object.ended && !three.empty() && object.owner != three[1] &&
+                      object.generation == 0 && s_.OwnerOf(object).live();
+    if (fits && (ended == nullptr || random_.Percent(50))) ended = &object;
+  }
+  if (ended == nullptr) return PlanNested();
+  const int64_t outer = ThenDeclare(three[0]);
+  ThenPass(outer, three[0], three[1]);
+  Then(Verb::kMisread, {three[1], ended->number, outer});
+  if (random_.Percent(50)) {
+    Then(Verb::kWatchFailed, {three[1], ended->number, NextNumber(s_.registrations) + 7});
+  }
+  const int64_t third = ended->owner == three[2] ? three[0] : three[2];
+  if (random_.Percent(80)) ThenPass(ended->number, three[1], third);
+  if (random_.Percent(50))
+    Then(Verb::kWatchFailed, {third, ended->number, NextNumber(s_.registrations) + 9});
+  if (random_.Percent(50)) Then(Verb::kDrop, {three[1], ended->number});
+  ThenPause();
+  Then(Verb::kDrop, {third, ended->number});
+  Then(Verb::kDrop, {three[1], outer});
+  Then(Verb::kDrop, {three[0], outer});
 }
 
 // A Register is under way at a view; the reference is dropped and comes again from a third.

@@ -220,8 +220,9 @@ void Oracle::OnCallback(int64_t number, const ObjectId& id, EndReason reason) {
   Expect(registration.state == Registration::State::kWaiting,
          "S8: a callback runs twice, or after it was cancelled", details);
   registration.state = Registration::State::kRan;
-  CheckOrder(number, registration);
+  // Those that waited for a failure went when the reference did, which leaves no order to check.
   if (registration.moment == Moment::kFailed) return OnFailed(registration, reason);
+  CheckOrder(number, registration);
   if (reason == EndReason::kOutOfScope) {
     if (object.inexact) SeenEnded(&object);
     Expect(object.ended, "S8: an object in scope is said to be out of scope", details);

@@ -162,10 +162,10 @@ void Oracle::CheckCallbacksRan() {
     const std::string details = Format("C of O", {number, registration.object});
     Expect(registration.contexts_destroyed <= 1, "S8: a context is destroyed twice", details);
     if (!s_.process(registration.process)->live()) continue;
-    // Of a borrower, "failed" does not come to pass when it lets go before.
-    if (registration.moment == Moment::kFailed) continue;
-    Expect(registration.state != Registration::State::kWaiting, "L5: a callback never ran",
-           details + ", " + MomentName(registration.moment));
+    // "Failed" does not come to pass when a borrower lets go before.
+    Expect(registration.state != Registration::State::kWaiting ||
+               registration.moment == Moment::kFailed,
+           "L5: a callback never ran", details + ", " + MomentName(registration.moment));
     Expect(!registration.has_context || registration.contexts_destroyed == 1,
            "L5: a context is never destroyed", details);
   }
