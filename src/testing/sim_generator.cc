@@ -199,10 +199,11 @@ Action Generator::DrawProcess(Verb verb) {
               {holder, NextNumber(s_.tasks), object->number, other == nullptr ? 0 : other->number}};
     }
     case Verb::kNest: {
-      const Object* other = AnyObjectOf(object->owner);
+      const Object* other = random_.Percent(60) ? AnyObjectOf(object->owner) : AnyObject();
       if (other == nullptr) return {verb, {}};
-      const auto [inner, outer] = std::minmax(object->number, other->number);
-      return {verb, {object->owner, inner, outer}};
+      const bool later = object->number > other->number;
+      const Object& outer = later ? *object : *other;
+      return {verb, {outer.owner, later ? other->number : object->number, outer.number}};
     }
     case Verb::kWatchOut:
     case Verb::kWatchReclaimed:

@@ -71,6 +71,7 @@ class Generator {
   void PlanOldTokens();
   void PlanSuspect();
   void PlanNested();
+  void PlanForeignNested();
   void PlanGone();
   void PlanThirdParty();
   std::vector<int64_t> Some(size_t count, int64_t first);

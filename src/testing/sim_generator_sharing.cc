@@ -67,7 +67,9 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
-  switch (random_.Below(9)) {
+  switch (random_.Below(10)) {
+    case 9:
+      return PlanForeignNested();
     case 8:
       return PlanGone();
     case 0:
@@ -241,6 +243,30 @@ void Generator::PlanNested() {
   if (random_.Percent(50)) Then(Verb::kDrop, {three[1], inner});
   Then(Verb::kDrop, {three[0], outer});
   ThenPause();
+}
+
+// As above, but the inner object is a third party's, so that the outer one's owner is the sender.
+void Generator::PlanForeignNested() {
+  const std::vector<int64_t> three = Some(3, 0);
+  if (three.empty()) return;
+  const int64_t inner = ThenDeclare(three[0]);
+  const int64_t outer = plan_object_++;
+  ThenPass(inner, three[0], three[1]);
+  Then(Verb::kDeclare, {three[1], outer});
+  Then(Verb::kNest, {three[1], inner, outer});
+  if (random_.Percent(70)) Then(Verb::kDrop, {three[1], inner});
+  if (random_.Percent(70)) Then(Verb::kDrop, {three[0], inner});
+  ThenPass(outer, three[1], three[2]);
+  if (random_.Percent(50)) ThenPause();
+  Then(Verb::kReadNested, {three[2], inner, outer});
+  if (random_.Percent(50)) Then(Verb::kDrop, {three[2], outer});
+  if (random_.Percent(50)) Then(Verb::kDrop, {three[1], outer});
+  if (crashes_ && random_.Percent(60)) {
+    Then(random_.Percent(50) ? Verb::kCrash : Verb::kExclude, {three[1]});
+    Then(Verb::kExclude, {three[1]});
+  }
+  ThenPause();
+  Then(Verb::kDrop, {three[2], outer});
 }
 
 // An id is read of an object that has ended, and passed on before the owner has said so.

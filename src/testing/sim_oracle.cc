@@ -44,7 +44,19 @@ bool Oracle::Held(const Object& object) const {
   }
   for (const int64_t outer : object.outers) {
     const Object& around = *s_.object(outer);
-    if (!around.ended && !s_.OwnerOf(around).crashed && Held(around)) return true;
+    const Process& holder = s_.OwnerOf(around);
+    const bool counts = around.owner == object.owner ? !holder.crashed : holder.live();
+    if (counts && !around.ended && Held(around)) return true;
+  }
+  return false;
+}
+
+bool Oracle::HeldAt(const Process& process, const Object& object) const {
+  const auto mine = object.holdings.find(process.end);
+  if (mine != object.holdings.end() && mine->second.held()) return true;
+  for (const int64_t outer : object.outers) {
+    const Object& around = *s_.object(outer);
+    if (around.owner == process.end && !around.ended && Held(around)) return true;
   }
   return false;
 }

@@ -270,8 +270,7 @@ void LookAtSharingAtRest(Oracle* oracle, const State& state, const Object& objec
       const bool mine = token.object == object.number && token.from == process->end;
       handoffs += mine && IsGood(token, *process, *state.process(token.to)) ? 1 : 0;
     }
-    const auto holding = object.holdings.find(process->end);
-    const bool held = holding != object.holdings.end() && holding->second.held();
+    const bool held = oracle->HeldAt(*process, object);
     if (!held && handoffs == 0) continue;
     if (process->end == owner.end) {
       if (object.ended) continue;
