@@ -103,8 +103,8 @@ bool Actor::ActProcess(const Action& action) {
 
 bool Actor::Declare(Process* process, int64_t number, Node* primary, Object* contained) {
   if (number <= 0 || s_.object(number) != nullptr) return false;
-  if (contained != nullptr &&
-      (contained->owner != process->end || contained->ended || !oracle_.Held(*contained))) {
+  if (contained != nullptr && (contained->owner != process->end || contained->number >= number ||
+                               contained->ended || !oracle_.Held(*contained))) {
     return false;
   }
   Object& object = s_.objects[number];

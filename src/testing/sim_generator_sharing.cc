@@ -17,7 +17,7 @@ Action Generator::DrawSharing(Verb verb) {
       number = AnyNumber(s_.tokens);
       if (number == 0) return {verb, {}};
       const Token& token = s_.tokens.find(number)->second;
-      if (!token.redeemed || random_.Percent(15)) break;
+      if (!token.redeemed || random_.Percent(verb == Verb::kImport ? 15 : 50)) break;
     }
     const Token& token = s_.tokens.find(number)->second;
     if (verb == Verb::kCancel) return {verb, {token.from, number}};
@@ -122,8 +122,13 @@ void Generator::PlanChain() {
   const std::vector<int64_t> chain = Some(3 + random_.Below(2), 0);
   if (chain.empty()) return;
   const int64_t object = ThenDeclare(chain[0]);
+  // Perhaps the last ones cannot reach the owner meanwhile: they register late.
+  const bool cut = random_.Percent(40);
   for (size_t i = 0; i + 1 < chain.size(); ++i) {
-    ThenPass(object, chain[i], chain[i + 1]);
+    if (cut && i > 0) Then(Verb::kPartition, {chain[0], chain[i + 1]});
+    const int64_t token = ThenPass(object, chain[i], chain[i + 1]);
+    // A cancellation that comes when the token has been taken.
+    if (random_.Percent(15)) Then(Verb::kCancel, {chain[i], token});
     if (random_.Percent(30)) ThenPause();
     // Whoever passed it on need not keep it.
     if (random_.Percent(i == 0 ? 50 : 60)) Then(Verb::kDrop, {chain[i], object});
@@ -137,6 +142,10 @@ void Generator::PlanChain() {
   }
   Then(Verb::kDrop, {chain[0], object});
   if (random_.Percent(50)) Then(Verb::kDrop, {chain[middle], object});
+  ThenPause();
+  if (!cut) return;
+  ThenPause();
+  Then(Verb::kHealAll, {});
   ThenPause();
 }
 

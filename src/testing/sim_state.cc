@@ -44,7 +44,10 @@ State::State(const SimWorldOptions& world_options)
 State::~State() { EndAll(); }
 
 void State::EndAll() {
-  for (const auto& process : processes) process->counter.reset();
+  for (const auto& process : processes) {
+    process->counter.reset();
+    if (process->queue != nullptr) process->queue->DropAll();
+  }
   for (const auto& node : nodes) node->agent.reset();
 }
 
