@@ -21,6 +21,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/location_set.cc
   src/core/node_index.cc
   src/core/object_table.cc
+  src/core/object_table_askers.cc
   src/core/object_table_callbacks.cc
   src/core/object_table_exclusion.cc
   src/core/object_table_locations.cc
@@ -49,11 +50,13 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/ids.cc
   src/runtime/local_membership.cc
   src/runtime/local_transport.cc
+  src/runtime/location_queries.cc
   src/runtime/log_spdlog.cc
   src/runtime/names.cc
   src/runtime/node_agent.cc
   src/runtime/node_agent_end.cc
   src/runtime/node_agent_pump.cc
+  src/runtime/node_agent_queries.cc
   src/runtime/object_ref.cc
   src/runtime/reference_counter.cc
   src/runtime/reference_counter_locations.cc

@@ -68,15 +68,27 @@ class CallbackRegistration {
 // One message of a subscription. The first is kSnapshot, the last kGone.
 struct LocationUpdate {
   enum class Kind : uint8_t {
-    kSnapshot,  // `snapshot` is all there is
-    kChanged,   // `location` replaces what was known of its node; `snapshot` has no locations
-    kRemoved,   // the node of `location` holds nothing any more
-    kState,     // only state, generation or size changed
-    kGone,      // out of scope: no further message
+    kSnapshot,   // `snapshot` is all there is
+    kChanged,    // `location` replaces what was known of its node; `snapshot` has no locations
+    kRemoved,    // the node of `location` holds nothing any more
+    kState,      // only state, generation or size changed
+    kGone,       // out of scope: no further message
+    kOwnerDied,  // of a query to another process: its owner was excluded; no further message
   };
   Kind kind = Kind::kSnapshot;
   ObjectLocations snapshot;
   Location location;
+};
+
+// Asks the owner of an object, another process, where it is. The answers come as kSnapshot (its
+// state says pending, available, freed or lost), kGone or kOwnerDied.
+struct LocationQuery {
+  ObjectId object;
+  ProcessId owner;         // nil: of an object that is borrowed here, its owner
+  bool subscribe = false;  // false: one answer. True: one at each change too, the latest only
+  // The node that will fetch the bytes; nil: none. The owner knows of it before it answers, so that
+  // a copy that appears there is never overlooked by a free. At a node agent: its own node or nil.
+  NodeId fetch_to;
 };
 
 using LocationCallback = absl::AnyInvocable<void(const ObjectId&, const LocationUpdate&)>;

@@ -8,8 +8,8 @@
 //
 // Thread safety: thread-safe. No method but Pump and Shutdown calls the store or the transport, and
 // none is called with a lock held.
-// Ownership: the collaborators in the options are borrowed and must outlive the agent (the
-// executor-free design needs no other thread); any of them may be null, which does nothing.
+// Ownership: the collaborators in the options are borrowed and must outlive the agent, but for the
+// executor, which is shared; any of them may be null, which does nothing.
 // Blocks: only Shutdown, and Pump for as long as ObjectStore::Delete does.
 // Errors: NotFound (no such copy), AlreadyExists, FailedPrecondition (its owner is excluded, this
 // node is excluded, or shut down; or the copy is not in a state for it), Aborted (the object was
@@ -25,6 +25,8 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "freehold/callback_executor.h"
+#include "freehold/callbacks.h"
 #include "freehold/clock.h"
 #include "freehold/ids.h"
 #include "freehold/location.h"
@@ -47,6 +49,8 @@ struct NodeAgentOptions {
   // weaker: a survivor that takes longer to deal with the view may find them gone (PROTOCOL,
   // "Model"). The same for all ends; not negative.
   Duration orphan_grace = Duration::zero();
+  // For the answers to location queries, and nothing else. Null: QueryLocations is refused.
+  std::shared_ptr<CallbackExecutor> executor;
   const Clock* clock = nullptr;  // default: Clock::Monotonic()
   Logger* logger = nullptr;      // default: Logger::Default()
   // True: the agent pumps itself on a thread of its own. False: the host calls Pump.
@@ -152,6 +156,15 @@ class NodeAgent {
   absl::Status DropCopy(const ObjectId& object, uint32_t generation = 0);
   // A reader begins, on the newest generation here. Errors: NotFound; Aborted when it was freed.
   absl::StatusOr<ReadLease> Read(const ObjectId& object);
+
+  // --- What the agent asks owners ------------------------------------------------------------
+
+  // Where is it? `query.owner` must be given; with `query.fetch_to` this node, which may fetch
+  // then. `callback` runs on the executor. Answers a number for CancelQuery. Errors:
+  // InvalidArgument, Unavailable (kOwnerDied), FailedPrecondition without an executor.
+  absl::StatusOr<uint64_t> QueryLocations(const LocationQuery& query, LocationCallback callback);
+  // True: the callback hears nothing more, but for a call that is under way.
+  bool CancelQuery(uint64_t number);
 
   // --- Queries -------------------------------------------------------------------------------
 

@@ -133,6 +133,13 @@ class ReferenceCounter {
   // registration for Cancel.
   absl::StatusOr<CallbackRegistration> SubscribeLocations(const ObjectId& object,
                                                           LocationCallback callback);
+  // Asks another process, once or until further notice; `callback` runs on the executor. The answer
+  // is a number for CancelQuery. Errors: InvalidArgument for an object of this process, or an empty
+  // callable; NotFound without an owner for an id that is not borrowed here; Unavailable
+  // (kOwnerDied); FailedPrecondition without an executor.
+  absl::StatusOr<uint64_t> QueryLocations(const LocationQuery& query, LocationCallback callback);
+  // True: the callback hears nothing more, but for a call that is under way.
+  bool CancelQuery(uint64_t number);
   // Bytes of these objects in each node's memory, most first, then by node id. Unknown ids count
   // nothing.
   std::vector<NodeBytes> BytesPerNode(absl::Span<const ObjectId> objects) const;

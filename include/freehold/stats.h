@@ -44,6 +44,8 @@ struct ReferenceCounterStats {
   uint64_t handoff_intervals = 0;     // gauge: of numbers that are remembered of redeemed tokens
   uint64_t answers_waiting = 0;       // gauge: to other processes, not yet sent
   uint64_t flush_waiting = 0;         // gauge: registrations that the latest view waits for
+  uint64_t location_watches = 0;      // gauge: subscriptions of others to objects owned here
+  uint64_t location_queries = 0;      // gauge: asked of others, not answered for the last time
   uint64_t declared = 0;
   uint64_t out_of_scope = 0;
   uint64_t freed_explicitly = 0;
@@ -58,12 +60,13 @@ struct ReferenceCounterStats {
 
 struct NodeAgentStats {
   SessionStats sessions;
-  uint64_t copies = 0;           // gauge
-  uint64_t bytes = 0;            // gauge, spilled included
-  uint64_t readers = 0;          // gauge
-  uint64_t doomed = 0;           // gauge: waiting for readers or a fetch
-  uint64_t deletes_pending = 0;  // gauge: to be handed to the store, retries included
-  uint64_t reports_waiting = 0;  // gauge: location reports and free results not yet sent
+  uint64_t copies = 0;            // gauge
+  uint64_t bytes = 0;             // gauge, spilled included
+  uint64_t readers = 0;           // gauge
+  uint64_t doomed = 0;            // gauge: waiting for readers or a fetch
+  uint64_t deletes_pending = 0;   // gauge: to be handed to the store, retries included
+  uint64_t reports_waiting = 0;   // gauge: location reports and free results not yet sent
+  uint64_t location_queries = 0;  // gauge: asked of owners, not answered for the last time
   uint64_t copies_added = 0;
   uint64_t frees_received = 0;
   uint64_t frees_unknown = 0;  // for copies that were not here

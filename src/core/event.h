@@ -168,6 +168,21 @@ struct HandoffCancelled {
   uint64_t number;
 };
 
+// Somebody asks where the object is, once or until further notice. `fetch_to` becomes prospective
+// before the answer leaves; kNoPeer: none.
+struct AskLocations {
+  Key key;
+  PeerIndex from;
+  uint64_t number;
+  bool subscribe;
+  PeerIndex fetch_to;
+};
+struct StopAsking {
+  Key key;
+  PeerIndex from;
+  uint64_t number;
+};
+
 // --- Callbacks -----------------------------------------------------------------------------------
 
 struct Register {

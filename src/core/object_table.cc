@@ -93,6 +93,7 @@ RecordIndex ObjectTable::Make(const Key& key, ObjectState state) {
   made.has_borrowers = 0;
   made.has_pins = 0;
   made.borrowed = 0;
+  made.has_askers = 0;
   made.call_site = kNone;
   if (!index_.Insert(key.hash, index, [this](RecordIndex i) { return HashOf(i); })) {
     slabs_.Release(index);
@@ -137,7 +138,7 @@ bool ObjectTable::SplitOffGhost(ObjectRecord* record) {
   ghost.has_handles = 0;
   ghost.was_freed = 1;
   ghost.is_ghost = 1;
-  ghost.has_borrowers = ghost.has_pins = ghost.borrowed = 0;
+  ghost.has_borrowers = ghost.has_pins = ghost.borrowed = ghost.has_askers = 0;
   ghost.call_site = record->call_site;
   std::copy(std::begin(record->inline_copies), std::end(record->inline_copies),
             std::begin(ghost.inline_copies));
@@ -261,6 +262,7 @@ void ObjectTable::SetState(ObjectRecord* record, ObjectState state, Effects* eff
   record->state_byte = static_cast<uint8_t>(state);
   ++counters_.by_state[record->state_byte];
   if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kState, effects);
+  if (record->has_askers) AnswerAskers(*record, effects);
 }
 
 void ObjectTable::EndIfNotHeld(ObjectRecord* record, Effects* effects) {
@@ -279,6 +281,7 @@ void ObjectTable::EndIfNotHeld(ObjectRecord* record, Effects* effects) {
 void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
   ++counters_.out_of_scope;
   if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kGone, effects);
+  if (record->has_askers) EndAskers(record, effects);
   SetState(record, ObjectState::kOutOfScope, effects);
   // Freed before: its callbacks fired then, and new ones were refused.
   Fire(record, Moment::kOutOfScope, EndReason::kOutOfScope, effects);

@@ -56,11 +56,6 @@ class ObjectTable {
     uint64_t references_failed = 0;
     uint64_t answers_lost = 0;  // no room for them in the outbox
   };
-  // What goes into the token of an exported reference.
-  struct Exported {
-    PeerIndex owner = kNoPeer;  // kNoPeer: this process
-    uint64_t number = 0;        // of the handoff
-  };
 
   explicit ObjectTable(const Config& config);
   ObjectTable(const ObjectTable&) = delete;
@@ -130,8 +125,14 @@ class ObjectTable {
   Verdict Step(const event::HandoffEnded& e, Effects* effects);
   // kUnchanged: the token came before, and its handoff ends in its own way.
   Verdict Step(const event::HandoffCancelled& e, Effects* effects);
-  // Like PullFrees: registrations, releases, answers for a process.
-  bool PullSharing(PeerIndex peer, uint32_t items_max, PayloadWriter* writer);
+  // Location queries (object_table_askers.cc). kNotFound: answered with Gone. kWrongState: the
+  // number is one that nobody gives.
+  Verdict Step(const event::AskLocations& e, Effects* effects);
+  // kNotFound: it has ended.
+  Verdict Step(const event::StopAsking& e);
+  // Like PullFrees: registrations, releases and answers for a peer.
+  bool PullSharing(PeerIndex peer, uint32_t items_max, const NodeNames& names,
+                   PayloadWriter* writer);
   // object_table_exclusion.cc. A view excludes the process (PROTOCOL, step 7). True: call again for
   // the rest.
   bool FenceProcess(PeerIndex process, uint32_t items_max, Effects* effects);
@@ -260,6 +261,16 @@ class ObjectTable {
   void LetGoOfBorrow(ObjectRecord* record, Effects* effects);
   void EraseBorrowed(ObjectRecord* record);
   void RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder, Effects* effects);
+  // object_table_askers.cc. The first: something changed that askers are told.
+  void AnswerAskers(const ObjectRecord& record, Effects* effects);
+  void EndAskers(ObjectRecord* record, Effects* effects);
+  // True: more are left than `*items_max` allowed.
+  bool ForgetAsker(PeerIndex peer, uint32_t* items_max);
+  void RefreshAskers(RecordIndex index);
+  void PullAnswers(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
+                   PayloadWriter* writer);
+  LocationAnswerItem AnswerFor(const ObjectRecord& record, uint64_t watch,
+                               const NodeNames& names) const;
   void CheckHolders(const ObjectRecord& record) const;
   void CheckSharing() const;
 

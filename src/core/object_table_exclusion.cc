@@ -48,7 +48,7 @@ bool ObjectTable::FenceProcess(PeerIndex process, uint32_t items_max, Effects* e
       effects->Rarely().inners.push_back(OwedNumber::OuterOf(holder.number));
     }
   }
-  return !sharing.outbox.empty(process);
+  return ForgetAsker(process, &items_max) || !sharing.outbox.empty(process);
 }
 
 bool ObjectTable::CloseProcess(PeerIndex process, uint32_t items_max, Effects* effects) {
@@ -81,13 +81,16 @@ void ObjectTable::CheckHolders(const ObjectRecord& record) const {
   const RecordIndex index = IndexOf(record);
   FREEHOLD_CHECK((sharing_->borrowers.FirstOf(index) != nullptr) == (record.has_borrowers != 0));
   FREEHOLD_CHECK((sharing_->pins.FirstOf(index) != nullptr) == (record.has_pins != 0));
+  FREEHOLD_CHECK((sharing_->watches.FirstOf(index) != nullptr ||
+                  sharing_->due.FirstOf(index) != nullptr) == (record.has_askers != 0));
   const bool owes = sharing_->owed.FirstOf(index) != nullptr;
   if (!record.borrowed) {
     FREEHOLD_CHECK(!owes);
     return;
   }
   const Borrow& borrow = BorrowOf(record);
-  FREEHOLD_CHECK(borrow.record == index && record.copies == 0 && !record.has_borrowers);
+  FREEHOLD_CHECK(borrow.record == index && record.copies == 0 && !record.has_borrowers &&
+                 !record.has_askers);
   FREEHOLD_CHECK(!record.in_scope() || (record.state() == ObjectState::kFailed) == borrow.failed());
   FREEHOLD_CHECK(record.in_scope() || !borrow.failed());
   FREEHOLD_CHECK((borrow.stage == BorrowStage::kReleasing) <= !record.in_scope());
@@ -101,6 +104,8 @@ void ObjectTable::CheckSharing() const {
   sharing_->borrowers.CheckInvariants();
   sharing_->pins.CheckInvariants();
   sharing_->owed.CheckInvariants();
+  sharing_->watches.CheckInvariants();
+  sharing_->due.CheckInvariants();
   sharing_->borrows.CheckInvariants();
   sharing_->ledger.CheckInvariants();
   uint64_t borrowed = 0;

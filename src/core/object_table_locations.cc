@@ -78,6 +78,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   if (const Rare* rare = rares_.Find(*record); rare != nullptr && !rare->subscribers.empty()) {
     NotifyCopy(*record, Facts(*record, *copy), LocationUpdate::Kind::kChanged, effects);
   }
+  if (record->has_askers) AnswerAskers(*record, effects);
   return Verdict::kOk;
 }
 
@@ -147,6 +148,7 @@ void ObjectTable::RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effe
   const PeerIndex node = copy->node;
   RemoveCopy(record, copy);
   if (record->rare != kNone) NotifyRemoved(*record, node, effects);
+  if (record->has_askers) AnswerAskers(*record, effects);
 }
 
 void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, Effects* effects) {
@@ -231,7 +233,7 @@ bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* eff
       AfterCopiesGone(&record, effects);
     }
   }
-  return false;
+  return sharing_ != nullptr && ForgetAsker(node, &records_max);
 }
 
 uint64_t ObjectTable::unsettled_frees() const {

@@ -384,7 +384,8 @@ void ObjectTable::Answer(PeerIndex to, SharingKind kind, const ObjectId& object,
   if (!had_work) effects->ready.push_back(to);
 }
 
-bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, PayloadWriter* writer) {
+bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, const NodeNames& names,
+                              PayloadWriter* writer) {
   if (sharing_ == nullptr) return false;
   Sharing& sharing = *sharing_;
   for (; items_max > 0; --items_max) {
@@ -414,6 +415,7 @@ bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, PayloadWriter*
     --items_max;
     return true;
   });
+  PullAnswers(peer, &items_max, names, writer);
   return sharing.HasWorkFor(peer);
 }
 

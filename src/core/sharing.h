@@ -15,10 +15,24 @@
 #include "src/core/borrow_index.h"
 #include "src/core/handoff_ledger.h"
 #include "src/core/holder_index.h"
-#include "src/core/outbox.h"
+#include "src/core/item.h"
+#include "src/core/peer_queue.h"
 #include "src/core/rare.h"
 
 namespace freehold::core {
+
+// What the runtime knows and the core does not: the ids behind interned indices.
+class NodeNames {
+ public:
+  virtual ~NodeNames() = default;
+  virtual NodeId NodeAt(PeerIndex node) const = 0;
+};
+
+// What goes into the token of an exported reference.
+struct Exported {
+  PeerIndex owner = kNoPeer;  // kNoPeer: this process
+  uint64_t number = 0;        // of the handoff
+};
 
 struct Sharing {
   // A pin whose token must have arrived by `ends`, in order of export. Its pin may be gone.
@@ -29,6 +43,11 @@ struct Sharing {
     uint64_t number = 0;
   };
 
+  struct GoneAnswer {
+    ObjectId object;
+    uint64_t number = 0;
+  };
+
   HolderIndex borrowers;  // of owned objects; number 0
   HolderIndex pins;       // (object, receiver, handoff number): handoffs that have not ended
   // (object, sender, OwedNumber): what ends once the borrow of the object is confirmed or fails.
@@ -36,16 +55,22 @@ struct Sharing {
   BorrowIndex borrows;
   HandoffLedger ledger;
   HandoffNumbers numbers;
-  Outbox outbox;
+  PeerQueue<SharingItem> outbox;
   std::deque<TokenLife> token_lives;
+  // (object, asker, WatchNumber): subscriptions; what is to be answered, each once however often
+  // the object has changed since; and final answers about objects that are gone.
+  HolderIndex watches;
+  HolderIndex due;
+  PeerQueue<GoneAnswer> gone_answers;
   uint64_t registrations = 0;  // ever sent; numbers them
 
   bool HasWorkFor(PeerIndex peer) const {
-    return borrows.FirstToSend(peer) != kNone || !outbox.empty(peer);
+    return borrows.FirstToSend(peer) != kNone || !outbox.empty(peer) ||
+           due.FirstOfPeer(peer) != nullptr || !gone_answers.empty(peer);
   }
   size_t bytes() const {
     return sizeof(*this) + borrowers.bytes() + pins.bytes() + owed.bytes() + borrows.bytes() +
-           outbox.bytes() + ledger.bytes();
+           outbox.bytes() + ledger.bytes() + watches.bytes() + due.bytes() + gone_answers.bytes();
   }
 };
 
@@ -92,6 +117,20 @@ class OwedNumber {
 
  private:
   static constexpr uint64_t kOuter = uint64_t{1} << 63;
+};
+
+// The number of a location query, and whether it asked for more than one answer.
+class WatchNumber {
+ public:
+  static constexpr uint64_t kNumberMax = (uint64_t{1} << 63) - 1;
+  static uint64_t Make(uint64_t number, bool subscribed) {
+    return number | (subscribed ? kSubscribed : 0);
+  }
+  static bool IsSubscribed(uint64_t watch) { return (watch & kSubscribed) != 0; }
+  static uint64_t NumberOf(uint64_t watch) { return watch & kNumberMax; }
+
+ private:
+  static constexpr uint64_t kSubscribed = uint64_t{1} << 63;
 };
 
 }  // namespace freehold::core

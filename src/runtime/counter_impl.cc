@@ -3,13 +3,11 @@
 #include "src/runtime/counter_impl.h"
 
 #include <algorithm>
-#include <optional>
 #include <string>
 
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
 #include "src/base/check.h"
-#include "src/base/guarded_call.h"
 #include "src/runtime/host_jobs.h"
 
 namespace freehold::runtime {
@@ -40,7 +38,8 @@ CounterImpl::CounterImpl(const ReferenceCounterOptions& options)
       clock_(ClockOf(options)),
       logger_(LoggerOf(options)),
       shard_mask_(options.shards - 1),
-      call_sites_(kCallSitesMax) {
+      call_sites_(kCallSitesMax),
+      queries_(options.executor, &logger_) {
   core::ObjectTable::Config config;
   config.settle_at_once = options.transport == nullptr;
   config.observe_frees = static_cast<bool>(options.on_copy_freed);
@@ -155,13 +154,7 @@ void CounterImpl::PostWork(HostWork* work) {
 }
 
 void CounterImpl::PostJob(std::unique_ptr<CallbackJob::Body> body) {
-  if (options_.executor == nullptr) return;
-  const std::optional<std::string> thrown = internal::CallGuarded(
-      [&] { (void)options_.executor->Post(CallbackJob(std::move(body), &logger_)); });
-  if (thrown.has_value()) {
-    logger_.Log(LogLevel::kError, "the callback executor's Post threw " + *thrown +
-                                      "; the callback is lost, counting and freeing go on");
-  }
+  PostGuarded(options_.executor.get(), &logger_, std::move(body));
 }
 
 void CounterImpl::MarkReady(Shard& shard, PeerIndex node) {

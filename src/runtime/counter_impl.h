@@ -33,11 +33,13 @@
 #include "src/base/segmented_array.h"
 #include "src/core/event.h"
 #include "src/runtime/endpoint.h"
+#include "src/runtime/location_queries.h"
 #include "src/runtime/shard.h"
 
 namespace freehold::runtime {
 
 class CounterImpl final : public Endpoint::Client,
+                          public core::NodeNames,
                           public std::enable_shared_from_this<CounterImpl> {
  public:
   // What a step of one shard needs besides its answer.
@@ -114,6 +116,8 @@ class CounterImpl final : public Endpoint::Client,
   absl::StatusOr<ObjectRef> ImportNested(const ObjectId& outer, const ObjectId& inner,
                                          const ProcessId& inner_owner);
   absl::Status CheckReference(const ObjectId& object) const;
+  absl::StatusOr<uint64_t> QueryLocations(const LocationQuery& query, LocationCallback callback);
+  bool CancelQuery(uint64_t number);
 
   // --- Answers -------------------------------------------------------------------------------
 
@@ -131,7 +135,7 @@ class CounterImpl final : public Endpoint::Client,
   // Like ToStatus, for a misuse: counted and logged with the object's call site.
   absl::Status Misuse(core::Verdict verdict, const core::Key& key, const char* call);
   core::PeerIndex InternNode(const NodeId& node) { return endpoint_->Intern(Address(node)); }
-  NodeId NodeAt(core::PeerIndex peer) const { return endpoint_->AddressOf(peer).node(); }
+  NodeId NodeAt(core::PeerIndex peer) const override { return endpoint_->AddressOf(peer).node(); }
   Location ToLocation(const core::CopyFacts& facts) const;
   uint32_t InternCallSite(std::string_view text) { return call_sites_.Intern(text); }
   const std::string& CallSiteAt(uint32_t index) const { return call_sites_.At(index); }
@@ -203,6 +207,7 @@ class CounterImpl final : public Endpoint::Client,
   std::shared_ptr<Endpoint> endpoint_;
   internal::StringInterner call_sites_;
   internal::SegmentedArray<Peer> peers_;
+  LocationQueries queries_;
 
   std::atomic<bool> stopping_{false};
   std::atomic<bool> excluded_{false};

@@ -89,8 +89,30 @@ class CounterImpl::Sink final : public core::PayloadSink {
     if (verdict == core::Verdict::kNotOwner) ++refused_;
   }
 
-  void OnLocationQuery(const core::LocationQueryItem&) override { ++refused_; }
-  void OnLocationAnswer(const core::LocationAnswerItem&) override { ++refused_; }
+  // From anybody who knows the id.
+  void OnLocationQuery(const core::LocationQueryItem& item) override {
+    const core::Key key = counter_->KeyOf(item.object);
+    Shard& shard = counter_->ShardOf(key);
+    if (item.cancel) {
+      (void)counter_->ApplyQuietly(shard, [&](core::ObjectTable& table) {
+        return table.Step(core::event::StopAsking{key, from_, item.number});
+      });
+      return;
+    }
+    const core::PeerIndex fetch_to =
+        item.fetch_to.IsNil() ? core::kNoPeer : counter_->InternNode(item.fetch_to);
+    CountAnswer();
+    const core::Verdict verdict = counter_->Apply(shard, [&](core::ObjectTable& table,
+                                                             core::Effects* effects) {
+      return table.Step(
+          core::event::AskLocations{key, from_, item.number, item.subscribe, fetch_to}, effects);
+    });
+    if (verdict == core::Verdict::kWrongState) ++refused_;
+  }
+
+  void OnLocationAnswer(const core::LocationAnswerItem& item) override {
+    if (!counter_->queries_.OnAnswer(from_, item)) ++refused_;
+  }
 
  private:
   core::Verdict Take(const core::SharingItem& item, const core::Key& key, core::ObjectTable* table,
@@ -170,6 +192,7 @@ Time CounterImpl::Work(Time now) {
 }
 
 bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
+  if (queries_.Fill(node, writer)) return true;
   Peer& peer = peers_.Reach(node);
   while (true) {
     // acquire: pairs with MarkReady. The bit is cleared before the shard is looked at, so that
@@ -188,7 +211,7 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     {
       internal::MutexLock lock(&shard.mutex);
       more = shard.table.PullFrees(node, kPieceMax, writer);
-      more |= shard.table.PullSharing(node, kPieceMax, writer);
+      more |= shard.table.PullSharing(node, kPieceMax, *this, writer);
     }
     if (!more) continue;
     peer.shards_with_work.fetch_or(bit, std::memory_order_release);
@@ -289,6 +312,7 @@ void CounterImpl::Close(ShutdownReport* report) {
     for (const core::Token token : tokens) ReleaseToken(token);
     report->callbacks_dropped += tokens.size();
   }
+  queries_.Close();
   ReleaseRemaining(1);
 }
 

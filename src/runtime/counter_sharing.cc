@@ -42,7 +42,7 @@ absl::StatusOr<ExportedReference> CounterImpl::Export(const ObjectId& object,
   core::event::Export event{KeyOf(object), peer, kInfiniteFuture};
   const bool ends = options_.token_life > Duration::zero();
   if (ends) event.ends = SaturatingAdd(clock_.Now(), options_.token_life);
-  core::ObjectTable::Exported exported;
+  core::Exported exported;
   const core::Verdict verdict = ApplyQuietly(
       ShardOf(event.key), [&](core::ObjectTable& table) { return table.Step(event, &exported); });
   if (verdict != core::Verdict::kOk) return ToStatus(verdict, object);
@@ -209,6 +209,40 @@ absl::Status CounterImpl::CheckReference(const ObjectId& object) const {
   return ToStatus(verdict, object);
 }
 
+// --- Where is it?
+// ---------------------------------------------------------------------------------
+
+absl::StatusOr<uint64_t> CounterImpl::QueryLocations(const LocationQuery& query,
+                                                     LocationCallback callback) {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  core::PeerIndex owner = core::kNoPeer;
+  if (!query.owner.IsNil()) {
+    owner = endpoint_->Intern(Address(query.owner));
+    if (owner == core::kNoPeer) return TooManyPeers();
+  } else {
+    const core::Key key = KeyOf(query.object);
+    Shard& shard = ShardOf(key);
+    internal::MutexLock lock(&shard.mutex);
+    const core::ObjectRecord* record = shard.table.Find(key);
+    if (record == nullptr) return ToStatus(core::Verdict::kNotFound, query.object);
+    if (record->borrowed) owner = shard.table.BorrowOf(*record).owner;
+  }
+  if (owner == core::kNoPeer || query.owner == options_.process) {
+    return absl::InvalidArgumentError(
+        "this process owns the object: use GetLocations or SubscribeLocations");
+  }
+  absl::StatusOr<uint64_t> number = queries_.Ask(owner, query, std::move(callback));
+  if (number.ok()) endpoint_->MarkReady(owner);
+  return number;
+}
+
+bool CounterImpl::CancelQuery(uint64_t number) {
+  core::PeerIndex owner = core::kNoPeer;
+  if (!queries_.Cancel(number, &owner)) return false;
+  endpoint_->MarkReady(owner);
+  return true;
+}
+
 // --- Exclusion -----------------------------------------------------------------------------------
 
 template <typename Piece>
@@ -240,7 +274,9 @@ void CounterImpl::OnView(uint64_t version, const std::vector<PeerIndex>& exclude
     });
     processes.push_back(peer);
   }
-  if (!processes.empty()) open_views_.emplace_back(version, std::move(processes));
+  if (processes.empty()) return;
+  queries_.OnView(version, processes);
+  open_views_.emplace_back(version, std::move(processes));
 }
 
 bool CounterImpl::IsFlushed(uint64_t /*version*/) {
@@ -253,6 +289,7 @@ bool CounterImpl::IsFlushed(uint64_t /*version*/) {
 
 void CounterImpl::OnBarrier(uint64_t version) {
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
+  queries_.OnBarrier(version);
   while (!open_views_.empty() && open_views_.front().first <= version) {
     const std::vector<PeerIndex> processes = std::move(open_views_.front().second);
     open_views_.pop_front();

@@ -1,6 +1,10 @@
 #include "src/runtime/host_jobs.h"
 
+#include <optional>
+#include <string>
 #include <utility>
+
+#include "src/base/guarded_call.h"
 
 namespace freehold::runtime {
 
@@ -92,6 +96,17 @@ void ReleaseToken(core::Token token) {
     SubscriptionToken::Release(token);
   } else {
     delete ObjectCallbackBody::FromToken(token);
+  }
+}
+
+void PostGuarded(CallbackExecutor* executor, Logger* logger,
+                 std::unique_ptr<CallbackJob::Body> body) {
+  if (executor == nullptr) return;
+  const std::optional<std::string> thrown =
+      internal::CallGuarded([&] { (void)executor->Post(CallbackJob(std::move(body), logger)); });
+  if (thrown.has_value()) {
+    logger->Log(LogLevel::kError, "the callback executor's Post threw " + *thrown +
+                                      "; the callback is lost, counting and freeing go on");
   }
 }
 

@@ -17,6 +17,7 @@
 #include "freehold/callbacks.h"
 #include "freehold/ids.h"
 #include "freehold/location.h"
+#include "freehold/log.h"
 #include "src/core/rare.h"
 
 namespace freehold::runtime {
@@ -63,6 +64,10 @@ class SubscriptionToken {
 // Destroys whatever the token stands for; a subscription's queued messages are not told any more.
 // Runs the host's destructors: no lock may be held.
 void ReleaseToken(core::Token token);
+
+// Null executor: the job is dropped. What Post throws is caught and logged.
+void PostGuarded(CallbackExecutor* executor, Logger* logger,
+                 std::unique_ptr<CallbackJob::Body> body);
 
 std::unique_ptr<CallbackJob::Body> MakeLocationJob(
     std::shared_ptr<LocationSubscription> subscription, const ObjectId& object,

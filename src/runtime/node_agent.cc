@@ -108,6 +108,7 @@ NodeAgent::Impl::Impl(const NodeAgentOptions& options)
     : options_(options),
       clock_(options.clock != nullptr ? *options.clock : Clock::Monotonic()),
       logger_(options.logger != nullptr ? *options.logger : Logger::Default()),
+      queries_(options.executor, &logger_),
       table_(TableOptions(options)),
       random_(SeedOf(options)) {}
 
@@ -330,6 +331,7 @@ std::vector<OwnedCopies> NodeAgent::Impl::Owners() const {
 NodeAgentStats NodeAgent::Impl::GetStats() const {
   NodeAgentStats stats;
   stats.sessions = endpoint_->GetStats();
+  stats.location_queries = queries_.pending();
   MutexLock lock(&mutex_);
   const core::CopyTable::Stats& table = table_.stats();
   stats.copies = table.copies;
@@ -407,6 +409,11 @@ std::vector<NodeCopyStatus> NodeAgent::CopiesOwnedBy(const ProcessId& owner) con
 }
 std::vector<OwnedCopies> NodeAgent::Owners() const { return impl_->Owners(); }
 bool NodeAgent::excluded() const { return impl_->excluded(); }
+absl::StatusOr<uint64_t> NodeAgent::QueryLocations(const LocationQuery& query,
+                                                   LocationCallback callback) {
+  return impl_->QueryLocations(query, std::move(callback));
+}
+bool NodeAgent::CancelQuery(uint64_t number) { return impl_->CancelQuery(number); }
 NodeAgentStats NodeAgent::GetStats() const { return impl_->GetStats(); }
 std::shared_ptr<Inbox> NodeAgent::inbox() const { return impl_->inbox(); }
 void NodeAgent::Pump(Time now) { impl_->Pump(now); }

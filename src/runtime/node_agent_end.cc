@@ -118,6 +118,7 @@ NodeAgent::ShutdownReport NodeAgent::Impl::Shutdown(Duration timeout) {
     MutexLock lock(&mutex_);
     phase_ = Phase::kStopped;
   }
+  queries_.Close();
   return ReportLeftovers();
 }
 

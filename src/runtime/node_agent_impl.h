@@ -20,6 +20,7 @@
 #include "src/base/random.h"
 #include "src/core/copy_table.h"
 #include "src/runtime/endpoint.h"
+#include "src/runtime/location_queries.h"
 
 namespace freehold {
 
@@ -43,6 +44,9 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   absl::Status DropCopy(const ObjectId& object, uint32_t generation);
   absl::StatusOr<uint32_t> BeginRead(const ObjectId& object);
   void EndRead(const ObjectId& object, uint32_t generation);
+
+  absl::StatusOr<uint64_t> QueryLocations(const LocationQuery& query, LocationCallback callback);
+  bool CancelQuery(uint64_t number);
 
   std::vector<NodeCopyStatus> Find(const ObjectId& object) const;
   std::vector<NodeCopyStatus> CopiesOwnedBy(const ProcessId& owner) const;
@@ -116,6 +120,7 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   const std::shared_ptr<Wakeup> wakeup_ = std::make_shared<Wakeup>();
   // Constant after Start().
   std::shared_ptr<runtime::Endpoint> endpoint_;
+  runtime::LocationQueries queries_;
 
   mutable internal::Mutex mutex_;
   core::CopyTable table_ FREEHOLD_GUARDED_BY(mutex_);

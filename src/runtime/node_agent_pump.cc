@@ -54,7 +54,9 @@ class NodeAgent::Impl::PayloadTaker final : public core::PayloadSink {
   // Only processes hold references.
   void OnSharing(const core::SharingItem&) override { ++refused_; }
   void OnLocationQuery(const core::LocationQueryItem&) override { ++refused_; }
-  void OnLocationAnswer(const core::LocationAnswerItem&) override { ++refused_; }
+  void OnLocationAnswer(const core::LocationAnswerItem& item) override {
+    if (!agent_.queries_.OnAnswer(from_, item)) ++refused_;
+  }
 
   uint64_t refused() const { return refused_; }
 
@@ -89,6 +91,7 @@ bool NodeAgent::Impl::Fill(PeerIndex peer, core::PayloadWriter* writer) {
    private:
     core::PayloadWriter* const to_;
   };
+  if (queries_.Fill(peer, writer)) return true;
   WriterSink sink(writer);
   for (;;) {
     core::PullVerdict verdict;
@@ -210,6 +213,7 @@ void NodeAgent::Impl::OnView(uint64_t version, const std::vector<PeerIndex>& exc
     (void)table_.Step(view, &effects);  // a repeated notice changes nothing
   }
   heard_first_view_ = true;
+  queries_.OnView(version, excluded);
   Act(effects);
 }
 
@@ -219,6 +223,7 @@ void NodeAgent::Impl::OnBarrier(uint64_t version) {
     MutexLock lock(&mutex_);
     (void)table_.Step(copy_event::Barrier{version}, &effects);  // as above
   }
+  queries_.OnBarrier(version);
   Act(effects);
 }
 

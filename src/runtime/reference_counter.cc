@@ -206,6 +206,13 @@ absl::StatusOr<ObjectRef> ReferenceCounter::ImportNested(const ObjectId& outer,
   return impl_->ImportNested(outer, inner, inner_owner);
 }
 
+absl::StatusOr<uint64_t> ReferenceCounter::QueryLocations(const LocationQuery& query,
+                                                          LocationCallback callback) {
+  return impl_->QueryLocations(query, std::move(callback));
+}
+
+bool ReferenceCounter::CancelQuery(uint64_t number) { return impl_->CancelQuery(number); }
+
 absl::Status ReferenceCounter::CancelHandoff(const Handoff& handoff) {
   return impl_->CancelHandoff(handoff);
 }

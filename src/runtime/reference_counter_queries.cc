@@ -241,8 +241,10 @@ void AddSharing(const core::ObjectTable& table, ReferenceCounterStats* stats) {
   stats->handoffs_pending += sharing->pins.size();
   stats->handoffs_owed += sharing->owed.size();
   stats->handoff_intervals += sharing->ledger.intervals();
-  stats->answers_waiting += sharing->outbox.size();
+  stats->answers_waiting +=
+      sharing->outbox.size() + sharing->due.size() + sharing->gone_answers.size();
   stats->flush_waiting += sharing->borrows.flush_waiting();
+  stats->location_watches += sharing->watches.size();
 }
 
 }  // namespace
@@ -259,6 +261,7 @@ uint64_t CounterImpl::Unsettled() const {
 void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
   stats->sessions = endpoint_->GetStats();
   stats->call_sites = call_sites_.size() - 1;  // without the empty one
+  stats->location_queries = queries_.pending();
   stats->misuses = misuses_.load(std::memory_order_relaxed);
   stats->drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
   for (const std::unique_ptr<Shard>& shard : shards_) {

@@ -83,6 +83,9 @@ void ComparedTables::ApplyNotices(const std::vector<LocationNotice>& notices,
       case LocationUpdate::Kind::kState:
         if (notice.state == ObjectState::kFreed) replica.copies.clear();
         break;
+      case LocationUpdate::Kind::kOwnerDied:
+        ADD_FAILURE() << "a table does not say so";
+        break;
       case LocationUpdate::Kind::kGone:
         EXPECT_EQ(notice.state, ObjectState::kOutOfScope);
         replica.gone = true;

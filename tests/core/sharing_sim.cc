@@ -12,6 +12,12 @@ namespace {
 constexpr size_t kTraceMax = 60;
 constexpr size_t kObjectsMax = 12;
 
+// Nobody here asks where an object is.
+class NoNames final : public NodeNames {
+ public:
+  NodeId NodeAt(PeerIndex) const override { return NodeId(); }
+};
+
 std::string Name(const char* kind, uint64_t number) { return kind + std::to_string(number); }
 
 }  // namespace
@@ -209,7 +215,7 @@ void SharingSim::Export(PeerIndex p) {
 }
 
 void SharingSim::ExportTo(PeerIndex p, uint32_t object, PeerIndex to) {
-  ObjectTable::Exported exported;
+  Exported exported;
   const Verdict verdict = processes_[p].table->Step(event::Export{KeyOf(object), to}, &exported);
   ++coverage_->verdicts[static_cast<int>(verdict)];
   Trace(Name("p", p) + " export " + Name("o", object) + Name(" to p", to) + ": " +
@@ -381,8 +387,10 @@ void SharingSim::Transmit(PeerIndex from, PeerIndex to) {
   if (from == to || !live(sender) || sender.fenced.count(to) > 0) return;
   if (faults_ && slow_.count({from, to}) > 0 && Draw(12) != 0) return;
   PayloadWriter writer(8192);
+  const NoNames names;
   // Now and then a piece only, so that items of one turn part.
-  (void)sender.table->PullSharing(to, faults_ ? 1 + static_cast<uint32_t>(Draw(4)) : 100, &writer);
+  (void)sender.table->PullSharing(to, faults_ ? 1 + static_cast<uint32_t>(Draw(4)) : 100, names,
+                                  &writer);
   if (writer.empty()) return;
   Trace(Name("p", from) + Name(" sends to p", to));
   channels_[{from, to}].push_back(writer.Take());

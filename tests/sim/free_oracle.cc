@@ -280,6 +280,9 @@ void FreeOracle::OnUpdate(size_t number, const ObjectId& id, const LocationUpdat
       coverage_.Count("update state");
       if (update.snapshot.state == ObjectState::kFreed) subscription.locations.clear();
       break;
+    case LocationUpdate::Kind::kOwnerDied:
+      Expect(false, "of an owner that is asked directly");
+      return;
     case LocationUpdate::Kind::kGone:
       coverage_.Count("update gone");
       Expect(!object.in_scope, "an object in scope is said to be gone");

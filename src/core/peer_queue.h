@@ -1,26 +1,26 @@
-// Outbox: answers that wait for a peer and have no record to wait in.
+// PeerQueue: what waits for a peer and has no record to wait in.
 //
 // What can wait in a record does (BorrowIndex, NodeIndex): this holds the rest, one queue per peer,
-// first in, first out. An entry is 56 bytes, reused without malloc.
+// first in, first out. Entries are reused without malloc.
 //
 // Thread safety: thread-compatible.
 
-#ifndef FREEHOLD_SRC_CORE_OUTBOX_H_
-#define FREEHOLD_SRC_CORE_OUTBOX_H_
+#ifndef FREEHOLD_SRC_CORE_PEER_QUEUE_H_
+#define FREEHOLD_SRC_CORE_PEER_QUEUE_H_
 
 #include <cstddef>
 #include <cstdint>
 
-#include "src/core/item.h"
 #include "src/core/peer_map.h"
 #include "src/core/pool.h"
 
 namespace freehold::core {
 
-class Outbox {
+template <typename Item>
+class PeerQueue {
  public:
   // False: full, and nothing was added.
-  [[nodiscard]] bool Add(PeerIndex peer, const SharingItem& item) {
+  [[nodiscard]] bool Add(PeerIndex peer, const Item& item) {
     const uint32_t index = pool_.Allocate();
     if (index == kNone) return false;
     Entry& entry = pool_.At(index);
@@ -56,7 +56,7 @@ class Outbox {
 
  private:
   struct Entry {
-    SharingItem item;
+    Item item;
     uint32_t next = kNone;
   };
   struct Queue {
@@ -69,4 +69,4 @@ class Outbox {
 
 }  // namespace freehold::core
 
-#endif  // FREEHOLD_SRC_CORE_OUTBOX_H_
+#endif  // FREEHOLD_SRC_CORE_PEER_QUEUE_H_
