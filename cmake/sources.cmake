@@ -81,6 +81,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_oracle_look.cc
   src/testing/sim_oracle_told.cc
   src/testing/sim_oracle_wire.cc
+  src/testing/sim_queries.cc
   src/testing/sim_rename.cc
   src/testing/sim_scenario.cc
   src/testing/sim_sharing.cc

@@ -52,6 +52,10 @@ enum class Verb : uint8_t {
   kCancel,
   kReadNested,
   kMisread,
+  kAsk,
+  kAskFor,
+  kAskAlways,
+  kUnask,
   // A node's host.
   kStore,
   kStorePrimary,

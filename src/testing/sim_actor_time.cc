@@ -40,8 +40,8 @@ bool Actor::ActTime(const Action& action) {
       return true;
     }
     case Verb::kRun: {
-      const Process* process = s_.process(n[0]);
-      return process != nullptr && process->queue != nullptr && process->queue->RunOne();
+      const End* end = s_.end(n[0]);
+      return end != nullptr && end->queue != nullptr && end->queue->RunOne();
     }
     case Verb::kSettle:
       (void)Settle(kSettleBound);
@@ -94,10 +94,12 @@ void Actor::Tick(const Action& action) {
     if ((hear & place) != 0) Hear(node.get());
     if ((pump & place) != 0) Pump(node.get());
   }
-  for (const auto& process : s_.processes) {
-    if ((run & PlaceOf(process->end)) == 0 || process->queue == nullptr) continue;
-    for (int jobs = 0; jobs < 2; ++jobs) (void)process->queue->RunOne();
-  }
+  const auto run_two = [run](const End& end) {
+    if ((run & PlaceOf(end.end)) == 0 || end.queue == nullptr) return;
+    for (int jobs = 0; jobs < 2; ++jobs) (void)end.queue->RunOne();
+  };
+  for (const auto& process : s_.processes) run_two(*process);
+  for (const auto& node : s_.nodes) run_two(*node);
 }
 
 // Everybody does what is to be done now.
@@ -119,6 +121,9 @@ void Actor::Turn() {
   for (const auto& process : s_.processes) {
     if (process->queue != nullptr) process->queue->RunAll();
   }
+  for (const auto& node : s_.nodes) {
+    if (node->queue != nullptr) node->queue->RunAll();
+  }
 }
 
 Time Actor::NextEvent() const {
@@ -130,6 +135,7 @@ Time Actor::NextEvent() const {
   }
   for (const auto& node : s_.nodes) {
     if (node->membership.has_notice()) return kInfinitePast;
+    if (node->queue != nullptr && node->queue->size() > 0) return kInfinitePast;
     if (!node->crashed) next = std::min(next, node->agent->NextDeadline());
   }
   return next;

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_queries.h"
 #include "src/testing/sim_sharing.h"
 
 namespace freehold::testing::sim {
@@ -40,7 +41,8 @@ bool Actor::Act(const Action& action) {
   const TraceLines::Mark before = s_.trace.Here();
   s_.trace.Add(PatternOf(action.verb), action.numbers, s_.nested == 0);
   const bool done = action.verb < Verb::kExport          ? ActProcess(action)
-                    : action.verb < Verb::kStore         ? ActSharing(&oracle_, &s_, action)
+                    : action.verb < Verb::kAsk           ? ActSharing(&oracle_, &s_, action)
+                    : action.verb < Verb::kStore         ? ActQuery(&oracle_, &s_, action)
                     : action.verb < Verb::kPartition     ? ActNode(action)
                     : action.verb < Verb::kTick          ? ActWorld(action)
                     : action.verb < Verb::kExpectInScope ? ActTime(action)
@@ -160,10 +162,11 @@ bool Actor::Crash(End* end) {
   if (end->end > 0) {
     Process& process = *s_.process(end->end);
     process.counter.reset();
-    if (process.queue != nullptr) process.queue->DropAll();
+    if (end->queue != nullptr) end->queue->DropAll();
     return true;
   }
   s_.node(-end->end)->agent.reset();
+  if (end->queue != nullptr) end->queue->DropAll();
   s_.fetches.erase(std::remove_if(s_.fetches.begin(), s_.fetches.end(),
                                   [end](const auto& fetch) { return fetch[0] == -end->end; }),
                    s_.fetches.end());

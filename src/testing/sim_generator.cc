@@ -7,32 +7,62 @@ namespace freehold::testing::sim {
 namespace {
 
 constexpr std::pair<Verb, uint64_t> kWeights[] = {
-    {Verb::kDeclare, 9},        {Verb::kDeclareOn, 8},
-    {Verb::kDeclareWith, 3},    {Verb::kCopy, 3},
-    {Verb::kDrop, 14},          {Verb::kGet, 3},
-    {Verb::kLock, 2},           {Verb::kAdd, 3},
-    {Verb::kRemove, 4},         {Verb::kSubmit, 2},
-    {Verb::kSubmitTwo, 2},      {Verb::kEnd, 4},
-    {Verb::kNest, 3},           {Verb::kFree, 4},
-    {Verb::kRecreate, 5},       {Verb::kWatchOut, 3},
-    {Verb::kWatchReclaimed, 3}, {Verb::kWatchErased, 2},
-    {Verb::kUnwatch, 2},        {Verb::kFollow, 2},
-    {Verb::kUnfollow, 1},       {Verb::kExport, 10},
-    {Verb::kImport, 12},        {Verb::kCancel, 2},
-    {Verb::kReadNested, 4},     {Verb::kMisread, 2},
-    {Verb::kWatchFailed, 2},    {Verb::kAwait, 4},
-    {Verb::kTold, 2},           {Verb::kToldNot, 1},
-    {Verb::kMisuse, 1},         {Verb::kQuery, 1},
-    {Verb::kStore, 9},          {Verb::kStorePrimary, 5},
-    {Verb::kFetch, 5},          {Verb::kFetched, 5},
-    {Verb::kAbort, 2},          {Verb::kSpill, 3},
-    {Verb::kSpillKeeping, 3},   {Verb::kRestore, 4},
-    {Verb::kEvict, 3},          {Verb::kRead, 5},
-    {Verb::kClose, 6},          {Verb::kBreak, 2},
-    {Verb::kMend, 2},           {Verb::kPartition, 2},
-    {Verb::kHeal, 1},           {Verb::kHealAll, 1},
-    {Verb::kIsolate, 1},        {Verb::kRejoin, 2},
-    {Verb::kCrash, 2},          {Verb::kExclude, 3},
+    {Verb::kDeclare, 9},
+    {Verb::kDeclareOn, 8},
+    {Verb::kDeclareWith, 3},
+    {Verb::kCopy, 3},
+    {Verb::kDrop, 14},
+    {Verb::kGet, 3},
+    {Verb::kLock, 2},
+    {Verb::kAdd, 3},
+    {Verb::kRemove, 4},
+    {Verb::kSubmit, 2},
+    {Verb::kSubmitTwo, 2},
+    {Verb::kEnd, 4},
+    {Verb::kNest, 3},
+    {Verb::kFree, 4},
+    {Verb::kRecreate, 5},
+    {Verb::kWatchOut, 3},
+    {Verb::kWatchReclaimed, 3},
+    {Verb::kWatchErased, 2},
+    {Verb::kUnwatch, 2},
+    {Verb::kFollow, 2},
+    {Verb::kUnfollow, 1},
+    {Verb::kExport, 10},
+    {Verb::kImport, 12},
+    {Verb::kCancel, 2},
+    {Verb::kReadNested, 4},
+    {Verb::kMisread, 2},
+    {Verb::kAsk, 2},
+    {Verb::kAskFor, 3},
+    {Verb::kAskAlways, 3},
+    {Verb::kUnask, 1},
+    {Verb::kWatchFailed, 2},
+    {Verb::kAwait, 4},
+    {Verb::kTold, 2},
+    {Verb::kToldNot, 1},
+    {Verb::kMisuse, 1},
+    {Verb::kQuery, 1},
+    {Verb::kStore, 9},
+    {Verb::kStorePrimary, 5},
+    {Verb::kFetch, 5},
+    {Verb::kFetched, 5},
+    {Verb::kAbort, 2},
+    {Verb::kSpill, 3},
+    {Verb::kSpillKeeping, 3},
+    {Verb::kRestore, 4},
+    {Verb::kEvict, 3},
+    {Verb::kRead, 5},
+    {Verb::kClose, 6},
+    {Verb::kBreak, 2},
+    {Verb::kMend, 2},
+    {Verb::kPartition, 2},
+    {Verb::kHeal, 1},
+    {Verb::kHealAll, 1},
+    {Verb::kIsolate, 1},
+    {Verb::kRejoin, 2},
+    {Verb::kCrash, 2},
+    {Verb::kExclude, 3},
     {Verb::kStart, 2},
 };
 
@@ -336,18 +366,15 @@ Action Generator::Tick() {
   uint64_t hear = 0;
   uint64_t run = 0;
   const auto draw = [&](const End& end) {
+    if (end.crashed) return;
+    const bool waits = end.queue != nullptr && end.queue->size() > 0;
+    if (waits && random_.Percent(40)) run |= PlaceOf(end.end);
     const Pace& pace = PaceOf(end.end);
     if (random_.Percent(pace.pumps)) pump |= PlaceOf(end.end);
     if (end.membership.has_notice() && random_.Percent(pace.hears)) hear |= PlaceOf(end.end);
   };
-  for (const auto& process : s_.processes) {
-    if (!process->crashed) draw(*process);
-    const bool waits = process->queue != nullptr && process->queue->size() > 0;
-    if (waits && random_.Percent(40)) run |= PlaceOf(process->end);
-  }
-  for (const auto& node : s_.nodes) {
-    if (!node->crashed) draw(*node);
-  }
+  for (const auto& process : s_.processes) draw(*process);
+  for (const auto& node : s_.nodes) draw(*node);
   return {Verb::kTick,
           {static_cast<int64_t>(microseconds) * 1000, static_cast<int64_t>(pump),
            static_cast<int64_t>(hear), static_cast<int64_t>(run)}};

@@ -61,6 +61,7 @@ class Generator {
   Action DrawNode(Verb verb);
   Action DrawWorld(Verb verb);
   Action DrawSharing(Verb verb);
+  Action DrawQuery(Verb verb);
   Action Detect();
 
   // --- Plans (sim_generator_sharing.cc) ----------------------------------------------------------

@@ -9,7 +9,24 @@ namespace freehold::testing::sim {
 
 // --- Single actions ------------------------------------------------------------------------------
 
+Action Generator::DrawQuery(Verb verb) {
+  if (verb == Verb::kUnask) {
+    const int64_t number = AnyNumber(s_.queries);
+    return {verb, {number == 0 ? 1 : s_.queries.find(number)->second.end, number}};
+  }
+  const Object* object = AnyObject();
+  if (object == nullptr) return {verb, {1}};
+  const bool of_node = random_.Percent(50);
+  const int64_t node = AnyNode();
+  const int64_t asker = of_node               ? EndOfNode(node)
+                        : random_.Percent(50) ? AnyHolder(*object)
+                                              : AnyProcess();
+  if (verb != Verb::kAskFor) return {verb, {asker, object->number, NextNumber(s_.queries)}};
+  return {verb, {asker, object->number, node, NextNumber(s_.queries)}};
+}
+
 Action Generator::DrawSharing(Verb verb) {
+  if (verb >= Verb::kAsk) return DrawQuery(verb);
   if (verb == Verb::kImport || verb == Verb::kCancel) {
     // Mostly one that is under way; now and then any other, again or late.
     int64_t number = 0;

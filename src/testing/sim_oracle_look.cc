@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_queries.h"
 #include "src/testing/sim_sharing.h"
 
 namespace freehold::testing::sim {
@@ -108,6 +109,7 @@ void Oracle::LookAtRest() {
   }
   LookAtObjects();
   for (const auto& [number, subscription] : s_.subscriptions) Compare(number);
+  LookAtQueries(this, s_);
   const LocalMembership::Status status = s_.membership.GetStatus();
   Expect(status.waiting_for.empty() && status.latest_barrier == status.latest_view,
          "L3: a barrier does not come", std::to_string(status.latest_view));
@@ -126,6 +128,8 @@ void Oracle::CheckEmpty(const Process& process) {
       {"L5: callbacks are registered", stats.callbacks_registered},
       {"L1: bytes are not acknowledged", stats.sessions.unacked_bytes},
       {"L1: bytes are in an inbox", stats.sessions.inbox_bytes},
+      {"L1: questions are not answered", stats.location_queries},
+      {"L6: questions of others are left", stats.location_watches},
       {"misuses are counted that were none", stats.misuses - process.misuses},
       {"items are refused", stats.sessions.refused_items},
   };
@@ -148,6 +152,7 @@ void Oracle::CheckEmpty(const Node& node) {
       {"L1: reports wait", stats.reports_waiting},
       {"L1: bytes are not acknowledged", stats.sessions.unacked_bytes},
       {"L1: bytes are in an inbox", stats.sessions.inbox_bytes},
+      {"L1: questions are not answered", stats.location_queries},
       {"L4: copies are left in a store", node.store.copies().size()},
       {"L6: owners are left at an agent", node.agent->Owners().size()},
       {"items are refused", stats.sessions.refused_items},

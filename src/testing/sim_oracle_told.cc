@@ -41,6 +41,9 @@ void Oracle::OnUpdate(int64_t number, const ObjectId& id, const LocationUpdate& 
              details);
       subscription.gone = true;
       break;
+    case LocationUpdate::Kind::kOwnerDied:
+      Violate("an owner is told of its own death", details);
+      break;
   }
 }
 

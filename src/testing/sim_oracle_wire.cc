@@ -54,12 +54,16 @@ class Oracle::Wire final : public core::PayloadSink {
     s_.coverage.Count(std::string(kNames[kind]) + (answers ? kAnswers[item.answer] : ""));
     Line(kLines[kind], item.object, item.answer);
   }
-  // Nobody asks yet.
-  void OnLocationQuery(const core::LocationQueryItem&) override {
-    s_.coverage.Count("item LocationQuery");
+  void OnLocationQuery(const core::LocationQueryItem& item) override {
+    s_.coverage.Count(item.cancel ? "item LocationQuery ended" : "item LocationQuery");
+    Line(item.cancel ? "E stops asking E of O" : "E asks E of O", item.object, 0);
   }
-  void OnLocationAnswer(const core::LocationAnswerItem&) override {
-    s_.coverage.Count("item LocationAnswer");
+  void OnLocationAnswer(const core::LocationAnswerItem& item) override {
+    static constexpr const char* kNames[] = {
+        "item LocationAnswer Pending", "item LocationAnswer Available", "item LocationAnswer Freed",
+        "item LocationAnswer Lost", "item LocationAnswer Gone"};
+    s_.coverage.Count(kNames[static_cast<size_t>(item.state)]);
+    Line("E answers E of O I", item.object, static_cast<uint32_t>(item.state));
   }
 
  private:

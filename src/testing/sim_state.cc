@@ -31,6 +31,13 @@ SessionOptions Sessions(uint64_t seed) {
   return options;
 }
 
+// Of some ends, callbacks run where they are posted.
+std::shared_ptr<CallbackExecutor> Executor(uint64_t draw, End* end) {
+  if (draw % 4 == 0) return std::make_shared<InlineExecutor>();
+  end->queue = std::make_shared<ManualExecutor>();
+  return end->queue;
+}
+
 }  // namespace
 
 State::State(const SimWorldOptions& world_options)
@@ -48,7 +55,10 @@ void State::EndAll() {
     process->counter.reset();
     if (process->queue != nullptr) process->queue->DropAll();
   }
-  for (const auto& node : nodes) node->agent.reset();
+  for (const auto& node : nodes) {
+    node->agent.reset();
+    if (node->queue != nullptr) node->queue->DropAll();
+  }
 }
 
 void State::AddProcess(int64_t number) {
@@ -60,14 +70,11 @@ void State::AddProcess(int64_t number) {
   made.id = ProcessId::FromNumber(kProcesses + static_cast<uint64_t>(number));
   made.address = made.id;
   made.joined_at = made.heard = membership.GetStatus().latest_view;
-  const bool inline_callbacks = random.Next() % 4 == 0;
-  if (!inline_callbacks) made.queue = std::make_shared<ManualExecutor>();
   ReferenceCounterOptions with;
   with.process = made.id;
   with.transport = &network;
   with.membership = &made.membership;
-  with.executor = made.queue;
-  if (inline_callbacks) with.executor = std::make_shared<InlineExecutor>();
+  with.executor = Executor(random.Next(), &made);
   with.clock = &clock;
   with.logger = &logger;
   with.session = Sessions(options.seed);
@@ -106,6 +113,7 @@ void State::AddNode(int64_t number) {
   with.store = &made.store;
   with.transport = &network;
   with.membership = &made.membership;
+  with.executor = Executor(random.Next(), &made);
   with.clock = &clock;
   with.logger = &logger;
   with.session = Sessions(options.seed);

@@ -45,11 +45,12 @@ struct End {
   int64_t end = 0;  // as in sim_text.h
   Address address;
   LateMembership membership;
-  bool crashed = false;      // or has left
-  uint64_t excluded_by = 0;  // the view
-  uint64_t joined_at = 0;    // the latest view then
-  uint64_t heard = 0;        // the latest view that it has heard
-  uint64_t barrier = 0;      // the latest barrier that it has heard
+  std::shared_ptr<ManualExecutor> queue;  // null: callbacks run where they are posted
+  bool crashed = false;                   // or has left
+  uint64_t excluded_by = 0;               // the view
+  uint64_t joined_at = 0;                 // the latest view then
+  uint64_t heard = 0;                     // the latest view that it has heard
+  uint64_t barrier = 0;                   // the latest barrier that it has heard
 
   bool live() const { return !crashed && excluded_by == 0; }
   // It has heard the view that excludes `other`.
@@ -69,7 +70,6 @@ struct End {
 struct Process : End {
   using End::End;
   ProcessId id;
-  std::shared_ptr<ManualExecutor> queue;      // null: callbacks run where they are posted
   std::unique_ptr<ReferenceCounter> counter;  // null: crashed
   uint64_t misuses = 0;
   uint64_t free_outcomes = 0;  // final ones, if it is told of them
@@ -163,6 +163,18 @@ struct Subscription {
   std::map<NodeId, Location> locations;
 };
 
+// What one end has asked an owner elsewhere.
+struct Query {
+  int64_t object = 0;
+  int64_t end = 0;
+  bool always = false;
+  uint64_t answer = 0;     // the library's number
+  bool done = false;       // it has been answered for the last time, or refused
+  bool cancelled = false;  // it may hear nothing more
+  ObjectState state = ObjectState::kPending;
+  std::vector<Location> locations;
+};
+
 // A reference on its way from one process to another.
 struct Token {
   int64_t object;
@@ -229,6 +241,7 @@ struct State {
   std::map<int64_t, Reader> readers;
   std::map<int64_t, Registration> registrations;
   std::map<int64_t, Subscription> subscriptions;
+  std::map<int64_t, Query> queries;
   std::map<int64_t, Token> tokens;
   // Fetches under way: node, object, generation.
   std::vector<std::array<int64_t, 3>> fetches;

@@ -19,6 +19,7 @@ char PrefixOf(char place) {
     case 'C':
     case 'R':
     case 'F':
+    case 'Q':
     case 'G':
       return static_cast<char>(place - 'A' + 'a');
     default:
@@ -150,7 +151,7 @@ std::vector<std::string_view> Words(std::string_view line) {
 }
 
 bool IsPlace(std::string_view word) {
-  return word.size() == 1 && std::string_view("PNEOTKCRFGIDMA").find(word[0]) != word.npos;
+  return word.size() == 1 && std::string_view("PNEOTKCRFQGIDMA").find(word[0]) != word.npos;
 }
 
 size_t PlacesIn(std::string_view pattern) {

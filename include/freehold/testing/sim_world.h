@@ -10,7 +10,8 @@
 // everything.
 //
 // Lines. Names are p1 (process), n1 (node), o1 (object), t1 (token), k1 (task), c1 (callback),
-// f1 (subscription to locations), r1 (reader), g0 (generation); what stands behind # is a comment.
+// f1 (subscription to locations), q1 (query of an owner elsewhere), r1 (reader), g0 (generation);
+// what stands behind # is a comment.
 //
 //   world seed 7 processes 3 nodes 2 check 1         first lines of a scenario, if need be
 //   network delay 0ms 12ms held 30ms
