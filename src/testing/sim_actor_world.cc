@@ -223,8 +223,8 @@ void Actor::ExcludeCrashed() {
   const auto exclude = [this](End* end) {
     if (end->crashed && end->excluded_by == 0) (void)Exclude({end});
   };
-  for (size_t i = 0; i < s_.nodes.size(); ++i) exclude(s_.nodes[i].get());
-  for (size_t i = 0; i < s_.processes.size(); ++i) exclude(s_.processes[i].get());
+  for (const auto& node : s_.nodes) exclude(node.get());
+  for (const auto& process : s_.processes) exclude(process.get());
 }
 
 // --- What is expected ----------------------------------------------------------------------------

@@ -55,7 +55,7 @@ class Oracle {
   // --- What hosts did; told before the library is ------------------------------------------------
 
   // A holder was taken off the object.
-  void Dropped(Object* object);
+  void Dropped(Object* first);
   void Freed(Object* object);
   void Hears(End* end, const LateMembership::Notice& notice);
 

@@ -23,7 +23,7 @@ using sim::Scenario;
 std::string KindOf(const std::string& violation) {
   // "S4: a live value is freed: p1 frees ...": the invariant's name has a colon of its own.
   const size_t first = violation.find(": ");
-  if (first == violation.npos) return violation;
+  if (first == std::string::npos) return violation;
   const bool named = first <= 8 && (violation[0] == 'S' || violation[0] == 'L');
   return violation.substr(0, named ? violation.find(": ", first + 2) : first);
 }

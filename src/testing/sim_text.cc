@@ -67,7 +67,7 @@ bool ReadSet(std::string_view word, int64_t* set) {
     int64_t end = 0;
     if (!ReadEnd(word.substr(0, comma), &end)) return false;
     bits |= PlaceOf(end);
-    word = comma == word.npos ? std::string_view() : word.substr(comma + 1);
+    word = comma == std::string_view::npos ? std::string_view() : word.substr(comma + 1);
   }
   *set = static_cast<int64_t>(bits);
   return true;
@@ -83,7 +83,8 @@ std::string DurationText(int64_t nanoseconds) {
 
 bool ReadDuration(std::string_view word, int64_t* nanoseconds) {
   const size_t unit_at = word.find_first_not_of("0123456789");
-  if (unit_at == word.npos || !ReadNumber(word.substr(0, unit_at), nanoseconds)) return false;
+  if (unit_at == std::string_view::npos || !ReadNumber(word.substr(0, unit_at), nanoseconds))
+    return false;
   const std::string_view unit = word.substr(unit_at);
   int64_t factor = 0;
   if (unit == "ns") factor = 1;
@@ -132,7 +133,7 @@ bool ReadPlace(char place, std::string_view word, int64_t* number) {
 // The next word of `*text`, which is cut off; empty at the end.
 std::string_view NextWord(std::string_view* text) {
   const size_t begin = text->find_first_not_of(" \t\r");
-  if (begin == text->npos) return {};
+  if (begin == std::string_view::npos) return {};
   text->remove_prefix(begin);
   const std::string_view word = text->substr(0, text->find_first_of(" \t\r"));
   text->remove_prefix(word.size());

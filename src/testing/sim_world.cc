@@ -13,7 +13,6 @@
 namespace freehold::testing {
 
 using sim::Action;
-using sim::Verb;
 
 struct SimWorld::Rep {
   explicit Rep(const SimWorldOptions& options)

@@ -5,6 +5,9 @@
 //   freehold_sim --scenario FILE [--trace FILE] [--shrink RUNS]
 //   freehold_sim --grammar
 //
+// Built with FREEHOLD_MUTANTS (target freehold_sim_mutants): `--mutant NAME` breaks the core on
+// purpose, to see that it is found.
+//
 // Progress lines name the seed to go on with. A violation is printed with the shortest scenario
 // found that still leads to it, once for each kind; `--shrink 0` leaves that out. The trace is that
 // of the first seed; the hash covers those of all, and is the same in any build. Exit status: 0
@@ -29,6 +32,7 @@
 #include <vector>
 
 #include "freehold/testing/sim_world.h"
+#include "src/base/mutant.h"
 
 namespace {
 
@@ -79,6 +83,19 @@ void ReportSeed(int) {
                static_cast<unsigned long long>(seed_of_thread));
 }
 
+// False: there is no such mutant, or this program has none.
+bool Break([[maybe_unused]] const std::string& name) {
+#if defined(FREEHOLD_MUTANTS)
+  for (int i = 0; i < freehold::internal::kMutants; ++i) {
+    const auto mutant = static_cast<freehold::internal::Mutant>(i);
+    if (name != freehold::internal::MutantName(mutant)) continue;
+    freehold::internal::SetActiveMutant(mutant);
+    return true;
+  }
+#endif
+  return false;
+}
+
 // False: not a number.
 template <typename Number>
 bool Read(const char* text, Number* number) {
@@ -113,6 +130,7 @@ bool ReadOptions(int argc, char** argv, Options* options) {
                       : name == "--steps"      ? Read(value, &options->each.steps)
                       : name == "--jobs"       ? Read(value, &options->jobs)
                       : name == "--shrink"     ? Read(value, &options->shrink_runs)
+                      : name == "--mutant"     ? Break(value)
                       : name == "--trace"      ? Read(value, &options->trace_file)
                       : name == "--scenario"   ? Read(value, &options->scenario_file)
                                                : false;

@@ -175,6 +175,58 @@ TEST(SimStory, CrashedOwnersCopiesGoAtTheBarrierAndNotBefore) {
             "");
 }
 
+TEST(SimStory, ValueStaysForAReceiverWhoseSenderDiedBeforeAnybodyHeardOfEither) {
+  EXPECT_EQ(ViolationOf("world seed 1 processes 3 nodes 1 check 1\n"
+                        "p1 declare o1 on n1\n"
+                        "p1 export o1 to p2 as t1\n"
+                        "p2 import t1\n"
+                        "p2 export o1 to p3 as t2\n"
+                        "p3 import t2\n"
+                        "crash p2\n"
+                        "p1 drop o1\n"
+                        "exclude p2\n"
+                        "settle\n"
+                        "expect n1 has o1\n"
+                        "expect p3 holds o1\n"
+                        "p3 drop o1\n"
+                        "settle\n"
+                        "expect n1 lacks o1\n"
+                        "finish\n"),
+            "");
+}
+
+TEST(SimStory, BorrowerLosesWhatItHoldsWhenTheOwnerDiesAndIsTold) {
+  EXPECT_EQ(ViolationOf("p1 declare o1\n"
+                        "p1 export o1 to p2 as t1\n"
+                        "p2 import t1\n"
+                        "p2 watch o1 failed as c1\n"
+                        "settle\n"
+                        "crash p1\n"
+                        "settle\n"
+                        "expect p2 holds o1\n"
+                        "exclude p1\n"
+                        "settle\n"
+                        "expect p2 lost o1\n"
+                        "expect c1 ran\n"
+                        "finish\n"),
+            "");
+}
+
+TEST(SimStory, TokenThatIsLostKeepsItsObjectUntilItIsCancelled) {
+  EXPECT_EQ(ViolationOf("p1 declare o1\n"
+                        "p1 export o1 to p2 as t1\n"
+                        "p1 drop o1\n"
+                        "settle\n"
+                        "expect o1 in scope\n"
+                        "p1 cancel t1\n"
+                        "settle\n"
+                        "expect o1 gone\n"
+                        "p2 import t1\n"
+                        "expect p2 lost o1\n"
+                        "finish\n"),
+            "");
+}
+
 TEST(SimStory, ExpectationThatIsNotMetIsAViolation) {
   EXPECT_EQ(ViolationOf("p1 declare o1\nexpect o1 gone\n"), "not as expected: expect o1 gone");
   EXPECT_EQ(ViolationOf("p1 declare o1\nexpect n1 has o1\n"), "not as expected: expect n1 has o1");
@@ -214,6 +266,25 @@ TEST(SimOracle, CopyThatItsOwnerDoesNotKnowIsFoundAtRest) {
   EXPECT_TRUE(world.process(1)->RemoveLocation(SimWorld::object_id(1), world.node_id(1)).ok());
   ASSERT_TRUE(world.Run("rest\n").ok());
   EXPECT_THAT(world.violation(), StartsWith("a copy is unknown to its owner"));
+}
+
+TEST(SimOracle, ReferenceOfABorrowerThatNobodyKnowsOfIsFound) {
+  SimWorld world;
+  ASSERT_TRUE(world.Run("p1 declare o1\np1 export o1 to p2 as t1\np2 import t1\n").ok());
+  ASSERT_TRUE(world.Run("p1 drop o1\nsettle\nexpect o1 in scope\n").ok());
+  EXPECT_EQ(world.violation(), "");
+  EXPECT_TRUE(world.process(2)->AddLocalReference(SimWorld::object_id(1)).ok());
+  ASSERT_TRUE(world.Run("settle\n").ok());
+  EXPECT_THAT(world.violation(), StartsWith("a borrower has other counts than its holders"));
+}
+
+TEST(SimOracle, ReferenceThatIsPassedOnBehindItsBackIsFoundAtRest) {
+  SimWorld world;
+  ASSERT_TRUE(world.Run("p1 declare o1\np1 export o1 to p2 as t1\np2 import t1\nrest\n").ok());
+  EXPECT_EQ(world.violation(), "");
+  EXPECT_TRUE(world.process(1)->Export(SimWorld::object_id(1), world.process_id(2)).ok());
+  ASSERT_TRUE(world.Run("rest\n").ok());
+  EXPECT_THAT(world.violation(), StartsWith("L2: wrong count of handoffs"));
 }
 
 TEST(SimOracle, HostsOwnObjectsAreTheirOwnAffair) {

@@ -18,6 +18,7 @@
 //   network loss 3 duplicate 2 reorder 2 garble 1    of 100 envelopes
 //   p1 declare o1 on n1     p1 copy o1      p1 drop o1          p1 submit k1 of o1    p1 end k1
 //   p1 nest o1 in o2        p1 free o1      p1 recreate o1      p1 watch o1 out as c1
+//   p1 export o1 to p2 as t1                p2 import t1        p2 read o1 out of o2
 //   n2 store o1 g0          n2 read o1 as r1                    n2 close r1
 //   partition p1 n2         heal            crash p1            suspect p1    restart p1 as p4
 //   tick 2ms pump p1,n1 hear p1 run p1      advance 5ms         settle        finish
@@ -148,12 +149,12 @@ SimWorldOptions SimOptionsOfSeed(const SimSeedOptions& seed);
 // One whole run in it: acts, comes to rest, acts again, finishes. Answers the violation, or empty.
 std::string RunSimSeed(const SimSeedOptions& seed, std::unique_ptr<SimWorld>* world);
 
-// A world that did what the scenario says. Errors: InvalidArgument names the line.
-absl::Status RunSimScenario(std::string_view scenario, std::unique_ptr<SimWorld>* world);
+// A world that did what the scenario in `text` says. Errors: InvalidArgument names the line.
+absl::Status RunSimScenario(std::string_view text, std::unique_ptr<SimWorld>* world);
 
 // The shortest scenario found, in at most `runs_max` runs, that ends in the same kind of violation
-// as `scenario` does; `scenario` itself when it ends in none.
-std::string ShrinkSimScenario(std::string_view scenario, int runs_max = 3000);
+// as the one given does; that one itself when it ends in none.
+std::string ShrinkSimScenario(std::string_view text, int runs_max = 3000);
 
 // Every line that a scenario may have, with letters for names: "P declare O on N".
 std::string SimGrammar();
