@@ -68,4 +68,27 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/faulty_transport.cc
   src/testing/manual_clock.cc
   src/testing/manual_executor.cc
+  src/testing/sim_action.cc
+  src/testing/sim_actor_node.cc
+  src/testing/sim_actor_process.cc
+  src/testing/sim_actor_time.cc
+  src/testing/sim_actor_watch.cc
+  src/testing/sim_actor_world.cc
+  src/testing/sim_generator.cc
+  src/testing/sim_generator_sharing.cc
+  src/testing/sim_membership.cc
+  src/testing/sim_network.cc
+  src/testing/sim_oracle.cc
+  src/testing/sim_oracle_look.cc
+  src/testing/sim_oracle_told.cc
+  src/testing/sim_oracle_wire.cc
+  src/testing/sim_queries.cc
+  src/testing/sim_rename.cc
+  src/testing/sim_scenario.cc
+  src/testing/sim_sharing.cc
+  src/testing/sim_shrink.cc
+  src/testing/sim_state.cc
+  src/testing/sim_store.cc
+  src/testing/sim_text.cc
+  src/testing/sim_world.cc
 )

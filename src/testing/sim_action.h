@@ -1,0 +1,125 @@
+// What can be done in a simulated world, one line each: values that are generated, kept, shrunk,
+// printed and read.
+//
+// Thread safety: values and pure functions. Errors: ParseAction answers std::nullopt for a line
+// that is none.
+
+#ifndef FREEHOLD_SRC_TESTING_SIM_ACTION_H_
+#define FREEHOLD_SRC_TESTING_SIM_ACTION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "src/testing/sim_text.h"
+
+namespace freehold::testing::sim {
+
+enum class Verb : uint8_t {
+  // A process's host.
+  kDeclare,
+  kDeclareOn,
+  kDeclareWith,
+  kCopy,
+  kDrop,
+  kGet,
+  kLock,
+  kAdd,
+  kRemove,
+  kSubmit,
+  kSubmitTwo,
+  kEnd,
+  kNest,
+  kFree,
+  kRecreate,
+  kWatchOut,
+  kWatchReclaimed,
+  kWatchErased,
+  kWatchFailed,
+  kUnwatch,
+  kFollow,
+  kUnfollow,
+  kAwait,
+  kTold,
+  kToldNot,
+  kMisuse,
+  kQuery,
+  // ... and what it shares.
+  kExport,
+  kImport,
+  kCancel,
+  kReadNested,
+  kMisread,
+  kAsk,
+  kAskFor,
+  kAskAlways,
+  kUnask,
+  // A node's host.
+  kStore,
+  kStorePrimary,
+  kFetch,
+  kFetched,
+  kAbort,
+  kSpill,
+  kSpillKeeping,
+  kRestore,
+  kEvict,
+  kRead,
+  kClose,
+  kBreak,
+  kMend,
+  // The network, the ends, the membership.
+  kPartition,
+  kHeal,
+  kHealAll,
+  kIsolate,
+  kRejoin,
+  kCrash,
+  kExclude,
+  kExcludeTwo,
+  kSuspect,
+  kLeave,
+  kStart,
+  kRestart,
+  // Time goes on.
+  kTick,
+  kAdvance,
+  kDeliver,
+  kPump,
+  kHear,
+  kRun,
+  kSettle,
+  kRest,
+  kCalm,
+  kFinish,
+  // What must be so.
+  kExpectInScope,
+  kExpectGone,
+  kExpectHas,
+  kExpectLacks,
+  kExpectRan,
+  kExpectWaits,
+  kExpectGood,
+  kExpectFailed,
+};
+inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectFailed) + 1;
+
+struct Action {
+  Verb verb = Verb::kSettle;
+  Numbers numbers{};
+};
+
+const char* PatternOf(Verb verb);
+inline std::string ActionText(const Action& action) {
+  return Format(PatternOf(action.verb), action.numbers);
+}
+std::optional<Action> ParseAction(std::string_view line);
+
+// Passing time is not counted as a step of a run.
+inline bool IsTime(Verb verb) { return verb >= Verb::kTick && verb <= Verb::kRun; }
+
+}  // namespace freehold::testing::sim
+
+#endif  // FREEHOLD_SRC_TESTING_SIM_ACTION_H_

@@ -1,0 +1,208 @@
+// How time passes in a simulated world, and how a run comes to rest and to its end.
+
+#include <algorithm>
+#include <utility>
+
+#include "src/testing/sim_actor.h"
+#include "src/testing/sim_sharing.h"
+
+namespace freehold::testing::sim {
+
+namespace {
+
+// Within these, whatever is left to happen must have happened.
+constexpr Duration kRestBound = std::chrono::seconds(120);
+constexpr Duration kSettleBound = std::chrono::seconds(10);
+
+}  // namespace
+
+bool Actor::ActTime(const Action& action) {
+  const Numbers& n = action.numbers;
+  switch (action.verb) {
+    case Verb::kTick:
+      Tick(action);
+      return true;
+    case Verb::kAdvance:
+      s_.clock.Advance(Duration(n[0]));
+      return true;
+    case Verb::kDeliver:
+      s_.network.DeliverDue();
+      return true;
+    case Verb::kPump:
+    case Verb::kHear: {
+      End* end = s_.end(n[0]);
+      if (end == nullptr || end->crashed) return false;
+      if (action.verb == Verb::kPump) {
+        Pump(end);
+      } else {
+        Hear(end);
+      }
+      return true;
+    }
+    case Verb::kRun: {
+      const End* end = s_.end(n[0]);
+      return end != nullptr && end->queue != nullptr && end->queue->RunOne();
+    }
+    case Verb::kSettle:
+      (void)Settle(kSettleBound);
+      return true;
+    case Verb::kRest:
+      if (s_.nested == 0) Rest();
+      return s_.nested == 0;
+    case Verb::kCalm:
+      s_.network.StopFaults();
+      return true;
+    case Verb::kFinish:
+      if (s_.nested == 0) Finish();
+      return s_.nested == 0;
+    default:
+      return false;
+  }
+}
+
+void Actor::Hear(End* end) {
+  if (!end->membership.has_notice()) return;
+  oracle_.Hears(end, end->membership.next());
+  end->membership.Deliver();
+}
+
+void Actor::Pump(End* end) {
+  const Time now = s_.clock.Now();
+  if (end->crashed) return;
+  if (end->end > 0) {
+    s_.process(end->end)->counter->Pump(now);
+  } else {
+    s_.node(-end->end)->agent->Pump(now);
+  }
+}
+
+// Some time passes; what is due arrives; some ends hear a notice, some are pumped, some run two
+// callbacks.
+void Actor::Tick(const Action& action) {
+  s_.clock.Advance(Duration(action.numbers[0]));
+  s_.network.DeliverDue();
+  const auto pump = static_cast<uint64_t>(action.numbers[1]);
+  const auto hear = static_cast<uint64_t>(action.numbers[2]);
+  const auto run = static_cast<uint64_t>(action.numbers[3]);
+  for (const auto& process : s_.processes) {
+    const uint64_t place = PlaceOf(process->end);
+    if ((hear & place) != 0) Hear(process.get());
+    if ((pump & place) != 0) Pump(process.get());
+  }
+  for (const auto& node : s_.nodes) {
+    const uint64_t place = PlaceOf(node->end);
+    if ((hear & place) != 0) Hear(node.get());
+    if ((pump & place) != 0) Pump(node.get());
+  }
+  const auto run_two = [run](const End& end) {
+    if ((run & PlaceOf(end.end)) == 0 || end.queue == nullptr) return;
+    for (int jobs = 0; jobs < 2; ++jobs) (void)end.queue->RunOne();
+  };
+  for (const auto& process : s_.processes) run_two(*process);
+  for (const auto& node : s_.nodes) run_two(*node);
+}
+
+// Everybody does what is to be done now.
+void Actor::Turn() {
+  const Time now = s_.clock.Now();
+  s_.network.DeliverDue();
+  for (const auto& process : s_.processes) {
+    while (process->membership.has_notice()) Hear(process.get());
+  }
+  for (const auto& node : s_.nodes) {
+    while (node->membership.has_notice()) Hear(node.get());
+  }
+  for (const auto& process : s_.processes) {
+    if (!process->crashed && process->counter->NextDeadline() <= now) process->counter->Pump(now);
+  }
+  for (const auto& node : s_.nodes) {
+    if (!node->crashed && node->agent->NextDeadline() <= now) node->agent->Pump(now);
+  }
+  for (const auto& process : s_.processes) {
+    if (process->queue != nullptr) process->queue->RunAll();
+  }
+  for (const auto& node : s_.nodes) {
+    if (node->queue != nullptr) node->queue->RunAll();
+  }
+}
+
+Time Actor::NextEvent() const {
+  Time next = s_.network.NextDelivery();
+  for (const auto& process : s_.processes) {
+    if (process->membership.has_notice()) return kInfinitePast;
+    if (process->queue != nullptr && process->queue->size() > 0) return kInfinitePast;
+    if (!process->crashed) next = std::min(next, process->counter->NextDeadline());
+  }
+  for (const auto& node : s_.nodes) {
+    if (node->membership.has_notice()) return kInfinitePast;
+    if (node->queue != nullptr && node->queue->size() > 0) return kInfinitePast;
+    if (!node->crashed) next = std::min(next, node->agent->NextDeadline());
+  }
+  return next;
+}
+
+bool Actor::Settle(Duration bound) {
+  const Time end = SaturatingAdd(s_.clock.Now(), bound);
+  while (s_.violation.empty()) {
+    Turn();
+    const Time next = NextEvent();
+    if (next == kInfiniteFuture) return true;
+    if (next > end) return false;
+    s_.clock.Set(next);
+  }
+  return true;
+}
+
+// Nothing is cut off and every store works, but readers, fetches and tokens stay.
+void Actor::Rest() {
+  s_.network.HealAll();
+  for (const auto& node : s_.nodes) node->fault = Store::Answer::kDelete;
+  ExcludeCrashed();
+  oracle_.Expect(Settle(kRestBound), "L1 to L6: the world does not come to rest",
+                 "within 120 s of virtual time");
+  if (s_.violation.empty()) oracle_.LookAtRest();
+}
+
+void Actor::Finish() {
+  s_.finishing = true;
+  s_.network.StopFaults();
+  LetGo();
+  s_.network.HealAll();
+  for (const auto& node : s_.nodes) node->fault = Store::Answer::kDelete;
+  ExcludeCrashed();
+  if (s_.violation.empty()) {
+    oracle_.Expect(Settle(kRestBound), "L1 to L6: the world does not come to rest",
+                   "within 120 s of virtual time");
+  }
+  if (s_.violation.empty()) oracle_.LookAtEnd();
+}
+
+// Everybody lets go of everything.
+void Actor::LetGo() {
+  while (!s_.fetches.empty() && s_.violation.empty()) {
+    const std::array<int64_t, 3> fetch = s_.fetches.front();
+    const auto generation = static_cast<uint32_t>(fetch[2]);
+    (void)EndFetch(s_.node(fetch[0]), s_.object(fetch[1]), generation, fetch[1] % 2 == 0);
+  }
+  LoseTokens(&oracle_, &s_);
+  while (!s_.tasks.empty() && s_.violation.empty()) {
+    (void)EndTask(s_.process(s_.tasks.begin()->second.process), s_.tasks.begin()->first);
+  }
+  for (auto& [number, object] : s_.objects) {
+    for (auto& [holder, holding] : object.holdings) {
+      Process* process = s_.process(holder);
+      while (!holding.handles.empty() && s_.violation.empty()) (void)Drop(process, &object);
+      if (holding.by_id == 0) continue;
+      if (process->usable()) {
+        (void)RemoveById(process, &object, holding.by_id);
+      } else {
+        holding.by_id = 0;
+      }
+    }
+  }
+  while (!s_.readers.empty() && s_.violation.empty()) {
+    (void)Close(s_.node(s_.readers.begin()->second.node), s_.readers.begin()->first);
+  }
+}
+
+}  // namespace freehold::testing::sim

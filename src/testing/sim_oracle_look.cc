@@ -1,0 +1,195 @@
+// The oracle's looks at everything: at any time, at rest, at the end.
+
+#include <algorithm>
+#include <utility>
+
+#include "src/testing/sim_oracle.h"
+#include "src/testing/sim_queries.h"
+#include "src/testing/sim_sharing.h"
+
+namespace freehold::testing::sim {
+
+// --- At any time ---------------------------------------------------------------------------------
+
+void Oracle::LookAtOwner(const Object& object, const Process& owner) {
+  const auto counts = owner.counter->GetCounts(object.id);
+  if (!counts.ok()) {
+    return Violate("S4: an object that is held is unknown to its owner", NameOf(object));
+  }
+  const auto mine = object.holdings.find(owner.end);
+  static const Holding nothing;
+  const Holding& holding = mine == object.holdings.end() ? nothing : mine->second;
+  Expect(counts->handles == holding.handles.size() && counts->by_id == holding.by_id &&
+             counts->tasks == holding.tasks,
+         "an object has other counts than its holders", NameOf(object));
+}
+
+void Oracle::Look() {
+  size_t kept = 0;
+  for (const int64_t number : s_.alive) {
+    Object& object = *s_.object(number);
+    const Process& owner = s_.OwnerOf(object);
+    if (object.ended) continue;
+    if (object.tokens > 0) LookAtBorrowers(this, s_, &object);
+    if (owner.crashed && object.tokens == 0) continue;
+    s_.alive[kept++] = number;
+    if (!owner.usable()) continue;
+    if (Held(object)) {
+      LookAtOwner(object, owner);
+    } else if (object.inexact && !owner.counter->InScope(object.id)) {
+      SeenEnded(&object);
+    }
+  }
+  s_.alive.resize(kept);
+}
+
+// --- At rest -------------------------------------------------------------------------------------
+
+// Of one node that is live: what is wanted is known to its owner, the rest has readers or is gone.
+void Oracle::LookAtCopies(const Node& node) {
+  for (const auto& [key, stored] : node.store.copies()) {
+    const Object* object = s_.Find(key.first);
+    if (object == nullptr) continue;  // a host's own
+    const Process& owner = s_.OwnerOf(*object);
+    const std::string what = Format("O G on E", {object->number, key.second, node.end});
+    if (!owner.live() || ValueGone(*object, key.second)) {
+      if (stored.readers == 0) Violate("L4: a copy is left", what);
+      continue;
+    }
+    const auto known = owner.counter->GetLocations(object->id);
+    if (!known.ok()) {
+      Violate("an object that is held is unknown to its owner", what);
+      continue;
+    }
+    const auto at = std::find_if(known->locations.begin(), known->locations.end(),
+                                 [&](const Location& each) { return each.node == node.id; });
+    if (at == known->locations.end()) {
+      Violate("a copy is unknown to its owner", what);
+    } else if (at->in_memory != stored.in_memory || at->spilled_url != stored.url) {
+      Violate("a copy is known otherwise to its owner", what);
+    }
+  }
+}
+
+void Oracle::LookAtObjects() {
+  for (auto& [number, object] : s_.objects) {
+    const Process& owner = s_.OwnerOf(object);
+    if (object.tokens > 0) LookAtSharingAtRest(this, s_, object);
+    if (!owner.live()) continue;
+    const bool in_scope = owner.counter->InScope(object.id);
+    if (in_scope != (!object.ended && Held(object))) {
+      Violate(in_scope ? "L4: an object that nobody holds is still in scope"
+                       : "S4: an object that is held is not in scope any more",
+              owner.counter->DebugString(object.id));
+    }
+    if (!in_scope) continue;
+    LookAtOwner(object, owner);
+    Expect(*owner.counter->IsFreed(object.id) == object.freed, "IsFreed is wrong", NameOf(object));
+    const ObjectLocations known = *owner.counter->GetLocations(object.id);
+    Expect(known.generation == object.generation, "an object has another generation",
+           NameOf(object));
+    for (const Location& location : known.locations) {
+      Expect(s_.node(-s_.EndOf(location.node))->live(), "a copy is known on an excluded node",
+             NameOf(object));
+    }
+    const auto counts = owner.counter->GetCounts(object.id);
+    const auto outers =
+        std::count_if(object.outers.begin(), object.outers.end(), [this, &owner](int64_t outer) {
+          const Object& around = *s_.object(outer);
+          return !around.ended && around.owner == owner.end && Held(around);
+        });
+    Expect(counts->nested_in == static_cast<uint64_t>(outers), "wrong count of outer objects",
+           NameOf(object));
+  }
+}
+
+void Oracle::LookAtRest() {
+  for (const auto& node : s_.nodes) {
+    if (node->live()) LookAtCopies(*node);
+  }
+  LookAtObjects();
+  for (const auto& [number, subscription] : s_.subscriptions) Compare(number);
+  LookAtQueries(this, s_);
+  const LocalMembership::Status status = s_.membership.GetStatus();
+  Expect(status.waiting_for.empty() && status.latest_barrier == status.latest_view,
+         "L3: a barrier does not come", std::to_string(status.latest_view));
+}
+
+// --- At the end ----------------------------------------------------------------------------------
+
+void Oracle::CheckEmpty(const Process& process) {
+  const ReferenceCounterStats stats = process.counter->GetStats();
+  const std::pair<const char*, uint64_t> gauges[] = {
+      {"L6: objects are left", stats.objects},
+      {"L6: objects in scope are left", stats.objects_in_scope},
+      {"L4: frees wait", stats.frees_waiting},
+      {"L4: frees are in flight", stats.frees_in_flight},
+      {"L6: drops are deferred", stats.drops_deferred},
+      {"L5: callbacks are registered", stats.callbacks_registered},
+      {"L1: bytes are not acknowledged", stats.sessions.unacked_bytes},
+      {"L1: bytes are in an inbox", stats.sessions.inbox_bytes},
+      {"L1: questions are not answered", stats.location_queries},
+      {"L6: questions of others are left", stats.location_watches},
+      {"misuses are counted that were none", stats.misuses - process.misuses},
+      {"items are refused", stats.sessions.refused_items},
+  };
+  for (const auto& [what, count] : gauges) {
+    Expect(count == 0, what, NameOf(process) + " has " + std::to_string(count));
+  }
+  Expect(!process.is_told_of_frees || stats.copies_freed == process.free_outcomes,
+         "not every free of a copy has its one outcome", NameOf(process));
+  CheckSharingEmpty(this, process);
+}
+
+void Oracle::CheckEmpty(const Node& node) {
+  const NodeAgentStats stats = node.agent->GetStats();
+  const std::pair<const char*, uint64_t> gauges[] = {
+      {"L6: copies are left at an agent", stats.copies},
+      {"L6: bytes are left at an agent", stats.bytes},
+      {"L6: readers are left at an agent", stats.readers},
+      {"L4: doomed copies are left", stats.doomed},
+      {"L4: deletions are pending", stats.deletes_pending},
+      {"L1: reports wait", stats.reports_waiting},
+      {"L1: bytes are not acknowledged", stats.sessions.unacked_bytes},
+      {"L1: bytes are in an inbox", stats.sessions.inbox_bytes},
+      {"L1: questions are not answered", stats.location_queries},
+      {"L4: copies are left in a store", node.store.copies().size()},
+      {"L6: owners are left at an agent", node.agent->Owners().size()},
+      {"items are refused", stats.sessions.refused_items},
+  };
+  for (const auto& [what, count] : gauges) {
+    Expect(count == 0, what, NameOf(node) + " has " + std::to_string(count));
+  }
+}
+
+void Oracle::CheckCallbacksRan() {
+  for (const auto& [number, registration] : s_.registrations) {
+    const std::string details = Format("C of O", {number, registration.object});
+    Expect(registration.contexts_destroyed <= 1, "S8: a context is destroyed twice", details);
+    if (!s_.process(registration.process)->live()) continue;
+    // "Failed" does not come to pass when a borrower lets go before.
+    Expect(registration.state != Registration::State::kWaiting ||
+               registration.moment == Moment::kFailed,
+           "L5: a callback never ran", details + ", " + MomentName(registration.moment));
+    Expect(!registration.has_context || registration.contexts_destroyed == 1,
+           "L5: a context is never destroyed", details);
+  }
+  for (const auto& [number, subscription] : s_.subscriptions) {
+    if (!s_.process(subscription.process)->live() || subscription.ended) continue;
+    Expect(subscription.gone, "L5: a subscriber was never told that its object is gone",
+           Format("F of O", {number, subscription.object}));
+  }
+}
+
+void Oracle::LookAtEnd() {
+  LookAtRest();
+  for (const auto& process : s_.processes) {
+    if (process->live()) CheckEmpty(*process);
+  }
+  for (const auto& node : s_.nodes) {
+    if (node->live()) CheckEmpty(*node);
+  }
+  CheckCallbacksRan();
+}
+
+}  // namespace freehold::testing::sim

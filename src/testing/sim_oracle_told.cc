@@ -1,0 +1,113 @@
+// The oracle on what owners are told besides the moments: locations, and how frees end.
+
+#include <string>
+
+#include "src/testing/sim_oracle.h"
+
+namespace freehold::testing::sim {
+
+void Oracle::OnUpdate(int64_t number, const ObjectId& id, const LocationUpdate& update) {
+  Subscription& subscription = s_.subscriptions[number];
+  const Object& object = *s_.object(subscription.object);
+  const std::string details = Format("F of O", {number, object.number});
+  s_.trace.Add("F is told I", {number, static_cast<int64_t>(update.kind)});
+  Expect(id == object.id, "an update is about another object", details);
+  Expect((subscription.messages++ == 0) == (update.kind == LocationUpdate::Kind::kSnapshot),
+         "a subscription does not begin with its one snapshot", details);
+  Expect(!subscription.gone, "an update comes after the last one", details);
+  subscription.state = update.snapshot.state;
+  switch (update.kind) {
+    case LocationUpdate::Kind::kSnapshot:
+      s_.coverage.Count("update snapshot");
+      for (const Location& location : update.snapshot.locations) {
+        subscription.locations[location.node] = location;
+      }
+      break;
+    case LocationUpdate::Kind::kChanged:
+      s_.coverage.Count("update changed");
+      subscription.locations[update.location.node] = update.location;
+      break;
+    case LocationUpdate::Kind::kRemoved:
+      s_.coverage.Count("update removed");
+      subscription.locations.erase(update.location.node);
+      break;
+    case LocationUpdate::Kind::kState:
+      s_.coverage.Count("update state");
+      if (update.snapshot.state == ObjectState::kFreed) subscription.locations.clear();
+      break;
+    case LocationUpdate::Kind::kGone:
+      s_.coverage.Count("update gone");
+      Expect(object.ended || !Held(object), "S8: an object that is held is said to be gone",
+             details);
+      subscription.gone = true;
+      break;
+    case LocationUpdate::Kind::kOwnerDied:
+      Violate("an owner is told of its own death", details);
+      break;
+  }
+}
+
+void Oracle::Compare(int64_t number) {
+  const Subscription& subscription = s_.subscriptions[number];
+  const Object& object = *s_.object(subscription.object);
+  const Process& owner = s_.OwnerOf(object);
+  if (subscription.ended || object.ended || !Held(object) || !owner.usable()) return;
+  s_.coverage.Count("subscription compared");
+  const std::string details = Format("F of O", {number, object.number});
+  const auto known = owner.counter->GetLocations(object.id);
+  if (!known.ok()) return Violate("S4: an object that is held is unknown to its owner", details);
+  Expect(known->state == subscription.state, "a subscriber has another state than its object",
+         details);
+  Expect(known->locations.size() == subscription.locations.size(),
+         "a subscriber knows other locations", details);
+  for (const Location& location : known->locations) {
+    const auto found = subscription.locations.find(location.node);
+    Expect(found != subscription.locations.end() && found->second == location,
+           "a subscriber knows a location otherwise", details);
+  }
+}
+
+// A borrower hears that its reference is of no use any more.
+void Oracle::OnFailed(const Registration& registration, EndReason reason) {
+  Object& object = *s_.object(registration.object);
+  const Process& process = *s_.process(registration.process);
+  const std::string details = NameOf(object) + " at " + NameOf(process);
+  // One that is suspected, and does not know it, has no promise.
+  Expect(reason == EndReason::kOwnerDied || object.ended || !process.live(),
+         "S1: a borrower is told Gone of what it holds", details);
+  Expect(reason != EndReason::kOwnerDied || process.PastBarrier(s_.OwnerOf(object)),
+         "S8: a borrower is told too early that its owner died", details);
+  object.holdings[process.end].failed = true;
+}
+
+void Oracle::OnCopyFreed(const Process& process, const ObjectId& id, const NodeId& node_id,
+                         FreeOutcome outcome) {
+  const Object* object = s_.Find(id);
+  if (object == nullptr) {  // a host's own
+    s_.process(process.end)->free_outcomes += outcome == FreeOutcome::kStoreFailed ? 0 : 1;
+    return;
+  }
+  const int64_t from = s_.EndOf(node_id);
+  const std::string details = Format("O on E", {object->number, from});
+  s_.trace.Add("free of O on E ends: I", {object->number, from, static_cast<int64_t>(outcome)});
+  s_.coverage.Count(std::string("free ends: ") + FreeOutcomeName(outcome));
+  Expect(object->owner == process.end, "the outcome of somebody else's free", details);
+  Expect(object->ends > 0 || !Held(*object), "the outcome of a free that nobody asked for",
+         details);
+  switch (outcome) {
+    case FreeOutcome::kSettled:
+      break;
+    case FreeOutcome::kNodeExcluded:
+      Expect(process.HeardOf(*s_.node(-from)), "a node is said to be excluded that is not",
+             details);
+      break;
+    case FreeOutcome::kStoreFailed:
+      Expect(s_.node(-from)->has_failed, "a store is said to have failed that has not", details);
+      return;
+    case FreeOutcome::kShutDown:
+      return Violate("a shutdown is told by callback", details);
+  }
+  ++s_.process(process.end)->free_outcomes;
+}
+
+}  // namespace freehold::testing::sim

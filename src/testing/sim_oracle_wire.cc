@@ -1,0 +1,97 @@
+// The oracle on what goes over the wire: every item, as it is sent.
+
+#include <string>
+
+#include "src/core/codec.h"
+#include "src/testing/sim_oracle.h"
+
+namespace freehold::testing::sim {
+
+class Oracle::Wire final : public core::PayloadSink {
+ public:
+  Wire(Oracle* oracle, int64_t from, int64_t to)
+      : oracle_(*oracle), s_(oracle->s_), from_(from), to_(to) {}
+
+  void OnFrees(uint32_t generation, uint32_t, std::string_view ids) override {
+    for (size_t i = 0; i < core::IdCount(ids); ++i) {
+      oracle_.OnFreeSent(from_, to_, core::IdAt(ids, i), generation);
+    }
+  }
+  void OnFreeResults(uint32_t generation, uint32_t, core::FreeResult result,
+                     std::string_view ids) override {
+    static constexpr const char* kLines[] = {"E sends E Deleted O G", "E sends E Unknown O G",
+                                             "E sends E Doomed O G", "E sends E Failed O G"};
+    static constexpr const char* kNames[] = {"item FreeResult Deleted", "item FreeResult Unknown",
+                                             "item FreeResult Doomed", "item FreeResult Failed"};
+    s_.coverage.Count(kNames[static_cast<int>(result)], core::IdCount(ids));
+    for (size_t i = 0; i < core::IdCount(ids); ++i) {
+      Line(kLines[static_cast<int>(result)], core::IdAt(ids, i), generation);
+    }
+  }
+  void OnFreeFailed(const core::FreeResultItem& item) override {
+    s_.coverage.Count("item FreeResult Failed");
+    Line("E sends E Failed O G", item.object, item.generation);
+  }
+  void OnLocation(const core::LocationItem& item) override {
+    static constexpr const char* kLines[] = {"E sends E Added O G", "E sends E Removed O G",
+                                             "E sends E Spilled O G"};
+    static constexpr const char* kNames[] = {"item Location Added", "item Location Removed",
+                                             "item Location Spilled"};
+    s_.coverage.Count(kNames[static_cast<int>(item.change)]);
+    Line(kLines[static_cast<int>(item.change)], item.object, item.generation);
+  }
+
+  void OnSharing(const core::SharingItem& item) override {
+    static constexpr const char* kLines[] = {"E sends E Register O", "E sends E RegisterAck O I",
+                                             "E sends E Release O", "E sends E HandoffAck O I",
+                                             "E sends E HandoffCancel O"};
+    static constexpr const char* kNames[] = {"item Register", "item RegisterAck", "item Release",
+                                             "item HandoffAck", "item HandoffCancel"};
+    static constexpr const char* kAnswers[] = {" Ok", " Gone", " OwnerDied", " Refused"};
+    const auto kind = static_cast<size_t>(item.kind) - 1;
+    const bool answers =
+        item.kind == core::SharingKind::kRegisterAck || item.kind == core::SharingKind::kHandoffAck;
+    s_.coverage.Count(std::string(kNames[kind]) + (answers ? kAnswers[item.answer] : ""));
+    Line(kLines[kind], item.object, item.answer);
+  }
+  void OnLocationQuery(const core::LocationQueryItem& item) override {
+    s_.coverage.Count(item.cancel ? "item LocationQuery ended" : "item LocationQuery");
+    Line(item.cancel ? "E stops asking E of O" : "E asks E of O", item.object, 0);
+  }
+  void OnLocationAnswer(const core::LocationAnswerItem& item) override {
+    static constexpr const char* kNames[] = {
+        "item LocationAnswer Pending", "item LocationAnswer Available", "item LocationAnswer Freed",
+        "item LocationAnswer Lost", "item LocationAnswer Gone"};
+    s_.coverage.Count(kNames[static_cast<size_t>(item.state)]);
+    Line("E answers E of O I", item.object, static_cast<uint32_t>(item.state));
+  }
+
+ private:
+  void Line(const char* pattern, const ObjectId& id, uint32_t generation) {
+    const Object* object = s_.Find(id);
+    s_.trace.Add(pattern, {from_, to_, object == nullptr ? 0 : object->number, generation});
+  }
+
+  Oracle& oracle_;
+  State& s_;
+  const int64_t from_;
+  const int64_t to_;
+};
+
+void Oracle::OnSent(const Envelope& envelope) {
+  s_.trace.Mix(envelope.bytes);
+  core::Frame frame;
+  std::string_view payload;
+  const int64_t from = s_.EndOf(envelope.from);
+  if (core::DecodeFrame(envelope.bytes, envelope.from, envelope.to, core::kVersionMax, &frame,
+                        &payload) != core::CodecError::kOk) {
+    return Violate("an envelope is sent that does not decode", Format("E", {from}));
+  }
+  if (payload.empty()) return;
+  Wire wire(this, from, s_.EndOf(envelope.to));
+  if (core::ReadPayload(payload, &wire) != core::CodecError::kOk) {
+    Violate("a payload is sent that does not decode", Format("E", {from}));
+  }
+}
+
+}  // namespace freehold::testing::sim

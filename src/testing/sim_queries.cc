@@ -1,0 +1,135 @@
+#include "src/testing/sim_queries.h"
+
+#include <string>
+
+#include "freehold/error_reason.h"
+#include "src/testing/sim_oracle.h"
+
+namespace freehold::testing::sim {
+
+namespace {
+
+void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
+              const LocationUpdate& update) {
+  Query& query = state->queries[number];
+  const Object& object = *state->object(query.object);
+  const End& asker = *state->end(query.end);
+  const std::string details = Format("Q of O by E", {number, query.object, query.end});
+  state->trace.Add("Q is told I", {number, static_cast<int64_t>(update.kind)});
+  oracle->Expect(id == object.id, "an answer is about another object", details);
+  oracle->Expect(!query.done && !query.cancelled, "an answer comes after the last one", details);
+  switch (update.kind) {
+    case LocationUpdate::Kind::kSnapshot:
+      state->coverage.Count("query answered");
+      query.done = !query.always;
+      query.state = update.snapshot.state;
+      query.locations = update.snapshot.locations;
+      return;
+    case LocationUpdate::Kind::kGone:
+      state->coverage.Count("query answered: gone");
+      query.done = true;
+      // One that is suspected, and does not know it, has no promise.
+      return oracle->Expect(object.ended || !oracle->Held(object) || !asker.live(),
+                            "S4: who asks is told that an object that is held is gone", details);
+    case LocationUpdate::Kind::kOwnerDied:
+      state->coverage.Count("query answered: owner died");
+      query.done = true;
+      return oracle->Expect(asker.PastBarrier(state->OwnerOf(object)),
+                            "who asks is told too early that an owner died", details);
+    case LocationUpdate::Kind::kChanged:
+    case LocationUpdate::Kind::kRemoved:
+    case LocationUpdate::Kind::kState:
+      return oracle->Violate("an answer is none", details);
+  }
+}
+
+bool Ask(Oracle* oracle, State* state, const Action& action) {
+  const Numbers& n = action.numbers;
+  End* end = state->end(n[0]);
+  Object* object = state->object(n[1]);
+  const int64_t number = n[action.verb == Verb::kAskFor ? 3 : 2];
+  if (end == nullptr || !end->usable() || object == nullptr || object->owner == end->end ||
+      number <= 0 || state->queries.count(number) > 0) {
+    return false;
+  }
+  const Process& owner = state->OwnerOf(*object);
+  LocationQuery ask;
+  ask.object = object->id;
+  ask.subscribe = action.verb == Verb::kAskAlways;
+  if (action.verb == Verb::kAskFor) {
+    const Node* node = state->node(n[2]);
+    if (node == nullptr || (end->end < 0 && node->end != end->end)) return false;
+    ask.fetch_to = node->id;
+    object->touched |= PlaceOf(node->end);
+  }
+  // Of what it borrows, a process need not say whose it is.
+  const auto mine = object->holdings.find(end->end);
+  const bool knows = mine != object->holdings.end() && mine->second.held();
+  if (!knows || number % 2 == 0) ask.owner = owner.id;
+  Query& query = state->queries[number];
+  query.object = object->number;
+  query.end = end->end;
+  query.always = ask.subscribe;
+  auto callback = [oracle, state, number](const ObjectId& id, const LocationUpdate& update) {
+    OnAnswer(oracle, state, number, id, update);
+  };
+  const absl::StatusOr<uint64_t> answer =
+      end->end > 0 ? state->process(end->end)->counter->QueryLocations(ask, callback)
+                   : state->node(-end->end)->agent->QueryLocations(ask, callback);
+  state->trace.Add("answer A", {static_cast<int64_t>(answer.status().code())});
+  state->coverage.Count(std::string("answer ") + PatternOf(action.verb) + ": " +
+                        absl::StatusCodeToString(answer.status().code()));
+  oracle->Expect(answer.ok() || (ReasonOf(answer.status()) == ErrorReason::kOwnerDied &&
+                                 end->PastBarrier(owner)),
+                 "a question is refused", NameOf(*object) + ", " + answer.status().ToString());
+  if (answer.ok()) {
+    query.answer = *answer;
+  } else {
+    query.done = true;
+  }
+  return true;
+}
+
+bool Unask(Oracle* oracle, State* state, const Numbers& n) {
+  const End* end = state->end(n[0]);
+  const auto found = state->queries.find(n[1]);
+  if (end == nullptr || !end->usable() || found == state->queries.end() ||
+      found->second.end != end->end || found->second.answer == 0) {
+    return false;
+  }
+  Query& query = found->second;
+  const bool ended = end->end > 0 ? state->process(end->end)->counter->CancelQuery(query.answer)
+                                  : state->node(-end->end)->agent->CancelQuery(query.answer);
+  state->coverage.Count(ended ? "answer unask: ended" : "answer unask: too late");
+  oracle->Expect(!ended || (!query.done && !query.cancelled), "a question is ended twice",
+                 Format("Q", {n[1]}));
+  query.cancelled = query.cancelled || ended;
+  return true;
+}
+
+}  // namespace
+
+bool ActQuery(Oracle* oracle, State* state, const Action& action) {
+  return action.verb == Verb::kUnask ? Unask(oracle, state, action.numbers)
+                                     : Ask(oracle, state, action);
+}
+
+void LookAtQueries(Oracle* oracle, const State& state) {
+  for (const auto& [number, query] : state.queries) {
+    const Object& object = state.objects.find(query.object)->second;
+    const Process& owner = state.OwnerOf(object);
+    const std::string details = Format("Q of O by E", {number, query.object, query.end});
+    if (query.cancelled || !state.end(query.end)->live()) continue;
+    const bool here = owner.live() && !object.ended && oracle->Held(object);
+    if (!here || !query.always) {
+      oracle->Expect(query.done, "L1: a question is never answered", details);
+      continue;
+    }
+    if (query.done) continue;  // it was told that the object is gone, which was checked then
+    const auto known = owner.counter->GetLocations(object.id);
+    oracle->Expect(known.ok() && known->state == query.state && known->locations == query.locations,
+                   "who goes on asking knows otherwise than the owner", details);
+  }
+}
+
+}  // namespace freehold::testing::sim
