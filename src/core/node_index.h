@@ -142,7 +142,9 @@ class NodeIndex {
         ++taken;
       }
       chunk.passed = static_cast<uint8_t>(at);
-      if (at == chunk.used && chunk.next != kNoChunk) node.unsent = chunk.next;
+      if (at < chunk.used) continue;
+      if (chunk.next == kNoChunk) break;
+      node.unsent = chunk.next;
     }
     node.waiting -= taken;
     Total(FreeState::kWaiting) -= taken;

@@ -158,15 +158,14 @@ void CounterImpl::PostWork(HostWork* work) {
 }
 
 void CounterImpl::PostFired(const core::FiredCallback& fired) {
-  auto* body = ObjectCallbackBody::FromToken(fired.token);
-  body->set_reason(fired.reason);
-  PostJob(std::unique_ptr<CallbackJob::Body>(body));
+  PostJob(std::unique_ptr<CallbackJob::Body>(ObjectCallbackBody::FromToken(fired.token)),
+          static_cast<int>(fired.reason));
 }
 
-void CounterImpl::PostJob(std::unique_ptr<CallbackJob::Body> body) {
+void CounterImpl::PostJob(std::unique_ptr<CallbackJob::Body> body, int detail) {
   if (options_.executor == nullptr) return;
   const std::optional<std::string> thrown = internal::CallGuarded(
-      [&] { (void)options_.executor->Post(CallbackJob(std::move(body), &logger_)); });
+      [&] { (void)options_.executor->Post(CallbackJob(std::move(body), &logger_, detail)); });
   if (thrown.has_value()) {
     logger_.Log(LogLevel::kError, "the callback executor's Post threw " + *thrown +
                                       "; the callback is lost, counting and freeing go on");
