@@ -40,15 +40,19 @@ class CallbackJob {
    public:
     virtual ~Body() noexcept(false) = default;
     virtual void Run() = 0;
+    // What the job runs. `detail` is that of the job: what was not known yet when the body was
+    // made.
+    virtual void RunWith(int /*detail*/) { Run(); }
     // The object that the callback is about; nil when it is about several.
     virtual ObjectId object() const = 0;
     // A literal such as "out-of-scope callback".
     virtual const char* what() const = 0;
   };
 
-  // `logger` must outlive the job.
-  CallbackJob(std::unique_ptr<Body> body, Logger* logger)
-      : body_(std::move(body)), logger_(logger) {}
+  // `logger` must outlive the job. Neither this nor moving a job touches the body, which is rarely
+  // in the cache of the thread that posts.
+  CallbackJob(std::unique_ptr<Body> body, Logger* logger, int detail = 0)
+      : body_(std::move(body)), logger_(logger), detail_(detail) {}
   // A job that was moved from is empty: it can be destroyed or assigned to, nothing else.
   CallbackJob(CallbackJob&& other) noexcept = default;
   CallbackJob& operator=(CallbackJob&& other) noexcept {
@@ -56,6 +60,7 @@ class CallbackJob {
       if (body_ != nullptr) DestroyBody();
       body_ = std::move(other.body_);
       logger_ = other.logger_;
+      detail_ = other.detail_;
     }
     return *this;
   }
@@ -74,6 +79,7 @@ class CallbackJob {
 
   std::unique_ptr<Body> body_;
   Logger* logger_;
+  int detail_;
 };
 
 class CallbackExecutor {

@@ -80,12 +80,12 @@ void BorrowIndex::EndFlush(uint32_t number) {
   --flush_waiting_;
 }
 
-void BorrowIndex::StopWaitingFor(PeerIndex peer) {
-  Owner& owner = owners_.At(peer);
-  if (owner.not_waited_for) return;
-  owner.not_waited_for = true;
-  flush_waiting_ -= owner.flushing;
-  owner.flushing = 0;
+void BorrowIndex::StopWaitingFor(PeerIndex owner) {
+  Owner& entry = owners_.At(owner);
+  if (entry.not_waited_for) return;
+  entry.not_waited_for = true;
+  flush_waiting_ -= entry.flushing;
+  entry.flushing = 0;
 }
 
 uint32_t* BorrowIndex::RingOf(PeerIndex owner, BorrowStage stage) {

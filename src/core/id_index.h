@@ -56,6 +56,11 @@ class IdIndex {
     return nullptr;
   }
 
+  // The entry will be asked for or erased soon: brings it into the cache meanwhile.
+  void Foresee(uint64_t hash) const {
+    __builtin_prefetch(&directory_[DirectorySlot(hash)]->buckets[BucketOf(hash)]);
+  }
+
   // REQUIRES: the id is not in the index. `hash_of(record)` answers the hash of a record's id; it
   // is asked for the entries of a page that is split. False: too many ids share one hash.
   template <typename HashOf>

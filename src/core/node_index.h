@@ -142,7 +142,9 @@ class NodeIndex {
         ++taken;
       }
       chunk.passed = static_cast<uint8_t>(at);
-      if (at == chunk.used && chunk.next != kNoChunk) node.unsent = chunk.next;
+      if (at < chunk.used) continue;
+      if (chunk.next == kNoChunk) break;
+      node.unsent = chunk.next;
     }
     node.waiting -= taken;
     Total(FreeState::kWaiting) -= taken;
@@ -217,8 +219,8 @@ class NodeIndex {
   void AddChunk(List* list);
   // The copy left its chunk, and few or none are left in it.
   void Thin(Node* node, const Copy& left);
-  void Merge(Node* node, const Copy& left, uint32_t chunk);
-  void Drop(Node* node, CopyList which, uint32_t chunk);
+  void Merge(Node* node, const Copy& left, uint32_t number);
+  void Drop(Node* node, CopyList which, uint32_t number);
   void Foresee(const RecordChunk& chunk) const;
   // Adds up the copies by state.
   void CheckList(PeerIndex node, CopyList which, uint64_t* counts) const;

@@ -288,6 +288,7 @@ void ObjectTable::EndIfNotHeld(ObjectRecord* record, Effects* effects) {
 
 void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
   ++counters_.out_of_scope;
+  if (record->copies == 0) index_.Foresee(record->id().Hash());  // to be erased, most likely
   if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kGone, effects);
   if (record->has_askers) EndAskers(record, effects);
   SetState(record, ObjectState::kOutOfScope, effects);

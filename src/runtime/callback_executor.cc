@@ -34,7 +34,7 @@ void LogThrown(Logger* logger, const char* what, const ObjectId& object, const c
 }  // namespace
 
 bool CallbackJob::Run() {
-  const std::optional<std::string> thrown = CallGuarded([this] { body_->Run(); });
+  const std::optional<std::string> thrown = CallGuarded([this] { body_->RunWith(detail_); });
   if (!thrown.has_value()) return true;
   LogThrown(logger_, body_->what(), body_->object(), "", *thrown);
   return false;

@@ -163,13 +163,12 @@ void CounterImpl::PostWork(HostWork* work) {
 }
 
 void CounterImpl::PostFired(const core::FiredCallback& fired) {
-  auto* body = ObjectCallbackBody::FromToken(fired.token);
-  body->set_reason(fired.reason);
-  PostJob(std::unique_ptr<CallbackJob::Body>(body));
+  PostJob(std::unique_ptr<CallbackJob::Body>(ObjectCallbackBody::FromToken(fired.token)),
+          static_cast<int>(fired.reason));
 }
 
-void CounterImpl::PostJob(std::unique_ptr<CallbackJob::Body> body) {
-  PostGuarded(options_.executor.get(), &logger_, std::move(body));
+void CounterImpl::PostJob(std::unique_ptr<CallbackJob::Body> body, int detail) {
+  PostGuarded(options_.executor.get(), &logger_, std::move(body), detail);
 }
 
 void CounterImpl::MarkReady(Shard& shard, PeerIndex node) {

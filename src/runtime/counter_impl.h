@@ -227,7 +227,7 @@ class CounterImpl final : public Endpoint::Client,
   void PostOutbox(Shard& shard);
   void PostFired(const core::FiredCallback& fired);
   void PostWork(HostWork* work);
-  void PostJob(std::unique_ptr<CallbackJob::Body> body);
+  void PostJob(std::unique_ptr<CallbackJob::Body> body, int detail = 0);
   void MarkReady(Shard& shard, PeerIndex node);
   // Lets go of up to `budget` contained objects of `stack`, the last ones first.
   void DropInners(std::vector<std::vector<core::InnerRef>>* stack, uint64_t budget);

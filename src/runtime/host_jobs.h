@@ -32,16 +32,16 @@ class ObjectCallbackBody final : public CallbackJob::Body {
     return reinterpret_cast<ObjectCallbackBody*>(token);
   }
   core::Token token() const { return reinterpret_cast<core::Token>(this); }
-  void set_reason(EndReason reason) { reason_ = reason; }
 
-  void Run() override { callback_(object_, reason_); }
+  void Run() override { callback_(object_, EndReason::kOutOfScope); }
+  // The detail is an EndReason.
+  void RunWith(int detail) override { callback_(object_, static_cast<EndReason>(detail)); }
   ObjectId object() const override { return object_; }
   const char* what() const override;
 
  private:
   const ObjectId object_;
   const Moment moment_;
-  EndReason reason_ = EndReason::kOutOfScope;
   ObjectCallback callback_;
 };
 
@@ -67,7 +67,7 @@ void ReleaseToken(core::Token token);
 
 // Null executor: the job is dropped. What Post throws is caught and logged.
 void PostGuarded(CallbackExecutor* executor, Logger* logger,
-                 std::unique_ptr<CallbackJob::Body> body);
+                 std::unique_ptr<CallbackJob::Body> body, int detail = 0);
 
 std::unique_ptr<CallbackJob::Body> MakeLocationJob(
     std::shared_ptr<LocationSubscription> subscription, const ObjectId& object,

@@ -12,7 +12,6 @@ namespace freehold {
 
 using core::Verdict;
 using runtime::CounterImpl;
-using runtime::Shard;
 
 namespace {
 
