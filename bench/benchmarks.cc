@@ -62,6 +62,7 @@ constexpr Row kRows[] = {
     {"lifecycle/3", "limit_insert_erase/1000000"},
     {"lifecycle/15", "limit_insert_erase/1000000"},
     {"lifecycle_results/3"},
+    {"borrower_pair", "limit_insert_erase/1000000"},
     {"callback_registration"},
     {"callback_burst/1000000", "limit_queue", 1, Clock::kReal},
     {"envelope_encode", "limit_memcpy_ids"},

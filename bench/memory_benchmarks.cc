@@ -26,6 +26,7 @@ BENCHMARK_CAPTURE(MemoryPerObject, plain, "plain")->Name("memory_per_object/plai
 BENCHMARK_CAPTURE(MemoryPerObject, locations3, "locations3")->Name("memory_per_object/locations3");
 BENCHMARK_CAPTURE(MemoryPerObject, callback, "callback")->Name("memory_per_object/callback");
 BENCHMARK_CAPTURE(MemoryPerObject, callsite, "callsite")->Name("memory_per_object/callsite");
+BENCHMARK_CAPTURE(MemoryPerObject, borrower, "borrower")->Name("memory_per_object/borrower");
 
 }  // namespace
 

@@ -1,6 +1,7 @@
 #include "bench/memory_kinds.h"
 
 #include "freehold/testing/inline_executor.h"
+#include "src/core/codec.h"
 
 namespace freehold::bench {
 
@@ -21,6 +22,7 @@ ObjectsOfKind::ObjectsOfKind(std::string_view kind, size_t count)
     : locations_(kind == "locations3"),
       callback_(kind == "callback"),
       call_site_(kind == "callsite"),
+      borrower_(kind == "borrower"),
       owner_(Owner::Wiring::kNullTransport, Options()),
       refs_(count) {
   for (size_t i = 0; i < kNodes; ++i) nodes_.push_back(NodeNumber(i));
@@ -47,6 +49,27 @@ void ObjectsOfKind::Declare() {
       Require(counter.OnOutOfScope(id, [](const ObjectId&, EndReason) {}).ok(), "registration");
     }
   }
+  if (borrower_) ListBorrowers();
+}
+
+void ObjectsOfKind::ListBorrowers() {
+  for (size_t borrower = 0; borrower < kNodes; ++borrower) {
+    const Address from = ProcessId::FromNumber(100 + borrower);
+    core::PayloadWriter writer(60'000);
+    const auto send = [&] {
+      if (!writer.empty()) owner_.transport().Say(from, writer.Take());
+      owner_.Pump();
+    };
+    for (size_t i = borrower; i < refs_.size(); i += kNodes) {
+      const core::SharingItem item{refs_[i].id(), i + 1, core::kFirstTerm,
+                                   core::SharingKind::kRegister, 0};
+      if (writer.Add(item)) continue;
+      send();
+      Require(writer.Add(item), "one registration fits");
+    }
+    send();
+  }
+  Require(owner_.counter().GetStats().borrowers == refs_.size(), "a borrower is not listed");
 }
 
 }  // namespace freehold::bench

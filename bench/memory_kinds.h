@@ -1,7 +1,8 @@
 // Objects of one kind, to see what they weigh.
 //
 // plain: a primary copy. locations3: three secondaries besides. callback: plain, with one
-// out-of-scope callback. callsite: plain, declared at one of a hundred call sites.
+// out-of-scope callback. callsite: plain, declared at one of a hundred call sites. borrower: plain,
+// with one of a hundred processes listed as its borrower.
 //
 // Thread safety: thread-compatible.
 
@@ -16,7 +17,8 @@
 
 namespace freehold::bench {
 
-inline constexpr const char* kMemoryKinds[] = {"plain", "locations3", "callback", "callsite"};
+inline constexpr const char* kMemoryKinds[] = {"plain", "locations3", "callback", "callsite",
+                                               "borrower"};
 
 class ObjectsOfKind {
  public:
@@ -25,9 +27,12 @@ class ObjectsOfKind {
   void Declare();
 
  private:
+  void ListBorrowers();
+
   const bool locations_;
   const bool callback_;
   const bool call_site_;
+  const bool borrower_;
   std::vector<NodeId> nodes_;
   std::vector<std::string> call_sites_;
   Owner owner_;

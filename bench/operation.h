@@ -41,6 +41,7 @@ void SetManyObjects(size_t count);
 std::unique_ptr<Operation> MakeReferenceOperation(std::string_view name, std::string_view argument);
 std::unique_ptr<Operation> MakeLifecycleOperation(std::string_view name, std::string_view argument);
 std::unique_ptr<Operation> MakeCallbackOperation(std::string_view name, std::string_view argument);
+std::unique_ptr<Operation> MakeSharingOperation(std::string_view name, std::string_view argument);
 std::unique_ptr<Operation> MakeCodecOperation(std::string_view name, std::string_view argument);
 std::unique_ptr<Operation> MakeLimitOperation(std::string_view name, std::string_view argument);
 

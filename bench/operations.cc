@@ -38,7 +38,7 @@ std::unique_ptr<Operation> MakeOperation(std::string_view name) {
   const std::string_view argument =
       slash == std::string_view::npos ? std::string_view() : name.substr(slash + 1);
   for (auto* make : {&MakeReferenceOperation, &MakeLifecycleOperation, &MakeCallbackOperation,
-                     &MakeCodecOperation, &MakeLimitOperation}) {
+                     &MakeSharingOperation, &MakeCodecOperation, &MakeLimitOperation}) {
     if (std::unique_ptr<Operation> operation = make(head, argument)) return operation;
   }
   return nullptr;

@@ -117,6 +117,15 @@ bool NullTransport::AnswerKept() {
   return true;
 }
 
+void NullTransport::Say(const Address& from, const std::string& payload) {
+  Node& node = nodes_[from];
+  const Address to = ProcessId::FromNumber(1);
+  core::Frame frame;
+  frame.sequence = ++node.sent;
+  frame.acknowledged = node.received;
+  owner_->Deliver({from, to, core::EncodeFrame(frame, from, to, payload)});
+}
+
 void NullTransport::Answer(const Envelope& envelope) {
   core::Frame frame;
   std::string_view payload;
@@ -126,14 +135,7 @@ void NullTransport::Answer(const Envelope& envelope) {
   Answers answers;
   Require(core::ReadPayload(payload, &answers) == core::CodecError::kOk,
           "the owner sent a payload that does not decode");
-  Node& node = nodes_[envelope.to];
-  for (const std::string& answer : answers.Take()) {
-    core::Frame back;
-    back.sequence = ++node.sent;
-    back.acknowledged = node.received;
-    owner_->Deliver(
-        {envelope.to, envelope.from, core::EncodeFrame(back, envelope.to, envelope.from, answer)});
-  }
+  for (const std::string& answer : answers.Take()) Say(envelope.to, answer);
 }
 
 // --- Owner ---------------------------------------------------------------------------------------

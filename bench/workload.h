@@ -53,6 +53,8 @@ class NullTransport final : public Transport {
   void Send(Envelope envelope) override;
   // Delivers the answers to all frees kept so far. False: there were none.
   bool AnswerKept();
+  // Delivers this payload to the owner as the next envelope of `from`.
+  void Say(const Address& from, const std::string& payload);
 
   uint64_t envelopes() const { return envelopes_; }  // with items
   uint64_t bytes() const { return bytes_; }          // of those

@@ -31,6 +31,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/session.cc
   src/core/session_options.cc
   src/core/session_table.cc
+  src/core/slab_source.cc
   src/core/token.cc
 )
 

@@ -105,7 +105,7 @@ class CallbackThread final : public CallbackExecutor {
     uint64_t reported_slow = 0;
     uint64_t dropped = 0;          // posted after Stop, or left at its deadline
     uint64_t queue_depth = 0;      // now
-    uint64_t queue_depth_max = 0;  // so far
+    uint64_t queue_depth_max = 0;  // so far; of a long queue at most 64 too small
     // How long the oldest queued job has waited, now; measured from the first job of its batch, so
     // at most too long by what came between them.
     Duration oldest_waiting{0};

@@ -70,16 +70,7 @@ class Id {
   std::string ToHex() const { return internal::BytesToHex(bytes_.data(), kSize); }
   uint64_t Hash() const { return internal::HashId(bytes_.data()); }
 
-  friend bool operator==(const Id& a, const Id& b) {
-    // Four overlapping words: a look-up by id ends here, and this is a third of a memcmp.
-    const auto differ = [&](size_t at) {
-      uint64_t x, y;
-      std::memcpy(&x, a.bytes_.data() + at, sizeof(x));
-      std::memcpy(&y, b.bytes_.data() + at, sizeof(y));
-      return x ^ y;
-    };
-    return (differ(0) | differ(8) | differ(16) | differ(kSize - 8)) == 0;
-  }
+  friend bool operator==(const Id& a, const Id& b) { return internal::SameId(a.data(), b.data()); }
   friend bool operator!=(const Id& a, const Id& b) { return !(a == b); }
   friend bool operator<(const Id& a, const Id& b) {
     return std::memcmp(a.bytes_.data(), b.bytes_.data(), kSize) < 0;

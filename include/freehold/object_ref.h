@@ -13,9 +13,9 @@
 #include <cstddef>
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "freehold/ids.h"
+#include "freehold/internal/cell_list.h"
 #include "freehold/internal/ref_cell.h"
 
 namespace freehold {
@@ -93,14 +93,11 @@ class WeakRef {
 class TaskReferences {
  public:
   TaskReferences() = default;
-  TaskReferences(TaskReferences&& other) noexcept : cells_(std::move(other.cells_)) {
-    other.cells_.clear();
-  }
+  TaskReferences(TaskReferences&& other) noexcept = default;
   TaskReferences& operator=(TaskReferences&& other) noexcept {
     if (this != &other) {
       End();
       cells_ = std::move(other.cells_);
-      other.cells_.clear();
     }
     return *this;
   }
@@ -113,7 +110,7 @@ class TaskReferences {
 
  private:
   friend class runtime::CounterImpl;
-  std::vector<internal::RefCell*> cells_;
+  internal::CellList cells_;
 };
 
 }  // namespace freehold

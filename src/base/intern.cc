@@ -30,7 +30,7 @@ AddressInterner::AddressInterner(uint32_t size_max) : size_max_(size_max) {
 
 AddressInterner::~AddressInterner() = default;
 
-uint32_t AddressInterner::FindIn(const Table& table, const SegmentedArray<Address>& addresses,
+uint32_t AddressInterner::FindIn(const Table& table, const SegmentedArray<Entry>& entries,
                                  const Address& address, uint64_t hash) {
   for (size_t at = hash & table.mask;; at = (at + 1) & table.mask) {
     // acquire: pairs with Insert's release; the address behind the index is written.
@@ -38,7 +38,7 @@ uint32_t AddressInterner::FindIn(const Table& table, const SegmentedArray<Addres
     if (slot == 0) return kNotFound;
     if ((slot & kTagMask) != (hash & kTagMask)) continue;
     const uint32_t index = static_cast<uint32_t>(slot) - 1;
-    if (addresses.At(index) == address) return index;
+    if (entries.At(index).address == address) return index;
   }
 }
 
@@ -49,7 +49,7 @@ void AddressInterner::Insert(Table* table, uint64_t hash, uint32_t index) {
 }
 
 uint32_t AddressInterner::Find(const Address& address) const {
-  return FindIn(*table_.load(std::memory_order_acquire), addresses_, address, address.Hash());
+  return FindIn(*table_.load(std::memory_order_acquire), entries_, address, address.Hash());
 }
 
 uint32_t AddressInterner::Intern(const Address& address) {
@@ -59,21 +59,31 @@ uint32_t AddressInterner::Intern(const Address& address) {
   const uint64_t hash = address.Hash();
   MutexLock lock(&mutex_);
   Table* table = tables_.back().get();
-  const uint32_t raced = FindIn(*table, addresses_, address, hash);
+  const uint32_t raced = FindIn(*table, entries_, address, hash);
   if (raced != kNotFound) return raced;
   const uint32_t index = size_.load(std::memory_order_relaxed);
   if (index >= size_max_) return kNotFound;
   if ((uint64_t{index} + 1) * 2 > table->mask + 1) table = Grow();
-  addresses_.Reach(index) = address;
+  Entry& entry = entries_.Reach(index);
+  entry.address = address;
+  entry.index = index;
   size_.store(index + 1, std::memory_order_release);
   Insert(table, hash, index);
+  return index;
+}
+
+uint32_t AddressInterner::InternOtherNode(const NodeId& node) {
+  const uint32_t index = Intern(Address(node));
+  if (index == kNotFound) return index;
+  // release: whoever finds the entry here sees what is in it.
+  recent_[RecentSlot(node.data())].store(&entries_.At(index), std::memory_order_release);
   return index;
 }
 
 AddressInterner::Table* AddressInterner::Grow() {
   auto grown = std::make_unique<Table>((tables_.back()->mask + 1) * 2);
   const uint32_t size = size_.load(std::memory_order_relaxed);
-  for (uint32_t i = 0; i < size; ++i) Insert(grown.get(), addresses_.At(i).Hash(), i);
+  for (uint32_t i = 0; i < size; ++i) Insert(grown.get(), entries_.At(i).address.Hash(), i);
   tables_.push_back(std::move(grown));
   // release: a look-up that sees the new table sees what was copied into it.
   table_.store(tables_.back().get(), std::memory_order_release);

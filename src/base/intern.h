@@ -40,22 +40,45 @@ class AddressInterner {
 
   // The index of `address`, given at first sight; kNotFound when it is new and there is no room.
   uint32_t Intern(const Address& address);
+  // The same of a node's address. For a node that was asked for recently this is a comparison.
+  uint32_t InternNode(const NodeId& node) {
+    // acquire: pairs with the release that published the entry.
+    const Entry* entry = recent_[RecentSlot(node.data())].load(std::memory_order_acquire);
+    if (entry != nullptr && SameId(entry->bytes(), node.data())) return entry->index;
+    return InternOtherNode(node);
+  }
   // kNotFound when it was never interned.
   uint32_t Find(const Address& address) const;
   // REQUIRES: `index` was answered by this interner.
-  const Address& At(uint32_t index) const { return addresses_.At(index); }
+  const Address& At(uint32_t index) const { return entries_.At(index).address; }
   uint32_t size() const { return size_.load(std::memory_order_acquire); }
 
  private:
   struct Table;
+  struct Entry {
+    Address address;
+    uint32_t index = 0;
+    const uint8_t* bytes() const {
+      return reinterpret_cast<const uint8_t*>(address.id_bytes().data());
+    }
+  };
+  // Entries of nodes that were asked for last, each at the one slot where it may be.
+  static constexpr uint32_t kRecentBits = 8;
 
-  static uint32_t FindIn(const Table& table, const SegmentedArray<Address>& addresses,
+  // Ids of nodes are random, or count in their last bytes.
+  static size_t RecentSlot(const uint8_t* id) {
+    return static_cast<size_t>(((LoadLittle64(id) ^ LoadLittle64(id + 20)) * kHashSecret[0]) >>
+                               (64 - kRecentBits));
+  }
+  uint32_t InternOtherNode(const NodeId& node);
+  static uint32_t FindIn(const Table& table, const SegmentedArray<Entry>& entries,
                          const Address& address, uint64_t hash);
   static void Insert(Table* table, uint64_t hash, uint32_t index);
   Table* Grow() FREEHOLD_REQUIRES(mutex_);
 
   const uint32_t size_max_;
-  SegmentedArray<Address> addresses_;
+  SegmentedArray<Entry> entries_;
+  std::atomic<const Entry*> recent_[size_t{1} << kRecentBits] = {};
   std::atomic<uint32_t> size_{0};
   // The newest of tables_. Look-ups read it without a lock, so the older ones stay until the end;
   // as tables double, all of them together are at most as large as the newest.

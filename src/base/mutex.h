@@ -44,12 +44,19 @@ class FREEHOLD_TSA(capability("mutex")) Mutex {
       LockSlow();
     }
   }
+  // Never waits. False: somebody else holds it.
+  bool TryLock() FREEHOLD_TSA(try_acquire_capability(true)) {
+    uint32_t free = kFree;
+    return word_.compare_exchange_strong(free, kHeld, std::memory_order_acquire,
+                                         std::memory_order_relaxed);
+  }
   void Unlock() FREEHOLD_TSA(release_capability()) {
     // release: pairs with the acquire of the next holder.
     if (word_.exchange(kFree, std::memory_order_release) == kContended) WakeOne();
   }
 #else
   void Lock() FREEHOLD_TSA(acquire_capability()) { mutex_.lock(); }
+  bool TryLock() FREEHOLD_TSA(try_acquire_capability(true)) { return mutex_.try_lock(); }
   void Unlock() FREEHOLD_TSA(release_capability()) { mutex_.unlock(); }
 #endif
   // The names that std::condition_variable_any expects.

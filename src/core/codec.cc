@@ -125,8 +125,7 @@ PayloadWriter::PayloadWriter(size_t payload_bytes_max) : bytes_max_(payload_byte
 
 char* PayloadWriter::Place(uint8_t kind, uint8_t detail, uint32_t generation, uint32_t term,
                            size_t item_bytes) {
-  const bool joins = open_.kind == kind && open_.generation == generation && open_.term == term &&
-                     open_.detail == detail;
+  const bool joins = Joins(kind, detail, generation, term);
   const size_t head_bytes = joins ? 0 : kGroupHeadBytes;
   if (head_bytes + item_bytes > bytes_max_ - size_) return nullptr;
   if (!joins) {
@@ -143,24 +142,28 @@ char* PayloadWriter::Place(uint8_t kind, uint8_t detail, uint32_t generation, ui
   return Allot(item_bytes);
 }
 
-// Not std::string::append: its bookkeeping costs more than the 28 bytes of an id.
-inline char* PayloadWriter::Allot(size_t bytes) {
-  if (bytes > bytes_.size() - size_) {
-    bytes_.resize(std::min(bytes_max_, std::max(size_ + bytes, 2 * bytes_.size())));
+char* PayloadWriter::Allot(size_t bytes) {
+  if (bytes > capacity_ - size_) {
+    const size_t larger = std::min(bytes_max_, std::max(size_ + bytes, 2 * capacity_));
+    std::unique_ptr<char[]> buffer(new char[larger]);
+    if (size_ > 0) std::memcpy(buffer.get(), buffer_.get(), size_);
+    buffer_ = std::move(buffer);
+    capacity_ = larger;
   }
-  char* const at = bytes_.data() + size_;
+  char* const at = buffer_.get() + size_;
   size_ += bytes;
   return at;
 }
 
 void PayloadWriter::Seal() {
-  if (open_.kind != 0) internal::StoreLittle(open_.count, bytes_.data() + open_.count_at);
+  if (open_.kind != 0) internal::StoreLittle(open_.count, buffer_.get() + open_.count_at);
 }
 
-bool PayloadWriter::Add(const FreeItem& item) {
-  char* const at = Place(codec::kFrees, 0, item.generation, item.term, ObjectId::kSize);
+bool PayloadWriter::AddFreeSlow(const ObjectId& object, uint32_t generation, uint32_t term) {
+  static_assert(kFreesKind == codec::kFrees);
+  char* const at = Place(codec::kFrees, 0, generation, term, ObjectId::kSize);
   if (at == nullptr) return false;
-  PutBytes(item.object.bytes(), at);
+  PutBytes(object.bytes(), at);
   return true;
 }
 
@@ -202,11 +205,15 @@ bool PayloadWriter::Add(const LocationItem& item) {
 
 std::string PayloadWriter::Take() {
   Seal();
-  bytes_.resize(size_);
+  std::string payload(buffer_.get(), size_);
   items_ = 0;
   size_ = 0;
   open_ = OpenGroup();
-  return std::exchange(bytes_, std::string());
+  if (capacity_ > kKeptBytes) {
+    buffer_.reset();
+    capacity_ = 0;
+  }
+  return payload;
 }
 
 // --- Reading -------------------------------------------------------------------------------------

@@ -17,6 +17,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -76,7 +78,20 @@ class PayloadWriter {
   explicit PayloadWriter(size_t payload_bytes_max);
 
   // False: it does not fit, and nothing was written. One item always fits an empty writer of 8 KiB.
-  [[nodiscard]] bool Add(const FreeItem& item);
+  [[nodiscard]] bool Add(const FreeItem& item) {
+    return AddFree(item.object, item.generation, item.term);
+  }
+  // Inline, because frees are written by the million.
+  [[nodiscard]] bool AddFree(const ObjectId& object, uint32_t generation, uint32_t term) {
+    if (!Joins(kFreesKind, 0, generation, term) || ObjectId::kSize > capacity_ - size_) {
+      return AddFreeSlow(object, generation, term);
+    }
+    std::memcpy(buffer_.get() + size_, object.data(), ObjectId::kSize);
+    size_ += ObjectId::kSize;
+    ++open_.count;
+    ++items_;
+    return true;
+  }
   // `why` is written for kFailed only, and cut to kWhyBytesMax.
   [[nodiscard]] bool Add(const FreeResultItem& item);
   // `url` is written for kSpilled only. REQUIRES: url.size() <= kSpilledUrlBytesMax.
@@ -92,7 +107,8 @@ class PayloadWriter {
   bool empty() const { return items_ == 0; }
   size_t items() const { return items_; }
   size_t size() const { return size_; }
-  // The payload; the writer is empty afterwards and keeps no memory.
+  // The payload; the writer is empty afterwards and keeps its memory for the next, if it is not
+  // much.
   std::string Take();
 
  private:
@@ -105,6 +121,14 @@ class PayloadWriter {
     uint32_t count = 0;
     size_t count_at = 0;
   };
+  static constexpr uint8_t kFreesKind = 1;
+  static constexpr size_t kKeptBytes = 64 * 1024;
+
+  bool Joins(uint8_t kind, uint8_t detail, uint32_t generation, uint32_t term) const {
+    return open_.kind == kind && open_.generation == generation && open_.term == term &&
+           open_.detail == detail;
+  }
+  bool AddFreeSlow(const ObjectId& object, uint32_t generation, uint32_t term);
   // Where to put an item of that size; null: it does not fit.
   char* Place(uint8_t kind, uint8_t detail, uint32_t generation, uint32_t term, size_t item_bytes);
   char* Allot(size_t bytes);
@@ -113,8 +137,10 @@ class PayloadWriter {
   size_t bytes_max_;
   size_t items_ = 0;
   OpenGroup open_;
-  size_t size_ = 0;
-  std::string bytes_;  // the first size_ of them are written
+  // Not a string: that would clear what is written next.
+  std::unique_ptr<char[]> buffer_;
+  size_t capacity_ = 0;  // of it, at most bytes_max_
+  size_t size_ = 0;      // written
 };
 
 // --- Reading payloads ----------------------------------------------------------------------------

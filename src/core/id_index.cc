@@ -1,7 +1,6 @@
 #include "src/core/id_index.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "src/base/check.h"
 
@@ -9,7 +8,7 @@ namespace freehold::core {
 
 IdIndex::Page::Page(uint32_t page_depth) : depth(page_depth) {
   for (Bucket& bucket : buckets) {
-    std::fill(std::begin(bucket.entries), std::end(bucket.entries), kEmpty);
+    std::memset(&bucket, 0xff, sizeof(bucket));
     bucket.passed_by = 0;
   }
 }
@@ -19,43 +18,50 @@ IdIndex::IdIndex() {
   directory_.push_back(pages_.back().get());
 }
 
+uint32_t IdIndex::PlaceOf(const Bucket& bucket, uint32_t tag, RecordIndex index) {
+  for (uint32_t left = WithTag(bucket, tag); left != 0; left &= left - 1) {
+    const auto entry = static_cast<uint32_t>(__builtin_ctz(left));
+    if (bucket.At(entry) == index) return entry;
+  }
+  return kEntries;
+}
+
 bool IdIndex::InsertIntoPage(Page* page, uint64_t hash, RecordIndex index) {
   const uint32_t home = BucketOf(hash);
   for (uint32_t probe = 0, at = home; probe < kBuckets; ++probe, at = (at + 1) % kBuckets) {
-    for (uint32_t& entry : page->buckets[at].entries) {
-      if (entry != kEmpty) continue;
-      entry = (TagOf(hash) << 24) | index;
-      for (uint32_t passed = home; passed != at; passed = (passed + 1) % kBuckets) {
-        ++page->buckets[passed].passed_by;
-      }
-      ++page->size;
-      ++size_;
-      return true;
+    Bucket& bucket = page->buckets[at];
+    const uint32_t entry = PlaceOf(bucket, kEmptyTag, kNoRecord);
+    if (entry == kEntries) continue;
+    bucket.Set(entry, TagOf(hash), index);
+    for (uint32_t passed = home; passed != at; passed = (passed + 1) % kBuckets) {
+      ++page->buckets[passed].passed_by;
     }
+    ++page->size;
+    ++size_;
+    return true;
   }
   return false;
 }
 
 void IdIndex::Erase(uint64_t hash, RecordIndex index) {
   Page& page = *directory_[DirectorySlot(hash)];
-  const uint32_t wanted = (TagOf(hash) << 24) | index;
   const uint32_t home = BucketOf(hash);
   for (uint32_t probe = 0, at = home; probe < kBuckets; ++probe, at = (at + 1) % kBuckets) {
-    for (uint32_t& entry : page.buckets[at].entries) {
-      if (entry != wanted) continue;
-      entry = kEmpty;
-      for (uint32_t passed = home; passed != at; passed = (passed + 1) % kBuckets) {
-        --page.buckets[passed].passed_by;
-      }
-      --page.size;
-      --size_;
-      return;
+    Bucket& bucket = page.buckets[at];
+    const uint32_t entry = PlaceOf(bucket, TagOf(hash), index);
+    if (entry == kEntries) continue;
+    bucket.Set(entry, kEmptyTag, kNoRecord);
+    for (uint32_t passed = home; passed != at; passed = (passed + 1) % kBuckets) {
+      --page.buckets[passed].passed_by;
     }
+    --page.size;
+    --size_;
+    return;
   }
   FREEHOLD_CHECK(false && "erased an id that is not in the index");
 }
 
-bool IdIndex::OpenSplit(size_t slot, std::vector<uint32_t>* entries) {
+bool IdIndex::OpenSplit(size_t slot, std::vector<RecordIndex>* entries) {
   Page* page = directory_[slot];
   if (page->depth >= kDepthMax) return false;
   if ((size_t{1} << page->depth) == directory_.size()) {
@@ -63,13 +69,15 @@ bool IdIndex::OpenSplit(size_t slot, std::vector<uint32_t>* entries) {
     directory_.resize(half * 2);
     std::copy(directory_.begin(), directory_.begin() + static_cast<ptrdiff_t>(half),
               directory_.begin() + static_cast<ptrdiff_t>(half));
+    directory_mask_ = directory_.size() - 1;
   }
   entries->clear();
   for (Bucket& bucket : page->buckets) {
-    for (uint32_t& entry : bucket.entries) {
-      if (entry == kEmpty) continue;
-      entries->push_back(entry);
-      entry = kEmpty;
+    for (uint32_t entry = 0; entry < kEntries; ++entry) {
+      const RecordIndex index = bucket.At(entry);
+      if (index == kNoRecord) continue;
+      entries->push_back(index);
+      bucket.Set(entry, kEmptyTag, kNoRecord);
     }
     bucket.passed_by = 0;
   }
@@ -87,7 +95,7 @@ bool IdIndex::OpenSplit(size_t slot, std::vector<uint32_t>* entries) {
 
 size_t IdIndex::bytes() const {
   return pages_.size() * sizeof(Page) + directory_.capacity() * sizeof(Page*) +
-         pages_.capacity() * sizeof(pages_[0]) + moving_.capacity() * sizeof(uint32_t);
+         pages_.capacity() * sizeof(pages_[0]) + moving_.capacity() * sizeof(RecordIndex);
 }
 
 }  // namespace freehold::core

@@ -3,10 +3,10 @@
 // Extendible hashing (Fagin, Nievergelt, Pippenger, Strong, 1979): a directory of pages; a full
 // page is split in two, so that no insertion ever moves more than one page's worth of entries,
 // however large the table is. A page is 32 buckets of one cache line: 15 entries of an 8-bit tag
-// and a 24-bit record index, and a count of the entries that had to pass the bucket by (the
-// overflow counter of Facebook's F14), which lets a miss stop early and a removal leave no
-// tombstone. The ids stay in the records: a look-up touches one bucket and, on a matching tag, one
-// record.
+// and a 24-bit record index, the tags side by side so that one comparison does for all, and a count
+// of the entries that had to pass the bucket by (the overflow counter of Facebook's F14), which
+// lets a miss stop early and a removal leave no tombstone. The ids stay in the records: a look-up
+// touches one bucket and, on a matching tag, one record.
 //
 // The hash is cut into: shard (the runtime's, top bits), directory, bucket, tag.
 //
@@ -21,6 +21,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -36,17 +37,23 @@ class IdIndex {
   template <typename Is>
   RecordIndex Find(uint64_t hash, Is is) const {
     const Page& page = *directory_[DirectorySlot(hash)];
-    const uint32_t tag = TagOf(hash);
-    for (uint32_t probe = 0, at = BucketOf(hash); probe < kBuckets; ++probe) {
-      const Bucket& bucket = page.buckets[at];
-      for (uint32_t left = WithTag(bucket, tag); left != 0; left &= left - 1) {
-        const uint32_t entry = bucket.entries[__builtin_ctz(left)];
-        if (entry != kEmpty && is(entry & kIndexMask)) return entry & kIndexMask;
-      }
-      if (bucket.passed_by == 0) break;
-      at = (at + 1) % kBuckets;
+    const Bucket& home = page.buckets[BucketOf(hash)];
+    const RecordIndex found = FindIn(home, hash, is);
+    if (found != kNoRecord || home.passed_by == 0) return found;
+    return FindBeyond(page, hash, is);
+  }
+
+  // The first that is not null of what `look(record)` answers for the records that may be the one
+  // and lie where they belong, as nearly all do. Null: look for it with Find.
+  template <typename Look>
+  ObjectRecord* FindAtHome(uint64_t hash, Look look) const {
+    const Bucket& home = directory_[DirectorySlot(hash)]->buckets[BucketOf(hash)];
+    for (uint32_t left = WithTag(home, TagOf(hash)); left != 0; left &= left - 1) {
+      const RecordIndex index = home.At(static_cast<uint32_t>(__builtin_ctz(left)));
+      if (index == kNoRecord) continue;
+      if (ObjectRecord* record = look(index)) return record;
     }
-    return kNoRecord;
+    return nullptr;
   }
 
   // REQUIRES: the id is not in the index. `hash_of(record)` answers the hash of a record's id; it
@@ -70,15 +77,35 @@ class IdIndex {
  private:
   static constexpr uint32_t kBuckets = 32;
   static constexpr uint32_t kEntries = 15;
-  static constexpr uint32_t kSplitSize = kBuckets * kEntries * 8 / 10;
+  static constexpr uint32_t kSplitSize = kBuckets * kEntries * 85 / 100;
   static constexpr uint32_t kDepthMax = 17;
-  static constexpr uint32_t kEmpty = UINT32_MAX;
-  static constexpr uint32_t kIndexMask = (1u << 24) - 1;
+  static constexpr uint32_t kIndexBytes = 3;
+  static constexpr uint32_t kEmptyTag = 0xff;  // not of empty entries alone
 
   struct alignas(64) Bucket {
-    uint32_t entries[kEntries];
-    uint32_t passed_by;
+    uint8_t tags[kEntries + 1];
+    uint8_t indices[kEntries * kIndexBytes + 1];  // little endian; kNoRecord: empty
+    uint16_t passed_by;
+
+    RecordIndex At(uint32_t entry) const {
+      const uint8_t* at = indices + entry * kIndexBytes;
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+      uint32_t word;  // with a byte that is not its own: there always is one
+      std::memcpy(&word, at, sizeof(word));
+      return word & kNoRecord;
+#else
+      return at[0] | (at[1] << 8) | (at[2] << 16);
+#endif
+    }
+    void Set(uint32_t entry, uint32_t tag, RecordIndex index) {
+      uint8_t* at = indices + entry * kIndexBytes;
+      tags[entry] = static_cast<uint8_t>(tag);
+      at[0] = static_cast<uint8_t>(index);
+      at[1] = static_cast<uint8_t>(index >> 8);
+      at[2] = static_cast<uint8_t>(index >> 16);
+    }
   };
+  static_assert(sizeof(Bucket) == 64, "a bucket is a cache line");
   struct Page {
     explicit Page(uint32_t page_depth);
     Bucket buckets[kBuckets];
@@ -86,50 +113,67 @@ class IdIndex {
     uint32_t depth;  // hash bits of the directory that all its entries share
   };
 
-  // The entries of the bucket that have this tag, a bit each; empty ones have the tag 255.
+  // The entries of the bucket that have this tag, a bit each; empty ones may be among them.
   static uint32_t WithTag(const Bucket& bucket, uint32_t tag) {
-    constexpr uint32_t kAllEntries = (1u << kEntries) - 1;
 #if defined(__SSE2__)
-    const __m128i wanted = _mm_set1_epi32(static_cast<int>(tag));
-    const auto* words = reinterpret_cast<const __m128i*>(&bucket);
-    const auto equal = [&](int quarter) {
-      return _mm_cmpeq_epi32(_mm_srli_epi32(_mm_load_si128(words + quarter), 24), wanted);
-    };
-    const __m128i bytes =
-        _mm_packs_epi16(_mm_packs_epi32(equal(0), equal(1)), _mm_packs_epi32(equal(2), equal(3)));
-    const uint32_t bits = static_cast<uint32_t>(_mm_movemask_epi8(bytes));
+    const __m128i tags = _mm_load_si128(reinterpret_cast<const __m128i*>(bucket.tags));
+    const __m128i equal = _mm_cmpeq_epi8(tags, _mm_set1_epi8(static_cast<char>(tag)));
+    const uint32_t bits = static_cast<uint32_t>(_mm_movemask_epi8(equal));
 #else
     uint32_t bits = 0;
-    for (uint32_t i = 0; i < kEntries; ++i) bits |= ((bucket.entries[i] >> 24) == tag) << i;
+    for (uint32_t i = 0; i < kEntries; ++i) bits |= uint32_t{bucket.tags[i] == tag} << i;
 #endif
-    return bits & kAllEntries;
+    return bits & ((1u << kEntries) - 1);
+  }
+  // The entry of the bucket that has this tag and index; kEntries: none.
+  static uint32_t PlaceOf(const Bucket& bucket, uint32_t tag, RecordIndex index);
+
+  template <typename Is>
+  static RecordIndex FindIn(const Bucket& bucket, uint64_t hash, Is is) {
+    for (uint32_t left = WithTag(bucket, TagOf(hash)); left != 0; left &= left - 1) {
+      const RecordIndex index = bucket.At(static_cast<uint32_t>(__builtin_ctz(left)));
+      if (index != kNoRecord && is(index)) return index;
+    }
+    return kNoRecord;
+  }
+  // Not in its own bucket, but something passed that by.
+  template <typename Is>
+  __attribute__((noinline)) static RecordIndex FindBeyond(const Page& page, uint64_t hash, Is is) {
+    uint32_t at = BucketOf(hash);
+    for (uint32_t probe = 1; probe < kBuckets; ++probe) {
+      at = (at + 1) % kBuckets;
+      const RecordIndex found = FindIn(page.buckets[at], hash, is);
+      if (found != kNoRecord || page.buckets[at].passed_by == 0) return found;
+    }
+    return kNoRecord;
   }
 
   static uint32_t TagOf(uint64_t hash) { return static_cast<uint32_t>(hash & 0xff); }
   static uint32_t BucketOf(uint64_t hash) { return static_cast<uint32_t>(hash >> 8) % kBuckets; }
   size_t DirectorySlot(uint64_t hash) const {
-    return static_cast<size_t>(hash >> 16) & (directory_.size() - 1);
+    return static_cast<size_t>(hash >> 16) & directory_mask_;
   }
 
   bool InsertIntoPage(Page* page, uint64_t hash, RecordIndex index);
   // Makes two pages of the one at `slot` and answers false when its depth is at the limit. The
   // entries of the old page are handed back for redistribution.
-  bool OpenSplit(size_t slot, std::vector<uint32_t>* entries);
+  bool OpenSplit(size_t slot, std::vector<RecordIndex>* entries);
 
   template <typename HashOf>
   bool SplitPage(size_t slot, HashOf hash_of) {
     if (!OpenSplit(slot, &moving_)) return false;
-    for (const uint32_t entry : moving_) {
-      const uint64_t hash = hash_of(entry & kIndexMask);
+    for (const RecordIndex index : moving_) {
+      const uint64_t hash = hash_of(index);
       // Cannot fail: each half gets at most what fitted one page.
-      (void)InsertIntoPage(directory_[DirectorySlot(hash)], hash, entry & kIndexMask);
+      (void)InsertIntoPage(directory_[DirectorySlot(hash)], hash, index);
     }
     return true;
   }
 
   std::vector<Page*> directory_;  // 2^depth; several slots may share a page
+  size_t directory_mask_ = 0;
   std::vector<std::unique_ptr<Page>> pages_;
-  std::vector<uint32_t> moving_;  // scratch of a split
+  std::vector<RecordIndex> moving_;  // scratch of a split
   size_t size_ = 0;
 };
 

@@ -7,9 +7,8 @@
 namespace freehold::core {
 
 uint32_t CopyArena::SizeClass(uint32_t count) {
-  uint32_t size_class = 1;  // at least two: one is what the inline copies are for
-  while ((1u << size_class) < count) ++size_class;
-  return size_class;
+  // At least two: one is what the inline copies are for.
+  return count <= 2 ? 1 : 32u - static_cast<uint32_t>(__builtin_clz(count - 1));
 }
 
 uint32_t CopyArena::AllocateBlock(uint32_t size_class) {
@@ -44,89 +43,67 @@ void CopyArena::ReleaseBlock(uint32_t name, uint32_t size_class) {
   free_blocks_[size_class].push_back(name);
 }
 
-uint32_t CopyArena::LowerBound(ObjectRecord& record, PeerIndex node) {
-  const Copy* first = Block(record.overflow);
-  const Copy* last = first + (record.copies - kInline);
-  const Copy* at = std::lower_bound(
-      first, last, node, [](const Copy& copy, PeerIndex wanted) { return copy.node < wanted; });
-  return kInline + static_cast<uint32_t>(at - first);
+void CopyArena::Resize(ObjectRecord& record, uint32_t from, uint32_t to) {
+  const uint32_t before = record.overflow;
+  record.overflow = to == 0 ? kNone : AllocateBlock(SizeClass(to));
+  if (from == 0) return;
+  std::copy_n(Block(before), std::min(from, to), to == 0 ? nullptr : Block(record.overflow));
+  ReleaseBlock(before, SizeClass(from));
 }
 
-Copy* CopyArena::Find(ObjectRecord& record, PeerIndex node) {
-  const uint32_t copies = record.copies;
-  if (copies > 0 && record.inline_copies[0].node == node) return &record.inline_copies[0];
-  if (copies > 1 && record.inline_copies[1].node == node) return &record.inline_copies[1];
-  if (copies <= kInline) return nullptr;
-  if (copies - kInline <= kScanned) {
-    Copy* block = Block(record.overflow);
-    for (uint32_t i = 0; i < copies - kInline; ++i) {
-      if (block[i].node == node) return &block[i];
-    }
-    return nullptr;
+Copy* CopyArena::LowerBound(Copy* first, Copy* last, PeerIndex node) {
+  return std::lower_bound(first, last, node,
+                          [](const Copy& copy, PeerIndex wanted) { return copy.node < wanted; });
+}
+
+Copy* CopyArena::FindInBlock(ObjectRecord& record, PeerIndex node) {
+  Copy* const first = Block(record.overflow);
+  Copy* const last = first + (record.copies - kInline);
+  if (last - first > ptrdiff_t{kScanned}) {
+    Copy* const at = LowerBound(first, last, node);
+    return at != last && at->node == node ? at : nullptr;
   }
-  const uint32_t position = LowerBound(record, node);
-  if (position == copies) return nullptr;
-  Copy& copy = At(record, position);
-  return copy.node == node ? &copy : nullptr;
+  for (Copy* at = first; at != last; ++at) {
+    if (at->node == node) return at;
+  }
+  return nullptr;
 }
 
-Copy* CopyArena::Insert(ObjectRecord& record, PeerIndex node) {
+Copy* CopyArena::PlaceInBlock(ObjectRecord& record, PeerIndex node) {
   const uint32_t copies = record.copies;
   if (copies == kCopiesMax) return nullptr;
-  Copy* place;
-  if (copies < kInline) {
-    place = &record.inline_copies[copies];
-  } else {
-    const uint32_t beyond = copies - kInline;
-    if (beyond == 0) {
-      record.overflow = AllocateBlock(SizeClass(1));
-    } else if (beyond == (1u << SizeClass(beyond))) {
-      const uint32_t larger = AllocateBlock(SizeClass(beyond + 1));
-      std::copy_n(Block(record.overflow), beyond, Block(larger));
-      ReleaseBlock(record.overflow, SizeClass(beyond));
-      record.overflow = larger;
-    }
-    const uint32_t position = LowerBound(record, node);
-    Copy* first = Block(record.overflow);
-    std::copy_backward(first + (position - kInline), first + beyond, first + beyond + 1);
-    place = first + (position - kInline);
-  }
-  *place = Copy{};
-  place->node = node & kNoPeer;
-  place->next = kNoRecord;
-  place->previous = kNoRecord;
-  record.copies = static_cast<uint16_t>(copies + 1);
-  return place;
+  const uint32_t beyond = copies - kInline;
+  if (beyond == 0 || beyond == (1u << SizeClass(beyond))) Resize(record, beyond, beyond + 1);
+  Copy* const first = Block(record.overflow);
+  Copy* const end = first + beyond;
+  if (beyond < kScanned) return end;
+  const auto by_node = [](const Copy& a, const Copy& b) { return a.node < b.node; };
+  if (beyond == kScanned) std::sort(first, end, by_node);
+  Copy* const at = LowerBound(first, end, node);
+  std::copy_backward(at, end, end + 1);
+  return at;
 }
 
 void CopyArena::Remove(ObjectRecord& record, PeerIndex node) {
   const uint32_t copies = record.copies;
-  FREEHOLD_CHECK(copies > 0);
-  const uint32_t beyond = copies > kInline ? copies - kInline : 0;
-  Copy* inline_copy = nullptr;
-  if (record.inline_copies[0].node == node) inline_copy = &record.inline_copies[0];
-  if (copies > 1 && inline_copy == nullptr && record.inline_copies[1].node == node) {
-    inline_copy = &record.inline_copies[1];
-  }
-  if (inline_copy == nullptr) {
-    Copy* first = Block(record.overflow);
-    Copy* at = first + (LowerBound(record, node) - kInline);
-    std::copy(at + 1, first + beyond, at);
-  } else if (beyond > 0) {
-    *inline_copy = *(Block(record.overflow) + (beyond - 1));
-  } else if (copies == 2 && inline_copy == &record.inline_copies[0]) {
-    *inline_copy = record.inline_copies[1];
-  }
+  Copy* const copy = Find(record, node);
+  FREEHOLD_CHECK(copy != nullptr);
   record.copies = static_cast<uint16_t>(copies - 1);
-  if (beyond == 1) {
-    ReleaseBlock(record.overflow, SizeClass(1));
-    record.overflow = kNone;
-  } else if (beyond > 1 && SizeClass(beyond) != SizeClass(beyond - 1)) {
-    // The size class is derived from the count, so the block follows it down.
-    const uint32_t smaller = AllocateBlock(SizeClass(beyond - 1));
-    std::copy_n(Block(record.overflow), beyond - 1, Block(smaller));
-    ReleaseBlock(record.overflow, SizeClass(beyond));
-    record.overflow = smaller;
+  if (copies <= kInline) {
+    *copy = record.inline_copies[copies - 1];
+    return;
+  }
+  const uint32_t beyond = copies - kInline;
+  Copy* const last = Block(record.overflow) + (beyond - 1);
+  const bool is_inline = copy == &record.inline_copies[0] || copy == &record.inline_copies[1];
+  if (is_inline || beyond <= kScanned) {
+    *copy = *last;
+  } else {
+    std::copy(copy + 1, last + 1, copy);
+  }
+  // The size class is derived from the count, so the block follows it down.
+  if (beyond == 1 || SizeClass(beyond) != SizeClass(beyond - 1)) {
+    Resize(record, beyond, beyond - 1);
   }
 }
 

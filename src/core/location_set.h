@@ -1,8 +1,8 @@
 // The copies of one object: two inline in the record, more in a block of the CopyArena.
 //
-// Blocks have 2^k copies, k following from the number of copies, and are reused by size. Beyond the
-// inline ones, copies are sorted by node index, so that finding one among thousands stays
-// logarithmic.
+// Blocks have 2^k copies, k following from the number of copies, and are reused by size. A block of
+// up to 16 copies is looked through; in a larger one they are sorted by node index, so that finding
+// one among thousands stays logarithmic.
 //
 // Thread safety: thread-compatible. Pointers to copies hold until the set is next changed.
 
@@ -29,13 +29,26 @@ class CopyArena {
   CopyArena& operator=(const CopyArena&) = delete;
 
   // Null when the object has no copy on `node`.
-  Copy* Find(ObjectRecord& record, PeerIndex node);
+  Copy* Find(ObjectRecord& record, PeerIndex node) {
+    const uint32_t copies = record.copies;
+    if (copies > 0 && record.inline_copies[0].node == node) return &record.inline_copies[0];
+    if (copies > 1 && record.inline_copies[1].node == node) return &record.inline_copies[1];
+    return copies <= kInline ? nullptr : FindInBlock(record, node);
+  }
   const Copy* Find(const ObjectRecord& record, PeerIndex node) const {
     return const_cast<CopyArena*>(this)->Find(const_cast<ObjectRecord&>(record), node);
   }
-  // A copy with all facts unset and no links. REQUIRES: none on `node` yet. Null when the object
+  // A copy with all facts unset, in no list. REQUIRES: none on `node` yet. Null when the object
   // has kCopiesMax copies.
-  Copy* Insert(ObjectRecord& record, PeerIndex node);
+  Copy* Insert(ObjectRecord& record, PeerIndex node, bool in_memory = false) {
+    const uint32_t copies = record.copies;
+    Copy* const place = copies < kInline || HasRoom(copies - kInline) ? &At(record, copies)
+                                                                      : PlaceInBlock(record, node);
+    if (place == nullptr) return nullptr;
+    record.copies = static_cast<uint16_t>(copies + 1);
+    *place = Copy{node & kNoPeer, 0, in_memory, 0, 0, 0, 0, 0};
+    return place;
+  }
   // REQUIRES: there is one on `node`.
   void Remove(ObjectRecord& record, PeerIndex node);
 
@@ -47,6 +60,16 @@ class CopyArena {
   const Copy& At(const ObjectRecord& record, uint32_t position) const {
     return const_cast<CopyArena*>(this)->At(const_cast<ObjectRecord&>(record), position);
   }
+  // Calls `visit(copy)` for each, in storage order; it may not change the set.
+  template <typename Visitor>
+  void ForEach(ObjectRecord& record, Visitor visit) {
+    const uint32_t copies = record.copies;
+    Copy* copy = record.inline_copies;
+    for (uint32_t i = 0; i < copies; ++i, ++copy) {
+      if (i == kInline) copy = Block(record.overflow);
+      visit(copy);
+    }
+  }
   size_t bytes() const;
 
  private:
@@ -56,14 +79,23 @@ class CopyArena {
   static constexpr uint32_t kChunkCopies = 1u << kOffsetBits;
 
   Copy* Block(uint32_t name) { return &chunks_[name >> kOffsetBits][name & (kChunkCopies - 1)]; }
-  // Up to so many copies of a block are looked through, more are searched.
+  // Up to so many copies of a block are looked through, in blocks of any more they are sorted.
   static constexpr uint32_t kScanned = 16;
   // log2 of the block that holds `count` copies, count > 0.
   static uint32_t SizeClass(uint32_t count);
   uint32_t AllocateBlock(uint32_t size_class);
   void ReleaseBlock(uint32_t name, uint32_t size_class);
-  // Of the sorted part: the position of the first copy whose node is not below `node`.
-  uint32_t LowerBound(ObjectRecord& record, PeerIndex node);
+  // The record's block has, or will have, room for `to` copies instead of `from`.
+  void Resize(ObjectRecord& record, uint32_t from, uint32_t to);
+  // Of a sorted block: the place of the first copy whose node is not below `node`.
+  static Copy* LowerBound(Copy* first, Copy* last, PeerIndex node);
+  Copy* FindInBlock(ObjectRecord& record, PeerIndex node);
+  // A block with so many copies takes another one at its end. Blocks have 2^k places, at least 2.
+  static constexpr bool HasRoom(uint32_t copies) {
+    return copies < kScanned && (copies == 1 || (copies & (copies - 1)) != 0);
+  }
+  // Makes room for the copy of `node` where it belongs.
+  Copy* PlaceInBlock(ObjectRecord& record, PeerIndex node);
 
   std::vector<std::unique_ptr<Copy[]>> chunks_;
   std::vector<uint32_t> free_blocks_[17];  // by size class

@@ -1,17 +1,26 @@
-// Per node: the objects that have a copy there, in four lists by where the copy's deletion stands.
+// Per node: the objects that have a copy there, in three lists by where the copy's deletion stands.
 //
-// The lists run through the records (Copy::next, Copy::previous), so an entry costs nothing beyond
-// its copy, a node's death touches the objects on that node alone, and what waits for a session is
-// the kWaiting list itself, not a queue beside it. Lists are in order of insertion.
+// A list is a chain of chunks of record indices, in order of insertion; the copy knows its place,
+// chunk and position. So to enter a list is to write at its end, and to leave it is to blank a
+// place: neither touches another record, as it would if the links ran through the records. A list
+// keeps its last chunk; any other whose last record left is used again, and one with few left is
+// merged with a neighbour, so that long-lived copies among short-lived ones do not keep chunks for
+// themselves.
+//
+// What is to be freed is one list. From its head up to some place it has been handed over to the
+// session (kSent), from there on it waits (kWaiting). So handing over moves that place and touches
+// no copy; a node's death touches the objects on that node alone; and what waits for a session is
+// the list itself, not a queue beside it.
 //
 // Beside them lie the answers to reports about objects that are gone ("late frees"), which have no
-// record to run through.
+// record to name.
 //
 // Thread safety: thread-compatible.
 
 #ifndef FREEHOLD_SRC_CORE_NODE_INDEX_H_
 #define FREEHOLD_SRC_CORE_NODE_INDEX_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -20,6 +29,7 @@
 #include "src/core/item.h"
 #include "src/core/location_set.h"
 #include "src/core/object_record.h"
+#include "src/core/record_chunks.h"
 #include "src/core/record_slabs.h"
 
 namespace freehold::core {
@@ -27,45 +37,117 @@ namespace freehold::core {
 class NodeIndex {
  public:
   struct List {
-    RecordIndex head = kNoRecord;
-    RecordIndex tail = kNoRecord;
-    uint32_t count = 0;
+    uint32_t head = kNoChunk;
+    uint32_t tail = kNoChunk;
   };
   struct Node {
-    List lists[kFreeStates];
+    List lists[kCopyLists];
+    uint32_t waiting = 0;        // of kFrees
+    uint32_t unsent = kNoChunk;  // while something waits: nothing does in front of this chunk
     uint32_t late_frees = 0;
     bool excluded = false;
 
-    List& list(FreeState state) { return lists[static_cast<int>(state)]; }
-    const List& list(FreeState state) const { return lists[static_cast<int>(state)]; }
+    List& list(CopyList which) { return lists[static_cast<int>(which)]; }
+    const List& list(CopyList which) const { return lists[static_cast<int>(which)]; }
     // Is there something to send to it?
-    bool has_work() const {
-      return !excluded && (list(FreeState::kWaiting).count > 0 || late_frees > 0);
-    }
+    bool has_work() const { return !excluded && (waiting > 0 || late_frees > 0); }
   };
 
   NodeIndex(RecordSlabs* slabs, CopyArena* copies) : slabs_(slabs), copies_(copies) {}
 
   // Creates the entry at first use.
   Node& At(PeerIndex node) {
-    if (node >= nodes_.size()) nodes_.resize(size_t{node} + 1);
+    if (node >= end_) Grow(node);
     return nodes_[node];
   }
   // Null when nothing was ever here.
-  const Node* Find(PeerIndex node) const { return node < nodes_.size() ? &nodes_[node] : nullptr; }
-  bool IsExcluded(PeerIndex node) const { return node < nodes_.size() && nodes_[node].excluded; }
+  const Node* Find(PeerIndex node) const { return node < end_ ? &nodes_[node] : nullptr; }
+  bool IsExcluded(PeerIndex node) const { return node < end_ && nodes_[node].excluded; }
   // One past the highest index in use.
-  PeerIndex end() const { return static_cast<PeerIndex>(nodes_.size()); }
+  PeerIndex end() const { return end_; }
 
-  // Puts the copy at the end of its node's list `state`. REQUIRES: it is in none.
-  void Link(RecordIndex index, Copy* copy, FreeState state);
-  void Unlink(const Copy& copy);
-  void Move(RecordIndex index, Copy* copy, FreeState state) {
-    Unlink(*copy);
-    Link(index, copy, state);
+  // Puts the copy at the end of its node's list; in kFrees it waits. REQUIRES: it is in none.
+  void Link(RecordIndex index, Copy* copy, CopyList which) {
+    Enter(&At(copy->node), index, copy, which);
+    ++Total(StateOnEntry(which));
   }
-  // The record `from` has become `to`: what points at it in the list of `copy` follows.
-  void Rename(const Copy& copy, RecordIndex to);
+  // The same in kHeld, for the node's entry.
+  void Hold(Node* node, RecordIndex index, Copy* copy) {
+    Enter(node, index, copy, CopyList::kHeld);
+    ++Total(FreeState::kHeld);
+  }
+  // The order of what stays is kept.
+  void Unlink(const Copy& copy) {
+    Node& node = nodes_[copy.node];
+    const FreeState state = StateOf(copy);
+    if (state == FreeState::kWaiting) --node.waiting;
+    --Total(state);
+    Leave(&node, copy);
+  }
+  void Move(RecordIndex index, Copy* copy, CopyList which) {
+    Unlink(*copy);
+    Link(index, copy, which);
+  }
+  // The copy is to be freed. Answers whether there was nothing to send to its node and now is.
+  // REQUIRES: it is held.
+  bool Await(RecordIndex index, Copy* copy) {
+    Node& node = nodes_[copy->node];
+    const bool had_work = node.has_work();
+    Leave(&node, *copy);
+    Enter(&node, index, copy, CopyList::kFrees);
+    --Total(FreeState::kHeld);
+    ++Total(FreeState::kWaiting);
+    return !had_work && !node.excluded;
+  }
+  // The record of the copy has become `to`: its place follows.
+  void Rename(const Copy& copy, RecordIndex to) {
+    ChunkOf(copy).records[copy.place & kPositionMask] = to;
+  }
+  FreeState StateOf(const Copy& copy) const {
+    if (copy.list() != CopyList::kFrees) return StateOnEntry(copy.list());
+    const RecordChunk& chunk = chunks_.At(copy.place >> kPositionBits);
+    return (copy.place & kPositionMask) < chunk.passed ? FreeState::kSent : FreeState::kWaiting;
+  }
+
+  // The oldest record in the list, or kNoRecord.
+  RecordIndex First(PeerIndex node, CopyList which) const;
+  // Calls `visit(record)` for each, oldest first.
+  template <typename Visitor>
+  void ForEach(PeerIndex node, CopyList which, Visitor visit) const {
+    if (node >= end_) return;
+    for (uint32_t at = nodes_[node].list(which).head; at != kNoChunk; at = chunks_.At(at).next) {
+      const RecordChunk& chunk = chunks_.At(at);
+      for (uint32_t i = 0; i < chunk.used; ++i) {
+        if (chunk.records[i] != kNoRecord) visit(chunk.records[i]);
+      }
+    }
+  }
+
+  // Calls `take(record)` for what waits for the node, oldest first, until it answers false or
+  // `records_max` were taken. What it took is kSent from then on.
+  template <typename Take>
+  void HandOver(PeerIndex node_index, uint32_t records_max, Take take) {
+    Node& node = At(node_index);
+    const uint32_t wanted = std::min(records_max, node.waiting);
+    uint32_t taken = 0;
+    bool full = false;
+    while (taken < wanted && !full) {
+      RecordChunk& chunk = chunks_.At(node.unsent);
+      Foresee(chunk);
+      uint32_t at = chunk.passed;
+      for (; at < chunk.used && taken < wanted; ++at) {
+        if (chunk.records[at] == kNoRecord) continue;
+        full = !take(slabs_->At(chunk.records[at]));
+        if (full) break;
+        ++taken;
+      }
+      chunk.passed = static_cast<uint8_t>(at);
+      if (at == chunk.used && chunk.next != kNoChunk) node.unsent = chunk.next;
+    }
+    node.waiting -= taken;
+    Total(FreeState::kWaiting) -= taken;
+    Total(FreeState::kSent) += taken;
+  }
 
   uint64_t total(FreeState state) const { return totals_[static_cast<int>(state)]; }
   uint64_t late_frees() const { return late_frees_; }
@@ -73,7 +155,7 @@ class NodeIndex {
   // Hands the oldest ones to `take(item)` until it answers false or none is left.
   template <typename Take>
   void TakeLateFrees(PeerIndex node, Take take) {
-    if (node >= nodes_.size() || nodes_[node].late_frees == 0) return;
+    if (node >= end_ || nodes_[node].late_frees == 0) return;
     std::deque<FreeItem>& late = late_items_[node];
     size_t taken = 0;
     while (taken < late.size() && take(late[taken])) ++taken;
@@ -86,15 +168,67 @@ class NodeIndex {
     if (at == late_items_.end()) return;
     for (const FreeItem& item : at->second) visit(item);
   }
-  size_t bytes() const { return nodes_.capacity() * sizeof(Node); }
+  size_t bytes() const { return nodes_.capacity() * sizeof(Node) + chunks_.bytes(); }
+  // Answers the number of copies in all lists.
+  uint64_t CheckInvariants() const;
 
  private:
-  Copy& CopyOf(RecordIndex index, PeerIndex node);
+  // A place: chunk and position in it.
+  static constexpr uint32_t kPositionBits = 4;
+  static constexpr uint32_t kPositionMask = (1u << kPositionBits) - 1;
+  static_assert(RecordChunk::kRecords <= kPositionMask, "a position fits its bits");
+  // A chunk with so few records left asks its neighbours; two that have no more than kMerged
+  // together become one. Well below a chunk, so that it takes a few steps until it pays again.
+  static constexpr uint32_t kSparse = 4;
+  static constexpr uint32_t kMerged = 8;
+
+  static FreeState StateOnEntry(CopyList which) {
+    return which == CopyList::kHeld    ? FreeState::kHeld
+           : which == CopyList::kFrees ? FreeState::kWaiting
+                                       : FreeState::kDoomed;
+  }
+  uint64_t& Total(FreeState state) { return totals_[static_cast<int>(state)]; }
+  RecordChunk& ChunkOf(const Copy& copy) { return chunks_.At(copy.place >> kPositionBits); }
+  // Neither counts, but for what waits when it enters.
+  void Enter(Node* node, RecordIndex index, Copy* copy, CopyList which) {
+    List& list = node->list(which);
+    if (list.tail == kNoChunk || chunks_.At(list.tail).used == RecordChunk::kRecords) {
+      AddChunk(&list);
+    }
+    if (which == CopyList::kFrees && node->waiting++ == 0) node->unsent = list.tail;
+    RecordChunk& chunk = chunks_.At(list.tail);
+    copy->list_number = static_cast<uint32_t>(which) & 3u;
+    copy->place = (list.tail << kPositionBits) | chunk.used;
+    chunk.records[chunk.used++] = index;
+    ++chunk.live;
+  }
+  void Leave(Node* node, const Copy& copy) {
+    RecordChunk& chunk = ChunkOf(copy);
+    chunk.records[copy.place & kPositionMask] = kNoRecord;
+    if (--chunk.live > kSparse) return;
+    if (chunk.live == 0 && chunk.next == kNoChunk) {
+      chunk.used = 0;
+      chunk.passed = 0;
+    } else {
+      Thin(node, copy);
+    }
+  }
+  void Grow(PeerIndex node);
+  void AddChunk(List* list);
+  // The copy left its chunk, and few or none are left in it.
+  void Thin(Node* node, const Copy& left);
+  void Merge(Node* node, const Copy& left, uint32_t chunk);
+  void Drop(Node* node, CopyList which, uint32_t chunk);
+  void Foresee(const RecordChunk& chunk) const;
+  // Adds up the copies by state.
+  void CheckList(PeerIndex node, CopyList which, uint64_t* counts) const;
   void DropLateFrees(PeerIndex node, size_t count);
 
   RecordSlabs* const slabs_;
   CopyArena* const copies_;
   std::vector<Node> nodes_;
+  PeerIndex end_ = 0;  // their number
+  RecordChunks chunks_;
   absl::flat_hash_map<PeerIndex, std::deque<FreeItem>> late_items_;  // never iterated
   uint64_t totals_[kFreeStates] = {};
   uint64_t late_frees_ = 0;

@@ -1,11 +1,10 @@
 // The record of one object, owned here or borrowed, laid out so that what a hot path touches lies
 // together.
 //
-// A record is 96 bytes at a stable address in a slab. Up to two copies are inline; more lie in the
+// A record is 88 bytes at a stable address in a slab. Up to two copies are inline; more lie in the
 // CopyArena. What most objects never have (contained ids, callbacks, spill URLs, older generations
 // whose copies are still being deleted) lies in a Rare, who elsewhere holds it in a HolderIndex. A
-// record is linked into the list of each node that it has a copy on; the links are record indices,
-// and the copy for that node is found by looking through the record.
+// record is in a list of each node that it has a copy on; the copy says at which place.
 //
 // Thread safety: thread-compatible, under the shard's lock; the count in `cell` alone is touched by
 // handles without it.
@@ -26,7 +25,7 @@ using RecordIndex = uint32_t;
 inline constexpr RecordIndex kNoRecord = (1u << 24) - 1;
 inline constexpr RecordIndex kRecordIndexMax = (1u << 24) - 3;
 
-// Where the deletion of a copy stands. Each state is one list of the copy's node.
+// Where the deletion of a copy stands.
 enum class FreeState : uint8_t {
   kHeld = 0,     // not to be freed
   kWaiting = 1,  // to be freed; not handed to the session yet
@@ -35,23 +34,32 @@ enum class FreeState : uint8_t {
 };
 inline constexpr int kFreeStates = 4;
 
-// One node's part in an object. 12 bytes.
+// The lists of a node. What waits and what was sent is one list, because copies are sent in its
+// order: how far is the list's business (NodeIndex::StateOf), so that sending changes no copy.
+enum class CopyList : uint8_t {
+  kHeld = 0,
+  kFrees = 1,  // FreeState kWaiting and kSent
+  kDoomed = 2,
+};
+inline constexpr int kCopyLists = 3;
+
+// One node's part in an object. 8 bytes.
 struct Copy {
   uint32_t node : 24;
   uint32_t primary : 1;
   uint32_t in_memory : 1;
   uint32_t spilled : 1;
   uint32_t prospective : 1;
-  uint32_t free_state : 2;
+  uint32_t list_number : 2;  // CopyList
   uint32_t unused : 2;
-  RecordIndex next;  // in the node's list of this free_state
-  RecordIndex previous;
+  uint32_t place;  // in that list: see NodeIndex
 
-  FreeState state() const { return static_cast<FreeState>(free_state); }
+  CopyList list() const { return static_cast<CopyList>(list_number); }
+  bool held() const { return list() == CopyList::kHeld; }
   // There are bytes of the object at the node.
   bool real() const { return in_memory != 0 || spilled != 0; }
 };
-static_assert(sizeof(Copy) == 12, "two inline copies and the counts fit 96 bytes");
+static_assert(sizeof(Copy) == 8, "two inline copies and the counts fit 88 bytes");
 
 inline constexpr uint32_t kNone = UINT32_MAX;
 
@@ -86,7 +94,7 @@ struct ObjectRecord {
            has_pins != 0;
   }
 };
-static_assert(sizeof(ObjectRecord) == 96, "see the memory figures in bench/");
+static_assert(sizeof(ObjectRecord) == 88, "see the memory figures in bench/");
 
 }  // namespace freehold::core
 

@@ -6,6 +6,7 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_quiet.h"
 
 namespace freehold::core {
 
@@ -13,7 +14,9 @@ using internal::IsMutant;
 using internal::Mutant;
 
 ObjectTable::ObjectTable(const Config& config)
-    : config_(config), slabs_(config.context, config.records_max), nodes_(&slabs_, &copies_) {}
+    : config_(config),
+      slabs_(config.context, config.records_max, config.slabs),
+      nodes_(&slabs_, &copies_) {}
 
 RecordIndex ObjectTable::FindIndex(const Key& key) const {
   return index_.Find(key.hash, [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });
@@ -51,10 +54,11 @@ ObjectRecord* ObjectTable::InScope(const Key& key, Verdict* verdict) {
 
 // --- Existence -----------------------------------------------------------------------------------
 
-Verdict ObjectTable::Step(const event::Declare& e, Effects* effects, ObjectRecord** record) {
+Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
   if (FindIndex(e.key) != kNoRecord) return Verdict::kAlreadyExists;
   if (e.primary != kNoPeer && nodes_.IsExcluded(e.primary)) return Verdict::kNodeExcluded;
-  const RecordIndex index = Make(e.key, ObjectState::kPending);
+  const RecordIndex index =
+      Make(e.key, e.primary == kNoPeer ? ObjectState::kPending : ObjectState::kAvailable);
   if (index == kNoRecord) return Verdict::kTableFull;
   ObjectRecord& made = slabs_.At(index);
   made.cell.Reset(e.key.id, 1);
@@ -66,8 +70,7 @@ Verdict ObjectTable::Step(const event::Declare& e, Effects* effects, ObjectRecor
     Copy* copy = copies_.Insert(made, e.primary);
     copy->primary = 1;
     copy->in_memory = 1;
-    nodes_.Link(index, copy, FreeState::kHeld);
-    SetState(&made, ObjectState::kAvailable, effects);
+    nodes_.Link(index, copy, CopyList::kHeld);
   }
   *record = &made;
   return Verdict::kOk;
@@ -189,6 +192,7 @@ Verdict ObjectTable::Step(const event::DropLastHandle& e, Effects* effects) {
 }
 
 Verdict ObjectTable::Step(const event::AddById& e) {
+  if (AddByIdQuietly(e.key, e.count)) return Verdict::kOk;
   Verdict verdict;
   ObjectRecord* record = InScope(e.key, &verdict);
   if (record == nullptr) return verdict;
@@ -198,6 +202,7 @@ Verdict ObjectTable::Step(const event::AddById& e) {
 }
 
 Verdict ObjectTable::Step(const event::RemoveById& e, Effects* effects) {
+  if (RemoveByIdQuietly(e.key, e.count)) return Verdict::kOk;
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) return Verdict::kNotFound;
   if (e.count > record->by_id) return Verdict::kNotHeld;
@@ -207,6 +212,8 @@ Verdict ObjectTable::Step(const event::RemoveById& e, Effects* effects) {
 }
 
 Verdict ObjectTable::Step(const event::AddTask& e, ObjectRecord** record) {
+  *record = AddTaskQuietly(e.key);
+  if (*record != nullptr) return Verdict::kOk;
   Verdict verdict;
   ObjectRecord* found = InScope(e.key, &verdict);
   if (found == nullptr) return verdict;
@@ -218,6 +225,7 @@ Verdict ObjectTable::Step(const event::AddTask& e, ObjectRecord** record) {
 
 Verdict ObjectTable::Step(const event::DropTask& e, Effects* effects) {
   FREEHOLD_CHECK(e.record->tasks > 0);
+  if (DropTaskQuietly(e.record)) return Verdict::kOk;
   --e.record->tasks;
   EndIfNotHeld(e.record, effects);
   return Verdict::kOk;
@@ -306,18 +314,10 @@ void ObjectTable::BeginFree(ObjectRecord* record, Effects* effects) {
     }
     return;
   }
-  for (uint32_t i = 0; i < record->copies; ++i) {
-    Copy* copy = &copies_.At(*record, i);
-    if (copy->state() == FreeState::kHeld) WaitForFree(record, copy, effects);
-  }
-}
-
-void ObjectTable::WaitForFree(ObjectRecord* record, Copy* copy, Effects* effects) {
-  const PeerIndex node = copy->node;
-  const bool had_work = nodes_.At(node).has_work();
-  nodes_.Move(IndexOf(*record), copy, FreeState::kWaiting);
-  // An excluded node has none, although copies there may be left that a later piece takes out.
-  if (!had_work && nodes_.At(node).has_work()) effects->ready.push_back(node);
+  const RecordIndex index = IndexOf(*record);
+  copies_.ForEach(*record, [&](Copy* copy) {
+    if (copy->held()) WaitForFree(index, copy, effects);
+  });
 }
 
 void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {

@@ -27,6 +27,7 @@
 #include "src/core/id_index.h"
 #include "src/core/location_set.h"
 #include "src/core/node_index.h"
+#include "src/core/object_table_config.h"
 #include "src/core/rare.h"
 #include "src/core/record_slabs.h"
 #include "src/core/sharing.h"
@@ -35,27 +36,8 @@ namespace freehold::core {
 
 class ObjectTable {
  public:
-  struct Config {
-    void* context = nullptr;      // what RecordSlabs::ContextOf answers
-    bool settle_at_once = false;  // nobody to ask: a copy is gone as soon as it is to be freed
-    bool observe_frees = false;   // report SettledFree effects
-    // Of objects and of older values that are still being deleted; see RecordSlabs.
-    uint32_t records_max = UINT32_MAX;
-  };
-  struct Counters {
-    uint64_t by_state[kObjectStates] = {};  // gauge, by ObjectState; without ghosts
-    uint64_t callbacks = 0;                 // gauge
-    uint64_t declared = 0;
-    uint64_t out_of_scope = 0;
-    uint64_t freed_explicitly = 0;
-    uint64_t copies_freed = 0;
-    uint64_t late_reports_answered = 0;
-    uint64_t store_failures = 0;
-    uint64_t objects_lost = 0;
-    uint64_t short_borrows = 0;  // ended before their registration left
-    uint64_t references_failed = 0;
-    uint64_t answers_lost = 0;  // no room for them in the outbox
-  };
+  using Config = ObjectTableConfig;
+  using Counters = ObjectTableCounters;
 
   explicit ObjectTable(const Config& config);
   ObjectTable(const ObjectTable&) = delete;
@@ -63,8 +45,11 @@ class ObjectTable {
 
   // --- Steps: existence and references (object_table.cc) --------------------------------------
 
-  // kAlreadyExists, kNodeExcluded, kTableFull. `*record` has one handle.
-  Verdict Step(const event::Declare& e, Effects* effects, ObjectRecord** record);
+  // kAlreadyExists, kNodeExcluded, kTableFull. `*record` has one handle. It has no effects.
+  Verdict Step(const event::Declare& e, ObjectRecord** record);
+  Verdict Step(const event::Declare& e, Effects* /*effects*/, ObjectRecord** record) {
+    return Step(e, record);
+  }
   // kNotFound, kNotOwner, kOutOfScope, kWrongState (it has a value or awaits one), kTableFull.
   Verdict Step(const event::Recreate& e, Effects* effects);
   // kNotFound, kNotOwner, kUnchanged (freed or out of scope already).
@@ -85,6 +70,17 @@ class ObjectTable {
   Verdict Step(const event::DropNestedHold& e, Effects* effects);
   // kNotFound, kNotOwner, kOutOfScope.
   Verdict Step(const event::AddInners& e);
+
+  // --- Quiet steps (object_table_quiet.h) -----------------------------------------------------
+
+  bool AddByIdQuietly(const Key& key, uint32_t count);
+  bool RemoveByIdQuietly(const Key& key, uint32_t count);
+  // The record, or null.
+  ObjectRecord* AddTaskQuietly(const Key& key);
+  // REQUIRES: it has a task.
+  bool DropTaskQuietly(ObjectRecord* record);
+  // A secondary copy in memory.
+  bool AddCopyQuietly(const Key& key, PeerIndex node, uint32_t generation, uint64_t size);
 
   // --- Steps: locations and frees (object_table_locations.cc) ---------------------------------
 
@@ -210,6 +206,7 @@ class ObjectTable {
  private:
   RecordIndex FindIndex(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
+  ObjectRecord* FindAtHome(const Key& key);
   ObjectRecord* FindGeneration(ObjectRecord* record, uint32_t generation);
   // The record of an object in scope; otherwise null and the verdict.
   ObjectRecord* InScope(const Key& key, Verdict* verdict);
@@ -230,7 +227,10 @@ class ObjectTable {
   void Erase(ObjectRecord* record, Effects* effects);
   bool SplitOffGhost(ObjectRecord* record);
 
-  void WaitForFree(ObjectRecord* record, Copy* copy, Effects* effects);
+  void WaitForFree(RecordIndex index, Copy* copy, Effects* effects) {
+    // An excluded node gets none, although copies there may be left that a later piece takes out.
+    if (nodes_.Await(index, copy)) effects->ready.push_back(copy->node);
+  }
   void RemoveCopy(ObjectRecord* record, Copy* copy);
   void RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effects);
   void Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, Effects* effects);

@@ -85,12 +85,15 @@ Verdict ObjectTable::Step(const event::Subscribe& e, Effects* effects) {
 
 void ObjectTable::Fire(ObjectRecord* record, Moment moment, EndReason reason, Effects* effects) {
   Rare* rare = rares_.Find(*record);
-  if (rare == nullptr) return;
+  if (rare == nullptr || rare->callbacks.empty()) return;
+  auto rest = rare->callbacks.begin();
   for (const RegisteredCallback& callback : rare->callbacks) {
-    if (callback.moment == moment) effects->fired.push_back({callback.token, reason});
+    if (callback.moment == moment) {
+      effects->fired.push_back({callback.token, reason});
+    } else {
+      *rest++ = callback;
+    }
   }
-  const auto rest = std::remove_if(rare->callbacks.begin(), rare->callbacks.end(),
-                                   [&](const RegisteredCallback& c) { return c.moment == moment; });
   counters_.callbacks -= static_cast<uint64_t>(rare->callbacks.end() - rest);
   rare->callbacks.erase(rest, rare->callbacks.end());
 }
@@ -108,6 +111,7 @@ void ObjectTable::DropCallbacks(ObjectRecord* record, Effects* effects) {
 
 void ObjectTable::NotifyState(const ObjectRecord& record, LocationUpdate::Kind kind,
                               Effects* effects) {
+  if (rares_.Find(record)->subscribers.empty()) return;
   NotifyCopy(record, CopyFacts(), kind, effects);
 }
 

@@ -4,12 +4,17 @@
 
 #include "src/base/check.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_quiet.h"
 
 namespace freehold::core {
 
 // --- Reports -------------------------------------------------------------------------------------
 
 Verdict ObjectTable::Step(const event::SetLocation& e, Effects* effects) {
+  if (e.in_memory && !e.spilled && e.role == CopyRole::kSecondary &&
+      AddCopyQuietly(e.key, e.node, e.generation, e.size)) {
+    return Verdict::kOk;
+  }
   if (nodes_.IsExcluded(e.node)) return Verdict::kNodeExcluded;
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) {
@@ -52,7 +57,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   if (is_new) {
     copy = copies_.Insert(*record, e.node);
     if (copy == nullptr) return Verdict::kTableFull;
-    nodes_.Link(IndexOf(*record), copy, FreeState::kHeld);
+    nodes_.Link(IndexOf(*record), copy, CopyList::kHeld);
   }
   const bool primary_elsewhere =
       e.role == CopyRole::kPrimary && HasPrimaryElsewhere(*record, e.node);
@@ -67,7 +72,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   if (unwanted) {
     // A copy whose free is under way needs no second one: the node gets that free after it sent
     // this report, sessions being first in, first out.
-    if (is_new) WaitForFree(record, copy, effects);
+    if (is_new) WaitForFree(IndexOf(*record), copy, effects);
     return Verdict::kToBeFreed;
   }
   const bool real = copy->real();
@@ -91,7 +96,7 @@ Verdict ObjectTable::Step(const event::RemoveLocation& e, Effects* effects) {
   if (record == nullptr) return Verdict::kUnchanged;
   Copy* copy = copies_.Find(*record, e.node);
   if (copy == nullptr) return Verdict::kUnchanged;
-  switch (copy->state()) {
+  switch (nodes_.StateOf(*copy)) {
     case FreeState::kHeld:
       RemoveHeldCopy(record, copy, effects);
       break;
@@ -167,10 +172,8 @@ Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {
   Copy* copy = copies_.Find(*record, e.node);
   // Only a copy whose free was sent can be answered for; anything else answers a late free, or is
   // a lie that must not make us forget a copy.
-  if (copy == nullptr ||
-      (copy->state() != FreeState::kSent && copy->state() != FreeState::kDoomed)) {
-    return Verdict::kUnchanged;
-  }
+  const FreeState state = copy == nullptr ? FreeState::kHeld : nodes_.StateOf(*copy);
+  if (state != FreeState::kSent && state != FreeState::kDoomed) return Verdict::kUnchanged;
   switch (e.result) {
     case FreeResult::kDeleted:
     case FreeResult::kUnknown:
@@ -184,9 +187,7 @@ Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {
       }
       [[fallthrough]];
     case FreeResult::kDoomed:
-      if (copy->state() == FreeState::kSent) {
-        nodes_.Move(IndexOf(*record), copy, FreeState::kDoomed);
-      }
+      if (state == FreeState::kSent) nodes_.Move(IndexOf(*record), copy, CopyList::kDoomed);
       return Verdict::kOk;
   }
   return Verdict::kUnchanged;
@@ -203,29 +204,24 @@ bool ObjectTable::PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter*
     --records_max;
     return true;
   });
-  while (!full && records_max > 0) {
-    const RecordIndex index = nodes_.At(node).list(FreeState::kWaiting).head;
-    if (index == kNoRecord) break;
-    ObjectRecord& record = slabs_.At(index);
-    if (!writer->Add(FreeItem{record.id(), record.generation, kFirstTerm})) break;
-    nodes_.Move(index, copies_.Find(record, node), FreeState::kSent);
-    --records_max;
-  }
+  if (full) return true;
+  nodes_.HandOver(node, records_max, [&](const ObjectRecord& record) {
+    return writer->AddFree(record.id(), record.generation, kFirstTerm);
+  });
   return HasWorkFor(node);
 }
 
 bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects) {
   nodes_.At(node).excluded = true;
   nodes_.TakeLateFrees(node, [](const FreeItem&) { return true; });
-  for (const FreeState state :
-       {FreeState::kHeld, FreeState::kWaiting, FreeState::kSent, FreeState::kDoomed}) {
+  for (const CopyList list : {CopyList::kHeld, CopyList::kFrees, CopyList::kDoomed}) {
     while (true) {
-      const RecordIndex index = nodes_.At(node).list(state).head;
+      const RecordIndex index = nodes_.First(node, list);
       if (index == kNoRecord) break;
       if (records_max-- == 0) return true;
       ObjectRecord& record = slabs_.At(index);
       Copy* copy = copies_.Find(record, node);
-      if (copy->state() == FreeState::kHeld) {
+      if (copy->held()) {
         RemoveHeldCopy(&record, copy, effects);
       } else {
         Settle(&record, copy, FreeOutcome::kNodeExcluded, effects);

@@ -69,7 +69,7 @@ CopyFacts ObjectTable::Facts(const ObjectRecord& record, const Copy& copy) const
   facts.in_memory = copy.in_memory;
   facts.spilled = copy.spilled;
   facts.prospective = copy.prospective;
-  facts.free_state = copy.state();
+  facts.free_state = nodes_.StateOf(copy);
   if (copy.spilled) {
     if (const Rare* rare = rares_.Find(record); rare != nullptr) {
       for (const auto& [node, url] : rare->spill_urls) {
@@ -104,7 +104,7 @@ void ObjectTable::CheckRecord(const ObjectRecord& record) const {
     const Copy& copy = copies_.At(record, i);
     primaries += copy.primary;
     const bool to_go = !record.in_scope() || record.state() == ObjectState::kFreed;
-    FREEHOLD_CHECK((copy.state() == FreeState::kHeld) == !to_go);
+    FREEHOLD_CHECK(copy.held() == !to_go);
     FREEHOLD_CHECK(copies_.Find(record, copy.node) == &copy);
     FREEHOLD_CHECK(copy.real() != (copy.prospective != 0));
   }
@@ -132,25 +132,7 @@ void ObjectTable::CheckInvariants() const {
   for (int state = 0; state < kObjectStates; ++state) {
     FREEHOLD_CHECK(by_state[state] == counters_.by_state[state]);
   }
-  uint64_t listed = 0;
-  for (PeerIndex node = 0; node < nodes_.end(); ++node) {
-    const NodeIndex::Node& entry = *nodes_.Find(node);
-    for (int state = 0; state < kFreeStates; ++state) {
-      const NodeIndex::List& list = entry.lists[state];
-      uint32_t count = 0;
-      RecordIndex previous = kNoRecord;
-      for (RecordIndex at = list.head; at != kNoRecord; ++count) {
-        const Copy* copy = copies_.Find(slabs_.At(at), node);
-        FREEHOLD_CHECK(copy != nullptr && static_cast<int>(copy->state()) == state);
-        FREEHOLD_CHECK(copy->previous == previous);
-        previous = at;
-        at = copy->next;
-      }
-      FREEHOLD_CHECK(list.tail == previous && list.count == count);
-      listed += count;
-    }
-  }
-  FREEHOLD_CHECK(listed == copies);
+  FREEHOLD_CHECK(nodes_.CheckInvariants() == copies);
   if (sharing_ != nullptr) CheckSharing();
 }
 

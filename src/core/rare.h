@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <string>
 #include <utility>
@@ -59,12 +58,13 @@ struct Rare {
   // The next older generation whose copies are still being deleted; kNoRecord: none.
   RecordIndex ghost = kNoRecord;
 
+  // Gives memory back, but for that of one callback.
   void Clear() {
     callbacks.clear();
-    subscribers = {};
-    inners = {};
+    GiveBack(&subscribers);
+    GiveBack(&inners);
     inner_set.reset();
-    spill_urls = {};
+    GiveBack(&spill_urls);
     ghost = kNoRecord;
   }
 
@@ -85,42 +85,56 @@ struct Rare {
     }
     return true;
   }
+
+ private:
+  template <typename T>
+  static void GiveBack(std::vector<T>* values) {
+    if (values->capacity() > 0) std::vector<T>().swap(*values);
+  }
 };
 
+// Entries lie in blocks and stay where they are.
 class RarePool {
  public:
   // The record's entry, made if it has none.
   Rare& Ensure(ObjectRecord& record) {
     if (record.rare == kNone) {
       if (free_.empty()) {
-        record.rare = static_cast<uint32_t>(entries_.size());
-        entries_.emplace_back();
+        if (made_ == blocks_.size() * kBlock) blocks_.push_back(std::make_unique<Rare[]>(kBlock));
+        record.rare = made_++;
       } else {
         record.rare = free_.back();
         free_.pop_back();
       }
     }
-    return entries_[record.rare];
+    return At(record.rare);
   }
   // Null when it has none.
   Rare* Find(const ObjectRecord& record) {
-    return record.rare == kNone ? nullptr : &entries_[record.rare];
+    return record.rare == kNone ? nullptr : &At(record.rare);
   }
   const Rare* Find(const ObjectRecord& record) const {
-    return record.rare == kNone ? nullptr : &entries_[record.rare];
+    return const_cast<RarePool*>(this)->Find(record);
   }
   void Release(ObjectRecord& record) {
     if (record.rare == kNone) return;
-    entries_[record.rare].Clear();
+    At(record.rare).Clear();
     free_.push_back(record.rare);
     record.rare = kNone;
   }
   size_t bytes() const {
-    return entries_.size() * sizeof(Rare) + free_.capacity() * sizeof(uint32_t);
+    return blocks_.size() * kBlock * sizeof(Rare) + blocks_.capacity() * sizeof(blocks_[0]) +
+           free_.capacity() * sizeof(uint32_t);
   }
 
  private:
-  std::deque<Rare> entries_;
+  static constexpr uint32_t kBlockBits = 6;
+  static constexpr uint32_t kBlock = 1u << kBlockBits;
+
+  Rare& At(uint32_t index) { return blocks_[index >> kBlockBits][index & (kBlock - 1)]; }
+
+  std::vector<std::unique_ptr<Rare[]>> blocks_;
+  uint32_t made_ = 0;  // entries that were ever handed out
   std::vector<uint32_t> free_;
 };
 

@@ -1,24 +1,16 @@
 #include "src/core/record_slabs.h"
 
-#include <algorithm>
 #include <new>
 
 #include "src/base/check.h"
 
 namespace freehold::core {
 
-RecordSlabs::~RecordSlabs() {
-  for (void* run : runs_) ::operator delete(run, std::align_val_t(kSlabBytes));
-}
-
-void RecordSlabs::AddRun() {
-  const size_t count = std::clamp<size_t>(slabs_.size() / kRunShare, 1, kRunMax);
-  runs_.push_back(::operator new(count* kSlabBytes, std::align_val_t(kSlabBytes)));
-  runs_bytes_ += count * kSlabBytes;
-  for (size_t i = 0; i < count; ++i) {
-    slabs_.push_back(reinterpret_cast<Slab*>(static_cast<char*>(runs_.back()) + i * kSlabBytes));
-  }
-}
+RecordSlabs::RecordSlabs(void* context, uint32_t records_max, SlabSource* source)
+    : context_(context),
+      records_max_(records_max),
+      own_source_(source == nullptr ? new SlabRuns : nullptr),
+      source_(source == nullptr ? own_source_.get() : source) {}
 
 RecordIndex RecordSlabs::Allocate() {
   if (free_ != kNoRecord) {
@@ -30,15 +22,14 @@ RecordIndex RecordSlabs::Allocate() {
   }
   if (handed_out_ == records_max_) return kNoRecord;
   if (used_in_last_ == kSlots) {
-    if ((slabs_in_use_ << kSlotBits) + kSlots > kRecordIndexMax) return kNoRecord;
-    if (slabs_in_use_ == slabs_.size()) AddRun();
-    Slab* slab = slabs_[slabs_in_use_];
+    if ((slabs_.size() << kSlotBits) + kSlots > kRecordIndexMax) return kNoRecord;
+    auto* slab = static_cast<Slab*>(source_->Take());
     slab->context = context_;
-    slab->number = static_cast<uint32_t>(slabs_in_use_);
-    ++slabs_in_use_;
+    slab->number = static_cast<uint32_t>(slabs_.size());
+    slabs_.push_back(slab);
     used_in_last_ = 0;
   }
-  Slab* slab = slabs_[slabs_in_use_ - 1];
+  Slab* slab = slabs_.back();
   const uint32_t slot = used_in_last_++;
   ++handed_out_;
   ObjectRecord* record = new (&slab->records[slot]) ObjectRecord();
@@ -54,16 +45,11 @@ void RecordSlabs::Release(RecordIndex index) {
   free_ = index;
 }
 
-RecordIndex RecordSlabs::IndexOf(const ObjectRecord& record) {
-  const Slab* slab = SlabOf(&record);
-  return (slab->number << kSlotBits) | static_cast<uint32_t>(&record - slab->records);
-}
-
 RecordIndex RecordSlabs::NextInUse(RecordIndex from, size_t slots_max, RecordIndex* resume) const {
   RecordIndex slab = from >> kSlotBits;
   uint32_t slot = from & kSlotMask;
-  for (; slab < slabs_in_use_; ++slab, slot = 0) {
-    const uint32_t used = slab + 1 == slabs_in_use_ ? used_in_last_ : kSlots;
+  for (; slab < slabs_.size(); ++slab, slot = 0) {
+    const uint32_t used = slab + 1 == slabs_.size() ? used_in_last_ : kSlots;
     for (; slot < used; ++slot) {
       const RecordIndex here = (slab << kSlotBits) | slot;
       if (slots_max-- == 0) {

@@ -2,7 +2,7 @@
 //
 // A slab starts at a multiple of its size, so that from the address of a record (or of the cell in
 // it, which is what a handle knows) its slab and through it the owner's `context` is found without
-// a look-up. Slabs are kept until destruction; freed slots are reused last in, first out.
+// a look-up. Slabs are kept until their source goes; freed slots are reused last in, first out.
 //
 // Thread safety: thread-compatible; ContextOf may be called by anybody who keeps a record alive.
 
@@ -11,19 +11,21 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "src/core/object_record.h"
+#include "src/core/slab_source.h"
 
 namespace freehold::core {
 
 class RecordSlabs {
  public:
   // `context` is what ContextOf answers for every record of these slabs. There are never more than
-  // `records_max` at once, nor more than their indices can name (about 11 million).
-  explicit RecordSlabs(void* context, uint32_t records_max = UINT32_MAX)
-      : context_(context), records_max_(records_max) {}
-  ~RecordSlabs();
+  // `records_max` at once, nor more than their indices can name (about 12 million).
+  // Null for `source`: one of its own.
+  explicit RecordSlabs(void* context, uint32_t records_max = UINT32_MAX,
+                       SlabSource* source = nullptr);
   RecordSlabs(const RecordSlabs&) = delete;
   RecordSlabs& operator=(const RecordSlabs&) = delete;
 
@@ -38,23 +40,22 @@ class RecordSlabs {
     return slabs_[index >> kSlotBits]->records[index & kSlotMask];
   }
   // REQUIRES: `record` lies in a slab.
-  static RecordIndex IndexOf(const ObjectRecord& record);
+  static RecordIndex IndexOf(const ObjectRecord& record) {
+    const Slab* slab = SlabOf(&record);
+    return (slab->number << kSlotBits) | static_cast<uint32_t>(&record - slab->records);
+  }
   static void* ContextOf(const internal::RefCell* cell) { return SlabOf(cell)->context; }
 
   // The first record in use at or after `from` in slab order; kNoRecord when there is none.
   // Looks at no more than `slots_max` slots and then answers where to go on in `*resume`.
   RecordIndex NextInUse(RecordIndex from, size_t slots_max, RecordIndex* resume) const;
-  size_t bytes() const { return runs_bytes_; }
+  size_t bytes() const { return slabs_.size() * kSlabBytes; }
 
  private:
-  static constexpr size_t kSlabBytes = 64 * 1024;  // and its alignment
-  // Slabs are allocated in runs of an eighth of what there is, up to a maximum: so a table is never
-  // much larger than it need be, and a large one is not thousands of the system's mappings.
-  static constexpr size_t kRunShare = 8;
-  static constexpr size_t kRunMax = 16;
+  static constexpr size_t kSlabBytes = SlabSource::kSlabBytes;
   static constexpr size_t kHeaderBytes = 64;
   static constexpr uint32_t kSlots = (kSlabBytes - kHeaderBytes) / sizeof(ObjectRecord);
-  static constexpr uint32_t kSlotBits = 10;
+  static constexpr uint32_t kSlotBits = 8;
   static constexpr uint32_t kSlotMask = (1u << kSlotBits) - 1;
   static_assert(kSlots <= kSlotMask, "a slot number fits its bits");
 
@@ -69,14 +70,11 @@ class RecordSlabs {
     return reinterpret_cast<const Slab*>(reinterpret_cast<uintptr_t>(inside) & ~(kSlabBytes - 1));
   }
 
-  void AddRun();
-
   void* const context_;
   const uint32_t records_max_;
-  std::vector<void*> runs_;
-  size_t runs_bytes_ = 0;
-  std::vector<Slab*> slabs_;  // all of all runs, those not yet in use included
-  size_t slabs_in_use_ = 0;
+  const std::unique_ptr<SlabSource> own_source_;
+  SlabSource* const source_;
+  std::vector<Slab*> slabs_;
   uint32_t handed_out_ = 0;         // slots that ever were
   uint32_t used_in_last_ = kSlots;  // slots of the last slab that were ever handed out
   RecordIndex free_ = kNoRecord;    // chained through ObjectRecord::rare

@@ -110,8 +110,11 @@ bool CallbackThread::Post(CallbackJob job) {
       rep_->hint.store(true, std::memory_order_relaxed);
     }
     rep_->queue.push_back(std::move(job));
-    // Depth() reads what the other thread writes: only where it may be a new maximum.
-    if (rep_->batch_size + rep_->queue.size() > rep_->depth_max) {
+    // Depth() reads what the other thread writes: only where it may be a new maximum, and not for
+    // each job of a long queue.
+    const uint64_t queued = rep_->queue.size();
+    if (rep_->batch_size + queued > rep_->depth_max &&
+        (queued < Rep::kDepthMeasured || queued % Rep::kDepthMeasured == 0)) {
       rep_->depth_max = std::max(rep_->depth_max, rep_->Depth());
     }
     wake = rep_->asleep;
@@ -139,6 +142,7 @@ CallbackThread::Stats CallbackThread::GetStats() const {
   stats.reported_slow = rep.reported_slow.load(std::memory_order_relaxed);
   stats.dropped = rep.dropped;
   stats.queue_depth = rep.Depth();
+  rep.depth_max = std::max(rep.depth_max, stats.queue_depth);
   stats.queue_depth_max = rep.depth_max;
   stats.latency_max = rep.latency_max;
   if (stats.queue_depth > 0) {

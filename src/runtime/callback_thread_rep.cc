@@ -19,14 +19,17 @@ namespace {
 
 // Beyond `next` of any batch: the batch was taken away from the executor's thread.
 constexpr uint64_t kClosed = uint64_t{1} << 62;
-// A batch that was a burst gives its memory back (1 MiB of jobs is kept).
-constexpr size_t kKeptCapacity = 65536;
 // How long past its deadline Stop waits for a callback that is about to return.
 constexpr Duration kGrace = std::chrono::milliseconds(20);
 constexpr size_t kReportedObjectsMax = 100;
 // The executor's thread looks for work this often (a few microseconds) before it parks: a thread
 // that posts without pause then never pays for waking it.
 constexpr int kSpins = 64;
+// After a batch of fewer jobs than this, while jobs keep coming, the thread lets so many pauses
+// pass (about a microsecond) before it takes the next: else it would take them one by one, and the
+// lock from whoever posts each time.
+constexpr uint64_t kSmallBatch = 64;
+constexpr int kGatherPauses = 32;
 
 Time Now() { return Clock::Monotonic().Now(); }
 
@@ -97,14 +100,19 @@ void CallbackThread::Rep::ThreadMain(const std::shared_ptr<Rep>& rep) {
 
 bool CallbackThread::Rep::NextBatch() {
   for (int i = 0; i < kSpins && !hint.load(std::memory_order_relaxed); ++i) Relax();
+  for (int i = 0; i < kGatherPauses && gather; ++i) Relax();
   MutexLock lock(&mutex);
+  bool parked = false;
   while (queue.empty() && !stopped) {
+    parked = true;
     asleep = true;
     wake_thread.Wait(&mutex);
   }
   asleep = false;
   if (closed || queue.empty()) return false;
   hint.store(false, std::memory_order_relaxed);
+  depth_max = std::max<uint64_t>(depth_max, queue.size());
+  gather = !parked && queue.size() < kSmallBatch;
   batch.swap(queue);
   batches_before += batch_size;
   batch_size = batch.size();
@@ -133,7 +141,6 @@ void CallbackThread::Rep::RunBatch() {
   current.Clear();
   if (claimed >= kClosed) return;  // the rest of the batch is not ours
   batch.clear();
-  if (batch.capacity() > kKeptCapacity) std::vector<CallbackJob>().swap(batch);
 }
 
 void CallbackThread::Rep::ThreadEnded() {
@@ -276,7 +283,7 @@ std::vector<CallbackJob> CallbackThread::Rep::TakeLeftovers() {
   if (!closed || leftovers_taken) return leftovers;
   leftovers_taken = true;
   for (uint64_t i = claimed_at_close; i < batch_size; ++i) leftovers.push_back(std::move(batch[i]));
-  for (CallbackJob& job : queue) leftovers.push_back(std::move(job));
+  for (size_t i = 0; i < queue.size(); ++i) leftovers.push_back(std::move(queue[i]));
   queue.clear();
   return leftovers;
 }

@@ -21,6 +21,7 @@
 #include "freehold/callback_executor.h"
 #include "src/base/mutex.h"
 #include "src/runtime/current_job.h"
+#include "src/runtime/job_queue.h"
 
 namespace freehold {
 
@@ -62,7 +63,7 @@ struct CallbackThread::Rep {
   internal::CondVar wake_thread;
   internal::CondVar wake_watchdog;
   internal::CondVar ended;  // either thread
-  std::vector<CallbackJob> queue FREEHOLD_GUARDED_BY(mutex);
+  runtime::JobQueue queue FREEHOLD_GUARDED_BY(mutex);
   Time queue_since FREEHOLD_GUARDED_BY(mutex);  // its first job was posted
   uint64_t batch_size FREEHOLD_GUARDED_BY(mutex) = 0;
   uint64_t batches_before FREEHOLD_GUARDED_BY(mutex) = 0;  // jobs in earlier batches
@@ -86,8 +87,12 @@ struct CallbackThread::Rep {
   uint64_t depth_max FREEHOLD_GUARDED_BY(mutex) = 0;
   Duration latency_max FREEHOLD_GUARDED_BY(mutex){0};
 
+  // A longer queue is measured every so many jobs.
+  static constexpr uint64_t kDepthMeasured = 64;
+
+  bool gather = false;  // the executor's thread: many small batches come one after the other
   // Swapped under the mutex; its jobs belong to who claimed them.
-  std::vector<CallbackJob> batch;
+  runtime::JobQueue batch;
 
   // Hints that there is work or an end: only ends the spin, the mutex decides.
   alignas(64) std::atomic<bool> hint{false};

@@ -43,6 +43,7 @@ CounterImpl::CounterImpl(const ReferenceCounterOptions& options)
   core::ObjectTable::Config config;
   config.settle_at_once = options.transport == nullptr;
   config.observe_frees = static_cast<bool>(options.on_copy_freed);
+  config.slabs = &slabs_;
   shards_.reserve(options.shards);
   for (uint32_t number = 0; number < options.shards; ++number) {
     shards_.push_back(std::make_unique<Shard>(this, number, config));
@@ -86,15 +87,25 @@ void CounterImpl::PrepareHostWork(Shard& shard, AfterStep* after) {
 void CounterImpl::Act(Shard& shard, AfterStep* after) {
   // An executor that runs callbacks at once may let one of them end this counter.
   const std::shared_ptr<CounterImpl> self = shared_from_this();
+  ActKept(shard, after);
+}
+
+void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
   for (const PeerIndex node : after->effects.ready) MarkReady(shard, node);
   if (after->effects.rare != nullptr) {
     for (const core::Token token : after->effects.rare->dropped) ReleaseToken(token);
     after->effects.rare->dropped.clear();
   }
   if (after->must_post) {
-    HostWork first;
-    first.Take(&after->effects);
-    Post(shard, &first);
+    // In the order of a HostWork; none is made for callbacks alone.
+    for (const core::FiredCallback& fired : after->effects.fired) PostFired(fired);
+    after->effects.fired.clear();
+    if (after->effects.rare != nullptr) {
+      HostWork rest;
+      rest.Take(&after->effects);
+      PostWork(&rest);
+    }
+    PostOutbox(shard);
   }
   if (after->effects.has_inners()) {
     std::vector<std::vector<core::InnerRef>> stack;
@@ -105,16 +116,18 @@ void CounterImpl::Act(Shard& shard, AfterStep* after) {
 }
 
 // The posting role of the shard is ours until its outbox is empty.
-void CounterImpl::Post(Shard& shard, HostWork* first) {
-  PostWork(first);
+void CounterImpl::PostOutbox(Shard& shard) {
+  {
+    internal::MutexLock lock(&shard.mutex);
+    shard.posting = !shard.outbox.empty();
+    if (!shard.posting) return;
+  }
   HostWork work;
   while (true) {
     {
       internal::MutexLock lock(&shard.mutex);
-      if (shard.outbox.empty()) {
-        shard.posting = false;
-        return;
-      }
+      shard.posting = !shard.outbox.empty();
+      if (!shard.posting) return;
       std::swap(work, shard.outbox);
     }
     PostWork(&work);
@@ -123,11 +136,7 @@ void CounterImpl::Post(Shard& shard, HostWork* first) {
 }
 
 void CounterImpl::PostWork(HostWork* work) {
-  for (const core::FiredCallback& fired : work->fired) {
-    auto* body = ObjectCallbackBody::FromToken(fired.token);
-    body->set_reason(fired.reason);
-    PostJob(std::unique_ptr<CallbackJob::Body>(body));
-  }
+  for (const core::FiredCallback& fired : work->fired) PostFired(fired);
   for (core::LocationNotice& notice : work->notices) {
     LocationUpdate update;
     update.kind = notice.kind;
@@ -151,6 +160,12 @@ void CounterImpl::PostWork(HostWork* work) {
     PostJob(MakeFreeOutcomeJob(options_.on_copy_freed, settled.object, NodeAt(settled.node),
                                settled.outcome));
   }
+}
+
+void CounterImpl::PostFired(const core::FiredCallback& fired) {
+  auto* body = ObjectCallbackBody::FromToken(fired.token);
+  body->set_reason(fired.reason);
+  PostJob(std::unique_ptr<CallbackJob::Body>(body));
 }
 
 void CounterImpl::PostJob(std::unique_ptr<CallbackJob::Body> body) {
@@ -228,7 +243,7 @@ void CounterImpl::LetGo(Shard& shard, StepFunction step) {
   if (keep == nullptr) {
     ReleaseRemaining(1);
   } else {
-    Act(shard, &after);
+    ActKept(shard, &after);
   }
 }
 
@@ -247,6 +262,24 @@ void CounterImpl::EndTask(Shard& shard, internal::RefCell* cell) {
     if (!closed) (void)table.Step(core::event::DropTask{record}, effects);
     return true;
   });
+}
+
+absl::Status CounterImpl::AddById(const ObjectId& object, uint32_t count) {
+  const core::Key key = KeyOf(object);
+  const core::Verdict verdict = ApplyQuietly(ShardOf(key), [&](core::ObjectTable& table) {
+    return table.Step(core::event::AddById{key, count});
+  });
+  return ToStatus(verdict, object);
+}
+
+absl::Status CounterImpl::RemoveById(const ObjectId& object, uint32_t count) {
+  const core::Key key = KeyOf(object);
+  const core::Verdict verdict =
+      Apply(ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+        return table.Step(core::event::RemoveById{key, count}, effects);
+      });
+  if (verdict == core::Verdict::kOk) return absl::OkStatus();
+  return Misuse(verdict, key, "RemoveLocalReference");
 }
 
 absl::StatusOr<ObjectRef> CounterImpl::GetRef(const ObjectId& object) {

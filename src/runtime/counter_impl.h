@@ -32,9 +32,11 @@
 #include "src/base/mutex.h"
 #include "src/base/segmented_array.h"
 #include "src/core/event.h"
+#include "src/core/object_table_quiet.h"
 #include "src/runtime/endpoint.h"
 #include "src/runtime/location_queries.h"
 #include "src/runtime/shard.h"
+#include "src/runtime/shared_slabs.h"
 
 namespace freehold::runtime {
 
@@ -84,6 +86,16 @@ class CounterImpl final : public Endpoint::Client,
     internal::MutexLock lock(&shard.mutex);
     return shard.closed ? core::Verdict::kShutDown : step(shard.table);
   }
+  // The same for a quiet step: `step(table)` answers whether it was one. False or null: nothing was
+  // changed, and the whole step is to be applied. A lock that is held by somebody is not waited
+  // for, so that nothing has to be kept over the wait.
+  template <typename StepFunction>
+  auto Quietly(Shard& shard, StepFunction step) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+    if (!shard.mutex.TryLock()) return decltype(step(shard.table)){};
+    const auto answer = shard.closed ? decltype(step(shard.table)){} : step(shard.table);
+    shard.mutex.Unlock();
+    return answer;
+  }
   // Puts aside, under the lock, what the host is to be told.
   void Prepare(Shard& shard, AfterStep* after) FREEHOLD_REQUIRES(shard.mutex) {
     if (after->effects.has_host_work()) PrepareHostWork(shard, after);
@@ -91,11 +103,37 @@ class CounterImpl final : public Endpoint::Client,
   // REQUIRES: no lock is held.
   void Act(Shard& shard, AfterStep* after);
 
+  // --- Objects and references ----------------------------------------------------------------
+
+  core::Verdict Declare(const core::event::Declare& event, core::ObjectRecord** record) {
+    Shard& shard = ShardOf(event.key);
+    return ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+      const core::Verdict answer = table.Step(event, record);
+      if (answer == core::Verdict::kOk) ++shard.outstanding;
+      return answer;
+    });
+  }
+  // The same of one that contains others.
+  absl::StatusOr<ObjectRef> DeclareOuter(const core::event::Declare& event,
+                                         absl::Span<const ObjectId> contains);
+  // Not quietly.
+  absl::Status AddById(const ObjectId& object, uint32_t count);
+  absl::Status RemoveById(const ObjectId& object, uint32_t count);
+
   // --- Handles -------------------------------------------------------------------------------
 
   // The caller's last handle on `cell` ends.
   void ReleaseLast(Shard& shard, internal::RefCell* cell);
+  // One reference of a task ends.
   void EndTask(Shard& shard, internal::RefCell* cell);
+  // False: nothing was changed, and EndTask is to be called.
+  bool EndTaskQuietly(Shard& shard, internal::RefCell* cell) {
+    return Quietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+      if (!table.DropTaskQuietly(reinterpret_cast<core::ObjectRecord*>(cell))) return false;
+      --shard.outstanding;
+      return true;
+    });
+  }
   absl::StatusOr<ObjectRef> GetRef(const ObjectId& object);
   bool InScope(const ObjectId& object) const;
   absl::StatusOr<TaskReferences> SubmitTask(absl::Span<const ObjectId> arguments);
@@ -123,9 +161,9 @@ class CounterImpl final : public Endpoint::Client,
 
   // Ok while the counter takes calls; FailedPrecondition says why not.
   absl::Status CheckOpen() const { return is_open() ? absl::OkStatus() : WhyClosed(); }
-  bool is_open() const {
-    return !stopping_.load(std::memory_order_acquire) && !excluded_.load(std::memory_order_acquire);
-  }
+  bool is_open() const { return open_.load(std::memory_order_acquire); }
+  // REQUIRES: it is not open.
+  absl::Status WhyClosed() const;
   absl::Status ToStatus(core::Verdict verdict, const ObjectId& object) const {
     if (verdict == core::Verdict::kOk || verdict == core::Verdict::kUnchanged) {
       return absl::OkStatus();
@@ -134,7 +172,7 @@ class CounterImpl final : public Endpoint::Client,
   }
   // Like ToStatus, for a misuse: counted and logged with the object's call site.
   absl::Status Misuse(core::Verdict verdict, const core::Key& key, const char* call);
-  core::PeerIndex InternNode(const NodeId& node) { return endpoint_->Intern(Address(node)); }
+  core::PeerIndex InternNode(const NodeId& node) { return endpoint_->InternNode(node); }
   NodeId NodeAt(core::PeerIndex peer) const override { return endpoint_->AddressOf(peer).node(); }
   Location ToLocation(const core::CopyFacts& facts) const;
   uint32_t InternCallSite(std::string_view text) { return call_sites_.Intern(text); }
@@ -181,11 +219,13 @@ class CounterImpl final : public Endpoint::Client,
   void InPieces(Piece piece);
   // Answers when tokens are to be given up for lost next.
   Time ExpireTokens(Time now);
-  absl::Status WhyClosed() const;
+  static absl::Status ExplainSharing(core::Verdict verdict, const std::string& id);
   static void PrepareHostWork(Shard& shard, AfterStep* after) FREEHOLD_REQUIRES(shard.mutex);
   absl::Status Explain(core::Verdict verdict, const ObjectId& object) const;
-  static absl::Status ExplainSharing(core::Verdict verdict, const std::string& id);
-  void Post(Shard& shard, HostWork* first);
+  // The same as Act. REQUIRES: the caller keeps the counter.
+  void ActKept(Shard& shard, AfterStep* after);
+  void PostOutbox(Shard& shard);
+  void PostFired(const core::FiredCallback& fired);
   void PostWork(HostWork* work);
   void PostJob(std::unique_ptr<CallbackJob::Body> body);
   void MarkReady(Shard& shard, PeerIndex node);
@@ -203,6 +243,7 @@ class CounterImpl final : public Endpoint::Client,
   const Clock& clock_;
   Logger& logger_;
   const uint64_t shard_mask_;
+  SharedSlabs slabs_;  // of all shards
   std::vector<std::unique_ptr<Shard>> shards_;
   std::shared_ptr<Endpoint> endpoint_;
   internal::StringInterner call_sites_;
@@ -211,6 +252,7 @@ class CounterImpl final : public Endpoint::Client,
 
   std::atomic<bool> stopping_{false};
   std::atomic<bool> excluded_{false};
+  std::atomic<bool> open_{true};  // neither of the two; what nearly every call begins with
   std::atomic<uint64_t> misuses_{0};
 
   // Pump role. Views with excluded processes whose barrier has not come, oldest first.

@@ -10,23 +10,50 @@
 namespace freehold::runtime {
 
 absl::StatusOr<TaskReferences> CounterImpl::SubmitTask(absl::Span<const ObjectId> arguments) {
-  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  if (!is_open()) return WhyClosed();
   TaskReferences references;  // ends what it has when an argument fails
-  references.cells_.reserve(arguments.size());
+  references.cells_.Reserve(arguments.size());
   for (const ObjectId& argument : arguments) {
     const core::Key key = KeyOf(argument);
     Shard& shard = ShardOf(key);
-    core::ObjectRecord* record = nullptr;
-    const core::Verdict verdict =
-        ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-          const core::Verdict answer = table.Step(core::event::AddTask{key}, &record);
-          if (answer == core::Verdict::kOk) ++shard.outstanding;
-          return answer;
+    core::ObjectRecord* record =
+        Quietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+          core::ObjectRecord* found = table.AddTaskQuietly(key);
+          if (found != nullptr) ++shard.outstanding;
+          return found;
         });
-    if (verdict != core::Verdict::kOk) return ToStatus(verdict, argument);
-    references.cells_.push_back(&record->cell);
+    if (record == nullptr) {
+      const core::Verdict verdict =
+          ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+            const core::Verdict answer = table.Step(core::event::AddTask{key}, &record);
+            if (answer == core::Verdict::kOk) ++shard.outstanding;
+            return answer;
+          });
+      if (verdict != core::Verdict::kOk) return ToStatus(verdict, argument);
+    }
+    references.cells_.PushBack(&record->cell);
   }
   return references;
+}
+
+// What it contains is held first: when that fails, nothing has happened yet.
+absl::StatusOr<ObjectRef> CounterImpl::DeclareOuter(const core::event::Declare& event,
+                                                    absl::Span<const ObjectId> contains) {
+  std::vector<core::InnerRef> inners;
+  absl::Status held = HoldInners(event.key.id, contains, &inners);
+  if (absl::IsNotFound(held)) return absl::InvalidArgumentError(held.message());
+  if (!held.ok()) return held;
+  core::ObjectRecord* record = nullptr;
+  const core::Verdict verdict = Declare(event, &record);
+  if (verdict != core::Verdict::kOk) {
+    ReleaseInners(std::move(inners));
+    return ToStatus(verdict, event.key.id);
+  }
+  ObjectRef ref(&record->cell);
+  if (absl::Status handed = HandInners(event.key.id, std::move(inners)); !handed.ok()) {
+    return handed;
+  }
+  return ref;
 }
 
 absl::Status CounterImpl::AddNested(const ObjectId& outer, absl::Span<const ObjectId> inner) {

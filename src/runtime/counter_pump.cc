@@ -222,6 +222,7 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
 
 void CounterImpl::OnSelfExcluded() {
   excluded_.store(true, std::memory_order_release);
+  open_.store(false, std::memory_order_release);
   logger_.Log(LogLevel::kError,
               "this process was excluded from the membership; what it owns is gone");
 }
@@ -232,6 +233,7 @@ ShutdownReport CounterImpl::Shutdown(ShutdownMode mode, Duration timeout) {
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
   ShutdownReport report;
   if (stopping_.exchange(true, std::memory_order_acq_rel)) return report;
+  open_.store(false, std::memory_order_release);
   if (mode == ShutdownMode::kGraceful && !excluded()) {
     Flush(SaturatingAdd(clock_.Now(), timeout));
   }

@@ -60,7 +60,8 @@ Endpoint::Impl::Impl(const Config& config, Client* client, uint64_t seed)
       client_(client),
       interner_(core::kPeerIndexMax + 1),
       sessions_(config.self, config.session),
-      random_(seed) {
+      random_(seed),
+      writer_(config.session.envelope_bytes_max - core::kFrameBytes) {
   FREEHOLD_CHECK(client != nullptr && config.clock != nullptr && config.logger != nullptr);
 }
 
@@ -282,7 +283,8 @@ SessionStats Endpoint::Impl::GetStats() const {
 
 // --- Endpoint ------------------------------------------------------------------------------------
 
-Endpoint::Endpoint(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Endpoint::Endpoint(std::shared_ptr<Impl> impl)
+    : impl_(std::move(impl)), interner_(impl_->interner()) {}
 Endpoint::~Endpoint() {
   impl_->Stop(/*leave_membership=*/false);
   impl_->DetachIfPumpThread();

@@ -22,6 +22,7 @@
 #ifndef FREEHOLD_SRC_RUNTIME_ENDPOINT_H_
 #define FREEHOLD_SRC_RUNTIME_ENDPOINT_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -37,6 +38,7 @@
 #include "freehold/session_options.h"
 #include "freehold/stats.h"
 #include "freehold/transport.h"
+#include "src/base/intern.h"
 #include "src/core/codec.h"
 #include "src/core/peer.h"
 
@@ -111,6 +113,10 @@ class Endpoint {
   // The index of an address, given at first sight. Lock-free when it is known. kNoPeer when the
   // index space is exhausted.
   PeerIndex Intern(const Address& address);
+  // The same of a node's address, without a call for a node that was asked for recently.
+  PeerIndex InternNode(const NodeId& node) {
+    return std::min<uint32_t>(interner_.InternNode(node), core::kNoPeer);
+  }
   // kNoPeer when it was never seen.
   PeerIndex Find(const Address& address) const;
   // REQUIRES: the index was given by this endpoint.
@@ -150,6 +156,7 @@ class Endpoint {
   class Impl;
   explicit Endpoint(std::shared_ptr<Impl> impl);
   const std::shared_ptr<Impl> impl_;
+  internal::AddressInterner& interner_;  // the inside's
 };
 
 }  // namespace freehold::runtime

@@ -39,6 +39,7 @@ class Endpoint::Impl : public std::enable_shared_from_this<Endpoint::Impl> {
 
   PeerIndex Intern(const Address& address);
   PeerIndex Find(const Address& address) const;
+  internal::AddressInterner& interner() { return interner_; }
   const Address& AddressOf(PeerIndex peer) const { return interner_.At(peer); }
   bool IsExcluded(PeerIndex peer) const;
   bool self_excluded() const { return self_excluded_.load(std::memory_order_acquire); }
@@ -167,6 +168,7 @@ class Endpoint::Impl : public std::enable_shared_from_this<Endpoint::Impl> {
   std::deque<Grace> graces_;            // in order of views, and so of their ends
   internal::SplitMix64 random_;
   std::vector<core::Delivery> deliveries_;
+  core::PayloadWriter writer_;  // empty between two envelopes
   std::vector<core::OutEnvelope> out_;
   uint64_t fenced_ = 0;  // before their session saw them, like the next two
   uint64_t garbage_ = 0;

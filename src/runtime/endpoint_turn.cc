@@ -231,10 +231,9 @@ void Endpoint::Impl::FillPeer(PeerIndex peer, PeerState* state, Time now) {
       state->waits_for_window = true;
       return;
     }
-    core::PayloadWriter writer(config_.session.envelope_bytes_max - core::kFrameBytes);
-    more = client_->Fill(peer, &writer);
-    if (writer.empty()) return;
-    sessions_.Send(peer, writer.Take(), now, random_.Next(), &out_);
+    more = client_->Fill(peer, &writer_);
+    if (writer_.empty()) return;
+    sessions_.Send(peer, writer_.Take(), now, random_.Next(), &out_);
   }
 }
 

@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <utility>
-#include <vector>
 
 #include "src/runtime/counter_impl.h"
 
@@ -38,10 +37,11 @@ ObjectRef WeakRef::Lock() const {
 
 void TaskReferences::End() {
   // Taken out first: what ends here may run a callback that comes back to this handle.
-  const std::vector<internal::RefCell*> cells = std::exchange(cells_, {});
+  const internal::CellList cells = std::move(cells_);
   for (internal::RefCell* cell : cells) {
     runtime::Shard* shard = runtime::Shard::Of(cell);
-    shard->counter->EndTask(*shard, cell);
+    runtime::CounterImpl* counter = shard->counter;
+    if (!counter->EndTaskQuietly(*shard, cell)) counter->EndTask(*shard, cell);
   }
 }
 

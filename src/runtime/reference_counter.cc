@@ -81,7 +81,7 @@ const ProcessId& ReferenceCounter::process() const { return impl_->options().pro
 
 absl::StatusOr<ObjectRef> ReferenceCounter::Declare(const ObjectId& object,
                                                     const DeclareOptions& options) {
-  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  if (!impl_->is_open()) return impl_->WhyClosed();
   if (object.IsNil()) return absl::InvalidArgumentError("the nil id names no object");
   core::event::Declare event{impl_->KeyOf(object), options.size};
   if (!options.primary.IsNil()) {
@@ -92,32 +92,11 @@ absl::StatusOr<ObjectRef> ReferenceCounter::Declare(const ObjectId& object,
   }
   if (!options.call_site.empty()) event.call_site = impl_->InternCallSite(options.call_site);
 
-  // What it contains is held first: when that fails, nothing has happened yet.
-  std::vector<core::InnerRef> inners;
-  absl::Status held = impl_->HoldInners(object, options.contains, &inners);
-  if (absl::IsNotFound(held)) return absl::InvalidArgumentError(held.message());
-  if (!held.ok()) return held;
-
-  Shard& shard = impl_->ShardOf(event.key);
+  if (!options.contains.empty()) return impl_->DeclareOuter(event, options.contains);
   core::ObjectRecord* record = nullptr;
-  const Verdict verdict = impl_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects)
-                                                  FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-                                                    const Verdict answer =
-                                                        table.Step(event, effects, &record);
-                                                    if (answer == Verdict::kOk) ++shard.outstanding;
-                                                    return answer;
-                                                  });
-  if (verdict != Verdict::kOk) {
-    impl_->ReleaseInners(std::move(inners));
-    return impl_->ToStatus(verdict, object);
-  }
-  ObjectRef ref(&record->cell);
-  if (!inners.empty()) {
-    if (absl::Status handed = impl_->HandInners(object, std::move(inners)); !handed.ok()) {
-      return handed;
-    }
-  }
-  return ref;
+  const Verdict verdict = impl_->Declare(event, &record);
+  if (verdict != Verdict::kOk) return impl_->ToStatus(verdict, object);
+  return ObjectRef(&record->cell);
 }
 
 absl::Status ReferenceCounter::Recreate(const ObjectId& object) {
@@ -153,23 +132,23 @@ WeakRef ReferenceCounter::GetWeakRef(const ObjectRef& ref) const {
 }
 
 absl::Status ReferenceCounter::AddLocalReference(const ObjectId& object, uint32_t count) {
-  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  if (!impl_->is_open()) return impl_->WhyClosed();
   const core::Key key = impl_->KeyOf(object);
-  const Verdict verdict = impl_->ApplyQuietly(impl_->ShardOf(key), [&](core::ObjectTable& table) {
-    return table.Step(core::event::AddById{key, count});
+  const bool added = impl_->Quietly(impl_->ShardOf(key), [&](core::ObjectTable& table) {
+    return table.AddByIdQuietly(key, count);
   });
-  return verdict == Verdict::kOk ? absl::OkStatus() : impl_->ToStatus(verdict, object);
+  if (added) return absl::OkStatus();
+  return impl_->AddById(object, count);
 }
 
 absl::Status ReferenceCounter::RemoveLocalReference(const ObjectId& object, uint32_t count) {
-  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  if (!impl_->is_open()) return impl_->WhyClosed();
   const core::Key key = impl_->KeyOf(object);
-  const Verdict verdict =
-      impl_->Apply(impl_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
-        return table.Step(core::event::RemoveById{key, count}, effects);
-      });
-  if (verdict == Verdict::kOk) return absl::OkStatus();
-  return impl_->Misuse(verdict, key, "RemoveLocalReference");
+  const bool removed = impl_->Quietly(impl_->ShardOf(key), [&](core::ObjectTable& table) {
+    return table.RemoveByIdQuietly(key, count);
+  });
+  if (removed) return absl::OkStatus();
+  return impl_->RemoveById(object, count);
 }
 
 BatchResult ReferenceCounter::AddLocalReferences(absl::Span<const ObjectId> objects) {

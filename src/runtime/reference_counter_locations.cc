@@ -12,6 +12,7 @@
 namespace freehold {
 
 using core::Verdict;
+using runtime::CounterImpl;
 using runtime::LocationSubscription;
 using runtime::ObjectCallbackBody;
 using runtime::Shard;
@@ -35,25 +36,43 @@ absl::Status ValidateLocation(const Location& location) {
   return absl::OkStatus();
 }
 
-}  // namespace
+// A secondary copy in memory and nothing else: valid, and what nearly all of them are.
+bool IsPlain(const Location& location) {
+  return location.in_memory && !location.spilled && location.role == CopyRole::kSecondary &&
+         location.spilled_url.empty() && !location.node.IsNil();
+}
 
-absl::Status ReferenceCounter::AddLocation(const ObjectId& object, const Location& location,
-                                           uint32_t generation, uint64_t size) {
-  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
-  if (absl::Status valid = ValidateLocation(location); !valid.ok()) return valid;
-  const core::PeerIndex node = impl_->InternNode(location.node);
-  if (node == core::kNoPeer) {
-    return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
-  }
-  core::event::SetLocation event{impl_->KeyOf(object), node, generation, size, location.role};
+absl::Status SetLocation(CounterImpl* counter, core::event::SetLocation event,
+                         const Location& location) {
   event.in_memory = location.in_memory;
   event.spilled = location.spilled;
   event.url = location.spilled_url;
   event.merge = false;
-  const Verdict verdict = impl_->Apply(
-      impl_->ShardOf(event.key),
+  const Verdict verdict = counter->Apply(
+      counter->ShardOf(event.key),
       [&](core::ObjectTable& table, core::Effects* effects) { return table.Step(event, effects); });
-  return impl_->ToStatus(verdict, object);
+  return counter->ToStatus(verdict, event.key.id);
+}
+
+}  // namespace
+
+absl::Status ReferenceCounter::AddLocation(const ObjectId& object, const Location& location,
+                                           uint32_t generation, uint64_t size) {
+  if (!impl_->is_open()) return impl_->WhyClosed();
+  const bool plain = IsPlain(location);
+  if (!plain) {
+    if (absl::Status valid = ValidateLocation(location); !valid.ok()) return valid;
+  }
+  const core::PeerIndex node = impl_->InternNode(location.node);
+  if (node == core::kNoPeer) {
+    return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
+  }
+  const core::Key key = impl_->KeyOf(object);
+  const bool added = plain && impl_->Quietly(impl_->ShardOf(key), [&](core::ObjectTable& table) {
+    return table.AddCopyQuietly(key, node, generation, size);
+  });
+  if (added) return absl::OkStatus();
+  return SetLocation(impl_.get(), {key, node, generation, size, location.role}, location);
 }
 
 absl::Status ReferenceCounter::RemoveLocation(const ObjectId& object, const NodeId& node,
@@ -127,7 +146,7 @@ std::vector<NodeBytes> ReferenceCounter::BytesPerNode(absl::Span<const ObjectId>
     const core::ObjectRecord* record = shard.table.Find(key);
     if (record == nullptr) continue;
     shard.table.ForEachCopy(*record, [&](const core::Copy& copy) {
-      if (copy.in_memory && copy.state() == core::FreeState::kHeld) {
+      if (copy.in_memory && copy.held()) {
         bytes[copy.node] += record->size;
       }
     });

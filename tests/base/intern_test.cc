@@ -47,6 +47,28 @@ TEST(AddressInterner, TheNilIdIsAnAddressLikeAnother) {
   EXPECT_EQ(interner.Find(Address()), 0u);
 }
 
+TEST(AddressInterner, ANodeAskedForAgainAndAgainKeepsItsIndexAmongMany) {
+  AddressInterner interner(3000);
+  // More than are remembered, so that they push each other out.
+  for (int round = 0; round < 3; ++round) {
+    for (uint32_t i = 0; i < 1000; ++i) {
+      ASSERT_EQ(interner.InternNode(NodeId::FromNumber(i)), i);
+      ASSERT_EQ(interner.InternNode(NodeId::FromNumber(i)), i);
+    }
+  }
+  EXPECT_EQ(interner.Intern(ProcessNumber(5)), 1000u) << "not the node of the same bytes";
+  EXPECT_EQ(interner.InternNode(NodeId::FromNumber(5)), 5u);
+  EXPECT_EQ(interner.size(), 1001u);
+}
+
+TEST(AddressInterner, ANodeThatDoesNotFitIsRefusedEachTime) {
+  AddressInterner interner(1);
+  EXPECT_EQ(interner.InternNode(NodeId::FromNumber(1)), 0u);
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_EQ(interner.InternNode(NodeId::FromNumber(2)), AddressInterner::kNotFound);
+  }
+}
+
 TEST(AddressInterner, RefusesWhatExceedsItsMaximumAndKeepsWhatItHas) {
   AddressInterner interner(2);
   EXPECT_EQ(interner.Intern(ProcessNumber(1)), 0u);

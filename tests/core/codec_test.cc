@@ -148,6 +148,21 @@ TEST(Payload, FreesThatShareGenerationAndTermCost28BytesEach) {
   EXPECT_EQ(lines.runs, 1);
 }
 
+TEST(Payload, AWriterIsUsedAgainAndNothingOfThePayloadBeforeIsLeft) {
+  PayloadWriter writer(1 << 21);
+  for (const uint64_t count : {40000, 3, 0, 1}) {
+    for (uint64_t i = 0; i < count; ++i) ASSERT_TRUE(writer.Add(Free(count + i, 7, 1)));
+    EXPECT_EQ(writer.items(), count);
+    const std::vector<std::string> lines = LinesOf(writer.Take());
+    ASSERT_EQ(lines.size(), count);
+    for (uint64_t i = 0; i < count; ++i) {
+      ASSERT_EQ(lines[i], "free " + std::to_string(count + i) + " g7 t1");
+    }
+    EXPECT_TRUE(writer.empty());
+    EXPECT_EQ(writer.size(), 0u);
+  }
+}
+
 TEST(Payload, ResultsThatShareAllButTheObjectAreOneRun) {
   PayloadWriter writer(8192);
   for (uint64_t i = 0; i < 10; ++i) {

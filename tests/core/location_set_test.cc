@@ -18,19 +18,17 @@ struct TestRecord : ObjectRecord {
 
 // Marks a copy, to see that it goes where its node goes.
 void Mark(Copy* copy, uint32_t value) {
-  copy->next = value;
-  copy->previous = value + 1;
+  copy->place = value;
   copy->in_memory = value & 1;
   copy->spilled = (value >> 1) & 1;
-  copy->free_state = (value >> 2) & 3;
+  copy->list_number = (value >> 2) & 3;
 }
 
 void ExpectMarked(const Copy& copy, uint32_t value) {
-  EXPECT_EQ(copy.next, value);
-  EXPECT_EQ(copy.previous, value + 1);
+  EXPECT_EQ(copy.place, value);
   EXPECT_EQ(copy.in_memory, value & 1);
   EXPECT_EQ(copy.spilled, (value >> 1) & 1);
-  EXPECT_EQ(copy.free_state, (value >> 2) & 3);
+  EXPECT_EQ(copy.list_number, (value >> 2) & 3);
 }
 
 class Checked {
@@ -44,9 +42,7 @@ class Checked {
     EXPECT_FALSE(copy->real());
     EXPECT_EQ(copy->primary, 0u);
     EXPECT_EQ(copy->prospective, 0u);
-    EXPECT_EQ(copy->state(), FreeState::kHeld);
-    EXPECT_EQ(copy->next, kNoRecord);
-    EXPECT_EQ(copy->previous, kNoRecord);
+    EXPECT_TRUE(copy->held());
     Mark(copy, mark);
     model[node] = mark;
   }

@@ -37,7 +37,7 @@ TEST_F(ObjectTableFull, OneMoreIsRefusedAndLeavesNoTrace) {
   EXPECT_EQ(h_.AddById(51), Verdict::kNotFound);
   EXPECT_EQ(h_.objects(), kRecords);
   EXPECT_EQ(h_.table.counters().declared, kRecords);
-  EXPECT_EQ(h_.table.nodes().Find(kNode)->list(FreeState::kHeld).count, kRecords);
+  EXPECT_EQ(h_.table.nodes().total(FreeState::kHeld), kRecords);
 }
 
 TEST_F(ObjectTableFull, ThoseThatAreInLoseNothing) {

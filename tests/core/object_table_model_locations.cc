@@ -138,8 +138,9 @@ Expected ObjectTableModel::Exclude(PeerIndex node, uint32_t records_max, bool* m
   Expected expected;
   excluded_.insert(node);
   late_.erase(node);
-  for (int i = 0; i < kFreeStates; ++i) {
-    const auto state = static_cast<FreeState>(i);
+  // What was sent is older than what waits.
+  for (const FreeState state :
+       {FreeState::kHeld, FreeState::kSent, FreeState::kWaiting, FreeState::kDoomed}) {
     for (const auto& [name, generation] : CopiesOn(node, state)) {
       if (records_max-- == 0) {
         *more = true;

@@ -66,6 +66,25 @@ TEST(RecordSlabs, EveryCellLeadsToTheContextOfItsOwnSlabs) {
   }
 }
 
+TEST(RecordSlabs, TablesThatShareASourceHaveSlabsOfTheirOwn) {
+  SlabRuns source;
+  int first_context = 0;
+  int second_context = 0;
+  RecordSlabs first(&first_context, UINT32_MAX, &source);
+  RecordSlabs second(&second_context, UINT32_MAX, &source);
+  std::set<const ObjectRecord*> records;
+  for (int i = 0; i < kMany; ++i) {
+    for (RecordSlabs* slabs : {&first, &second}) {
+      const RecordIndex index = slabs->Allocate();
+      ASSERT_TRUE(records.insert(&slabs->At(index)).second);
+      ASSERT_EQ(RecordSlabs::IndexOf(slabs->At(index)), index);
+      ASSERT_EQ(RecordSlabs::ContextOf(&slabs->At(index).cell),
+                slabs == &first ? &first_context : &second_context);
+    }
+  }
+  EXPECT_EQ(first.bytes(), second.bytes());
+}
+
 TEST(RecordSlabs, FreedSlotsAreReusedLastInFirstOutWithoutNewMemory) {
   RecordSlabs slabs(nullptr);
   const std::vector<RecordIndex> indices = AllocateMany(&slabs);

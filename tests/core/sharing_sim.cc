@@ -85,6 +85,23 @@ SharingSim::SharingSim(uint64_t seed, const Options& options, SharingCoverage* c
   }
 }
 
+uint64_t SharingSim::Draw(uint64_t below) {
+  if (!Chosen()) return below == 0 ? 0 : random_.Next() % below;
+  if (options_.choices.size() < 2) {
+    options_.steps = 0;
+    return 0;
+  }
+  const uint64_t choice =
+      static_cast<uint8_t>(options_.choices[0]) * 256u + static_cast<uint8_t>(options_.choices[1]);
+  // Never to the last byte: what is empty asks the seed.
+  if (options_.choices.size() > 3) {
+    options_.choices.remove_prefix(2);
+  } else {
+    options_.steps = 0;
+  }
+  return below == 0 ? 0 : choice % below;
+}
+
 bool SharingSim::Run() {
   while (step_ < options_.steps && violation_.empty()) {
     ++step_;

@@ -21,6 +21,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,8 @@ class SharingSim {
     uint32_t processes_max = 5;
     uint32_t steps = 400;
     bool check_tables = true;  // invariants after every step
+    // Instead of the seed: every choice takes two bytes of these, and their end is the run's.
+    std::string_view choices = {};
   };
 
   SharingSim(uint64_t seed, const Options& options, SharingCoverage* coverage);
@@ -100,7 +103,8 @@ class SharingSim {
 
   bool live(const Process& p) const { return !p.crashed && !p.stopped; }
   bool trusted(const Process& p) const { return !p.crashed && !p.excluded; }
-  uint64_t Draw(uint64_t below) { return below == 0 ? 0 : random_.Next() % below; }
+  uint64_t Draw(uint64_t below);
+  bool Chosen() const { return !options_.choices.empty(); }
   Key KeyOf(uint32_t object) const { return {objects_[object].id, objects_[object].id.Hash()}; }
   void Trace(std::string line);
   void Fail(std::string what);
@@ -133,7 +137,7 @@ class SharingSim {
   bool Turn(PeerIndex p);
 
   internal::SplitMix64 random_;
-  const Options options_;
+  Options options_;
   SharingCoverage* const coverage_;
   std::vector<Process> processes_;
   std::vector<Object> objects_;

@@ -378,6 +378,36 @@ TEST(Tasks, EndWithTheirHandleAndMoveWithIt) {
   EXPECT_EQ(world.counter->GetCounts(Object(1))->tasks, 0u);
 }
 
+// Up to ten are kept in the handle itself.
+TEST(Tasks, OfAnyNumberOfArgumentsKeepEachOnceThroughEveryMove) {
+  CounterWorld world;
+  std::vector<ObjectRef> refs;
+  std::vector<ObjectId> all;
+  for (uint64_t i = 0; i < 30; ++i) {
+    all.push_back(Object(i + 1));
+    refs.push_back(*world.counter->Declare(all.back()));
+  }
+  const auto held = [&] {
+    size_t tasks = 0;
+    for (const ObjectId& object : all) tasks += world.counter->GetCounts(object)->tasks;
+    return tasks;
+  };
+  TaskReferences last;
+  size_t expected = 0;
+  for (const size_t count : {0, 1, 10, 11, 30, 3, 30, 10}) {
+    TaskReferences task = *world.counter->SubmitTask(absl::MakeConstSpan(all).first(count));
+    EXPECT_EQ(task.size(), count);
+    EXPECT_EQ(held(), expected + count);
+    TaskReferences moved(std::move(task));
+    last = std::move(moved);  // ends the one before
+    EXPECT_EQ(last.size(), count);
+    EXPECT_EQ(held(), count);
+    expected = count;
+  }
+  last.End();
+  EXPECT_EQ(held(), 0u);
+}
+
 TEST(Tasks, AnUnknownArgumentLeavesNoneHeld) {
   CounterWorld world;
   ObjectRef ref = *world.counter->Declare(Object(1));

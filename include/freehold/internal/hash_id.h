@@ -1,10 +1,12 @@
-// HashId: the fixed hash of a 28-byte id, inline because every look-up by id begins with it.
+// HashId: the fixed hash of a 28-byte id, inline because every look-up by id begins with it; and
+// SameId, with which it ends.
 //
 // Not for hosts. Thread safety: pure functions.
 
 #ifndef FREEHOLD_INTERNAL_HASH_ID_H_
 #define FREEHOLD_INTERNAL_HASH_ID_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 
@@ -54,6 +56,17 @@ inline uint64_t HashId(const uint8_t* bytes28) {
                                      LoadLittle64(bytes28 + 20) ^ kHashSecret[3]);
   // Front and back are independent, so they run side by side; the third mixes across them.
   return MultiplyFold(front ^ kHashSecret[2], back ^ kHashSecret[0]);
+}
+
+// Four overlapping words: a look-up by id ends here, and this is a third of a memcmp.
+inline bool SameId(const uint8_t* a, const uint8_t* b) {
+  const auto differ = [&](size_t at) {
+    uint64_t x, y;
+    std::memcpy(&x, a + at, sizeof(x));
+    std::memcpy(&y, b + at, sizeof(y));
+    return x ^ y;
+  };
+  return (differ(0) | differ(8) | differ(16) | differ(20)) == 0;
 }
 
 }  // namespace freehold::internal

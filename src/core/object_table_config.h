@@ -1,0 +1,38 @@
+// What an ObjectTable is told when it is made, and what it counts.
+
+#ifndef FREEHOLD_SRC_CORE_OBJECT_TABLE_CONFIG_H_
+#define FREEHOLD_SRC_CORE_OBJECT_TABLE_CONFIG_H_
+
+#include <cstdint>
+
+#include "freehold/location.h"
+#include "src/core/slab_source.h"
+
+namespace freehold::core {
+
+struct ObjectTableConfig {
+  void* context = nullptr;      // what RecordSlabs::ContextOf answers
+  bool settle_at_once = false;  // nobody to ask: a copy is gone as soon as it is to be freed
+  bool observe_frees = false;   // report SettledFree effects
+  // Of objects and of older values that are still being deleted; see RecordSlabs.
+  uint32_t records_max = UINT32_MAX;
+  SlabSource* slabs = nullptr;  // of the records; null: its own. It must outlive the table
+};
+struct ObjectTableCounters {
+  uint64_t by_state[kObjectStates] = {};  // gauge, by ObjectState; without ghosts
+  uint64_t callbacks = 0;                 // gauge
+  uint64_t declared = 0;
+  uint64_t out_of_scope = 0;
+  uint64_t freed_explicitly = 0;
+  uint64_t copies_freed = 0;
+  uint64_t late_reports_answered = 0;
+  uint64_t store_failures = 0;
+  uint64_t objects_lost = 0;
+  uint64_t short_borrows = 0;  // ended before their registration left
+  uint64_t references_failed = 0;
+  uint64_t answers_lost = 0;  // no room for them in the outbox
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_OBJECT_TABLE_CONFIG_H_

@@ -1,0 +1,79 @@
+// The quiet steps of an ObjectTable, inline: what happens a million times a second and asks for
+// nothing afterwards.
+//
+// Each does what the Step of the same name would do if that would answer kOk and no effect. If it
+// would not, or if the record is not where it is found at once, it changes nothing and answers
+// false (or null), and the caller takes the Step. So no Effects is made and destroyed for nothing,
+// nothing is kept over a call, and one look-up, inlined, is nearly all that is left. The Steps
+// begin with their quiet half, so whoever tests a Step tests both.
+//
+// Included where the steps are called or defined, not by object_table.h, which others read.
+
+#ifndef FREEHOLD_SRC_CORE_OBJECT_TABLE_QUIET_H_
+#define FREEHOLD_SRC_CORE_OBJECT_TABLE_QUIET_H_
+
+#include <cstdint>
+
+#include "src/core/object_table.h"
+
+namespace freehold::core {
+
+inline ObjectRecord* ObjectTable::FindAtHome(const Key& key) {
+  return index_.FindAtHome(key.hash, [&](RecordIndex index) {
+    ObjectRecord* record = &slabs_.At(index);
+    return record->id() == key.id ? record : nullptr;
+  });
+}
+
+inline bool ObjectTable::AddByIdQuietly(const Key& key, uint32_t count) {
+  ObjectRecord* record = FindAtHome(key);
+  if (record == nullptr || !record->in_scope() || count > UINT32_MAX - record->by_id) return false;
+  record->by_id += count;
+  return true;
+}
+
+inline bool ObjectTable::RemoveByIdQuietly(const Key& key, uint32_t count) {
+  ObjectRecord* record = FindAtHome(key);
+  if (record == nullptr || count > record->by_id) return false;
+  record->by_id -= count;
+  if (record->held()) return true;
+  record->by_id += count;
+  return false;
+}
+
+inline ObjectRecord* ObjectTable::AddTaskQuietly(const Key& key) {
+  ObjectRecord* record = FindAtHome(key);
+  if (record == nullptr || !record->in_scope() || record->tasks == UINT32_MAX) return nullptr;
+  ++record->tasks;
+  return record;
+}
+
+inline bool ObjectTable::DropTaskQuietly(ObjectRecord* record) {
+  --record->tasks;
+  if (record->held()) return true;
+  ++record->tasks;
+  return false;
+}
+
+__attribute__((always_inline)) inline bool ObjectTable::AddCopyQuietly(const Key& key,
+                                                                       PeerIndex node,
+                                                                       uint32_t generation,
+                                                                       uint64_t size) {
+  NodeIndex::Node& entry = nodes_.At(node);
+  ObjectRecord* record = FindAtHome(key);
+  // An available object has a copy, and so no state changes.
+  if (record == nullptr || entry.excluded || record->state() != ObjectState::kAvailable ||
+      record->copies == 0 || record->copies == CopyArena::kCopiesMax ||
+      record->generation != generation || record->rare != kNone || record->has_askers ||
+      copies_.Find(*record, node) != nullptr) {
+    return false;
+  }
+  Copy* copy = copies_.Insert(*record, node, /*in_memory=*/true);
+  nodes_.Hold(&entry, IndexOf(*record), copy);
+  if (size != 0) record->size = size;
+  return true;
+}
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_OBJECT_TABLE_QUIET_H_
