@@ -342,7 +342,7 @@ Action Generator::Crash() {
   if (draw < 4) return {Verb::kCrash, {end}};
   if (draw < 5) return {Verb::kLeave, {end}};
   // Half of those that are suspected go on for long as if nothing were.
-  if (random_.Percent(50)) PaceOf(end) = {90, 2};
+  if (random_.Percent(50)) PaceOf(end) = {90, 2, 40};
   const int64_t other = AnyEnd();
   const bool both = draw < 6 && (end > 0) != (other > 0) && s_.end(other)->live() &&
                     (other > 0 ? live_processes : live_nodes) > 1;
@@ -354,10 +354,12 @@ Action Generator::Tick() {
   if (!plan_.empty() && random_.Percent(rush_)) return {Verb::kTick, {}};
   static constexpr uint64_t kPumps[] = {2, 15, 60, 95};
   static constexpr uint64_t kHears[] = {1, 10, 40, 90};
+  static constexpr uint64_t kRuns[] = {1, 10, 40, 90};
   if (random_.Percent(3)) {
     Pace& pace = PaceOf(AnyEnd());
     pace.pumps = kPumps[random_.Below(4)];
     pace.hears = kHears[random_.Below(4)];
+    pace.runs = kRuns[random_.Below(4)];
   }
   uint64_t microseconds = 0;
   if (random_.Percent(60)) microseconds = random_.Below(6000);
@@ -367,9 +369,9 @@ Action Generator::Tick() {
   uint64_t run = 0;
   const auto draw = [&](const End& end) {
     if (end.crashed) return;
-    const bool waits = end.queue != nullptr && end.queue->size() > 0;
-    if (waits && random_.Percent(40)) run |= PlaceOf(end.end);
     const Pace& pace = PaceOf(end.end);
+    const bool waits = end.queue != nullptr && end.queue->size() > 0;
+    if (waits && random_.Percent(pace.runs)) run |= PlaceOf(end.end);
     if (random_.Percent(pace.pumps)) pump |= PlaceOf(end.end);
     if (end.membership.has_notice() && random_.Percent(pace.hears)) hear |= PlaceOf(end.end);
   };

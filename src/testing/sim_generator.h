@@ -54,6 +54,7 @@ class Generator {
   struct Pace {
     uint64_t pumps = 60;
     uint64_t hears = 40;
+    uint64_t runs = 40;  // callbacks
   };
 
   Action Draw(Verb verb);

@@ -237,7 +237,7 @@ void Generator::PlanSuspect() {
   const int64_t more = plan_token_++;
   Then(Verb::kExport, {three[0], object, three[1], more});
   Then(Verb::kSuspect, {three[1]});
-  PaceOf(three[1]) = {90, 2};
+  PaceOf(three[1]) = {90, 2, 40};
   if (random_.Percent(70)) Then(Verb::kImport, {three[2], late});
   ThenPause();
   Then(Verb::kImport, {three[1], more});
