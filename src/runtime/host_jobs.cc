@@ -102,8 +102,8 @@ void ReleaseToken(core::Token token) {
 void PostGuarded(CallbackExecutor* executor, Logger* logger,
                  std::unique_ptr<CallbackJob::Body> body, int detail) {
   if (executor == nullptr) return;
-  const std::optional<std::string> thrown =
-      internal::CallGuarded([&] { (void)executor->Post(CallbackJob(std::move(body), logger, detail)); });
+  const std::optional<std::string> thrown = internal::CallGuarded(
+      [&] { (void)executor->Post(CallbackJob(std::move(body), logger, detail)); });
   if (thrown.has_value()) {
     logger->Log(LogLevel::kError, "the callback executor's Post threw " + *thrown +
                                       "; the callback is lost, counting and freeing go on");

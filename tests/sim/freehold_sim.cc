@@ -253,6 +253,12 @@ int RunScenario(const Options& options) {
     return 2;
   }
   if (!WriteTrace(options.trace_file, *world)) return 2;
+  // A line that is passed over, an expectation even, would make a story true that was not told.
+  if (world->violation().empty() && world->totals().skipped > 0) {
+    std::cerr << options.scenario_file << ": " << world->totals().skipped
+              << " lines make no sense where they stand\n";
+    return 1;
+  }
   if (world->violation().empty()) {
     std::cout << options.scenario_file << ": ok\n";
     return 0;
