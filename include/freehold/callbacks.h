@@ -77,6 +77,9 @@ struct LocationUpdate {
   };
   Kind kind = Kind::kSnapshot;
   ObjectLocations snapshot;
+  // Of an answer to a query: there are more locations than fit one. The useful ones were kept: in
+  // memory before spilled, prospective last.
+  bool truncated = false;
   Location location;
 };
 

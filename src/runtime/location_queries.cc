@@ -127,6 +127,7 @@ bool LocationQueries::OnAnswer(core::PeerIndex from, const core::LocationAnswerI
   update.snapshot.state = StateOf(item.state);
   update.snapshot.generation = item.generation;
   update.snapshot.size = item.size;
+  update.truncated = item.truncated;
   update.snapshot.locations = item.locations;
   std::sort(update.snapshot.locations.begin(), update.snapshot.locations.end(),
             [](const Location& a, const Location& b) { return a.node < b.node; });

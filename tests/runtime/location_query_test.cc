@@ -1,5 +1,6 @@
 // Where is it? Asked from other processes and from node agents.
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <utility>
@@ -7,6 +8,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "src/core/item.h"
 #include "tests/runtime/sharing_world.h"
 
 namespace freehold {
@@ -165,6 +167,25 @@ TEST_F(LocationQueryTest, TheNodeThatWillFetchIsKnownBeforeItIsAnswered) {
   Settle();
   EXPECT_EQ(world_[1].GetStats().objects, 0u);
   EXPECT_EQ(stores_[12].deleted.size(), 1u);
+}
+
+TEST_F(LocationQueryTest, AnAnswerThatIsCutKeepsWhatIsUsefulAndSaysSo) {
+  const ObjectRef own = world_.Declare(1, 7);
+  for (uint64_t node = 100; node < 200; ++node) {
+    Location asked;
+    asked.node = Node(node);
+    asked.prospective = true;
+    ASSERT_TRUE(world_[1].AddLocation(Object(7), asked).ok());
+  }
+  ASSERT_TRUE(world_[1].AddLocation(Object(7), InMemory(900)).ok());
+  ASSERT_TRUE(world_[2].QueryLocations(About(7), Hear()).ok());
+  Settle();
+  ASSERT_EQ(heard_.size(), 1u);
+  EXPECT_TRUE(heard_[0].truncated);
+  EXPECT_EQ(heard_[0].snapshot.locations.size(), core::kAnswerLocationsMax);
+  const std::vector<Location>& named = heard_[0].snapshot.locations;
+  EXPECT_TRUE(
+      std::any_of(named.begin(), named.end(), [](const Location& at) { return at.in_memory; }));
 }
 
 TEST_F(LocationQueryTest, ABorrowerNeedNotNameTheOwner) {
