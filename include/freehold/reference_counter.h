@@ -102,7 +102,7 @@ class ReferenceCounter {
   // handle while there is a live reference here.
   // Errors: InvalidArgument (kMalformedToken, kWrongReceiver, kOtherOwner), AlreadyExists
   // (kAlreadyRedeemed), Cancelled (kRefused), FailedPrecondition (kPeerExcluded: its sender is),
-  // NotFound (kGone), Unavailable (kOwnerDied), ResourceExhausted.
+  // NotFound (kGone), Unavailable (kOwnerDied), ResourceExhausted; Internal when the sealer throws.
   absl::StatusOr<ObjectRef> Import(std::string_view token);
   // An id that was read out of the value of `outer`, to which this process holds a reference; the
   // host's format of values says who owns what they contain. `outer` stays in scope until the owner
@@ -112,8 +112,9 @@ class ReferenceCounter {
   // The token will never arrive: the receiver refuses it from now on, if it has not come. What
   // keeps the object for it ends with the receiver's answer. NotFound when it has ended already.
   absl::Status CancelHandoff(const Handoff& handoff);
-  // Ok while a reference to it is of use. NotFound (kGone), Unavailable (kOwnerDied), Aborted
-  // (kFreed), DataLoss (kLost), FailedPrecondition (kExcluded, kShutDown).
+  // Ok while a reference to it is of use, as far as is known here. NotFound (kGone), Unavailable
+  // (kOwnerDied), FailedPrecondition (kExcluded, kShutDown); at the owner also Aborted (kFreed) and
+  // DataLoss (kLost), which a borrower learns by QueryLocations.
   absl::Status CheckReference(const ObjectId& object) const;
 
   // --- Locations -----------------------------------------------------------------------------
@@ -134,7 +135,8 @@ class ReferenceCounter {
   absl::StatusOr<CallbackRegistration> SubscribeLocations(const ObjectId& object,
                                                           LocationCallback callback);
   // Asks another process, once or until further notice; `callback` runs on the executor. The answer
-  // is a number for CancelQuery. Errors: InvalidArgument for an object of this process, or an empty
+  // is a number for CancelQuery. When this process itself is excluded, no answer comes any more
+  // (excluded()). Errors: InvalidArgument for an object of this process, or an empty
   // callable; NotFound without an owner for an id that is not borrowed here; Unavailable
   // (kOwnerDied); FailedPrecondition without an executor.
   absl::StatusOr<uint64_t> QueryLocations(const LocationQuery& query, LocationCallback callback);

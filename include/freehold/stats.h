@@ -55,6 +55,7 @@ struct ReferenceCounterStats {
   uint64_t store_failures = 0;         // reported by nodes
   uint64_t objects_lost = 0;           // handed to the host to recover
   uint64_t short_borrows = 0;          // ended before their registration left
+  uint64_t answers_lost = 0;           // no room for them: a table was full
   uint64_t references_failed = 0;      // borrowed ones, by Gone or by their owner's death
 };
 

@@ -49,8 +49,18 @@ enum class Mutant : uint8_t {
   kKeepDeadReceiversPins,
   // 10, an owner's death
   kOwnerDeathNotTold,
+  // Sessions
+  kDuplicateApplied,  // an envelope that comes twice is applied twice
+  kOrderIgnored,      // an envelope that comes early is applied at once
+  // 8, locations and frees
+  kProspectiveForgotten,  // a node that asks in order to fetch is not remembered
+  kGenerationIgnored,     // the answer to a free of an old value settles the new one's copy
+  kLateReportUnanswered,  // a report about an object that is gone is dropped
+  kReadersIgnored,        // a copy is deleted under its readers
+  kOrphansAtView,         // what an excluded owner had goes before the barrier
 };
-inline constexpr int kMutants = 29;  // kNone included
+inline constexpr int kMutants = 36;         // kNone included
+inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 
 #if defined(FREEHOLD_MUTANTS)

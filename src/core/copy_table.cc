@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/check.h"
+#include "src/base/mutant.h"
 
 namespace freehold::core {
 
@@ -116,7 +117,7 @@ void CopyTable::Doom(uint32_t index, FreeCause cause, CopyEffects* effects) {
   copy.freed_at = ++frees_;
   if (copy.state == CopyState::kFetching) {
     SetState(index, CopyState::kDoomedByFetch);
-  } else if (copy.readers > 0) {
+  } else if (copy.readers > 0 && !internal::IsMutant(internal::Mutant::kReadersIgnored)) {
     SetState(index, CopyState::kDoomedByReaders);
   } else {
     SetState(index, CopyState::kToDelete);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/check.h"
+#include "src/base/mutant.h"
 #include "src/core/copy_table.h"
 
 namespace freehold::core {
@@ -230,7 +231,8 @@ CopyVerdict CopyTable::Step(const copy_event::View& event, CopyEffects* effects)
     WithdrawReplies(&owner);
     // Who joins may never hear the barrier of a view before its time, and holds nothing yet that
     // could wait for it.
-    if (event.version <= latest_barrier_ || (event.joining && owner.copies.empty())) {
+    if (event.version <= latest_barrier_ || (event.joining && owner.copies.empty()) ||
+        internal::IsMutant(internal::Mutant::kOrphansAtView)) {
       PassBarrier(&owner);
     } else {
       before_barrier_.emplace_back(event.version, peer);

@@ -9,7 +9,10 @@ namespace {
 
 uint64_t HashOfAll(RecordIndex record, PeerIndex peer, uint64_t number) {
   const uint64_t both = (uint64_t{record} << 32) | peer;
-  return internal::MultiplyFold(both ^ internal::kHashSecret[0], number ^ internal::kHashSecret[1]);
+  const uint64_t mixed =
+      internal::MultiplyFold(both ^ internal::kHashSecret[0], number ^ internal::kHashSecret[1]);
+  // Once more, because peers choose numbers, and there is one that makes the product zero.
+  return internal::MultiplyFold(mixed ^ both, internal::kHashSecret[2]);
 }
 
 uint64_t HashOfRecord(RecordIndex record) {
@@ -104,6 +107,7 @@ void HolderIndex::UnlinkFromRecord(uint32_t index) {
 
 void HolderIndex::LinkToPeer(uint32_t index) {
   Holder& holder = pool_.At(index);
+  ++peers_.At(holder.peer).size;
   uint32_t& head = peers_.At(holder.peer).first;
   if (head == kNone) {
     head = holder.next_of_peer = holder.previous_of_peer = index;
@@ -118,6 +122,7 @@ void HolderIndex::LinkToPeer(uint32_t index) {
 
 void HolderIndex::UnlinkFromPeer(uint32_t index) {
   const Holder& holder = pool_.At(index);
+  --peers_.At(holder.peer).size;
   uint32_t& head = peers_.At(holder.peer).first;
   if (holder.next_of_peer == index) {
     head = kNone;
@@ -143,6 +148,7 @@ void HolderIndex::CheckInvariants() const {
   uint64_t listed = 0;
   uint64_t records = 0;
   peers_.ForEach([&](PeerIndex peer, const PeerHead& head) {
+    const uint64_t before = listed;
     for (uint32_t at = head.first; at != kNone;) {
       const Holder& holder = pool_.At(at);
       FREEHOLD_CHECK(holder.peer == peer);
@@ -154,6 +160,7 @@ void HolderIndex::CheckInvariants() const {
       ++listed;
       at = holder.next_of_peer == head.first ? kNone : holder.next_of_peer;
     }
+    FREEHOLD_CHECK(listed - before == head.size);
   });
   FREEHOLD_CHECK(listed == size() && records == heads_.size());
 }

@@ -46,6 +46,10 @@ class HolderIndex {
   // The oldest; null when there is none. Holds until the next change.
   const Holder* FirstOf(RecordIndex record) const;
   const Holder* FirstOfPeer(PeerIndex peer) const;
+  uint32_t CountOfPeer(PeerIndex peer) const {
+    const PeerHead* head = peers_.Find(peer);
+    return head == nullptr ? 0 : head->size;
+  }
   // Calls `visit(holder)` for those of the record, oldest first, until it answers false.
   template <typename Visit>
   void ForEachOf(RecordIndex record, Visit visit) const {
@@ -71,6 +75,7 @@ class HolderIndex {
 
   struct PeerHead {
     uint32_t first = kNone;
+    uint32_t size = 0;
   };
 
   Pool<Holder> pool_;

@@ -45,7 +45,7 @@ class ObjectTable {
 
   // --- Steps: existence and references (object_table.cc) --------------------------------------
 
-  // kAlreadyExists, kNodeExcluded, kTableFull. `*record` has one handle. It has no effects.
+  // kAlreadyExists, kNodeExcluded, kTableFull. `*record` has one handle. No effects.
   Verdict Step(const event::Declare& e, ObjectRecord** record);
   Verdict Step(const event::Declare& e, Effects* /*effects*/, ObjectRecord** record) {
     return Step(e, record);
@@ -129,8 +129,7 @@ class ObjectTable {
   // Like PullFrees: registrations, releases and answers for a peer.
   bool PullSharing(PeerIndex peer, uint32_t items_max, const NodeNames& names,
                    PayloadWriter* writer);
-  // object_table_exclusion.cc. A view excludes the process (PROTOCOL, step 7). True: call again for
-  // the rest.
+  // A view excludes the process (PROTOCOL, step 7). True: call again for the rest.
   bool FenceProcess(PeerIndex process, uint32_t items_max, Effects* effects);
   // The barrier of that view has come. True: call again for the rest.
   bool CloseProcess(PeerIndex process, uint32_t items_max, Effects* effects);
@@ -146,8 +145,7 @@ class ObjectTable {
                ? kInfiniteFuture
                : sharing_->token_lives.front().ends;
   }
-  // Null as long as no reference has crossed processes.
-  const Sharing* sharing() const { return sharing_.get(); }
+  const Sharing* sharing() const { return sharing_.get(); }  // null: no reference has crossed
   // REQUIRES: the record is borrowed.
   const Borrow& BorrowOf(const ObjectRecord& record) const {
     return sharing_->borrows.At(record.overflow);
@@ -194,6 +192,8 @@ class ObjectTable {
   bool HasWorkFor(PeerIndex node) const {
     return nodes_.Find(node) != nullptr && nodes_.Find(node)->has_work();
   }
+  // Answers that wait to be sent to the peer, which has caused them.
+  uint64_t AnswersFor(PeerIndex peer) const;
   const NodeIndex& nodes() const { return nodes_; }
   const Counters& counters() const { return counters_; }
   // Frees that are not settled, those not yet sent and answers to late reports included.
@@ -245,6 +245,7 @@ class ObjectTable {
     if (sharing_ == nullptr) sharing_ = std::make_unique<Sharing>();
     return *sharing_;
   }
+  void ForgetEndedTokens();
   Verdict ImportAgain(const event::Import& e, ObjectRecord** record);
   Verdict AdmitOwned(const Key& key, ObjectRecord** record);
   Verdict AdmitBorrowed(const Key& key, PeerIndex owner, Effects* effects, ObjectRecord** record);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "src/base/mutant.h"
 #include "src/core/object_table.h"
 
 namespace freehold::core {
@@ -19,7 +20,7 @@ Verdict ObjectTable::Step(const event::AskLocations& e, Effects* effects) {
     if (!had_work) effects->ready.push_back(e.from);
     return Verdict::kNotFound;
   }
-  if (e.fetch_to != kNoPeer) {
+  if (e.fetch_to != kNoPeer && !internal::IsMutant(internal::Mutant::kProspectiveForgotten)) {
     // Known before the answer leaves: whoever fetches because of it is asked to free (step 8).
     event::SetLocation asked{e.key, e.fetch_to, record->generation, 0, CopyRole::kSecondary};
     asked.merge = true;
@@ -49,6 +50,16 @@ Verdict ObjectTable::Step(const event::StopAsking& e) {
   }
   RefreshAskers(index);
   return ended ? Verdict::kOk : Verdict::kNotFound;
+}
+
+uint64_t ObjectTable::AnswersFor(PeerIndex peer) const {
+  const NodeIndex::Node* node = nodes_.Find(peer);
+  uint64_t answers = node == nullptr ? 0 : node->late_frees;
+  if (sharing_ != nullptr) {
+    answers += uint64_t{sharing_->outbox.size(peer)} + sharing_->gone_answers.size(peer) +
+               sharing_->due.CountOfPeer(peer);
+  }
+  return answers;
 }
 
 void ObjectTable::AnswerAskers(const ObjectRecord& record, Effects* effects) {

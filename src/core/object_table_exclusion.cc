@@ -104,6 +104,8 @@ void ObjectTable::CheckSharing() const {
   sharing_->borrowers.CheckInvariants();
   sharing_->pins.CheckInvariants();
   sharing_->owed.CheckInvariants();
+  sharing_->cancelled.CheckInvariants();
+  FREEHOLD_CHECK(sharing_->cancelled.size() <= sharing_->pins.size());
   sharing_->watches.CheckInvariants();
   sharing_->due.CheckInvariants();
   sharing_->borrows.CheckInvariants();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/check.h"
+#include "src/base/mutant.h"
 #include "src/core/object_table.h"
 #include "src/core/object_table_quiet.h"
 
@@ -35,6 +36,7 @@ Verdict ObjectTable::Step(const event::SetLocation& e, Effects* effects) {
 void ObjectTable::AnswerWithFree(const event::SetLocation& e, Effects* effects) {
   ++counters_.late_reports_answered;
   if (config_.settle_at_once) return;
+  if (internal::IsMutant(internal::Mutant::kLateReportUnanswered)) return;
   const bool had_work = nodes_.At(e.node).has_work();
   nodes_.AddLateFree(e.node, FreeItem{e.key.id, e.generation, kFirstTerm});
   if (!had_work) effects->ready.push_back(e.node);
@@ -167,7 +169,9 @@ Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) return Verdict::kNotFound;
   if (record->borrowed) return Verdict::kUnchanged;
-  record = FindGeneration(record, e.generation);
+  if (!internal::IsMutant(internal::Mutant::kGenerationIgnored)) {
+    record = FindGeneration(record, e.generation);
+  }
   if (record == nullptr) return Verdict::kUnchanged;
   Copy* copy = copies_.Find(*record, e.node);
   // Only a copy whose free was sent can be answered for; anything else answers a late free, or is

@@ -42,9 +42,24 @@ Verdict ObjectTable::Step(const event::Export& e, Exported* exported) {
   }
   record->has_pins = 1;
   if (e.ends != kInfiniteFuture) {
+    ForgetEndedTokens();
     sharing.token_lives.push_back({e.ends, record->id(), e.receiver, exported->number});
   }
   return Verdict::kOk;
+}
+
+// Most handoffs end long before their tokens' lives: two are looked at for each that is added.
+void ObjectTable::ForgetEndedTokens() {
+  std::deque<Sharing::TokenLife>& lives = sharing_->token_lives;
+  for (int looked_at = 0; looked_at < 2 && !lives.empty(); ++looked_at) {
+    const Sharing::TokenLife& life = lives.front();
+    const ObjectRecord* record = FindMutable({life.object, life.object.Hash()});
+    if (record != nullptr &&
+        sharing_->pins.Contains(IndexOf(*record), life.receiver, life.number)) {
+      return;
+    }
+    lives.pop_front();
+  }
 }
 
 Verdict ObjectTable::Step(const event::CancelHandoff& e, Effects* effects) {
@@ -53,12 +68,16 @@ Verdict ObjectTable::Step(const event::CancelHandoff& e, Effects* effects) {
       !sharing_->pins.Contains(IndexOf(*record), e.receiver, e.number)) {
     return Verdict::kNotFound;
   }
-  Answer(e.receiver, SharingKind::kHandoffCancel, e.key.id, e.number, 0, effects);
+  // Once is enough: the session delivers it.
+  if (sharing_->cancelled.Add(IndexOf(*record), e.receiver, e.number) ==
+      HolderIndex::Added::kAdded) {
+    Answer(e.receiver, SharingKind::kHandoffCancel, e.key.id, e.number, 0, effects);
+  }
   return Verdict::kOk;
 }
 
 bool ObjectTable::ExpireTokens(Time now, uint32_t items_max, Effects* effects) {
-  while (NextTokenEnd() <= now) {
+  while (sharing_ != nullptr && !sharing_->token_lives.empty() && NextTokenEnd() <= now) {
     if (items_max-- == 0) return true;
     const Sharing::TokenLife life = sharing_->token_lives.front();
     sharing_->token_lives.pop_front();
@@ -215,7 +234,9 @@ void ObjectTable::LetGoOfBorrow(ObjectRecord* record, Effects* effects) {
   const Borrow& borrow = BorrowOf(*record);
   switch (borrow.stage) {
     case BorrowStage::kQueued:
-      // Nobody else counts on us, also not when a view would have waited for the registration.
+      // Nobody else counts on us, also not when a view would have waited for the registration. That
+      // it need not wait any more is news for the pump.
+      if (borrow.flushing) effects->ready.push_back(borrow.owner);
       ++counters_.short_borrows;
       EndOwed(*record, HandoffAnswer::kOk, effects);
       EraseBorrowed(record);
@@ -361,6 +382,9 @@ Verdict ObjectTable::Step(const event::HandoffEnded& e, Effects* effects) {
 void ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder,
                                Effects* effects) {
   (void)holders->Remove(holder.record, holder.peer, holder.number);
+  if (holders == &sharing_->pins) {
+    (void)sharing_->cancelled.Remove(holder.record, holder.peer, holder.number);
+  }
   if (holders->FirstOf(holder.record) != nullptr) return;
   ObjectRecord& record = slabs_.At(holder.record);
   if (holders == &sharing_->borrowers) {
@@ -388,6 +412,13 @@ bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, const NodeName
                               PayloadWriter* writer) {
   if (sharing_ == nullptr) return false;
   Sharing& sharing = *sharing_;
+  // Answers first: the peer may take nothing more of ours before it has them.
+  sharing.outbox.TakeWhile(peer, [&](const SharingItem& item) {
+    if (items_max == 0 || !writer->Add(item)) return false;
+    --items_max;
+    return true;
+  });
+  PullAnswers(peer, &items_max, names, writer);
   for (; items_max > 0; --items_max) {
     const uint32_t number = sharing.borrows.FirstToSend(peer);
     if (number == kNone) break;
@@ -410,12 +441,6 @@ bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, const NodeName
       EraseBorrowed(&record);
     }
   }
-  sharing.outbox.TakeWhile(peer, [&](const SharingItem& item) {
-    if (items_max == 0 || !writer->Add(item)) return false;
-    --items_max;
-    return true;
-  });
-  PullAnswers(peer, &items_max, names, writer);
   return sharing.HasWorkFor(peer);
 }
 

@@ -33,6 +33,7 @@ class PeerQueue {
       pool_.At(queue.last).next = index;
     }
     queue.last = index;
+    ++queue.size;
     return true;
   }
   bool empty(PeerIndex peer) const {
@@ -48,8 +49,13 @@ class PeerQueue {
       const uint32_t taken = queue->first;
       queue->first = pool_.At(taken).next;
       if (queue->first == kNone) queue->last = kNone;
+      --queue->size;
       pool_.Release(taken);
     }
+  }
+  uint32_t size(PeerIndex peer) const {
+    const Queue* queue = queues_.Find(peer);
+    return queue == nullptr ? 0 : queue->size;
   }
   uint64_t size() const { return pool_.in_use(); }
   size_t bytes() const { return pool_.bytes(); }
@@ -62,6 +68,7 @@ class PeerQueue {
   struct Queue {
     uint32_t first = kNone;
     uint32_t last = kNone;
+    uint32_t size = 0;
   };
   Pool<Entry> pool_;
   PeerMap<Queue> queues_;

@@ -6,6 +6,7 @@
 
 #include "src/base/check.h"
 #include "src/base/hash.h"
+#include "src/base/mutant.h"
 
 namespace freehold::core {
 
@@ -135,6 +136,11 @@ ReceiveVerdict Session::Receive(const SessionConfig& config, std::string_view by
   }
   TakeAcknowledgement(config, frame.acknowledged, now);
   if (verdict == ReceiveVerdict::kAccepted) Accept(frame.sequence, payload, deliveries);
+  if (verdict == ReceiveVerdict::kDuplicate && frame.sequence <= received_ &&
+      internal::IsMutant(internal::Mutant::kDuplicateApplied) &&
+      CheckPayload(payload) == CodecError::kOk) {
+    deliveries->push_back({peer_, std::string(payload)});
+  }
   // Duplicates and dropped ones too: the peer repeats them because it has not heard us.
   if (verdict != ReceiveVerdict::kAckOnly) owes_ack_ = true;
   return verdict;
@@ -180,6 +186,11 @@ void Session::TakeAcknowledgement(const SessionConfig& config, uint64_t acknowle
 
 void Session::Accept(uint64_t sequence, std::string_view payload,
                      std::vector<Delivery>* deliveries) {
+  if (sequence != received_ + 1 && internal::IsMutant(internal::Mutant::kOrderIgnored)) {
+    deliveries->push_back({peer_, std::string(payload)});
+    early_.emplace(sequence, std::string());
+    return;
+  }
   if (sequence != received_ + 1) {
     early_bytes_ += payload.size();
     early_.emplace(sequence, std::string(payload));

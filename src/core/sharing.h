@@ -50,6 +50,7 @@ struct Sharing {
 
   HolderIndex borrowers;  // of owned objects; number 0
   HolderIndex pins;       // (object, receiver, handoff number): handoffs that have not ended
+  HolderIndex cancelled;  // of the pins, those whose cancellation was asked for
   // (object, sender, OwedNumber): what ends once the borrow of the object is confirmed or fails.
   HolderIndex owed;
   BorrowIndex borrows;
@@ -69,8 +70,9 @@ struct Sharing {
            due.FirstOfPeer(peer) != nullptr || !gone_answers.empty(peer);
   }
   size_t bytes() const {
-    return sizeof(*this) + borrowers.bytes() + pins.bytes() + owed.bytes() + borrows.bytes() +
-           outbox.bytes() + ledger.bytes() + watches.bytes() + due.bytes() + gone_answers.bytes();
+    return sizeof(*this) + borrowers.bytes() + pins.bytes() + cancelled.bytes() + owed.bytes() +
+           borrows.bytes() + outbox.bytes() + ledger.bytes() + watches.bytes() + due.bytes() +
+           gone_answers.bytes();
   }
 };
 

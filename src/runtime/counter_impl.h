@@ -52,9 +52,10 @@ class CounterImpl final : public Endpoint::Client,
 
   // No piece of work holds a lock for more records than this.
   static constexpr uint32_t kPieceMax = 2048;
-  // Answers that a peer may cause before it has taken them: frees of what it reported late, answers
-  // to registrations and cancellations.
-  static constexpr uint32_t kAnswersMax = 4096;
+  // Answers that may wait for a peer before nothing more is taken from it: frees of what it
+  // reported late, answers to registrations, cancellations and questions. Several times what the
+  // windows of an honest peer can cause, or two ends that both wait would wait for each other.
+  static constexpr uint32_t kAnswersMax = 64 * 1024;
 
   explicit CounterImpl(const ReferenceCounterOptions& options);
   ~CounterImpl() override;
@@ -150,7 +151,7 @@ class CounterImpl final : public Endpoint::Client,
 
   absl::StatusOr<ExportedReference> Export(const ObjectId& object, const ProcessId& receiver);
   absl::Status CancelHandoff(const Handoff& handoff);
-  absl::StatusOr<ObjectRef> Import(std::string_view token);
+  absl::StatusOr<ObjectRef> Import(std::string_view bytes);
   absl::StatusOr<ObjectRef> ImportNested(const ObjectId& outer, const ObjectId& inner,
                                          const ProcessId& inner_owner);
   absl::Status CheckReference(const ObjectId& object) const;
@@ -205,8 +206,9 @@ class CounterImpl final : public Endpoint::Client,
   struct Peer {
     // Shards with something waiting for it, a bit each. A bit may be set in vain, never missing.
     std::atomic<uint64_t> shards_with_work{0};
-    // Answers caused since everything was last taken.
-    std::atomic<uint32_t> answers{0};
+    // Answers that it may have caused and not taken: those that waited when last counted, and those
+    // since.
+    std::atomic<uint64_t> answers{0};
   };
   class Sink;
 

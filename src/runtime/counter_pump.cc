@@ -99,6 +99,11 @@ class CounterImpl::Sink final : public core::PayloadSink {
       });
       return;
     }
+    // A node agent asks for its own node.
+    if (from_node_ && !item.fetch_to.IsNil() && item.fetch_to != counter_->NodeAt(from_)) {
+      ++refused_;
+      return;
+    }
     const core::PeerIndex fetch_to =
         item.fetch_to.IsNil() ? core::kNoPeer : counter_->InternNode(item.fetch_to);
     CountAnswer();
@@ -169,8 +174,15 @@ uint64_t CounterImpl::OnPayload(PeerIndex from, std::string_view payload, Time /
 }
 
 bool CounterImpl::CanTake(PeerIndex from) {
-  const Peer* peer = peers_.Find(from);
-  return peer == nullptr || peer->answers.load(std::memory_order_relaxed) < kAnswersMax;
+  Peer* peer = peers_.Find(from);
+  if (peer == nullptr || peer->answers.load(std::memory_order_relaxed) < kAnswersMax) return true;
+  uint64_t waiting = 0;
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    internal::MutexLock lock(&shard->mutex);
+    waiting += shard->table.AnswersFor(from);
+  }
+  peer->answers.store(waiting, std::memory_order_relaxed);
+  return waiting < kAnswersMax;
 }
 
 Time CounterImpl::Work(Time now) {
@@ -199,7 +211,6 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     // what is added afterwards sets it again.
     const uint64_t bits = peer.shards_with_work.load(std::memory_order_acquire);
     if (bits == 0) {
-      peer.answers.store(0, std::memory_order_relaxed);
       return false;
     }
     const uint32_t number = static_cast<uint32_t>(__builtin_ctzll(bits));

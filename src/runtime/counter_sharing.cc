@@ -19,6 +19,11 @@ absl::Status MalformedToken(const std::string& why) {
                     ErrorReason::kMalformedToken);
 }
 
+absl::Status NoTransport() {
+  return absl::FailedPreconditionError(
+      "without a transport nothing can be shared with other processes, or asked of them");
+}
+
 absl::Status TooManyPeers() {
   return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
 }
@@ -30,10 +35,7 @@ absl::Status TooManyPeers() {
 absl::StatusOr<ExportedReference> CounterImpl::Export(const ObjectId& object,
                                                       const ProcessId& receiver) {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
-  if (options_.transport == nullptr) {
-    return absl::FailedPreconditionError(
-        "a reference cannot be exported without a transport: nobody could answer for it");
-  }
+  if (options_.transport == nullptr) return NoTransport();
   if (receiver.IsNil() || receiver == options_.process) {
     return absl::InvalidArgumentError("a reference is exported to another process, not to itself");
   }
@@ -84,6 +86,7 @@ absl::Status CounterImpl::CancelHandoff(const Handoff& handoff) {
 
 absl::StatusOr<ObjectRef> CounterImpl::Import(std::string_view bytes) {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  if (options_.transport == nullptr) return NoTransport();
   std::optional<std::string> opened;
   if (options_.token_sealer != nullptr) {
     const std::optional<std::string> thrown =
@@ -141,6 +144,7 @@ absl::StatusOr<ObjectRef> CounterImpl::ImportNested(const ObjectId& outer, const
                                                     const ProcessId& inner_owner) {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
   if (inner_owner.IsNil()) return absl::InvalidArgumentError("the owner must not be nil");
+  if (options_.transport == nullptr && inner_owner != options_.process) return NoTransport();
   core::PeerIndex outer_owner = core::kNoPeer;
   std::vector<core::InnerRef> hold(1);
   const core::Key outer_key = KeyOf(outer);
@@ -215,6 +219,7 @@ absl::Status CounterImpl::CheckReference(const ObjectId& object) const {
 absl::StatusOr<uint64_t> CounterImpl::QueryLocations(const LocationQuery& query,
                                                      LocationCallback callback) {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  if (options_.transport == nullptr) return NoTransport();
   core::PeerIndex owner = core::kNoPeer;
   if (!query.owner.IsNil()) {
     owner = endpoint_->Intern(Address(query.owner));

@@ -91,7 +91,6 @@ bool NodeAgent::Impl::Fill(PeerIndex peer, core::PayloadWriter* writer) {
    private:
     core::PayloadWriter* const to_;
   };
-  if (queries_.Fill(peer, writer)) return true;
   WriterSink sink(writer);
   for (;;) {
     core::PullVerdict verdict;
@@ -101,7 +100,9 @@ bool NodeAgent::Impl::Fill(PeerIndex peer, core::PayloadWriter* writer) {
     }
     switch (verdict) {
       case core::PullVerdict::kEmpty:
-        return false;
+        // After the reports: who asks in order to fetch must not be forgotten because of a removal
+        // that came before its question.
+        return queries_.Fill(peer, writer);
       case core::PullVerdict::kFull:
         return true;
       case core::PullVerdict::kMore:

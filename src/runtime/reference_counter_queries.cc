@@ -287,6 +287,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
     stats->objects_lost += counters.objects_lost;
     stats->short_borrows += counters.short_borrows;
     stats->references_failed += counters.references_failed;
+    stats->answers_lost += counters.answers_lost;
     AddSharing(shard->table, stats);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "freehold/error_reason.h"
@@ -11,6 +12,19 @@
 namespace freehold::testing::sim {
 
 namespace {
+
+// Whoever will fetch is known to the owner before it is answered, and so in the answer.
+void ExpectAsked(Oracle* oracle, const State& state, Query* query, const LocationUpdate& update,
+                 const std::string& details) {
+  const int64_t number = std::exchange(query->fetch_to, 0);
+  if (number == 0 || update.truncated || update.snapshot.state == ObjectState::kFreed) return;
+  const Node& node = *state.node(number);
+  const auto& named = update.snapshot.locations;
+  if (node.excluded_by != 0) return;
+  oracle->Expect(std::any_of(named.begin(), named.end(),
+                             [&](const Location& at) { return at.node == node.id; }),
+                 "S4: who will fetch is not known to the owner that answers it", details);
+}
 
 void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
               const LocationUpdate& update) {
@@ -27,6 +41,7 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
       query.done = !query.always;
       query.state = update.snapshot.state;
       query.locations = update.snapshot.locations;
+      ExpectAsked(oracle, *state, &query, update, details);
       return;
     case LocationUpdate::Kind::kGone:
       state->coverage.Count("query answered: gone");
@@ -73,6 +88,12 @@ bool Ask(Oracle* oracle, State* state, const Action& action) {
   query.object = object->number;
   query.end = end->end;
   query.always = ask.subscribe;
+  // Of what another end asks for it, a node's own report may overtake the question; and one that
+  // evicts what it had when it asked says so, and that is what counts.
+  if (action.verb == Verb::kAskFor && end->end == state->node(n[2])->end &&
+      state->node(n[2])->agent->Find(object->id).empty()) {
+    query.fetch_to = n[2];
+  }
   auto callback = [oracle, state, number](const ObjectId& id, const LocationUpdate& update) {
     OnAnswer(oracle, state, number, id, update);
   };

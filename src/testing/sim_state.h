@@ -165,6 +165,7 @@ struct Subscription {
 
 // What one end has asked an owner elsewhere.
 struct Query {
+  int64_t fetch_to = 0;  // a node's number, until the first answer; 0: none
   int64_t object = 0;
   int64_t end = 0;
   bool always = false;

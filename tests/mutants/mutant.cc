@@ -74,6 +74,20 @@ const char* MutantName(Mutant mutant) {
       return "keep_dead_receivers_pins";
     case Mutant::kOwnerDeathNotTold:
       return "owner_death_not_told";
+    case Mutant::kDuplicateApplied:
+      return "duplicate_applied";
+    case Mutant::kOrderIgnored:
+      return "order_ignored";
+    case Mutant::kProspectiveForgotten:
+      return "prospective_forgotten";
+    case Mutant::kGenerationIgnored:
+      return "generation_ignored";
+    case Mutant::kLateReportUnanswered:
+      return "late_report_unanswered";
+    case Mutant::kReadersIgnored:
+      return "readers_ignored";
+    case Mutant::kOrphansAtView:
+      return "orphans_at_view";
   }
   return "?";
 }

@@ -96,7 +96,7 @@ int Main(int argc, char** argv) {
   int missed = 0;
   int found = 0;
   std::printf("%-28s %6s %6s  %s\n", "mutant", "seed", "step", "seen");
-  for (int number = 1; number < internal::kMutants; ++number) {
+  for (int number = 1; number < internal::kSharingMutants; ++number) {
     const auto mutant = static_cast<Mutant>(number);
     const std::string name = internal::MutantName(mutant);
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;

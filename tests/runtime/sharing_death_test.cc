@@ -271,6 +271,31 @@ TEST(SharingDeath, OrphanGraceReplacesTheBarrier) {
   EXPECT_FALSE(world.InScope(1, 7));
 }
 
+TEST(SharingDeath, AnElisionThatAViewWaitsForWakesThePumpToSaySo) {
+  ReferenceCounterOptions options;
+  options.session.window_envelopes = 1;
+  SharingWorld world(3, options);
+  ObjectRef own = world.Declare(1, 7);
+  ObjectRef other = world.Declare(1, 8);
+  ObjectRef at2 = world.Pass(1, 7, 2);
+  world.Settle();
+  // The owner does not answer, and its window is full of another registration.
+  world.transport.unreachable[Process(1)] = true;
+  ObjectRef other_at3 = world.Pass(1, 8, 3);
+  world.Settle({3});
+  ObjectRef at3 = world.Pass(2, 7, 3);
+  world.Crash(2);
+  world.Exclude(2);
+  world.Settle({1, 3});
+  EXPECT_EQ(world[3].GetStats().flush_waiting, 1u);
+  EXPECT_GT(world[3].NextDeadline(), world.clock.Now());
+  at3.Reset();
+  EXPECT_LE(world[3].NextDeadline(), world.clock.Now());
+  world.Settle({3});
+  EXPECT_EQ(world[3].GetStats().flush_waiting, 0u);
+  EXPECT_EQ(world.membership.GetStatus().latest_barrier, 1u);
+}
+
 // known from ray-project/ray#60495
 TEST(SharingDeath, AReleaseAndADeathNoticeAreOneDecrement) {
   SharingWorld world(2);

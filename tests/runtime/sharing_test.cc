@@ -286,7 +286,7 @@ TEST(Sharing, DebugStringNamesWhoHoldsAnObjectElsewhere) {
               HasSubstr("owned by process:" + Process(1).ToHex() + ", registered"));
 }
 
-TEST(Sharing, ExportingAsksForAReceiverATransportAndAReference) {
+TEST(Sharing, SharingAsksForAReceiverATransportAndAReference) {
   SharingWorld world(2);
   const ObjectRef own = world.Declare(1, 7);
   EXPECT_EQ(world[1].Export(Object(7), ProcessId()).status().code(),
@@ -300,6 +300,16 @@ TEST(Sharing, ExportingAsksForAReceiverATransportAndAReference) {
   const ObjectRef ref = *counter->Declare(Object(1));
   EXPECT_EQ(counter->Export(Object(1), Process(2)).status().code(),
             absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(counter->Import(world.Export(1, 7, 2).token).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(counter->ImportNested(Object(1), Object(7), Process(1)).status().code(),
+            absl::StatusCode::kFailedPrecondition);
+  LocationQuery query;
+  query.object = Object(7);
+  query.owner = Process(1);
+  EXPECT_EQ(
+      counter->QueryLocations(query, [](const ObjectId&, const LocationUpdate&) {}).status().code(),
+      absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(Sharing, HandlesOnBorrowedObjectsOutliveTheirCounter) {
@@ -316,6 +326,31 @@ TEST(Sharing, HandlesOnBorrowedObjectsOutliveTheirCounter) {
   borrowed.Reset();
   world.Settle();  // it has left the membership
   EXPECT_EQ(world.Counts(1, 7).borrowers, 0u);
+}
+
+TEST(Sharing, TwoProcessesThatHaveBorrowedManyObjectsOfEachOtherDoNotWaitForEachOther) {
+  constexpr uint64_t kObjects = 30'000;  // several windows full of registrations each way
+  SharingWorld world(2);
+  std::vector<ObjectRef> refs;
+  for (const uint64_t process : {1, 2}) world.transport.unreachable[Process(process)] = true;
+  for (uint64_t i = 0; i < kObjects; ++i) {
+    refs.push_back(world.Declare(1, 1000 + i));
+    refs.push_back(world.Declare(2, 1'000'000 + i));
+    refs.push_back(world.Pass(1, 1000 + i, 2));
+    refs.push_back(world.Pass(2, 1'000'000 + i, 1));
+    if (i == kObjects / 2) world.Settle();
+  }
+  world.Settle();
+  world.transport.unreachable.clear();
+  world.SettleFor(std::chrono::seconds(30));
+  for (const uint64_t process : {1, 2}) {
+    EXPECT_EQ(world[process].GetStats().borrowers, kObjects);
+    EXPECT_EQ(world[process].GetStats().handoffs_owed, 0u);
+    EXPECT_EQ(world[process].GetStats().answers_waiting, 0u);
+  }
+  refs.clear();
+  world.SettleFor(std::chrono::seconds(30));
+  world.ExpectClean();
 }
 
 TEST(Sharing, AThousandBorrowersOfOneObjectComeAndGo) {

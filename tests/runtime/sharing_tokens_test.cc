@@ -83,6 +83,34 @@ TEST(SharingTokens, ALostTokenIsCancelledAndRefusedWhenItComesYet) {
   world.ExpectClean();
 }
 
+TEST(SharingTokens, AHandoffThatIsCancelledAgainAndAgainIsCancelledOnce) {
+  SharingWorld world(2);
+  ObjectRef own = world.Declare(1, 7);
+  const ExportedReference lost = world.Export(1, 7, 2);
+  world.transport.unreachable[Process(2)] = true;
+  for (int i = 0; i < 1000; ++i) EXPECT_TRUE(world[1].CancelHandoff(lost.handoff).ok());
+  EXPECT_EQ(world[1].GetStats().answers_waiting, 1u);
+  world.transport.unreachable.clear();
+  world.SettleFor(std::chrono::seconds(10));
+  EXPECT_EQ(world.Counts(1, 7).handoffs, 0u);
+}
+
+TEST(SharingTokens, TheLivesOfTokensThatHaveArrivedAreForgotten) {
+  ReferenceCounterOptions options;
+  options.token_life = std::chrono::hours(1);
+  SharingWorld world(2, options);
+  ObjectRef own = world.Declare(1, 7);
+  for (int i = 0; i < 1000; ++i) {
+    world.Pass(1, 7, 2).Reset();
+    world.Settle();
+    world.clock.Advance(std::chrono::milliseconds(1));
+  }
+  // Only the latest ones can still be waited for.
+  EXPECT_GT(world[1].NextDeadline(), world.clock.Now() + std::chrono::minutes(59));
+  world[1].Pump(kInfiniteFuture);
+  EXPECT_EQ(world.Counts(1, 7).handoffs, 0u);
+}
+
 TEST(SharingTokens, ACancellationThatComesAfterTheTokenChangesNothing) {
   SharingWorld world(2);
   ObjectRef own = world.Declare(1, 7);

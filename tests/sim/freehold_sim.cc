@@ -4,9 +4,12 @@
 //                [--trace FILE] [--coverage] [--hash] [--jobs J] [--shrink RUNS]
 //   freehold_sim --scenario FILE [--trace FILE] [--shrink RUNS]
 //   freehold_sim --grammar
+//   freehold_sim_mutants --mutation NAME|all [--seeds N] [--first-seed K] [--jobs J]
+//   freehold_sim_mutants --mutant NAME …
 //
-// Built with FREEHOLD_MUTANTS (target freehold_sim_mutants): `--mutant NAME` breaks the core on
-// purpose, to see that it is found.
+// Built with FREEHOLD_MUTANTS (target freehold_sim_mutants) it can break the core on purpose:
+// `--mutation` prints which seed finds each way to do so, `--mutant` does it in whatever else is
+// asked for.
 //
 // Progress lines name the seed to go on with. A violation is printed with the shortest scenario
 // found that still leads to it, once for each kind; `--shrink 0` leaves that out. The trace is that
@@ -33,6 +36,7 @@
 
 #include "freehold/testing/sim_world.h"
 #include "src/base/mutant.h"
+#include "tests/sim/sim_mutations.h"
 
 namespace {
 
@@ -51,6 +55,7 @@ struct Options {
   SimSeedOptions each;
   std::string trace_file;
   std::string scenario_file;
+  std::string mutation;
   bool coverage = false;
   bool grammar = false;
   bool hash = false;
@@ -131,6 +136,7 @@ bool ReadOptions(int argc, char** argv, Options* options) {
                       : name == "--jobs"       ? Read(value, &options->jobs)
                       : name == "--shrink"     ? Read(value, &options->shrink_runs)
                       : name == "--mutant"     ? Break(value)
+                      : name == "--mutation"   ? Read(value, &options->mutation)
                       : name == "--trace"      ? Read(value, &options->trace_file)
                       : name == "--scenario"   ? Read(value, &options->scenario_file)
                                                : false;
@@ -284,5 +290,9 @@ int main(int argc, char** argv) {
     return 0;
   }
   (void)std::signal(SIGABRT, ReportSeed);
+  if (!options.mutation.empty()) {
+    return freehold::HuntMutations(options.mutation, options.first_seed, options.seeds,
+                                   options.jobs);
+  }
   return options.scenario_file.empty() ? RunAll(options) : RunScenario(options);
 }
