@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "freehold/error_reason.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/runtime/counter_world.h"
@@ -11,6 +12,7 @@ namespace freehold {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 // Pumps the agents whenever something is sent to one: a network for a host with one thread.
 class SelfPumpingTransport final : public Transport {
@@ -64,6 +66,51 @@ TEST(Shutdown, EveryCallAfterItAnswersFailedPrecondition) {
   EXPECT_FALSE(counter.InScope(Object(1)));
   counter.Pump(world.clock.Now());
   EXPECT_TRUE(counter.Shutdown(ShutdownMode::kGraceful, std::chrono::seconds(1)).clean());
+}
+
+// Each with what a running counter would take, or refuse for another reason.
+TEST(Shutdown, EveryCallOnWhatWasBegunBeforeItSaysSo) {
+  CounterWorld world(1);
+  ObjectRef ref = world.Put(1, {1});
+  auto& counter = *world.counter;
+  const ProcessId other = ProcessId::FromNumber(9);
+  LocationQuery query;
+  query.object = Object(7);
+  query.owner = other;
+  const auto ignore = [](const ObjectId&, EndReason) {};
+  const auto ignore_update = [](const ObjectId&, const LocationUpdate&) {};
+  const ExportedReference exported = *counter.Export(Object(1), other);
+  const CallbackRegistration registration = *counter.OnErased(Object(1), ignore);
+  const uint64_t asked = *counter.QueryLocations(query, ignore_update);
+  ASSERT_TRUE(counter.AddLocalReference(Object(1), 2).ok());
+  (void)counter.Shutdown(ShutdownMode::kImmediate, Duration::zero());
+
+  const auto expect_shut = [](const absl::Status& status) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_EQ(ReasonOf(status), ErrorReason::kShutDown) << status;
+  };
+  expect_shut(counter.Export(Object(1), other).status());
+  expect_shut(counter.Import(exported.token).status());
+  expect_shut(counter.Import("not a token").status());
+  expect_shut(counter.ImportNested(Object(1), Object(2), other).status());
+  expect_shut(counter.CancelHandoff(exported.handoff));
+  expect_shut(counter.CheckReference(Object(1)));
+  expect_shut(counter.QueryLocations(query, ignore_update).status());
+  expect_shut(counter.RemoveLocalReferences({Object(1)}).failures.at(0).status);
+  expect_shut(counter.OnOutOfScope(Object(1), ignore).status());
+  expect_shut(counter.OnReclaimed(Object(1), ignore).status());
+  expect_shut(counter.OnFailed(Object(1), ignore).status());
+  expect_shut(counter.Declare(Object(2)).status());
+  EXPECT_FALSE(counter.CancelQuery(asked));
+  EXPECT_FALSE(counter.Cancel(registration));
+  EXPECT_FALSE(counter.GetWeakRef(ref).Lock());
+  EXPECT_FALSE(counter.GetWeakRef(ref).InScope());
+  EXPECT_FALSE(counter.BackPressured());
+  for (int state = 0; state < kObjectStates; ++state) {
+    EXPECT_THAT(counter.Ids(static_cast<ObjectState>(state)), IsEmpty());
+  }
+  EXPECT_EQ(counter.NextDeadline(), kInfiniteFuture);
+  EXPECT_EQ(world.RunCallbacks(), 0u);
 }
 
 TEST(Shutdown, GracefulFlushesEveryPendingFree) {
