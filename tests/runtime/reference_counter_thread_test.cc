@@ -122,65 +122,99 @@ TEST_F(ReferenceCounterThreadTest, GracefulShutdownOfTenThousandFreesIsClean) {
 }
 
 // What threads do with a counter until it ends, and with their handles after that.
-struct Callers {
-  void Run(ReferenceCounter* counter, std::vector<ObjectRef> refs, bool registers) {
-    bool open = registers;
-    if (!open) --calling;
-    for (ObjectRef& ref : refs) {
-      if (open) {
-        const auto answer = counter->OnOutOfScope(
-            ref.id(), [this, held = alive](const ObjectId&, EndReason) { ++ran; });
-        open = answer.ok();
-        if (open) {
-          registered += *answer ? 1 : 0;
-        } else {
-          EXPECT_EQ(answer.status().code(), absl::StatusCode::kFailedPrecondition);
-          --calling;
-        }
-      }
-      ObjectRef copy = ref;
-      ref.Reset();
-      ++dropped;
-      copy.Reset();
+class Callers {
+ public:
+  // False: refused, as the counter has been shut down.
+  bool Register(ReferenceCounter* counter, const ObjectId& object, bool cancel) {
+    const auto answer =
+        counter->OnOutOfScope(object, [this, held = alive](const ObjectId&, EndReason) { ++ran; });
+    if (!answer.ok()) {
+      EXPECT_EQ(answer.status().code(), absl::StatusCode::kFailedPrecondition);
+      return false;
     }
-    if (open) --calling;
+    EXPECT_TRUE(*answer) << "it is referred to";
+    ++registered;
+    if (cancel && counter->Cancel(*answer)) ++cancelled;
+    return true;
+  }
+  void Drop(ObjectRef* ref) {
+    ObjectRef copy = *ref;
+    ref->Reset();
+    copy.Reset();
+    ++dropped;
+  }
+  // Drops the first half, registers until that is refused, and drops the rest.
+  void DropAndRegister(ReferenceCounter* counter, std::vector<ObjectRef> refs) {
+    const size_t half = refs.size() / 2;
+    for (size_t i = 0; i < half; ++i) {
+      (void)Register(counter, refs[i].id(), false);
+      (void)Register(counter, refs[half + i].id(), false);
+      Drop(&refs[i]);
+    }
+    while (Register(counter, refs.back().id(), true)) {
+    }
+    --calling;
+    for (size_t i = half; i < refs.size(); ++i) Drop(&refs[i]);
   }
 
   const std::shared_ptr<int> alive = std::make_shared<int>(0);  // held by each callable
   std::atomic<int> calling{2};                                  // threads that call the counter
   std::atomic<uint64_t> dropped{0};
   std::atomic<uint64_t> registered{0};
+  std::atomic<uint64_t> cancelled{0};
   std::atomic<uint64_t> ran{0};
 };
 
+// A host joins whoever calls the counter before it destroys it; handles may be anywhere.
 TEST_F(ReferenceCounterThreadTest, EndsWhileTwoThreadsDropAndRegister) {
   constexpr uint64_t kObjects = 64;
+  uint64_t callbacks_dropped = 0;
   for (uint64_t round = 0; round < 200; ++round) {
     if (round > 0) Start();
-    // A host joins whoever calls the counter before it destroys it; handles may be anywhere.
-    const bool shuts_down_first = round % 2 == 0;
     std::array<std::vector<ObjectRef>, 2> refs;
-    for (const ObjectRef& ref : Put(kObjects)) refs[ref.id() < Object(33) ? 0 : 1].push_back(ref);
+    for (const ObjectRef& ref : Put(kObjects)) refs[refs[0].size() < 32 ? 0 : 1].push_back(ref);
     Callers callers;
     std::vector<std::thread> threads;
     for (std::vector<ObjectRef>& mine : refs) {
-      threads.emplace_back([&callers, &mine, shuts_down_first, counter = counter_.get()] {
-        callers.Run(counter, std::move(mine), shuts_down_first);
+      threads.emplace_back([&callers, &mine, counter = counter_.get()] {
+        callers.DropAndRegister(counter, std::move(mine));
       });
     }
-    EXPECT_TRUE(WaitFor([&] { return callers.dropped >= round % kObjects; }));
-    if (shuts_down_first) {
-      const ShutdownReport report = counter_->Shutdown(ShutdownMode::kImmediate, Duration::zero());
-      EXPECT_TRUE(WaitFor([&] { return callers.calling == 0; }));
-      counter_.reset();
-      for (std::thread& thread : threads) thread.join();
-      executor_->Stop(std::chrono::minutes(1));
-      EXPECT_EQ(callers.ran + report.callbacks_dropped, callers.registered);
-    } else {
-      counter_.reset();
-      for (std::thread& thread : threads) thread.join();
+    EXPECT_TRUE(WaitFor([&] { return callers.dropped >= round % 33; }));
+    const ShutdownReport report = counter_->Shutdown(ShutdownMode::kImmediate, Duration::zero());
+    EXPECT_TRUE(WaitFor([&] { return callers.calling == 0; }));
+    counter_.reset();
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(executor_->Stop(std::chrono::minutes(1)).dropped, 0u);
+    EXPECT_EQ(callers.ran + report.callbacks_dropped + callers.cancelled, callers.registered);
+    EXPECT_EQ(callers.alive.use_count(), 1) << "every callable is gone";
+    EXPECT_TRUE(WaitFor([&] { return copies() == 0; })) << "the node drops what is left";
+    callbacks_dropped += report.callbacks_dropped;
+  }
+  EXPECT_EQ(store_.deleted, 200 * kObjects) << "each once";
+  EXPECT_GT(callbacks_dropped, 0u);
+}
+
+TEST_F(ReferenceCounterThreadTest, IsDestroyedWhileTwoThreadsDrop) {
+  constexpr uint64_t kObjects = 64;
+  for (uint64_t round = 0; round < 200; ++round) {
+    if (round > 0) Start();
+    std::vector<ObjectRef> refs = Put(kObjects);
+    Callers callers;
+    for (const ObjectRef& ref : refs) {
+      EXPECT_TRUE(callers.Register(counter_.get(), ref.id(), false));
     }
-    executor_.reset();
+    std::vector<std::thread> threads;
+    for (size_t t = 0; t < 2; ++t) {
+      threads.emplace_back([&callers, &refs, t] {
+        for (size_t i = t; i < refs.size(); i += 2) callers.Drop(&refs[i]);
+      });
+    }
+    EXPECT_TRUE(WaitFor([&] { return callers.dropped >= round % 33; }));
+    counter_.reset();
+    for (std::thread& thread : threads) thread.join();
+    EXPECT_EQ(executor_->Stop(std::chrono::minutes(1)).dropped, 0u);
+    EXPECT_LE(callers.ran, callers.registered);
     EXPECT_EQ(callers.alive.use_count(), 1) << "every callable is gone";
     EXPECT_TRUE(WaitFor([&] { return copies() == 0; })) << "the node drops what is left";
   }
