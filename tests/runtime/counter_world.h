@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
@@ -72,6 +73,12 @@ class CountingTransport final : public Transport {
   LocalTransport local;
   std::map<Address, int> sent;
   std::map<Address, bool> unreachable;
+};
+
+// Takes no callback.
+class ThrowingExecutor final : public CallbackExecutor {
+ public:
+  bool Post(CallbackJob) override { throw std::runtime_error("no room"); }
 };
 
 class CounterWorld {

@@ -10,18 +10,10 @@
 #include <vector>
 
 #include "tests/runtime/node_agent_testing.h"
+#include "tests/runtime/restless_clock.h"
 
 namespace freehold::node_agent_testing {
 namespace {
-
-// A clock that moves on whenever it is read.
-class RestlessClock final : public Clock {
- public:
-  Time Now() const override { return clock_.Advance(20 * kMs); }
-
- private:
-  mutable testing::ManualClock clock_;
-};
 
 // --- The end -------------------------------------------------------------------------------------
 

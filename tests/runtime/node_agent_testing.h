@@ -275,6 +275,10 @@ class NodeAgentTest : public ::testing::Test {
     ExpectShut(agent_->MarkRestored(Object(1), 0));
     ExpectShut(agent_->DropCopy(Object(1)));
     ExpectShut(agent_->Read(Object(1)).status());
+    // Of a running agent this would be InvalidArgument: it names no owner.
+    EXPECT_EQ(agent_->QueryLocations(LocationQuery(), nullptr).status().code(),
+              absl::StatusCode::kFailedPrecondition);
+    EXPECT_FALSE(agent_->CancelQuery(1));
   }
 
   const NodeId node_ = NodeId::FromNumber(1);

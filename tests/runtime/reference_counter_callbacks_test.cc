@@ -157,49 +157,6 @@ TEST(Callbacks, OneCallableServesManyObjects) {
       absl::StatusCode::kInvalidArgument);
 }
 
-// --- The C form ----------------------------------------------------------------------------------
-
-struct CCalls {
-  int called = 0;
-  int destroyed = 0;
-  static void Function(const uint8_t*, int, void* context) {
-    ++static_cast<CCalls*>(context)->called;
-  }
-  static void Destroy(void* context) { ++static_cast<CCalls*>(context)->destroyed; }
-  CCallback Callback() { return {&Function, this, &Destroy}; }
-};
-
-TEST(CCallbacks, ContextIsDestroyedOnceInEveryCase) {
-  CCalls ran, cancelled, refused, unknown, empty, shut_down, dropped;
-  {
-    CounterWorld world(1);
-    ObjectRef ref = world.Put(1, {1});
-    ObjectRef other = world.Put(2, {1});
-    ASSERT_TRUE(*world.counter->Register(Moment::kOutOfScope, Object(1), ran.Callback()));
-    auto registration =
-        *world.counter->Register(Moment::kOutOfScope, Object(1), cancelled.Callback());
-    EXPECT_TRUE(world.counter->Cancel(registration));
-    ASSERT_TRUE(*world.counter->Register(Moment::kErased, Object(2), shut_down.Callback()));
-    ref.Reset();
-    EXPECT_FALSE(*world.counter->Register(Moment::kOutOfScope, Object(1), refused.Callback()));
-    EXPECT_FALSE(world.counter->Register(Moment::kErased, Object(9), unknown.Callback()).ok());
-    CCallback without_function = empty.Callback();
-    without_function.function = nullptr;
-    EXPECT_EQ(world.counter->Register(Moment::kErased, Object(2), without_function).status().code(),
-              absl::StatusCode::kInvalidArgument);
-    world.RunCallbacks();
-    ASSERT_TRUE(*world.counter->Register(Moment::kOutOfScope, Object(2), dropped.Callback()));
-    other.Reset();
-    world.executor->DropAll();
-  }
-  EXPECT_EQ(ran.called, 1);
-  EXPECT_EQ(cancelled.called + refused.called + unknown.called + empty.called, 0);
-  EXPECT_EQ(shut_down.called + dropped.called, 0);
-  for (const CCalls* calls : {&ran, &cancelled, &refused, &unknown, &empty, &shut_down, &dropped}) {
-    EXPECT_EQ(calls->destroyed, 1);
-  }
-}
-
 // --- What callbacks do ---------------------------------------------------------------------------
 
 // Known from ray-project/ray#39113, #59643, #8588: a callback or a destructor that calls back.
@@ -324,11 +281,6 @@ TEST(Callbacks, OneThatThrowsStopsNeitherTheOthersNorTheFree) {
   EXPECT_THAT(diary.lines, ElementsAre("next"));
   EXPECT_THAT(world.Deleted(1), ElementsAre(Object(1)));
 }
-
-class ThrowingExecutor final : public CallbackExecutor {
- public:
-  bool Post(CallbackJob) override { throw std::runtime_error("no room"); }
-};
 
 TEST(Callbacks, AnExecutorThatThrowsCostsTheCallbackAndNothingElse) {
   ReferenceCounterOptions options;

@@ -277,6 +277,9 @@ TEST(NodeExcluded, ItsCopiesLeaveAndObjectsWithoutAnyAreHandedToTheHost) {
   EXPECT_THAT(to_recover, ElementsAre(Object(1)));
   EXPECT_EQ(world.counter->GetLocations(Object(1))->state, ObjectState::kLost);
   EXPECT_THAT(world.counter->Ids(ObjectState::kLost), ElementsAre(Object(1)));
+  EXPECT_EQ(world.counter->CountObjects().lost, 1u);
+  EXPECT_EQ(world.counter->CountObjects().available, 1u);
+  EXPECT_EQ(world.counter->CountObjects().total(), 2u);
   EXPECT_THAT(world.counter->GetLocations(Object(2))->locations, ElementsAre(InMemory(2)));
   EXPECT_EQ(world.objects(), 2u) << "the copy that was being deleted went with its node";
 }

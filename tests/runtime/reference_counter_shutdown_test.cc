@@ -1,16 +1,22 @@
 // ReferenceCounter: the end of it, at any moment.
 
+#include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "freehold/error_reason.h"
+#include "freehold/testing/faulty_transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/runtime/counter_world.h"
+#include "tests/runtime/restless_clock.h"
 
 namespace freehold {
 namespace {
 
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 
 // Pumps the agents whenever something is sent to one: a network for a host with one thread.
 class SelfPumpingTransport final : public Transport {
@@ -66,6 +72,51 @@ TEST(Shutdown, EveryCallAfterItAnswersFailedPrecondition) {
   EXPECT_TRUE(counter.Shutdown(ShutdownMode::kGraceful, std::chrono::seconds(1)).clean());
 }
 
+// Each with what a running counter would take, or refuse for another reason.
+TEST(Shutdown, EveryCallOnWhatWasBegunBeforeItSaysSo) {
+  CounterWorld world(1);
+  ObjectRef ref = world.Put(1, {1});
+  auto& counter = *world.counter;
+  const ProcessId other = ProcessId::FromNumber(9);
+  LocationQuery query;
+  query.object = Object(7);
+  query.owner = other;
+  const auto ignore = [](const ObjectId&, EndReason) {};
+  const auto ignore_update = [](const ObjectId&, const LocationUpdate&) {};
+  const ExportedReference exported = *counter.Export(Object(1), other);
+  const CallbackRegistration registration = *counter.OnErased(Object(1), ignore);
+  const uint64_t asked = *counter.QueryLocations(query, ignore_update);
+  ASSERT_TRUE(counter.AddLocalReference(Object(1), 2).ok());
+  (void)counter.Shutdown(ShutdownMode::kImmediate, Duration::zero());
+
+  const auto expect_shut = [](const absl::Status& status) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_EQ(ReasonOf(status), ErrorReason::kShutDown) << status;
+  };
+  expect_shut(counter.Export(Object(1), other).status());
+  expect_shut(counter.Import(exported.token).status());
+  expect_shut(counter.Import("not a token").status());
+  expect_shut(counter.ImportNested(Object(1), Object(2), other).status());
+  expect_shut(counter.CancelHandoff(exported.handoff));
+  expect_shut(counter.CheckReference(Object(1)));
+  expect_shut(counter.QueryLocations(query, ignore_update).status());
+  expect_shut(counter.RemoveLocalReferences({Object(1)}).failures.at(0).status);
+  expect_shut(counter.OnOutOfScope(Object(1), ignore).status());
+  expect_shut(counter.OnReclaimed(Object(1), ignore).status());
+  expect_shut(counter.OnFailed(Object(1), ignore).status());
+  expect_shut(counter.Declare(Object(2)).status());
+  EXPECT_FALSE(counter.CancelQuery(asked));
+  EXPECT_FALSE(counter.Cancel(registration));
+  EXPECT_FALSE(counter.GetWeakRef(ref).Lock());
+  EXPECT_FALSE(counter.GetWeakRef(ref).InScope());
+  EXPECT_FALSE(counter.BackPressured());
+  for (int state = 0; state < kObjectStates; ++state) {
+    EXPECT_THAT(counter.Ids(static_cast<ObjectState>(state)), IsEmpty());
+  }
+  EXPECT_EQ(counter.NextDeadline(), kInfiniteFuture);
+  EXPECT_EQ(world.RunCallbacks(), 0u);
+}
+
 TEST(Shutdown, GracefulFlushesEveryPendingFree) {
   SelfPumpingTransport network;
   CounterWorld world(3);
@@ -109,6 +160,80 @@ TEST(Shutdown, ReturnsWhatCouldNotBeDelivered) {
   EXPECT_FALSE(called);
 }
 
+// The clock moves here: it must not be standstill that ends it.
+TEST(Shutdown, GracefulTriesUntilItsTimeHasPassedAndNoLonger) {
+  CounterWorld world(1);
+  world.transport.unreachable[Node(1)] = true;
+  const RestlessClock clock;
+  ReferenceCounterOptions options;
+  options.process = ProcessId::FromNumber(2);
+  options.transport = &world.transport;
+  options.clock = &clock;
+  auto counter = *ReferenceCounter::Create(options);
+  (void)*counter->Declare(Object(1), With(1));
+  const Time begin = clock.still().Now();
+  const ShutdownReport report = counter->Shutdown(ShutdownMode::kGraceful, std::chrono::seconds(1));
+  const Duration took = clock.still().Now() - begin;
+  EXPECT_GE(took, std::chrono::seconds(1));
+  EXPECT_LE(took, std::chrono::milliseconds(1100));
+  EXPECT_GE(world.transport.sent[Node(1)], 3) << "it was sent again meanwhile";
+  ASSERT_EQ(report.undelivered.size(), 1u);
+  EXPECT_EQ(report.undelivered[0].object, Object(1));
+  EXPECT_EQ(report.unacknowledged_envelopes, 1u);
+}
+
+// Everybody else lives on while the owner waits: they move whenever it looks at its clock.
+TEST(Shutdown, GracefulDeliversEveryFreeOverANetworkThatLoses) {
+  constexpr uint64_t kObjects = 3000;
+  uint64_t retransmitted = 0;
+  for (uint64_t seed = 1; seed <= 10; ++seed) {
+    RestlessClock clock;
+    LocalMembership membership;
+    testing::FaultyTransportOptions faults;
+    faults.clock = &clock.still();
+    faults.seed = seed;
+    faults.loss = 0.3;
+    faults.duplication = faults.reordering = 0.1;
+    faults.delay_max = std::chrono::milliseconds(10);
+    testing::FaultyTransport network(faults);
+    std::map<uint64_t, std::unique_ptr<NodeAgent>> agents;
+    for (const uint64_t number : {1, 2}) {
+      NodeAgentOptions options;
+      options.node = Node(number);
+      options.transport = &network;
+      options.membership = &membership;
+      options.clock = &clock.still();
+      options.seed = seed;
+      agents[number] = *NodeAgent::Create(options);
+      network.Connect(Node(number), agents[number]->inbox());
+    }
+    ReferenceCounterOptions options;
+    options.process = ProcessId::FromNumber(1);
+    options.transport = &network;
+    options.membership = &membership;
+    options.clock = &clock;
+    options.seed = seed;
+    options.session.envelope_bytes_max = 8 * 1024;
+    auto counter = *ReferenceCounter::Create(options);
+    network.Connect(counter->process(), counter->inbox());
+    for (uint64_t i = 1; i <= kObjects; ++i) (void)*counter->Declare(Object(i), With(i % 2 + 1));
+    clock.on_read = [&](Time now) {
+      network.DeliverDue(now);
+      for (const auto& [number, agent] : agents) agent->Pump(now);
+    };
+    const ShutdownReport report =
+        counter->Shutdown(ShutdownMode::kGraceful, std::chrono::minutes(2));
+    EXPECT_TRUE(report.clean()) << "seed " << seed << ": " << report.undelivered.size()
+                                << " undelivered";
+    for (const auto& [number, agent] : agents) {
+      EXPECT_EQ(agent->GetStats().frees_received, kObjects / 2) << "each once";
+    }
+    EXPECT_GT(network.GetCounters().lost, 0u);
+    retransmitted += counter->GetStats().sessions.envelopes_retransmitted;
+  }
+  EXPECT_GT(retransmitted, 0u);
+}
+
 TEST(Shutdown, ReturnsAnswersToLateReportsThatCouldNotBeDelivered) {
   CounterWorld world(1);
   world.transport.unreachable[Node(1)] = true;
@@ -143,49 +268,77 @@ TEST(Shutdown, RepliesAndCallbacksThatComeAfterDestructionAreHarmless) {
   EXPECT_EQ(ran, 1) << "what was queued still runs";
 }
 
-// One pass of everything an owner does, cut off by destruction after each step in turn.
-TEST(Shutdown, DestructionAtEveryStepIsHarmless) {
-  constexpr int kSteps = 16;
-  for (int cut = 0; cut <= kSteps; ++cut) {
-    CounterWorld world(2);
-    ObjectRef ref, nested, copy;
-    TaskReferences task;
-    ReadLease lease;
-    int step = 0;
-    const auto next = [&] { return step++ < cut; };
-    if (next()) nested = world.Put(1, {1});
-    if (next()) ref = world.Put(2, {1, 2});
-    if (next()) EXPECT_TRUE(world.counter->AddNested(Object(2), {Object(1)}).ok());
-    if (next()) task = *world.counter->SubmitTask({Object(2)});
-    if (next()) EXPECT_TRUE(world.counter->AddLocalReference(Object(2)).ok());
-    if (next()) {
-      for (const Moment moment : {Moment::kOutOfScope, Moment::kReclaimed, Moment::kErased}) {
-        EXPECT_TRUE(
-            world.counter->Register(moment, Object(2), [](const ObjectId&, EndReason) {}).ok());
-      }
+constexpr int kSteps = 16;
+constexpr int kDropped = 14;  // with this one the last reference has gone
+enum class End { kDestruction, kDestructionWithATimerPending, kGracefulWithoutTime };
+
+// One pass of everything an owner does, cut off after `cut` steps. Unless the end is mere
+// destruction node 2 hears nothing any more, so that what is sent to it is sent again and again.
+void CutOff(int cut, End end) {
+  CounterWorld world(2);
+  if (end != End::kDestruction) world.transport.unreachable[Node(2)] = true;
+  ObjectRef ref, nested, copy;
+  TaskReferences task;
+  ReadLease lease;
+  int step = 0;
+  const auto next = [&] { return step++ < cut; };
+  if (next()) nested = world.Put(1, {1});
+  if (next()) ref = world.Put(2, {1, 2});
+  if (next()) EXPECT_TRUE(world.counter->AddNested(Object(2), {Object(1)}).ok());
+  if (next()) task = *world.counter->SubmitTask({Object(2)});
+  if (next()) EXPECT_TRUE(world.counter->AddLocalReference(Object(2)).ok());
+  if (next()) {
+    for (const Moment moment : {Moment::kOutOfScope, Moment::kReclaimed, Moment::kErased}) {
+      EXPECT_TRUE(
+          world.counter->Register(moment, Object(2), [](const ObjectId&, EndReason) {}).ok());
     }
-    if (next()) {
-      EXPECT_TRUE(world.counter
-                      ->SubscribeLocations(Object(2), [](const ObjectId&, const LocationUpdate&) {})
-                      .ok());
-    }
-    if (next()) lease = *world.agents[2]->Read(Object(2));
-    if (next()) copy = ref;
-    if (next()) ref.Reset();
-    if (next()) nested.Reset();
-    if (next()) task.End();
-    if (next()) EXPECT_TRUE(world.counter->RemoveLocalReference(Object(2)).ok());
-    if (next()) copy.Reset();
-    if (next()) world.counter->Pump(world.clock.Now());
-    if (next()) world.agents[1]->Pump(world.clock.Now());
-    world.counter.reset();
-    world.Settle();
-    world.RunCallbacks();
-    lease.Release();
-    world.Settle();
-    EXPECT_EQ(world.agents[1]->GetStats().copies, 0u) << "cut after step " << cut;
-    EXPECT_EQ(world.agents[2]->GetStats().copies, 0u) << "cut after step " << cut;
   }
+  if (next()) {
+    EXPECT_TRUE(
+        world.counter->SubscribeLocations(Object(2), [](const ObjectId&, const LocationUpdate&) {})
+            .ok());
+  }
+  if (next()) lease = *world.agents[2]->Read(Object(2));
+  if (next()) copy = ref;
+  if (next()) ref.Reset();
+  if (next()) nested.Reset();
+  if (next()) task.End();
+  if (next()) EXPECT_TRUE(world.counter->RemoveLocalReference(Object(2)).ok());
+  if (next()) copy.Reset();
+  if (next()) world.counter->Pump(world.clock.Now());
+  if (next()) world.agents[1]->Pump(world.clock.Now());
+  if (end != End::kDestruction) {
+    world.SettleFor(std::chrono::seconds(1));
+    if (cut == kSteps) {
+      EXPECT_GE(world.counter->GetStats().sessions.envelopes_retransmitted, 2u);
+      EXPECT_GT(world.counter->NextDeadline(), world.clock.Now());
+      EXPECT_LT(world.counter->NextDeadline(), kInfiniteFuture);
+    }
+  }
+  if (end == End::kGracefulWithoutTime) {
+    const ShutdownReport report =
+        world.counter->Shutdown(ShutdownMode::kGraceful, Duration::zero());
+    EXPECT_EQ(report.undelivered.size(), cut >= kDropped ? 1u : 0u) << "cut after step " << cut;
+  }
+  world.counter.reset();
+  world.Settle();
+  world.RunCallbacks();
+  lease.Release();
+  world.Settle();
+  EXPECT_EQ(world.agents[1]->GetStats().copies, 0u) << "cut after step " << cut;
+  EXPECT_EQ(world.agents[2]->GetStats().copies, 0u) << "cut after step " << cut;
+}
+
+TEST(Shutdown, DestructionAtEveryStepIsHarmless) {
+  for (int cut = 0; cut <= kSteps; ++cut) CutOff(cut, End::kDestruction);
+}
+
+TEST(Shutdown, DestructionAtEveryStepIsHarmlessWhileATimerIsPending) {
+  for (int cut = 0; cut <= kSteps; ++cut) CutOff(cut, End::kDestructionWithATimerPending);
+}
+
+TEST(Shutdown, AGracefulEndWithoutTimeAtEveryStepIsHarmless) {
+  for (int cut = 0; cut <= kSteps; ++cut) CutOff(cut, End::kGracefulWithoutTime);
 }
 
 }  // namespace

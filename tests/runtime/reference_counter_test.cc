@@ -41,6 +41,8 @@ TEST(ReferenceCounterOptionsTest, EachWrongFieldIsNamed) {
               HasSubstr("pending_frees_soft_max"));
   EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->orphan_grace = Duration(-1); }),
               HasSubstr("orphan_grace"));
+  EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->token_life = Duration(-1); }),
+              HasSubstr("token_life"));
   EXPECT_THAT(error([](ReferenceCounterOptions* o) { o->session.window_envelopes = 0; }),
               HasSubstr("window_envelopes"));
   EXPECT_THAT(error([](ReferenceCounterOptions* o) {
@@ -243,7 +245,13 @@ TEST(Handles, CopyBeyondTheLimitRefersToNothingAndIsCounted) {
   const ObjectRef refused = ref;  // NOLINT(performance-unnecessary-copy-initialization)
   EXPECT_FALSE(refused);
   EXPECT_EQ(world.counter->GetStats().misuses, 1u);
+  EXPECT_EQ(world.counter->GetRef(Object(1)).status().code(), absl::StatusCode::kResourceExhausted);
+  const WeakRef weak = world.counter->GetWeakRef(ref);
+  EXPECT_FALSE(weak.Lock());
+  EXPECT_TRUE(weak.InScope());
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->handles, internal::RefCell::kMax);
   full->Reset(Object(1), 1);
+  EXPECT_TRUE(weak.Lock()) << "what was refused has left nothing behind";
 }
 
 TEST(Handles, MayOutliveTheirCounter) {

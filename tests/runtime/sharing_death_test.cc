@@ -134,6 +134,11 @@ TEST(SharingDeath, TheOwnersDeathReachesTheHandlesByName) {
   EXPECT_EQ(world.Check(3, 7), ErrorReason::kOwnerDied);
   EXPECT_EQ(world.membership.GetStatus().latest_barrier, 1u);
   EXPECT_EQ(world.Counts(2, 7).handoffs, 0u);  // the answer says so, and ends it
+  for (const uint64_t process : {2, 3}) {
+    EXPECT_EQ(world[process].CountObjects().failed, 1u);
+    EXPECT_EQ(world[process].CountObjects().total(), 1u);
+    EXPECT_EQ(world[process].Ids(ObjectState::kFailed), std::vector<ObjectId>{Object(7)});
+  }
   at2.Reset();
   at3.Reset();
   world.Settle();
