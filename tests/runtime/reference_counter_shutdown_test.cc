@@ -185,6 +185,7 @@ TEST(Shutdown, GracefulTriesUntilItsTimeHasPassedAndNoLonger) {
 // Everybody else lives on while the owner waits: they move whenever it looks at its clock.
 TEST(Shutdown, GracefulDeliversEveryFreeOverANetworkThatLoses) {
   constexpr uint64_t kObjects = 3000;
+  uint64_t lost = 0;
   uint64_t retransmitted = 0;
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     RestlessClock clock;
@@ -228,10 +229,11 @@ TEST(Shutdown, GracefulDeliversEveryFreeOverANetworkThatLoses) {
     for (const auto& [number, agent] : agents) {
       EXPECT_EQ(agent->GetStats().frees_received, kObjects / 2) << "each once";
     }
-    EXPECT_GT(network.GetCounters().lost, 0u);
+    lost += network.GetCounters().lost;
     retransmitted += counter->GetStats().sessions.envelopes_retransmitted;
   }
-  EXPECT_GT(retransmitted, 0u);
+  EXPECT_GE(lost, 20u);
+  EXPECT_GE(retransmitted, 10u);
 }
 
 TEST(Shutdown, ReturnsAnswersToLateReportsThatCouldNotBeDelivered) {
