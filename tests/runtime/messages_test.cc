@@ -57,21 +57,21 @@ class MeteredTransport final : public Transport {
  private:
   class Counter final : public core::PayloadSink {
    public:
-    explicit Counter(uint64_t* items) : items_(*items) {}
+    explicit Counter(uint64_t* items) : items_(items) {}
     void OnFrees(uint32_t, uint32_t, std::string_view ids) override {
-      items_ += core::IdCount(ids);
+      *items_ += core::IdCount(ids);
     }
     void OnFreeResults(uint32_t, uint32_t, core::FreeResult, std::string_view ids) override {
-      items_ += core::IdCount(ids);
+      *items_ += core::IdCount(ids);
     }
-    void OnFreeFailed(const core::FreeResultItem&) override { ++items_; }
-    void OnLocation(const core::LocationItem&) override { ++items_; }
-    void OnSharing(const core::SharingItem&) override { ++items_; }
-    void OnLocationQuery(const core::LocationQueryItem&) override { ++items_; }
-    void OnLocationAnswer(const core::LocationAnswerItem&) override { ++items_; }
+    void OnFreeFailed(const core::FreeResultItem&) override { ++*items_; }
+    void OnLocation(const core::LocationItem&) override { ++*items_; }
+    void OnSharing(const core::SharingItem&) override { ++*items_; }
+    void OnLocationQuery(const core::LocationQueryItem&) override { ++*items_; }
+    void OnLocationAnswer(const core::LocationAnswerItem&) override { ++*items_; }
 
    private:
-    uint64_t& items_;
+    uint64_t* const items_;
   };
 };
 
