@@ -51,7 +51,9 @@ bool ArgumentStaysForTheRetry(uint64_t seed) {
 
 int main() {
   for (uint64_t seed = 1; seed <= 200; ++seed) {
-    if (!ArgumentStaysForTheRetry(seed)) return std::cout << "seed " << seed << " fails\n", 1;
+    if (ArgumentStaysForTheRetry(seed)) continue;
+    std::cout << "seed " << seed << " fails\n";
+    return 1;
   }
   std::cout << "200 seeds: the argument stays for the retry and goes after it\n";
 }
