@@ -152,7 +152,8 @@ std::vector<std::string_view> Words(std::string_view line) {
 }
 
 bool IsPlace(std::string_view word) {
-  return word.size() == 1 && std::string_view("PNEOTKCRFQGIDMA").find(word[0]) != word.npos;
+  return word.size() == 1 &&
+         std::string_view("PNEOTKCRFQGIDMA").find(word[0]) != std::string_view::npos;
 }
 
 size_t PlacesIn(std::string_view pattern) {
