@@ -162,6 +162,10 @@ bool Actor::Evict(Node* node, Object* object, uint32_t generation) {
   const absl::Status status = node->agent->DropCopy(object->id, generation);
   Note(Verb::kEvict, status);
   if (status.ok()) {
+    // It has said so, and counts as who fetches no more, whatever it asked before.
+    for (auto& [number, query] : s_.queries) {
+      if (query.object == object->number && query.end == node->end) query.fetch_to = 0;
+    }
     oracle_.Expect(stored->readers == 0, "a copy with readers may be evicted", NameOf(*object));
     node->store.Remove(key);
   } else {
