@@ -30,7 +30,6 @@ enum class BorrowStage : uint8_t {
   kGone,         // the owner does not know the object
   kOwnerDied,    // the owner is excluded and the barrier has come
 };
-inline constexpr int kBorrowStages = 6;
 const char* BorrowStageName(BorrowStage stage);
 
 struct Borrow {
