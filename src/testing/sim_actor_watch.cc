@@ -250,6 +250,10 @@ bool Actor::ToldNot(Process* process, Object* object, Node* node) {
   const absl::Status status =
       process->counter->RemoveLocation(object->id, node->id, object->generation);
   Note(Verb::kToldNot, status);
+  // The owner takes its host's word for it that nobody fetches to the node, whoever asked before.
+  for (auto& [number, query] : s_.queries) {
+    if (query.object == object->number && query.fetch_to == -node->end) query.fetch_to = 0;
+  }
   oracle_.Expect(status.ok() || absl::IsNotFound(status), "RemoveLocation is refused",
                  status.ToString());
   return true;
