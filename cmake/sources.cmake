@@ -17,6 +17,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/handoff_ledger.cc
   src/core/holder_index.cc
   src/core/id_index.cc
+  src/core/idle_policy.cc
   src/core/interval_set.cc
   src/core/location_set.cc
   src/core/node_index.cc
