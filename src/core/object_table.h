@@ -119,7 +119,7 @@ class ObjectTable {
   Verdict Step(const event::RegisterAnswered& e, Effects* effects);
   // kNotFound: no such handoff.
   Verdict Step(const event::HandoffEnded& e, Effects* effects);
-  // kUnchanged: the token came before, and its handoff ends in its own way.
+  // kUnchanged: the token came before, and its acknowledgement is to follow.
   Verdict Step(const event::HandoffCancelled& e, Effects* effects);
   // Location queries (object_table_askers.cc). kNotFound: answered with Gone. kWrongState: the
   // number is one that nobody gives.

@@ -99,6 +99,10 @@ Verdict ObjectTable::Step(const event::Import& e, Effects* effects, ObjectRecord
     case Seen::kRedeemed:
       return ImportAgain(e, record);
     case Seen::kRefused:
+      // Its sender may not know: it has not cancelled what was refused for want of room (L2).
+      if (sharing.ledger.holes_closed() > 0) {
+        AnswerHandoff(e.sender, e.key.id, e.number, HandoffAnswer::kRefused, effects);
+      }
       return Verdict::kRefused;
   }
   const Verdict verdict = e.owner == kNoPeer ? AdmitOwned(e.key, record)
@@ -330,9 +334,14 @@ void ObjectTable::EraseBorrowed(ObjectRecord* record) {
 
 Verdict ObjectTable::Step(const event::HandoffCancelled& e, Effects* effects) {
   Sharing& sharing = Share();
+  // Of one that was redeemed and is not owed any more the acknowledgement has left, and this one
+  // does no harm; of one that was refused for want of room it has not.
+  const ObjectRecord* record = FindMutable(e.key);
+  const bool owed = record != nullptr && sharing.owed.Contains(IndexOf(*record), e.from,
+                                                               OwedNumber::ForHandoff(e.number));
+  if (owed && !IsMutant(Mutant::kCancelRedeemed)) return Verdict::kUnchanged;
   const uint32_t lane = LaneOfHash(e.key.hash);
   const bool is_new = sharing.ledger.Look(e.from, lane, e.number) == Seen::kNew;
-  if (!is_new && !IsMutant(Mutant::kCancelRedeemed)) return Verdict::kUnchanged;
   if (is_new && !IsMutant(Mutant::kCancelNotRemembered)) {
     sharing.ledger.Refuse(e.from, lane, e.number);
   }

@@ -338,7 +338,8 @@ absl::Status CounterImpl::ExplainSharing(core::Verdict verdict, const std::strin
           ErrorReason::kAlreadyRedeemed);
     case core::Verdict::kRefused:
       return WithReason(absl::CancelledError(absl::StrCat("this token of object ", id,
-                                                          " was cancelled by its sender")),
+                                                          " was cancelled by its sender, or comes "
+                                                          "far too late")),
                         ErrorReason::kRefused);
     case core::Verdict::kOtherOwner:
       return WithReason(absl::InvalidArgumentError(

@@ -241,6 +241,7 @@ void AddSharing(const core::ObjectTable& table, ReferenceCounterStats* stats) {
   stats->handoffs_pending += sharing->pins.size();
   stats->handoffs_owed += sharing->owed.size();
   stats->handoff_intervals += sharing->ledger.intervals();
+  stats->handoffs_given_up += sharing->ledger.holes_closed();
   stats->answers_waiting +=
       sharing->outbox.size() + sharing->due.size() + sharing->gone_answers.size();
   stats->flush_waiting += sharing->borrows.flush_waiting();
