@@ -57,6 +57,7 @@ struct ReferenceCounterStats {
   uint64_t short_borrows = 0;          // ended before their registration left
   uint64_t answers_lost = 0;           // no room for them: a table was full
   uint64_t references_failed = 0;      // borrowed ones, by Gone or by their owner's death
+  uint64_t watches_refused = 0;        // subscriptions of others beyond the limit
   uint64_t handoffs_given_up = 0;      // runs of tokens that had not come, to bound the memory
 };
 

@@ -27,12 +27,18 @@ Verdict ObjectTable::Step(const event::AskLocations& e, Effects* effects) {
     (void)Step(asked, effects);
   }
   const RecordIndex index = IndexOf(*record);
-  const uint64_t watch = WatchNumber::Make(e.number, e.subscribe);
-  bool full = sharing.due.Add(index, e.from, watch) == HolderIndex::Added::kFull;
-  if (e.subscribe && !full) {
-    full = sharing.watches.Add(index, e.from, watch) == HolderIndex::Added::kFull;
+  bool subscribed = e.subscribe;
+  if (subscribed && (sharing.watches.CountOfPeer(e.from) >= config_.watches_per_peer_max ||
+                     sharing.watches.Add(index, e.from, WatchNumber::Make(e.number, true)) ==
+                         HolderIndex::Added::kFull)) {
+    // Answered once, as the last time: from that the asker knows that nothing more comes.
+    subscribed = false;
+    ++counters_.watches_refused;
   }
-  if (full) ++counters_.answers_lost;
+  const uint64_t watch = WatchNumber::Make(e.number, subscribed);
+  if (sharing.due.Add(index, e.from, watch) == HolderIndex::Added::kFull) {
+    ++counters_.answers_lost;
+  }
   RefreshAskers(index);
   if (!had_work && sharing.HasWorkFor(e.from)) effects->ready.push_back(e.from);
   return Verdict::kOk;

@@ -289,6 +289,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
     stats->short_borrows += counters.short_borrows;
     stats->references_failed += counters.references_failed;
     stats->answers_lost += counters.answers_lost;
+    stats->watches_refused += counters.watches_refused;
     AddSharing(shard->table, stats);
   }
 }
