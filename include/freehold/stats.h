@@ -44,6 +44,7 @@ struct ReferenceCounterStats {
   uint64_t handoff_intervals = 0;     // gauge: of numbers that are remembered of ended handoffs
   uint64_t answers_waiting = 0;       // gauge: to other processes, not yet sent
   uint64_t flush_waiting = 0;         // gauge: registrations that the latest view waits for
+  uint64_t registrations_waiting = 0; // gauge: of borrowers for whom there is no room yet
   uint64_t location_watches = 0;      // gauge: subscriptions of others to objects owned here
   uint64_t location_queries = 0;      // gauge: asked of others, not answered for the last time
   uint64_t declared = 0;

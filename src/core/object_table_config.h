@@ -16,6 +16,7 @@ struct ObjectTableConfig {
   bool observe_frees = false;   // report SettledFree effects
   // Of objects and of older values that are still being deleted; see RecordSlabs.
   uint32_t records_max = UINT32_MAX;
+  uint32_t borrowers_max = UINT32_MAX;  // over all objects
   // Subscriptions of one other end to locations, in this table.
   uint32_t watches_per_peer_max = UINT32_MAX;
   SlabSource* slabs = nullptr;  // of the records; null: its own. It must outlive the table

@@ -349,61 +349,6 @@ Verdict ObjectTable::Step(const event::HandoffCancelled& e, Effects* effects) {
   return Verdict::kOk;
 }
 
-// --- The owner's side, and a sender's ------------------------------------------------------------
-
-Verdict ObjectTable::Step(const event::BorrowerRegistered& e, Effects* effects) {
-  Sharing& sharing = Share();
-  ObjectRecord* record = FindMutable(e.key);
-  RegisterAnswer answer = RegisterAnswer::kGone;
-  if (record != nullptr && record->in_scope() && !record->borrowed &&
-      (IsMutant(Mutant::kAnswerWithoutListing) ||
-       sharing.borrowers.Add(IndexOf(*record), e.from, 0) != HolderIndex::Added::kFull)) {
-    record->has_borrowers = IsMutant(Mutant::kAnswerWithoutListing) ? record->has_borrowers : 1;
-    answer = RegisterAnswer::kOk;
-  }
-  Answer(e.from, SharingKind::kRegisterAck, e.key.id, e.number, static_cast<uint8_t>(answer),
-         effects);
-  return answer == RegisterAnswer::kOk ? Verdict::kOk : Verdict::kNotFound;
-}
-
-Verdict ObjectTable::Step(const event::BorrowerReleased& e, Effects* effects) {
-  const ObjectRecord* record = FindMutable(e.key);
-  if (record == nullptr || sharing_ == nullptr ||
-      !sharing_->borrowers.Contains(IndexOf(*record), e.from, 0)) {
-    return Verdict::kNotFound;
-  }
-  if (IsMutant(Mutant::kReleaseIgnored)) return Verdict::kOk;
-  RemoveHolder(&sharing_->borrowers, {IndexOf(*record), e.from, 0}, effects);
-  return Verdict::kOk;
-}
-
-Verdict ObjectTable::Step(const event::HandoffEnded& e, Effects* effects) {
-  const ObjectRecord* record = FindMutable(e.key);
-  if (record == nullptr || sharing_ == nullptr ||
-      !sharing_->pins.Contains(IndexOf(*record), e.from, e.number)) {
-    return Verdict::kNotFound;
-  }
-  RemoveHolder(&sharing_->pins, {IndexOf(*record), e.from, e.number}, effects);
-  return Verdict::kOk;
-}
-
-// Of a borrower or a pin, which hold the record.
-void ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder,
-                               Effects* effects) {
-  (void)holders->Remove(holder.record, holder.peer, holder.number);
-  if (holders == &sharing_->pins) {
-    (void)sharing_->cancelled.Remove(holder.record, holder.peer, holder.number);
-  }
-  if (holders->FirstOf(holder.record) != nullptr) return;
-  ObjectRecord& record = slabs_.At(holder.record);
-  if (holders == &sharing_->borrowers) {
-    record.has_borrowers = 0;
-  } else {
-    record.has_pins = 0;
-  }
-  EndIfNotHeld(&record, effects);
-}
-
 // --- What waits to be sent -----------------------------------------------------------------------
 
 void ObjectTable::Answer(PeerIndex to, SharingKind kind, const ObjectId& object, uint64_t number,
@@ -415,6 +360,11 @@ void ObjectTable::Answer(PeerIndex to, SharingKind kind, const ObjectId& object,
     return;
   }
   if (!had_work) effects->ready.push_back(to);
+}
+
+void ObjectTable::AnswerHandoff(PeerIndex to, const ObjectId& object, uint64_t number,
+                                HandoffAnswer answer, Effects* effects) {
+  Answer(to, SharingKind::kHandoffAck, object, number, static_cast<uint8_t>(answer), effects);
 }
 
 bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, const NodeNames& names,

@@ -245,6 +245,7 @@ void AddSharing(const core::ObjectTable& table, ReferenceCounterStats* stats) {
   stats->answers_waiting +=
       sharing->outbox.size() + sharing->due.size() + sharing->gone_answers.size();
   stats->flush_waiting += sharing->borrows.flush_waiting();
+  stats->registrations_waiting += sharing->unlisted.size();
   stats->location_watches += sharing->watches.size();
 }
 
