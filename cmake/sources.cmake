@@ -25,6 +25,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_askers.cc
   src/core/object_table_callbacks.cc
   src/core/object_table_exclusion.cc
+  src/core/object_table_holders.cc
   src/core/object_table_locations.cc
   src/core/object_table_queries.cc
   src/core/object_table_sharing.cc

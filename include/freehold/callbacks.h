@@ -74,6 +74,10 @@ struct LocationUpdate {
     kState,      // only state, generation or size changed
     kGone,       // out of scope: no further message
     kOwnerDied,  // of a query to another process: its owner was excluded; no further message
+    // Of a subscription at another process, after one kSnapshot: this end has as many there as it
+    // may have (location_watches_per_peer_max). No further message; ask again later.
+    kRefused,
+    kExcluded,  // of a query to another process: this end was excluded; no further message
   };
   Kind kind = Kind::kSnapshot;
   ObjectLocations snapshot;
@@ -84,7 +88,7 @@ struct LocationUpdate {
 };
 
 // Asks the owner of an object, another process, where it is. The answers come as kSnapshot (its
-// state says pending, available, freed or lost), kGone or kOwnerDied.
+// state says pending, available, freed or lost), kGone, kOwnerDied, kRefused or kExcluded.
 struct LocationQuery {
   ObjectId object;
   ProcessId owner;         // nil: of an object that is borrowed here, its owner

@@ -22,7 +22,7 @@ enum class ErrorReason : uint8_t {
   kShutDown = 6,         // this end was shut down
   kPeerExcluded = 7,     // the other process was excluded
   kAlreadyRedeemed = 8,  // the token was imported before, and nothing of it is left
-  kRefused = 9,          // the token was cancelled by its sender before it came
+  kRefused = 9,          // the token was cancelled by its sender, or too late by far
   kWrongReceiver = 10,   // the token was made for another process
   kMalformedToken = 11,  // these bytes are not a token, or were altered
   kNotOwner = 12,        // only the owner of the object can do this

@@ -42,7 +42,8 @@ class Membership {
   virtual ~Membership() = default;
   // Adds `self`. The listener first hears one view with every exclusion so far (its version is the
   // latest; version 0 when there was none), then the latest barrier if there was one, then what
-  // follows.
+  // follows. It hears these two before Join returns: nobody waits for a joiner at the barrier of a
+  // view that was there before it, so it must know the view before it does anything.
   // Errors: FailedPrecondition when `self` was excluded (an id is never reused), AlreadyExists when
   // it is a member.
   virtual absl::Status Join(const Address& self, std::weak_ptr<MembershipListener> listener) = 0;

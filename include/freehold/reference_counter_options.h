@@ -62,6 +62,10 @@ struct ReferenceCounterOptions {
   uint32_t shards = 32;
   // Copies whose free is not settled; beyond it BackPressured() answers true.
   uint64_t pending_frees_soft_max = 1'000'000;
+  // Location subscriptions that one other end may have at this process; one that would be more is
+  // answered once, and told so (LocationUpdate::Kind::kRefused). They are counted by shard, so that
+  // the limit is met exactly only if the objects lie evenly. Positive.
+  uint64_t location_watches_per_peer_max = 65'536;
   // Nested drops that a caller's thread does itself; the rest is the pump's.
   uint32_t nested_drops_inline_max = 64;
   // Seeds jitter. 0: taken from the machine.

@@ -41,9 +41,10 @@ struct ReferenceCounterStats {
   uint64_t borrowers = 0;             // gauge: over all objects owned here
   uint64_t handoffs_pending = 0;      // gauge: exported and not ended
   uint64_t handoffs_owed = 0;         // gauge: imported, their senders not answered yet
-  uint64_t handoff_intervals = 0;     // gauge: of numbers that are remembered of redeemed tokens
+  uint64_t handoff_intervals = 0;     // gauge: of numbers that are remembered of ended handoffs
   uint64_t answers_waiting = 0;       // gauge: to other processes, not yet sent
   uint64_t flush_waiting = 0;         // gauge: registrations that the latest view waits for
+  uint64_t registrations_waiting = 0; // gauge: of borrowers for whom there is no room yet
   uint64_t location_watches = 0;      // gauge: subscriptions of others to objects owned here
   uint64_t location_queries = 0;      // gauge: asked of others, not answered for the last time
   uint64_t declared = 0;
@@ -57,6 +58,8 @@ struct ReferenceCounterStats {
   uint64_t short_borrows = 0;          // ended before their registration left
   uint64_t answers_lost = 0;           // no room for them: a table was full
   uint64_t references_failed = 0;      // borrowed ones, by Gone or by their owner's death
+  uint64_t watches_refused = 0;        // subscriptions of others beyond the limit
+  uint64_t handoffs_given_up = 0;      // runs of tokens that had not come, to bound the memory
 };
 
 struct NodeAgentStats {

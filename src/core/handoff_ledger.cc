@@ -34,20 +34,20 @@ const char* SeenName(Seen seen) {
 Seen HandoffLedger::Look(PeerIndex sender, uint32_t lane, uint64_t number) const {
   const auto at = lanes_.find(KeyOf(sender, lane));
   if (at == lanes_.end()) return Seen::kNew;
-  if (at->second.redeemed.Contains(number)) return Seen::kRedeemed;
-  return at->second.refused.Contains(number) ? Seen::kRefused : Seen::kNew;
+  if (!at->second.ended.Contains(number)) return Seen::kNew;
+  return at->second.refused.Contains(number) ? Seen::kRefused : Seen::kRedeemed;
 }
 
 void HandoffLedger::Redeem(PeerIndex sender, uint32_t lane, uint64_t number) {
   Lane& at = LaneAt(sender, lane);
   FREEHOLD_CHECK(!at.refused.Contains(number));
-  Insert(number, &at.redeemed);
+  End(number, /*refused=*/false, &at);
 }
 
 void HandoffLedger::Refuse(PeerIndex sender, uint32_t lane, uint64_t number) {
   Lane& at = LaneAt(sender, lane);
-  FREEHOLD_CHECK(!at.redeemed.Contains(number));
-  Insert(number, &at.refused);
+  FREEHOLD_CHECK(at.refused.Contains(number) || !at.ended.Contains(number));
+  End(number, /*refused=*/true, &at);
 }
 
 void HandoffLedger::Forget(PeerIndex sender) {
@@ -56,8 +56,8 @@ void HandoffLedger::Forget(PeerIndex sender) {
   for (uint64_t left = lanes->second; left != 0; left &= left - 1) {
     const auto at = lanes_.find(KeyOf(sender, static_cast<uint32_t>(__builtin_ctzll(left))));
     const Lane& lane = at->second;
-    intervals_ -= lane.redeemed.intervals().size() + lane.refused.intervals().size();
-    interval_bytes_ -= lane.redeemed.bytes() + lane.refused.bytes();
+    intervals_ -= lane.ended.intervals().size() + lane.refused.intervals().size();
+    interval_bytes_ -= lane.ended.bytes() + lane.refused.bytes();
     lanes_.erase(at);
   }
   lanes_of_.erase(lanes);
@@ -74,12 +74,18 @@ HandoffLedger::Lane& HandoffLedger::LaneAt(PeerIndex sender, uint32_t lane) {
   return at->second;
 }
 
-void HandoffLedger::Insert(uint64_t number, IntervalSet* set) {
-  const size_t intervals = set->intervals().size();
-  const size_t bytes = set->bytes();
-  set->Insert(number);
-  intervals_ = intervals_ - intervals + set->intervals().size();
-  interval_bytes_ = interval_bytes_ - bytes + set->bytes();
+void HandoffLedger::End(uint64_t number, bool refused, Lane* lane) {
+  const size_t intervals = lane->ended.intervals().size() + lane->refused.intervals().size();
+  const size_t bytes = lane->ended.bytes() + lane->refused.bytes();
+  lane->ended.Insert(number);
+  if (refused) lane->refused.Insert(number);
+  if (lane->ended.intervals().size() > kIntervalsMax) {
+    lane->refused.InsertHole(lane->ended.FillLowestHole());
+    ++holes_closed_;
+  }
+  if (lane->refused.intervals().size() > kIntervalsMax) lane->refused.DropLowest();
+  intervals_ += lane->ended.intervals().size() + lane->refused.intervals().size() - intervals;
+  interval_bytes_ += lane->ended.bytes() + lane->refused.bytes() - bytes;
 }
 
 void HandoffLedger::CheckInvariants() const {
@@ -92,16 +98,19 @@ void HandoffLedger::CheckInvariants() const {
       const auto at = lanes_.find(KeyOf(sender, static_cast<uint32_t>(__builtin_ctzll(left))));
       FREEHOLD_CHECK(at != lanes_.end());
       const Lane& lane = at->second;
-      for (const IntervalSet* set : {&lane.redeemed, &lane.refused}) {
+      for (const IntervalSet* set : {&lane.ended, &lane.refused}) {
         set->CheckInvariants();
+        FREEHOLD_CHECK(set->intervals().size() <= kIntervalsMax);
         intervals += set->intervals().size();
         bytes += set->bytes();
       }
-      // No handoff ended both ways.
+      // What was refused has ended.
       for (const IntervalSet::Interval& refused : lane.refused.intervals()) {
-        for (const IntervalSet::Interval& redeemed : lane.redeemed.intervals()) {
-          FREEHOLD_CHECK(redeemed.last < refused.first || refused.last < redeemed.first);
+        bool ended = false;
+        for (const IntervalSet::Interval& whole : lane.ended.intervals()) {
+          ended |= whole.first <= refused.first && refused.last <= whole.last;
         }
+        FREEHOLD_CHECK(ended);
       }
     }
   }

@@ -9,6 +9,14 @@
 // intervals, not handoffs; and since a lane's objects are all in one shard, each shard keeps the
 // lanes of its objects in a ledger of its own, under its own lock.
 //
+// The memory is bounded whatever a sender does: a lane keeps at most kIntervalsMax intervals. When
+// there would be more, the lowest hole is closed: handoffs whose tokens have not come although
+// those of so many later ones have are refused from now on, as if they had been cancelled. That is
+// safe, because a token that is refused is worth nothing and its sender keeps its pin until it
+// hears so; nothing that was redeemed is ever forgotten. Which of the ended ones were refused is
+// remembered for as many intervals again; beyond that the lowest are taken for redeemed, which
+// only changes the name of the error.
+//
 // Thread safety: thread-compatible.
 
 #ifndef FREEHOLD_SRC_CORE_HANDOFF_LEDGER_H_
@@ -41,6 +49,9 @@ const char* SeenName(Seen seen);
 // Every lane here and below is less than kHandoffLanes.
 class HandoffLedger {
  public:
+  // Of one lane of one sender, and of those that were refused among them: 16 KiB each.
+  static constexpr size_t kIntervalsMax = 1024;
+
   Seen Look(PeerIndex sender, uint32_t lane, uint64_t number) const;
   // Changes nothing if it was redeemed already. REQUIRES: it was not refused.
   void Redeem(PeerIndex sender, uint32_t lane, uint64_t number);
@@ -53,22 +64,25 @@ class HandoffLedger {
   // Gauges, O(1): intervals in all sets, and the memory of all this.
   size_t intervals() const { return intervals_; }
   size_t bytes() const;
+  // Holes that were closed for want of room, ever.
+  uint64_t holes_closed() const { return holes_closed_; }
 
   // For tests; aborts on a violation.
   void CheckInvariants() const;
 
  private:
   struct Lane {
-    IntervalSet redeemed;
-    IntervalSet refused;
+    IntervalSet ended;    // redeemed or refused
+    IntervalSet refused;  // of these, as far as is remembered
   };
   Lane& LaneAt(PeerIndex sender, uint32_t lane);
-  void Insert(uint64_t number, IntervalSet* set);
+  void End(uint64_t number, bool refused, Lane* lane);
 
   absl::flat_hash_map<uint32_t, Lane> lanes_;          // by sender and lane
   absl::flat_hash_map<PeerIndex, uint64_t> lanes_of_;  // a bit for each lane that a sender has
   size_t intervals_ = 0;
   size_t interval_bytes_ = 0;
+  uint64_t holes_closed_ = 0;
 };
 
 // The sender's side. Numbers are never used twice, also not for a handoff that was cancelled.

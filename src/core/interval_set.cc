@@ -44,6 +44,28 @@ bool IntervalSet::Insert(uint64_t number) {
   return true;
 }
 
+void IntervalSet::InsertHole(const Interval& hole) {
+  // From its ends to one interval: what lies between them is not looked at.
+  (void)Insert(hole.first);
+  const auto at = LowerBound(intervals_.begin(), intervals_.end(), hole.first);
+  if (hole.last == hole.first) return;
+  const auto after = std::next(at);
+  FREEHOLD_CHECK(at->last == hole.first && (after == intervals_.end() || after->first > hole.last));
+  at->last = hole.last;
+  if (after != intervals_.end() && after->first - 1 == hole.last) {
+    at->last = after->last;
+    intervals_.erase(after);
+  }
+}
+
+IntervalSet::Interval IntervalSet::FillLowestHole() {
+  FREEHOLD_CHECK(intervals_.size() >= 2);
+  const Interval hole = {intervals_[0].last + 1, intervals_[1].first - 1};
+  intervals_[1].first = intervals_[0].first;
+  DropLowest();
+  return hole;
+}
+
 bool IntervalSet::Contains(uint64_t number) const {
   const auto at = LowerBound(intervals_.begin(), intervals_.end(), number);
   return at != intervals_.end() && at->first <= number;

@@ -29,6 +29,12 @@ class IntervalSet {
 
   // False: it was a member already.
   bool Insert(uint64_t number);
+  // REQUIRES: no member lies in it, and it begins before or after all members, or in a hole.
+  void InsertHole(const Interval& hole);
+  // Closes the lowest hole and answers what was missing. REQUIRES: two intervals or more.
+  Interval FillLowestHole();
+  // REQUIRES: not empty.
+  void DropLowest() { intervals_.erase(intervals_.begin()); }
   // O(log intervals).
   bool Contains(uint64_t number) const;
 

@@ -111,7 +111,7 @@ class ObjectTable {
   // not needed any more; after anything but kOk it is still the caller's.
   Verdict Step(const event::ImportNested& e, Effects* effects, ObjectRecord** record);
 
-  // From the wire. kNotFound: answered with Gone. kOk otherwise.
+  // From the wire. kNotFound: answered with Gone. kTableFull: not answered before there is room.
   Verdict Step(const event::BorrowerRegistered& e, Effects* effects);
   // kNotFound: not listed.
   Verdict Step(const event::BorrowerReleased& e, Effects* effects);
@@ -119,7 +119,7 @@ class ObjectTable {
   Verdict Step(const event::RegisterAnswered& e, Effects* effects);
   // kNotFound: no such handoff.
   Verdict Step(const event::HandoffEnded& e, Effects* effects);
-  // kUnchanged: the token came before, and its handoff ends in its own way.
+  // kUnchanged: the token came before, and its acknowledgement is to follow.
   Verdict Step(const event::HandoffCancelled& e, Effects* effects);
   // Location queries (object_table_askers.cc). kNotFound: answered with Gone. kWrongState: the
   // number is one that nobody gives.
@@ -240,7 +240,7 @@ class ObjectTable {
   bool HasPrimaryElsewhere(const ObjectRecord& record, PeerIndex node) const;
   void SetUrl(ObjectRecord* record, PeerIndex node, std::string_view url);
 
-  // object_table_sharing.cc
+  // object_table_sharing.cc, object_table_holders.cc
   Sharing& Share() {
     if (sharing_ == nullptr) sharing_ = std::make_unique<Sharing>();
     return *sharing_;
@@ -253,14 +253,14 @@ class ObjectTable {
   void Answer(PeerIndex to, SharingKind kind, const ObjectId& object, uint64_t number,
               uint8_t answer, Effects* effects);
   void AnswerHandoff(PeerIndex to, const ObjectId& object, uint64_t number, HandoffAnswer answer,
-                     Effects* effects) {
-    Answer(to, SharingKind::kHandoffAck, object, number, static_cast<uint8_t>(answer), effects);
-  }
+                     Effects* effects);
   void EndOwed(const ObjectRecord& record, HandoffAnswer answer, Effects* effects);
   void SetStage(uint32_t borrow, BorrowStage stage, Effects* effects);
   void FailBorrow(ObjectRecord* record, BorrowStage stage, Effects* effects);
   void LetGoOfBorrow(ObjectRecord* record, Effects* effects);
   void EraseBorrowed(ObjectRecord* record);
+  bool ListBorrower(ObjectRecord* record, PeerIndex borrower);
+  void ListNextBorrower(Effects* effects);
   void RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder, Effects* effects);
   // object_table_askers.cc. The first: something changed that askers are told.
   void AnswerAskers(const ObjectRecord& record, Effects* effects);

@@ -4,11 +4,71 @@
 // latest state once, not every change, and waiting costs an entry in an index.
 
 #include <algorithm>
+#include <cstddef>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
 
 namespace freehold::core {
+
+namespace {
+
+// There may be more locations than an answer can name; the useful ones come first.
+constexpr int kRanks = 4;
+
+int RankOf(bool prospective, bool in_memory, bool primary) {
+  if (prospective) return 3;
+  return !in_memory ? 2 : primary ? 0 : 1;
+}
+int Rank(const Copy& copy) {
+  return RankOf(copy.prospective != 0, copy.in_memory != 0, copy.primary != 0);
+}
+int Rank(const Location& at) {
+  return RankOf(at.prospective, at.in_memory, at.role == CopyRole::kPrimary);
+}
+
+using AnswerCopies = absl::InlinedVector<const Copy*, 8>;
+
+// The copies that an answer names. True: there are more. One pass over them, 8 bytes each, which
+// ends as soon as no better one can come; no ids, no strings, and nothing sorted but what is
+// chosen: an object may have copies on thousands of nodes, and this runs under the shard's lock.
+bool ChooseCopies(const CopyArena& copies, const ObjectRecord& record, AnswerCopies* chosen) {
+  AnswerCopies by_rank[kRanks];
+  uint32_t held = 0;
+  uint32_t position = 0;
+  for (; position < record.copies; ++position) {
+    const bool has_primary = !by_rank[0].empty();
+    if (has_primary && by_rank[0].size() + by_rank[1].size() >= kAnswerLocationsMax) break;
+    const Copy& copy = copies.At(record, position);
+    if (!copy.held()) continue;
+    ++held;
+    AnswerCopies& of_rank = by_rank[Rank(copy)];
+    if (of_rank.size() < kAnswerLocationsMax) of_rank.push_back(&copy);
+  }
+  for (const AnswerCopies& of_rank : by_rank) {
+    const size_t room = kAnswerLocationsMax - chosen->size();
+    const auto end = of_rank.begin() + static_cast<std::ptrdiff_t>(std::min(room, of_rank.size()));
+    chosen->insert(chosen->end(), of_rank.begin(), end);
+  }
+  return position < record.copies || held > chosen->size();
+}
+
+// One pass over the record's URLs.
+void AddUrls(const Rare* rare, const AnswerCopies& chosen, LocationAnswerItem* item) {
+  if (rare == nullptr || rare->spill_urls.empty()) return;
+  absl::flat_hash_map<PeerIndex, size_t> places;
+  for (size_t i = 0; i < chosen.size(); ++i) {
+    if (chosen[i]->spilled) places[chosen[i]->node] = i;
+  }
+  for (const auto& [node, url] : rare->spill_urls) {
+    const auto at = places.find(node);
+    if (at != places.end()) item->locations[at->second].spilled_url = url;
+  }
+}
+
+}  // namespace
 
 Verdict ObjectTable::Step(const event::AskLocations& e, Effects* effects) {
   if (e.number > WatchNumber::kNumberMax) return Verdict::kWrongState;
@@ -27,12 +87,18 @@ Verdict ObjectTable::Step(const event::AskLocations& e, Effects* effects) {
     (void)Step(asked, effects);
   }
   const RecordIndex index = IndexOf(*record);
-  const uint64_t watch = WatchNumber::Make(e.number, e.subscribe);
-  bool full = sharing.due.Add(index, e.from, watch) == HolderIndex::Added::kFull;
-  if (e.subscribe && !full) {
-    full = sharing.watches.Add(index, e.from, watch) == HolderIndex::Added::kFull;
+  bool subscribed = e.subscribe;
+  if (subscribed && (sharing.watches.CountOfPeer(e.from) >= config_.watches_per_peer_max ||
+                     sharing.watches.Add(index, e.from, WatchNumber::Make(e.number, true)) ==
+                         HolderIndex::Added::kFull)) {
+    // Answered once, as the last time: from that the asker knows that nothing more comes.
+    subscribed = false;
+    ++counters_.watches_refused;
   }
-  if (full) ++counters_.answers_lost;
+  const uint64_t watch = WatchNumber::Make(e.number, subscribed);
+  if (sharing.due.Add(index, e.from, watch) == HolderIndex::Added::kFull) {
+    ++counters_.answers_lost;
+  }
   RefreshAskers(index);
   if (!had_work && sharing.HasWorkFor(e.from)) effects->ready.push_back(e.from);
   return Verdict::kOk;
@@ -161,25 +227,22 @@ LocationAnswerItem ObjectTable::AnswerFor(const ObjectRecord& record, uint64_t w
       item.state = LocationAnswerState::kGone;
       return item;
   }
-  for (const CopyFacts& facts : AllFacts(record)) {
-    if (facts.free_state != FreeState::kHeld) continue;
+  AnswerCopies chosen;
+  item.truncated = ChooseCopies(copies_, record, &chosen);
+  for (const Copy* copy : chosen) {
     Location location;
-    location.node = names.NodeAt(facts.node);
-    location.role = facts.role;
-    location.in_memory = facts.in_memory;
-    location.spilled = facts.spilled;
-    location.prospective = facts.prospective;
-    location.spilled_url = facts.url;
+    location.node = names.NodeAt(copy->node);
+    location.role = copy->primary ? CopyRole::kPrimary : CopyRole::kSecondary;
+    location.in_memory = copy->in_memory;
+    location.spilled = copy->spilled;
+    location.prospective = copy->prospective;
     item.locations.push_back(std::move(location));
   }
-  // There may be more than an answer can name: the useful ones first, in a stable order.
-  const auto rank = [](const Location& at) {
-    if (at.prospective) return 3;
-    return !at.in_memory ? 2 : at.role == CopyRole::kPrimary ? 0 : 1;
-  };
+  AddUrls(rares_.Find(record), chosen, &item);
+  // The writer keeps the first ones that fit.
   std::sort(item.locations.begin(), item.locations.end(),
-            [&](const Location& a, const Location& b) {
-              return rank(a) != rank(b) ? rank(a) < rank(b) : a.node < b.node;
+            [](const Location& a, const Location& b) {
+              return Rank(a) != Rank(b) ? Rank(a) < Rank(b) : a.node < b.node;
             });
   return item;
 }

@@ -16,6 +16,9 @@ struct ObjectTableConfig {
   bool observe_frees = false;   // report SettledFree effects
   // Of objects and of older values that are still being deleted; see RecordSlabs.
   uint32_t records_max = UINT32_MAX;
+  uint32_t borrowers_max = UINT32_MAX;  // over all objects
+  // Subscriptions of one other end to locations, in this table.
+  uint32_t watches_per_peer_max = UINT32_MAX;
   SlabSource* slabs = nullptr;  // of the records; null: its own. It must outlive the table
 };
 struct ObjectTableCounters {
@@ -31,6 +34,7 @@ struct ObjectTableCounters {
   uint64_t short_borrows = 0;  // ended before their registration left
   uint64_t references_failed = 0;
   uint64_t answers_lost = 0;  // no room for them in the outbox
+  uint64_t watches_refused = 0;
 };
 
 }  // namespace freehold::core

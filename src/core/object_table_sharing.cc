@@ -99,6 +99,10 @@ Verdict ObjectTable::Step(const event::Import& e, Effects* effects, ObjectRecord
     case Seen::kRedeemed:
       return ImportAgain(e, record);
     case Seen::kRefused:
+      // Its sender may not know: it has not cancelled what was refused for want of room (L2).
+      if (sharing.ledger.holes_closed() > 0) {
+        AnswerHandoff(e.sender, e.key.id, e.number, HandoffAnswer::kRefused, effects);
+      }
       return Verdict::kRefused;
   }
   const Verdict verdict = e.owner == kNoPeer ? AdmitOwned(e.key, record)
@@ -330,69 +334,19 @@ void ObjectTable::EraseBorrowed(ObjectRecord* record) {
 
 Verdict ObjectTable::Step(const event::HandoffCancelled& e, Effects* effects) {
   Sharing& sharing = Share();
+  // Of one that was redeemed and is not owed any more the acknowledgement has left, and this one
+  // does no harm; of one that was refused for want of room it has not.
+  const ObjectRecord* record = FindMutable(e.key);
+  const bool owed = record != nullptr && sharing.owed.Contains(IndexOf(*record), e.from,
+                                                               OwedNumber::ForHandoff(e.number));
+  if (owed && !IsMutant(Mutant::kCancelRedeemed)) return Verdict::kUnchanged;
   const uint32_t lane = LaneOfHash(e.key.hash);
   const bool is_new = sharing.ledger.Look(e.from, lane, e.number) == Seen::kNew;
-  if (!is_new && !IsMutant(Mutant::kCancelRedeemed)) return Verdict::kUnchanged;
   if (is_new && !IsMutant(Mutant::kCancelNotRemembered)) {
     sharing.ledger.Refuse(e.from, lane, e.number);
   }
   AnswerHandoff(e.from, e.key.id, e.number, HandoffAnswer::kRefused, effects);
   return Verdict::kOk;
-}
-
-// --- The owner's side, and a sender's ------------------------------------------------------------
-
-Verdict ObjectTable::Step(const event::BorrowerRegistered& e, Effects* effects) {
-  Sharing& sharing = Share();
-  ObjectRecord* record = FindMutable(e.key);
-  RegisterAnswer answer = RegisterAnswer::kGone;
-  if (record != nullptr && record->in_scope() && !record->borrowed &&
-      (IsMutant(Mutant::kAnswerWithoutListing) ||
-       sharing.borrowers.Add(IndexOf(*record), e.from, 0) != HolderIndex::Added::kFull)) {
-    record->has_borrowers = IsMutant(Mutant::kAnswerWithoutListing) ? record->has_borrowers : 1;
-    answer = RegisterAnswer::kOk;
-  }
-  Answer(e.from, SharingKind::kRegisterAck, e.key.id, e.number, static_cast<uint8_t>(answer),
-         effects);
-  return answer == RegisterAnswer::kOk ? Verdict::kOk : Verdict::kNotFound;
-}
-
-Verdict ObjectTable::Step(const event::BorrowerReleased& e, Effects* effects) {
-  const ObjectRecord* record = FindMutable(e.key);
-  if (record == nullptr || sharing_ == nullptr ||
-      !sharing_->borrowers.Contains(IndexOf(*record), e.from, 0)) {
-    return Verdict::kNotFound;
-  }
-  if (IsMutant(Mutant::kReleaseIgnored)) return Verdict::kOk;
-  RemoveHolder(&sharing_->borrowers, {IndexOf(*record), e.from, 0}, effects);
-  return Verdict::kOk;
-}
-
-Verdict ObjectTable::Step(const event::HandoffEnded& e, Effects* effects) {
-  const ObjectRecord* record = FindMutable(e.key);
-  if (record == nullptr || sharing_ == nullptr ||
-      !sharing_->pins.Contains(IndexOf(*record), e.from, e.number)) {
-    return Verdict::kNotFound;
-  }
-  RemoveHolder(&sharing_->pins, {IndexOf(*record), e.from, e.number}, effects);
-  return Verdict::kOk;
-}
-
-// Of a borrower or a pin, which hold the record.
-void ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder,
-                               Effects* effects) {
-  (void)holders->Remove(holder.record, holder.peer, holder.number);
-  if (holders == &sharing_->pins) {
-    (void)sharing_->cancelled.Remove(holder.record, holder.peer, holder.number);
-  }
-  if (holders->FirstOf(holder.record) != nullptr) return;
-  ObjectRecord& record = slabs_.At(holder.record);
-  if (holders == &sharing_->borrowers) {
-    record.has_borrowers = 0;
-  } else {
-    record.has_pins = 0;
-  }
-  EndIfNotHeld(&record, effects);
 }
 
 // --- What waits to be sent -----------------------------------------------------------------------
@@ -406,6 +360,11 @@ void ObjectTable::Answer(PeerIndex to, SharingKind kind, const ObjectId& object,
     return;
   }
   if (!had_work) effects->ready.push_back(to);
+}
+
+void ObjectTable::AnswerHandoff(PeerIndex to, const ObjectId& object, uint64_t number,
+                                HandoffAnswer answer, Effects* effects) {
+  Answer(to, SharingKind::kHandoffAck, object, number, static_cast<uint8_t>(answer), effects);
 }
 
 bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, const NodeNames& names,

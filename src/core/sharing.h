@@ -8,10 +8,14 @@
 #ifndef FREEHOLD_SRC_CORE_SHARING_H_
 #define FREEHOLD_SRC_CORE_SHARING_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "freehold/clock.h"
+#include "freehold/ids.h"
 #include "src/core/borrow_index.h"
 #include "src/core/handoff_ledger.h"
 #include "src/core/holder_index.h"
@@ -34,6 +38,35 @@ struct Exported {
   uint64_t number = 0;        // of the handoff
 };
 
+// Borrowers that could not be listed yet, first come, first served. Each is in it once for each
+// object, with its latest registration: so it grows no further than the list that is full would.
+class UnlistedBorrowers {
+ public:
+  void Add(PeerIndex borrower, const ObjectId& object, uint64_t registration) {
+    const auto [at, is_new] = registrations_.insert_or_assign({borrower, object}, registration);
+    if (is_new) order_.push_back(at->first);
+  }
+  // REQUIRES: not empty. The key of the event is the caller's to make of `*object`.
+  void TakeFirst(PeerIndex* borrower, ObjectId* object, uint64_t* registration) {
+    const auto at = registrations_.find(order_.front());
+    *borrower = at->first.first;
+    *object = at->first.second;
+    *registration = at->second;
+    registrations_.erase(at);
+    order_.pop_front();
+  }
+  bool empty() const { return order_.empty(); }
+  size_t size() const { return order_.size(); }
+  size_t bytes() const {
+    return order_.size() * sizeof(Borrower) + registrations_.capacity() * (sizeof(Borrower) + 9);
+  }
+
+ private:
+  using Borrower = std::pair<PeerIndex, ObjectId>;
+  std::deque<Borrower> order_;
+  absl::flat_hash_map<Borrower, uint64_t> registrations_;  // only asked, never iterated
+};
+
 struct Sharing {
   // A pin whose token must have arrived by `ends`, in order of export. Its pin may be gone.
   struct TokenLife {
@@ -49,6 +82,9 @@ struct Sharing {
   };
 
   HolderIndex borrowers;  // of owned objects; number 0
+  // Those for whom there was no room in it. They have no answer, hence acknowledge no handoff: what
+  // holds the object for them stays.
+  UnlistedBorrowers unlisted;
   HolderIndex pins;       // (object, receiver, handoff number): handoffs that have not ended
   HolderIndex cancelled;  // of the pins, those whose cancellation was asked for
   // (object, sender, OwedNumber): what ends once the borrow of the object is confirmed or fails.
@@ -72,7 +108,7 @@ struct Sharing {
   size_t bytes() const {
     return sizeof(*this) + borrowers.bytes() + pins.bytes() + cancelled.bytes() + owed.bytes() +
            borrows.bytes() + outbox.bytes() + ledger.bytes() + watches.bytes() + due.bytes() +
-           gone_answers.bytes();
+           gone_answers.bytes() + unlisted.bytes();
   }
 };
 

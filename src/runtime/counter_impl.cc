@@ -44,6 +44,8 @@ CounterImpl::CounterImpl(const ReferenceCounterOptions& options)
   config.settle_at_once = options.transport == nullptr;
   config.observe_frees = static_cast<bool>(options.on_copy_freed);
   config.slabs = &slabs_;
+  const uint64_t watches = (options.location_watches_per_peer_max - 1) / options.shards + 1;
+  config.watches_per_peer_max = static_cast<uint32_t>(std::min<uint64_t>(watches, UINT32_MAX));
   shards_.reserve(options.shards);
   for (uint32_t number = 0; number < options.shards; ++number) {
     shards_.push_back(std::make_unique<Shard>(this, number, config));
@@ -338,7 +340,8 @@ absl::Status CounterImpl::ExplainSharing(core::Verdict verdict, const std::strin
           ErrorReason::kAlreadyRedeemed);
     case core::Verdict::kRefused:
       return WithReason(absl::CancelledError(absl::StrCat("this token of object ", id,
-                                                          " was cancelled by its sender")),
+                                                          " was cancelled by its sender, or comes "
+                                                          "far too late")),
                         ErrorReason::kRefused);
     case core::Verdict::kOtherOwner:
       return WithReason(absl::InvalidArgumentError(

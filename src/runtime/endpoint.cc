@@ -120,9 +120,10 @@ absl::Status Endpoint::Create(const Config& config, Client* client,
   if (!status.ok()) return status;
   // The client has its endpoint before anything calls the client.
   *endpoint = std::shared_ptr<Endpoint>(new Endpoint(impl));
+  // The view that came with joining is taken before anybody can use this end: a token of a process
+  // that it excludes would be counted as a member's, and nobody waits for us at its barrier.
+  impl->Pump(kInfinitePast);
   if (config.start_pump_thread) {
-    // The view that came with joining is taken before anybody can use this end.
-    impl->Pump(kInfinitePast);
     status = impl->StartThread();
     if (!status.ok()) {
       (*endpoint)->Stop(/*leave_membership=*/true);

@@ -98,8 +98,9 @@ class Endpoint {
     uint64_t seed = 0;  // 0: from the machine
   };
 
-  // Joins the membership; the view that it answers waits for the first pump turn. Sets `*endpoint`
-  // before the first call of on_wake. Errors: InvalidArgument (options), those of
+  // Joins the membership and takes a pump turn, in which the client hears the view that came with
+  // joining. Sets `*endpoint` before the first call of on_wake or of the client. Errors:
+  // InvalidArgument (options), those of
   // Membership::Join; ResourceExhausted when the pump thread could not be started.
   static absl::Status Create(const Config& config, Client* client,
                              std::shared_ptr<Endpoint>* endpoint);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstddef>
 #include <deque>
 #include <optional>
 #include <string>
@@ -35,6 +36,14 @@ struct Event {
   std::vector<std::shared_ptr<Member>> recipients;
 };
 
+// How far one that joins has been told what was before it.
+struct Joining {
+  bool has_view = false;
+  uint64_t view = 0;
+  uint64_t barrier = 0;
+  size_t excluded = 0;  // of all that ever were, in order
+};
+
 void Tell(MembershipListener* listener, const Event& event) {
   const std::optional<std::string> thrown = internal::CallGuarded([&] {
     if (const View* view = std::get_if<View>(&event.what)) {
@@ -65,6 +74,11 @@ struct LocalMembership::Rep {
   // False: there is none, and the delivery was given back.
   bool NextEvent(Event* event) FREEHOLD_EXCLUDES(mutex);
   std::shared_ptr<MembershipListener> ListenerOf(const Member& member) FREEHOLD_EXCLUDES(mutex);
+  absl::Status CheckJoin(const Address& self) const FREEHOLD_REQUIRES(mutex);
+  // What who joins has not been told yet.
+  std::vector<Event> NewsFor(Joining* joining) const FREEHOLD_REQUIRES(mutex);
+  void Add(const Address& self, std::weak_ptr<MembershipListener> listener)
+      FREEHOLD_REQUIRES(mutex);
 
   Mutex mutex;
   uint64_t latest_view FREEHOLD_GUARDED_BY(mutex) = 0;
@@ -141,6 +155,41 @@ std::shared_ptr<MembershipListener> LocalMembership::Rep::ListenerOf(const Membe
   return closed || member.left ? nullptr : member.listener.lock();
 }
 
+absl::Status LocalMembership::Rep::CheckJoin(const Address& self) const {
+  if (is_excluded.contains(self)) {
+    return absl::FailedPreconditionError(
+        self.ToString() + " was excluded and cannot join again; a restart takes a new id");
+  }
+  if (by_address.contains(self)) {
+    return absl::AlreadyExistsError(self.ToString() + " is a member already");
+  }
+  return absl::OkStatus();
+}
+
+std::vector<Event> LocalMembership::Rep::NewsFor(Joining* joining) const {
+  std::vector<Event> news;
+  if (!joining->has_view || joining->view < latest_view) {
+    View view;
+    view.version = latest_view;
+    view.excluded.assign(excluded.begin() + static_cast<std::ptrdiff_t>(joining->excluded),
+                         excluded.end());
+    news.push_back({std::move(view), {}});
+  }
+  // Whoever joins late must not wait for a barrier that has been announced.
+  if (joining->barrier < latest_barrier) news.push_back({latest_barrier, {}});
+  *joining = {true, latest_view, latest_barrier, excluded.size()};
+  return news;
+}
+
+void LocalMembership::Rep::Add(const Address& self, std::weak_ptr<MembershipListener> listener) {
+  const auto member = std::make_shared<Member>();
+  member->address = self;
+  member->listener = std::move(listener);
+  member->joined_at = latest_view;
+  members.push_back(member);
+  by_address.emplace(self, member);
+}
+
 LocalMembership::LocalMembership() : rep_(std::make_shared<Rep>()) {}
 
 LocalMembership::~LocalMembership() {
@@ -151,26 +200,26 @@ LocalMembership::~LocalMembership() {
 absl::Status LocalMembership::Join(const Address& self,
                                    std::weak_ptr<MembershipListener> listener) {
   const std::shared_ptr<Rep> rep = rep_;  // a listener may destroy this
-  {
-    MutexLock lock(&rep->mutex);
-    if (rep->is_excluded.contains(self)) {
-      return absl::FailedPreconditionError(
-          self.ToString() + " was excluded and cannot join again; a restart takes a new id");
+  // Told here and not through the queue, which another thread may be working off: the joiner has
+  // heard what was before Join returns. What comes up meanwhile is told as well, until nothing has;
+  // only then is it a recipient of the queue's events.
+  Joining joining;
+  while (true) {
+    std::vector<Event> past;
+    {
+      MutexLock lock(&rep->mutex);
+      if (absl::Status status = rep->CheckJoin(self); !status.ok()) return status;
+      past = rep->NewsFor(&joining);
+      if (past.empty()) {
+        rep->Add(self, std::move(listener));
+        return absl::OkStatus();
+      }
     }
-    const auto member = std::make_shared<Member>();
-    if (!rep->by_address.emplace(self, member).second) {
-      return absl::AlreadyExistsError(self.ToString() + " is a member already");
+    const std::shared_ptr<MembershipListener> told = listener.lock();
+    for (const Event& event : past) {
+      if (told != nullptr) Tell(told.get(), event);
     }
-    member->address = self;
-    member->listener = std::move(listener);
-    member->joined_at = rep->latest_view;
-    rep->members.push_back(member);
-    rep->events.push_back({View{rep->latest_view, rep->excluded}, {member}});
-    // Whoever joins late must not wait for a barrier that has been announced.
-    if (rep->latest_barrier > 0) rep->events.push_back({rep->latest_barrier, {member}});
   }
-  rep->Deliver();
-  return absl::OkStatus();
 }
 
 void LocalMembership::Flushed(const Address& self, uint64_t version) {

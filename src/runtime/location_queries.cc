@@ -113,16 +113,19 @@ bool LocationQueries::Fill(core::PeerIndex owner, core::PayloadWriter* writer) {
 
 bool LocationQueries::OnAnswer(core::PeerIndex from, const core::LocationAnswerItem& item) {
   std::shared_ptr<LocationSubscription> subscription;
+  const bool gone = item.state == core::LocationAnswerState::kGone;
+  bool refused = false;
   {
     MutexLock lock(&mutex_);
     const auto at = queries_.find(item.number);
     if (at == queries_.end()) return true;  // cancelled meanwhile
     if (at->second.owner != from || at->second.object != item.object) return false;
     subscription = at->second.subscription;
+    // A subscription ends with its object; otherwise there is none.
+    refused = item.final && !gone && at->second.subscribe;
     if (item.final) queries_.erase(at);
   }
   LocationUpdate update;
-  const bool gone = item.state == core::LocationAnswerState::kGone;
   update.kind = gone ? LocationUpdate::Kind::kGone : LocationUpdate::Kind::kSnapshot;
   update.snapshot.state = StateOf(item.state);
   update.snapshot.generation = item.generation;
@@ -131,7 +134,15 @@ bool LocationQueries::OnAnswer(core::PeerIndex from, const core::LocationAnswerI
   update.snapshot.locations = item.locations;
   std::sort(update.snapshot.locations.begin(), update.snapshot.locations.end(),
             [](const Location& a, const Location& b) { return a.node < b.node; });
+  if (!refused) {
+    Tell(subscription, item.object, std::move(update));
+    return true;
+  }
+  LocationUpdate end;
+  end.kind = LocationUpdate::Kind::kRefused;
+  end.snapshot.state = update.snapshot.state;
   Tell(subscription, item.object, std::move(update));
+  Tell(subscription, item.object, std::move(end));
   return true;
 }
 

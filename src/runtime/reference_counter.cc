@@ -31,6 +31,10 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
     return absl::InvalidArgumentError(
         "ReferenceCounterOptions.pending_frees_soft_max must be positive");
   }
+  if (options.location_watches_per_peer_max == 0) {
+    return absl::InvalidArgumentError(
+        "ReferenceCounterOptions.location_watches_per_peer_max must be positive");
+  }
   if (options.orphan_grace < Duration::zero()) {
     return absl::InvalidArgumentError("ReferenceCounterOptions.orphan_grace must not be negative");
   }

@@ -241,9 +241,11 @@ void AddSharing(const core::ObjectTable& table, ReferenceCounterStats* stats) {
   stats->handoffs_pending += sharing->pins.size();
   stats->handoffs_owed += sharing->owed.size();
   stats->handoff_intervals += sharing->ledger.intervals();
+  stats->handoffs_given_up += sharing->ledger.holes_closed();
   stats->answers_waiting +=
       sharing->outbox.size() + sharing->due.size() + sharing->gone_answers.size();
   stats->flush_waiting += sharing->borrows.flush_waiting();
+  stats->registrations_waiting += sharing->unlisted.size();
   stats->location_watches += sharing->watches.size();
 }
 
@@ -288,6 +290,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
     stats->short_borrows += counters.short_borrows;
     stats->references_failed += counters.references_failed;
     stats->answers_lost += counters.answers_lost;
+    stats->watches_refused += counters.watches_refused;
     AddSharing(shard->table, stats);
   }
 }

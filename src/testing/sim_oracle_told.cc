@@ -42,7 +42,9 @@ void Oracle::OnUpdate(int64_t number, const ObjectId& id, const LocationUpdate& 
       subscription.gone = true;
       break;
     case LocationUpdate::Kind::kOwnerDied:
-      Violate("an owner is told of its own death", details);
+    case LocationUpdate::Kind::kRefused:
+    case LocationUpdate::Kind::kExcluded:
+      Violate("an owner is told what only askers elsewhere are", details);
       break;
   }
 }

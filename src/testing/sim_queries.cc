@@ -54,6 +54,12 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
       query.done = true;
       return oracle->Expect(asker.PastBarrier(state->OwnerOf(object)),
                             "who asks is told too early that an owner died", details);
+    case LocationUpdate::Kind::kExcluded:
+      state->coverage.Count("query answered: excluded");
+      query.done = true;
+      return oracle->Expect(asker.knows(), "who asks is told that it is excluded, and is not",
+                            details);
+    case LocationUpdate::Kind::kRefused:  // no world comes near the limit
     case LocationUpdate::Kind::kChanged:
     case LocationUpdate::Kind::kRemoved:
     case LocationUpdate::Kind::kState:

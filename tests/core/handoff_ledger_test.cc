@@ -30,7 +30,7 @@ TEST(HandoffLedger, AHandoffThatWasRefusedStaysRefused) {
   ledger.Redeem(kA, 0, 1);
   ledger.Redeem(kA, 0, 3);
   EXPECT_EQ(ledger.Look(kA, 0, 2), Seen::kRefused);
-  EXPECT_EQ(ledger.intervals(), 3u);
+  EXPECT_EQ(ledger.intervals(), 2u);  // 1 to 3 have ended, 2 of them by a refusal
   ledger.CheckInvariants();
 }
 
@@ -40,7 +40,7 @@ TEST(HandoffLedger, SayingItTwiceChangesNothing) {
   ledger.Redeem(kA, 0, 1);
   ledger.Refuse(kA, 0, 5);
   ledger.Refuse(kA, 0, 5);
-  EXPECT_EQ(ledger.intervals(), 2u);
+  EXPECT_EQ(ledger.intervals(), 3u);
   ledger.CheckInvariants();
 }
 
@@ -89,10 +89,10 @@ TEST(HandoffLedger, AForgottenSenderLeavesNothingAndTouchesNobody) {
       ledger.Refuse(sender, lane, 4);
     }
   }
-  EXPECT_EQ(ledger.intervals(), 2u * kHandoffLanes * 6);
+  EXPECT_EQ(ledger.intervals(), 2u * kHandoffLanes * 5);
   ledger.Forget(kA);
   ledger.CheckInvariants();
-  EXPECT_EQ(ledger.intervals(), 1u * kHandoffLanes * 6);
+  EXPECT_EQ(ledger.intervals(), 1u * kHandoffLanes * 5);
   for (uint32_t lane = 0; lane < kHandoffLanes; ++lane) {
     EXPECT_EQ(ledger.Look(kA, lane, 1), Seen::kNew);
     EXPECT_EQ(ledger.Look(kA, lane, 4), Seen::kNew);
@@ -103,6 +103,56 @@ TEST(HandoffLedger, AForgottenSenderLeavesNothingAndTouchesNobody) {
   ledger.Forget(kB);
   EXPECT_EQ(ledger.intervals(), 0u);
   ledger.CheckInvariants();
+}
+
+// Every second one is cancelled: neither those nor the others lie in a row.
+TEST(HandoffLedger, CancelledHandoffsAreOneIntervalWithTheOthersAndNeedBoundedMemoryThemselves) {
+  HandoffLedger ledger;
+  for (uint64_t number = 1; number <= 10000; number += 2) {
+    ledger.Redeem(kA, 0, number);
+    ledger.Refuse(kA, 0, number + 1);
+  }
+  EXPECT_EQ(ledger.intervals(), 1 + HandoffLedger::kIntervalsMax);
+  EXPECT_EQ(ledger.holes_closed(), 0u);
+  EXPECT_EQ(ledger.Look(kA, 0, 10000), Seen::kRefused);
+  EXPECT_EQ(ledger.Look(kA, 0, 2), Seen::kRedeemed) << "how it ended is forgotten, not that it did";
+  ledger.CheckInvariants();
+}
+
+TEST(HandoffLedger, ASenderThatLeavesHolesWithoutEndGrowsNothing) {
+  constexpr uint64_t kNumbers = 100000;
+  for (const bool refuse : {false, true}) {
+    HandoffLedger ledger;
+    for (uint64_t number = 1; number <= kNumbers; number += 2) {
+      ASSERT_EQ(ledger.Look(kA, 0, number), Seen::kNew);
+      if (refuse) ledger.Refuse(kA, 0, number);
+      if (!refuse) ledger.Redeem(kA, 0, number);
+      ASSERT_NE(ledger.Look(kA, 0, number), Seen::kNew);
+    }
+    EXPECT_LE(ledger.intervals(), 2 * HandoffLedger::kIntervalsMax);
+    EXPECT_LE(ledger.bytes(), 2 * 2 * HandoffLedger::kIntervalsMax * sizeof(uint64_t) * 2 + 1024);
+    EXPECT_EQ(ledger.holes_closed(), kNumbers / 2 - HandoffLedger::kIntervalsMax);
+    ledger.CheckInvariants();
+    // The first that are missing are given up; the last may come yet. What ended is never new.
+    EXPECT_NE(ledger.Look(kA, 0, 2), Seen::kNew);
+    EXPECT_EQ(ledger.Look(kA, 0, kNumbers - 2), Seen::kNew);
+    for (uint64_t number = 1; number <= kNumbers; number += 2) {
+      ASSERT_NE(ledger.Look(kA, 0, number), Seen::kNew);
+    }
+  }
+}
+
+TEST(HandoffLedger, ATokenThatWasGivenUpIsRefusedAndOneThatWasRedeemedIsNot) {
+  HandoffLedger ledger;
+  for (uint64_t i = 0; i <= HandoffLedger::kIntervalsMax; ++i) ledger.Redeem(kA, 0, 10 * (i + 1));
+  EXPECT_EQ(ledger.holes_closed(), 1u);
+  for (uint64_t number = 11; number < 20; ++number) {
+    EXPECT_EQ(ledger.Look(kA, 0, number), Seen::kRefused);
+  }
+  EXPECT_EQ(ledger.Look(kA, 0, 10), Seen::kRedeemed);
+  EXPECT_EQ(ledger.Look(kA, 0, 20), Seen::kRedeemed);
+  EXPECT_EQ(ledger.Look(kA, 0, 21), Seen::kNew);
+  EXPECT_EQ(ledger.Look(kA, 0, 9), Seen::kNew);
 }
 
 TEST(HandoffLedger, AgreesWithAMapWhateverTheOrder) {

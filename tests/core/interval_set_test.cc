@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
@@ -104,6 +105,27 @@ TEST(IntervalSet, AgreesWithAPlainSetWhateverTheOrder) {
     }
     ASSERT_FALSE(set.Contains(base - 1) && base != 0);
   }
+}
+
+TEST(IntervalSet, TheLowestHoleCanBeClosedAndMovedToAnotherSet) {
+  IntervalSet set;
+  IntervalSet holes;
+  for (const uint64_t number : {2, 3, 7, 9, 10, 20}) set.Insert(number);
+  for (const auto& [first, last] : {std::pair(4, 6), {8, 8}, {11, 19}}) {
+    const IntervalSet::Interval hole = set.FillLowestHole();
+    EXPECT_EQ(hole, (IntervalSet::Interval{static_cast<uint64_t>(first),
+                                           static_cast<uint64_t>(last)}));
+    holes.InsertHole(hole);
+    set.CheckInvariants();
+    holes.CheckInvariants();
+  }
+  EXPECT_EQ(set.intervals(), (Intervals{{2, 20}}));
+  EXPECT_EQ(holes.intervals(), (Intervals{{4, 6}, {8, 8}, {11, 19}}));
+  holes.InsertHole({9, 10});  // joins both its neighbours
+  holes.CheckInvariants();
+  EXPECT_EQ(holes.intervals(), (Intervals{{4, 6}, {8, 19}}));
+  holes.DropLowest();
+  EXPECT_EQ(holes.intervals(), (Intervals{{8, 19}}));
 }
 
 TEST(IntervalSet, NumbersThatComeNearlyInOrderNeedFewIntervals) {

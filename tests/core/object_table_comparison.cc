@@ -84,6 +84,8 @@ void ComparedTables::ApplyNotices(const std::vector<LocationNotice>& notices,
         if (notice.state == ObjectState::kFreed) replica.copies.clear();
         break;
       case LocationUpdate::Kind::kOwnerDied:
+      case LocationUpdate::Kind::kRefused:
+      case LocationUpdate::Kind::kExcluded:
         ADD_FAILURE() << "a table does not say so";
         break;
       case LocationUpdate::Kind::kGone:

@@ -73,6 +73,34 @@ TEST_F(LocalMembershipTest, AJoinerHearsOneViewWithEveryExclusionSoFar) {
   EXPECT_EQ(late->heard, Heard{"v2(bcd)"});
 }
 
+TEST_F(LocalMembershipTest, AJoinerHasHeardTheExclusionsBeforeJoinReturnsWhoeverDelivers) {
+  const auto a = Join(kA);
+  const auto late = std::make_shared<Listener>();
+  // From inside a delivery, which is under way as long as this listener does not return.
+  Heard at_return;
+  a->on_view = [&](const View& view) {
+    if (view.version != 1) return;
+    ASSERT_TRUE(membership_.Join(kC, late).ok());
+    at_return = late->heard;
+    membership_.Exclude({kD});
+  };
+  membership_.Exclude({kB});
+  EXPECT_EQ(at_return, Heard{"v1(b)"});
+  EXPECT_EQ(late->heard, (Heard{"v1(b)", "v2(d)"}));
+}
+
+TEST_F(LocalMembershipTest, WhatComesUpWhileAJoinerIsToldIsToldBeforeItIsAMember) {
+  const auto a = Join(kA);
+  membership_.Exclude({kB});
+  const auto late = std::make_shared<Listener>();
+  late->on_view = [&](const View& view) {
+    if (view.version == 1) membership_.Exclude({kD});
+  };
+  ASSERT_TRUE(membership_.Join(kC, late).ok());
+  EXPECT_EQ(late->heard, (Heard{"v1(b)", "v2(d)"}));
+  EXPECT_EQ(WaitingFor(), "a");
+}
+
 TEST_F(LocalMembershipTest, AnExcludedIdCannotJoinAndAMemberCannotJoinTwice) {
   const auto a = Join(kA);
   EXPECT_EQ(membership_.Join(kA, a).code(), absl::StatusCode::kAlreadyExists);

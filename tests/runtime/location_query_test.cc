@@ -149,6 +149,53 @@ TEST_F(LocationQueryTest, ACancelledSubscriptionHearsNothingMoreAndItsOwnerForge
   EXPECT_EQ(world_[1].GetStats().location_watches, 0u);
 }
 
+TEST(LocationWatchesTest, ASubscriptionBeyondTheLimitIsAnsweredOnceAndToldSo) {
+  ReferenceCounterOptions options;
+  options.location_watches_per_peer_max = 4;  // two for each of two shards
+  SharingWorld world(3, options);
+  std::vector<ObjectRef> own;
+  std::map<ObjectId, std::vector<LocationUpdate::Kind>> heard;
+  const auto subscribe = [&](uint64_t process, uint64_t object) {
+    LocationQuery query;
+    query.object = Object(object);
+    query.owner = Process(1);
+    query.subscribe = true;
+    return *world[process].QueryLocations(
+        query, [&heard](const ObjectId& id, const LocationUpdate& update) {
+          heard[id].push_back(update.kind);
+        });
+  };
+  std::map<uint64_t, uint64_t> numbers;
+  for (uint64_t object = 1; object <= 20; ++object) own.push_back(world.Declare(1, object));
+  for (uint64_t object = 1; object <= 20; ++object) numbers[object] = subscribe(2, object);
+  world.Settle();
+  world.executor->RunAll();
+  using Kind = LocationUpdate::Kind;
+  std::vector<uint64_t> watched;
+  for (uint64_t object = 1; object <= 20; ++object) {
+    const bool is_watched = heard[Object(object)].size() == 1;
+    if (is_watched) watched.push_back(object);
+    EXPECT_THAT(heard[Object(object)], is_watched ? std::vector<Kind>{Kind::kSnapshot}
+                                                  : std::vector<Kind>({Kind::kSnapshot,
+                                                                       Kind::kRefused}));
+  }
+  ASSERT_EQ(watched.size(), 4u);
+  EXPECT_EQ(world[1].GetStats().location_watches, 4u);
+  EXPECT_EQ(world[1].GetStats().watches_refused, 16u);
+  EXPECT_EQ(world[2].GetStats().location_queries, 4u);
+
+  // Others have a limit of their own, and there is room again for one that has ended.
+  heard.clear();
+  (void)subscribe(3, watched[0]);
+  EXPECT_TRUE(world[2].CancelQuery(numbers[watched[0]]));
+  world.Settle();
+  (void)subscribe(2, watched[0]);
+  world.Settle();
+  world.executor->RunAll();
+  EXPECT_THAT(heard[Object(watched[0])], ElementsAre(Kind::kSnapshot, Kind::kSnapshot));
+  EXPECT_EQ(world[1].GetStats().location_watches, 5u);
+}
+
 TEST_F(LocationQueryTest, TheNodeThatWillFetchIsKnownBeforeItIsAnswered) {
   ObjectRef own = world_.Declare(1, 7);
   AddCopy(11, 7, CopyRole::kPrimary);

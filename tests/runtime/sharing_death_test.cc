@@ -215,6 +215,23 @@ TEST(SharingDeath, TokensOfAnExcludedProcessAreRefusedForEver) {
   EXPECT_EQ(world[3].GetStats().objects, 0u);
 }
 
+TEST(SharingDeath, AProcessThatJoinsLateKnowsWhoIsExcludedBeforeItsFirstPump) {
+  SharingWorld world(2);
+  ObjectRef own = world.Declare(1, 7);
+  ObjectRef at2 = world.Pass(1, 7, 2);
+  world.Settle();
+  const std::string late = world.Export(2, 7, 3).token;
+  world.Crash(2);
+  world.Exclude(2);
+  world.Settle();  // nobody waits for who is not there yet: the barrier has come
+  world.Start(3);
+  EXPECT_EQ(world.WhyNot(3, late), ErrorReason::kPeerExcluded);
+  EXPECT_EQ(ReasonOf(world[3].Export(Object(7), Process(2)).status()), ErrorReason::kGone);
+  own.Reset();
+  world.Settle();
+  world.ExpectClean();
+}
+
 TEST(SharingDeath, AFalselyExcludedProcessLearnsItAndItsHandlesSaySo) {
   SharingWorld world(2);
   ObjectRef own = world.Declare(1, 7);

@@ -3,8 +3,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "gtest/gtest.h"
+#include "src/core/handoff_ledger.h"
 #include "tests/runtime/sharing_world.h"
 
 namespace freehold {
@@ -109,6 +111,30 @@ TEST(SharingTokens, TheLivesOfTokensThatHaveArrivedAreForgotten) {
   EXPECT_GT(world[1].NextDeadline(), world.clock.Now() + std::chrono::minutes(59));
   world[1].Pump(kInfiniteFuture);
   EXPECT_EQ(world.Counts(1, 7).handoffs, 0u);
+}
+
+TEST(SharingTokens, TokensThatStayAwayForTooLongAreRefusedAndTheirHandoffsEnd) {
+  SharingWorld world(2);
+  ObjectRef own = world.Declare(1, 7);
+  ObjectRef borrowed = world.Pass(1, 7, 2);
+  world.Settle();
+  std::vector<ExportedReference> missing;
+  for (size_t i = 0; i <= core::HandoffLedger::kIntervalsMax + 1; ++i) {
+    missing.push_back(world.Export(1, 7, 2));
+    world.Pass(1, 7, 2).Reset();
+  }
+  world.Settle();
+  EXPECT_EQ(world.Counts(1, 7).handoffs, missing.size());
+  EXPECT_EQ(world[2].GetStats().handoffs_given_up, 3u);
+  // The first has been given up, and its sender learns it when it comes,
+  EXPECT_EQ(world.WhyNot(2, missing[0].token), ErrorReason::kRefused);
+  world.Settle();
+  EXPECT_EQ(world.Counts(1, 7).handoffs, missing.size() - 1);
+  // or when it is cancelled; the last is as good as ever.
+  EXPECT_TRUE(world[1].CancelHandoff(missing[1].handoff).ok());
+  EXPECT_TRUE(world.Import(2, missing.back().token));
+  world.Settle();
+  EXPECT_EQ(world.Counts(1, 7).handoffs, missing.size() - 3);
 }
 
 TEST(SharingTokens, ACancellationThatComesAfterTheTokenChangesNothing) {

@@ -281,6 +281,8 @@ void FreeOracle::OnUpdate(size_t number, const ObjectId& id, const LocationUpdat
       if (update.snapshot.state == ObjectState::kFreed) subscription.locations.clear();
       break;
     case LocationUpdate::Kind::kOwnerDied:
+    case LocationUpdate::Kind::kRefused:
+    case LocationUpdate::Kind::kExcluded:
       Expect(false, "of an owner that is asked directly");
       return;
     case LocationUpdate::Kind::kGone:

@@ -1,0 +1,96 @@
+// ObjectTable: who elsewhere holds an object (PROTOCOL, steps 5 and 6): borrowers, at the owner, and
+// pins for handoffs that have not ended, at whoever made their tokens.
+
+#include "src/base/mutant.h"
+#include "src/core/object_table.h"
+
+namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
+
+Verdict ObjectTable::Step(const event::BorrowerRegistered& e, Effects* effects) {
+  (void)Share();
+  ObjectRecord* record = FindMutable(e.key);
+  RegisterAnswer answer = RegisterAnswer::kGone;
+  if (record != nullptr && record->in_scope() && !record->borrowed) {
+    if (!ListBorrower(record, e.from)) {
+      // To say Gone would be a lie, and any other answer would end the handoffs that the borrower
+      // owes, although it may have passed the reference on (S1). It is answered when there is room.
+      sharing_->unlisted.Add(e.from, e.key.id, e.number);
+      return Verdict::kTableFull;
+    }
+    answer = RegisterAnswer::kOk;
+  }
+  Answer(e.from, SharingKind::kRegisterAck, e.key.id, e.number, static_cast<uint8_t>(answer),
+         effects);
+  return answer == RegisterAnswer::kOk ? Verdict::kOk : Verdict::kNotFound;
+}
+
+bool ObjectTable::ListBorrower(ObjectRecord* record, PeerIndex borrower) {
+  if (IsMutant(Mutant::kAnswerWithoutListing)) return true;
+  HolderIndex& borrowers = sharing_->borrowers;
+  const RecordIndex index = IndexOf(*record);
+  const bool full = borrowers.size() >= config_.borrowers_max;
+  if (full ? !borrowers.Contains(index, borrower, 0)
+           : borrowers.Add(index, borrower, 0) == HolderIndex::Added::kFull) {
+    return false;
+  }
+  record->has_borrowers = 1;
+  return true;
+}
+
+// A borrower has gone: the first one that waits gets its place. Those that need none any more,
+// because they or their objects have gone, are passed over: each costs a step once.
+void ObjectTable::ListNextBorrower(Effects* effects) {
+  while (!sharing_->unlisted.empty()) {
+    PeerIndex borrower = kNoPeer;
+    ObjectId object;
+    uint64_t registration = 0;
+    sharing_->unlisted.TakeFirst(&borrower, &object, &registration);
+    if (fences_.IsFenced(borrower)) continue;
+    const event::BorrowerRegistered again{{object, object.Hash()}, borrower, registration};
+    if (Step(again, effects) != Verdict::kNotFound) return;
+  }
+}
+
+Verdict ObjectTable::Step(const event::BorrowerReleased& e, Effects* effects) {
+  const ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr || sharing_ == nullptr ||
+      !sharing_->borrowers.Contains(IndexOf(*record), e.from, 0)) {
+    return Verdict::kNotFound;
+  }
+  if (IsMutant(Mutant::kReleaseIgnored)) return Verdict::kOk;
+  RemoveHolder(&sharing_->borrowers, {IndexOf(*record), e.from, 0}, effects);
+  return Verdict::kOk;
+}
+
+Verdict ObjectTable::Step(const event::HandoffEnded& e, Effects* effects) {
+  const ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr || sharing_ == nullptr ||
+      !sharing_->pins.Contains(IndexOf(*record), e.from, e.number)) {
+    return Verdict::kNotFound;
+  }
+  RemoveHolder(&sharing_->pins, {IndexOf(*record), e.from, e.number}, effects);
+  return Verdict::kOk;
+}
+
+// Of a borrower or a pin, which hold the record.
+void ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder,
+                               Effects* effects) {
+  (void)holders->Remove(holder.record, holder.peer, holder.number);
+  const bool is_pin = holders == &sharing_->pins;
+  if (is_pin) (void)sharing_->cancelled.Remove(holder.record, holder.peer, holder.number);
+  if (holders->FirstOf(holder.record) == nullptr) {
+    ObjectRecord& record = slabs_.At(holder.record);
+    if (is_pin) {
+      record.has_pins = 0;
+    } else {
+      record.has_borrowers = 0;
+    }
+    EndIfNotHeld(&record, effects);
+  }
+  if (!is_pin && !sharing_->unlisted.empty()) ListNextBorrower(effects);
+}
+
+}  // namespace freehold::core
