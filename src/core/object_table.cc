@@ -117,6 +117,7 @@ Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
   if (record->state() == ObjectState::kFreed && record->copies > 0 && !SplitOffGhost(record)) {
     return Verdict::kTableFull;
   }
+  if (record->state() == ObjectState::kFreed && record->has_askers) AnswerAsFreed(IndexOf(*record));
   // What a lost object still has are prospective copies: their nodes wait for the new value.
   ++record->generation;
   record->was_freed = 0;

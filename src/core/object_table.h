@@ -264,6 +264,7 @@ class ObjectTable {
   void RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder, Effects* effects);
   // object_table_askers.cc. The first: something changed that askers are told.
   void AnswerAskers(const ObjectRecord& record, Effects* effects);
+  void AnswerAsFreed(RecordIndex index);
   void EndAskers(ObjectRecord* record, Effects* effects);
   // True: more are left than `*items_max` allowed.
   bool ForgetAsker(PeerIndex peer, uint32_t* items_max);

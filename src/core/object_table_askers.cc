@@ -76,7 +76,7 @@ Verdict ObjectTable::Step(const event::AskLocations& e, Effects* effects) {
   const bool had_work = sharing.HasWorkFor(e.from);
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr || !record->in_scope() || record->borrowed) {
-    if (!sharing.gone_answers.Add(e.from, {e.key.id, e.number})) ++counters_.answers_lost;
+    if (!sharing.settled_answers.Add(e.from, {e.key.id, e.number})) ++counters_.answers_lost;
     if (!had_work) effects->ready.push_back(e.from);
     return Verdict::kNotFound;
   }
@@ -122,7 +122,7 @@ uint64_t ObjectTable::AnswersFor(PeerIndex peer) const {
   const NodeIndex::Node* node = nodes_.Find(peer);
   uint64_t answers = node == nullptr ? 0 : node->late_frees;
   if (sharing_ != nullptr) {
-    answers += uint64_t{sharing_->outbox.size(peer)} + sharing_->gone_answers.size(peer) +
+    answers += uint64_t{sharing_->outbox.size(peer)} + sharing_->settled_answers.size(peer) +
                sharing_->due.CountOfPeer(peer);
   }
   return answers;
@@ -140,6 +140,21 @@ void ObjectTable::AnswerAskers(const ObjectRecord& record, Effects* effects) {
   });
 }
 
+// Before a freed value is made again: whoever asked after the old one, to fetch it to a node, is
+// not known as one who fetches the new one. So it hears of the old one, and asks again.
+void ObjectTable::AnswerAsFreed(RecordIndex index) {
+  const ObjectRecord& record = slabs_.At(index);
+  while (const HolderIndex::Holder* first = sharing_->due.FirstOf(index)) {
+    const HolderIndex::Holder asker = *first;
+    (void)sharing_->due.Remove(index, asker.peer, asker.number);
+    const Sharing::SettledAnswer freed = {
+        record.id(), WatchNumber::NumberOf(asker.number), LocationAnswerState::kFreed,
+        !WatchNumber::IsSubscribed(asker.number), record.generation};
+    if (!sharing_->settled_answers.Add(asker.peer, freed)) ++counters_.answers_lost;
+  }
+  RefreshAskers(index);
+}
+
 void ObjectTable::EndAskers(ObjectRecord* record, Effects* effects) {
   const RecordIndex index = IndexOf(*record);
   for (HolderIndex* askers : {&sharing_->watches, &sharing_->due}) {
@@ -148,8 +163,8 @@ void ObjectTable::EndAskers(ObjectRecord* record, Effects* effects) {
       const bool had_work = sharing_->HasWorkFor(asker.peer);
       (void)sharing_->watches.Remove(index, asker.peer, asker.number);
       (void)sharing_->due.Remove(index, asker.peer, asker.number);
-      if (!sharing_->gone_answers.Add(asker.peer,
-                                      {record->id(), WatchNumber::NumberOf(asker.number)})) {
+      if (!sharing_->settled_answers.Add(asker.peer,
+                                         {record->id(), WatchNumber::NumberOf(asker.number)})) {
         ++counters_.answers_lost;
       }
       if (!had_work) effects->ready.push_back(asker.peer);
@@ -168,9 +183,9 @@ bool ObjectTable::ForgetAsker(PeerIndex peer, uint32_t* items_max) {
       RefreshAskers(asker.record);
     }
   }
-  sharing_->gone_answers.TakeWhile(
-      peer, [&](const Sharing::GoneAnswer&) { return *items_max > 0 && (*items_max)-- > 0; });
-  return !sharing_->gone_answers.empty(peer);
+  sharing_->settled_answers.TakeWhile(
+      peer, [&](const Sharing::SettledAnswer&) { return *items_max > 0 && (*items_max)-- > 0; });
+  return !sharing_->settled_answers.empty(peer);
 }
 
 void ObjectTable::RefreshAskers(RecordIndex index) {
@@ -180,12 +195,13 @@ void ObjectTable::RefreshAskers(RecordIndex index) {
 
 void ObjectTable::PullAnswers(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
                               PayloadWriter* writer) {
-  sharing_->gone_answers.TakeWhile(peer, [&](const Sharing::GoneAnswer& gone) {
+  sharing_->settled_answers.TakeWhile(peer, [&](const Sharing::SettledAnswer& settled) {
     LocationAnswerItem item;
-    item.object = gone.object;
-    item.number = gone.number;
-    item.state = LocationAnswerState::kGone;
-    item.final = true;
+    item.object = settled.object;
+    item.number = settled.number;
+    item.generation = settled.generation;
+    item.state = settled.state;
+    item.final = settled.final;
     if (*items_max == 0 || !writer->Add(item)) return false;
     --*items_max;
     return true;
@@ -240,10 +256,9 @@ LocationAnswerItem ObjectTable::AnswerFor(const ObjectRecord& record, uint64_t w
   }
   AddUrls(rares_.Find(record), chosen, &item);
   // The writer keeps the first ones that fit.
-  std::sort(item.locations.begin(), item.locations.end(),
-            [](const Location& a, const Location& b) {
-              return Rank(a) != Rank(b) ? Rank(a) < Rank(b) : a.node < b.node;
-            });
+  std::sort(item.locations.begin(), item.locations.end(), [](const Location& a, const Location& b) {
+    return Rank(a) != Rank(b) ? Rank(a) < Rank(b) : a.node < b.node;
+  });
   return item;
 }
 

@@ -76,9 +76,13 @@ struct Sharing {
     uint64_t number = 0;
   };
 
-  struct GoneAnswer {
+  // An answer that no later change touches.
+  struct SettledAnswer {
     ObjectId object;
     uint64_t number = 0;
+    LocationAnswerState state = LocationAnswerState::kGone;
+    bool final = true;
+    uint32_t generation = 0;
   };
 
   HolderIndex borrowers;  // of owned objects; number 0
@@ -95,20 +99,20 @@ struct Sharing {
   PeerQueue<SharingItem> outbox;
   std::deque<TokenLife> token_lives;
   // (object, asker, WatchNumber): subscriptions; what is to be answered, each once however often
-  // the object has changed since; and final answers about objects that are gone.
+  // the object has changed since; and answers about what is gone, or was when they were asked.
   HolderIndex watches;
   HolderIndex due;
-  PeerQueue<GoneAnswer> gone_answers;
+  PeerQueue<SettledAnswer> settled_answers;
   uint64_t registrations = 0;  // ever sent; numbers them
 
   bool HasWorkFor(PeerIndex peer) const {
     return borrows.FirstToSend(peer) != kNone || !outbox.empty(peer) ||
-           due.FirstOfPeer(peer) != nullptr || !gone_answers.empty(peer);
+           due.FirstOfPeer(peer) != nullptr || !settled_answers.empty(peer);
   }
   size_t bytes() const {
     return sizeof(*this) + borrowers.bytes() + pins.bytes() + cancelled.bytes() + owed.bytes() +
            borrows.bytes() + outbox.bytes() + ledger.bytes() + watches.bytes() + due.bytes() +
-           gone_answers.bytes() + unlisted.bytes();
+           settled_answers.bytes() + unlisted.bytes();
   }
 };
 

@@ -35,18 +35,26 @@ struct AnswerSink : PayloadSink {
 
 class ObjectTableAskers : public ::testing::Test {
  protected:
-  LocationAnswerItem Ask(uint64_t object) {
+  void Query(uint64_t object, uint64_t number, bool subscribe = false, PeerIndex node = kNoPeer) {
     const ObjectId id = ObjectId::FromNumber(object);
     Effects effects;
-    EXPECT_EQ(h_.table.Step(event::AskLocations{{id, id.Hash()}, kAsker, 1, false, kNoPeer},
+    EXPECT_EQ(h_.table.Step(event::AskLocations{{id, id.Hash()}, kAsker, number, subscribe, node},
                             &effects),
               Verdict::kOk);
+  }
+  // What the asker is sent now.
+  std::vector<LocationAnswerItem> Answers() {
     PayloadWriter writer(kEnvelopeBytesMost);
     EXPECT_FALSE(h_.table.PullSharing(kAsker, 100, names_, &writer));
     AnswerSink sink;
     EXPECT_EQ(ReadPayload(writer.Take(), &sink), CodecError::kOk);
-    EXPECT_EQ(sink.answers.size(), 1u);
-    return sink.answers.empty() ? LocationAnswerItem() : sink.answers[0];
+    return sink.answers;
+  }
+  LocationAnswerItem Ask(uint64_t object) {
+    Query(object, 1);
+    const std::vector<LocationAnswerItem> answers = Answers();
+    EXPECT_EQ(answers.size(), 1u);
+    return answers.empty() ? LocationAnswerItem() : answers[0];
   }
   static std::vector<NodeId> NodesOf(const LocationAnswerItem& answer) {
     std::vector<NodeId> nodes;
@@ -118,6 +126,34 @@ TEST_F(ObjectTableAskers, LocationsAreInOrderOfUseAndThenOfNodeWithTheirUrls) {
   EXPECT_EQ(answer.locations[3].spilled_url, "file2");
   EXPECT_EQ(answer.locations[4].spilled_url, "file7");
   EXPECT_FALSE(answer.truncated);
+}
+
+// The node for which they asked is not known as one that fetches the new value.
+TEST_F(ObjectTableAskers, WhoAskedBeforeAFreedValueIsMadeAgainHearsThatItWasFreed) {
+  ASSERT_EQ(h_.Declare(1), Verdict::kOk);
+  ASSERT_EQ(h_.FreeExplicitly(1), Verdict::kOk);
+  Query(1, 1, false, 3);
+  Query(1, 2, true);
+  ASSERT_EQ(h_.Recreate(1), Verdict::kOk);
+  h_.table.CheckInvariants();
+  std::vector<LocationAnswerItem> answers = Answers();
+  ASSERT_EQ(answers.size(), 3u);
+  for (const size_t i : {0, 1}) {
+    EXPECT_EQ(answers[i].number, i + 1);
+    EXPECT_EQ(answers[i].state, LocationAnswerState::kFreed);
+    EXPECT_EQ(answers[i].generation, 0u);
+    EXPECT_EQ(answers[i].final, i == 0);
+  }
+  EXPECT_EQ(answers[2].number, 2u);
+  EXPECT_EQ(answers[2].state, LocationAnswerState::kPending) << "a subscriber hears of both";
+
+  Query(1, 1, false, 3);
+  answers = Answers();
+  ASSERT_EQ(answers.back().number, 1u);
+  EXPECT_EQ(answers.back().state, LocationAnswerState::kPending);
+  ASSERT_EQ(answers.back().locations.size(), 1u);
+  EXPECT_EQ(answers.back().locations[0].node, NodeId::FromNumber(3));
+  EXPECT_TRUE(answers.back().locations[0].prospective);
 }
 
 }  // namespace
