@@ -9,7 +9,7 @@
 // it calls anything of the host's. Several counters may live in one process.
 // Ownership: the counter owns its records; the transport, membership, clock and logger in the
 // options are borrowed and must outlive it; the executor is shared.
-// Blocks: only Shutdown and the destructor, which join the pump thread.
+// Blocks: only Drain, and Shutdown and the destructor, which join the pump thread.
 // Errors: NotFound (unknown or gone), AlreadyExists, InvalidArgument, FailedPrecondition (wrong
 // state for it, this process is excluded, or shut down), ResourceExhausted (a count or a table is
 // full). Where that is too coarse, ReasonOf(status) says why (error_reason.h). Misuse such as a
@@ -30,6 +30,7 @@
 #include "absl/types/span.h"
 #include "freehold/callbacks.h"
 #include "freehold/clock.h"
+#include "freehold/drain.h"
 #include "freehold/exported_reference.h"
 #include "freehold/ids.h"
 #include "freehold/location.h"
@@ -202,6 +203,18 @@ class ReferenceCounter {
   void Pump(Time now);
   // When Pump is needed next; kInfinitePast: now. kInfiniteFuture: only when something arrives.
   Time NextDeadline() const;
+  // Can this process exit without taking along what somebody needs, and if not, what is in the way?
+  // Costs one short lock per shard, whatever the number of objects. Nothing is in the way of a
+  // process that was excluded or shut down.
+  ExitReadiness CanExit() const;
+  // Gets this process ready to exit: takes no new objects (Declare: FailedPrecondition, kDraining),
+  // while references stay usable and others can still be imported, so that running tasks can end;
+  // pumps until nothing is in the way, for at most the timeout; then says what is left and who
+  // holds it. Shutdown is the next call if it is complete. Several may drain at once, each until
+  // its own timeout. Blocks; not for callbacks.
+  DrainReport Drain(const DrainOptions& options = {});
+  // Takes new objects again. A Drain that is under way goes on waiting.
+  void CancelDrain();
   // Ends it. Graceful: pumps until every pending free was answered, for at most `timeout`. Then
   // leaves the membership, drops what is registered and joins the pump thread. Handles stay
   // harmless. Every later call that answers a status answers FailedPrecondition, queries answer

@@ -56,7 +56,6 @@ class ObjectTable {
   Verdict Step(const event::FreeExplicitly& e, Effects* effects);
   // kNotFound, kOutOfScope. The caller adds the handle before it unlocks.
   Verdict Step(const event::AddHandle& e, ObjectRecord** record);
-  // kOk always.
   Verdict Step(const event::DropLastHandle& e, Effects* effects);
   // kNotFound, kOutOfScope, kCountFull.
   Verdict Step(const event::AddById& e);

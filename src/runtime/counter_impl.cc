@@ -23,6 +23,12 @@ absl::Status ShutDownError() {
                     ErrorReason::kShutDown);
 }
 
+absl::Status DrainingError(const std::string& id) {
+  return WithReason(absl::FailedPreconditionError(
+                        absl::StrCat("object ", id, " is not taken: this process is draining")),
+                    ErrorReason::kDraining);
+}
+
 const Clock& ClockOf(const ReferenceCounterOptions& options) {
   return options.clock != nullptr ? *options.clock : Clock::Monotonic();
 }
@@ -398,7 +404,7 @@ absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object)
     case core::Verdict::kUnknownGeneration:
       return absl::InvalidArgumentError(absl::StrCat("object ", id, " has no such generation yet"));
     case core::Verdict::kShutDown:
-      return ShutDownError();
+      return stopped() ? ShutDownError() : DrainingError(id);
     default:
       return ExplainSharing(verdict, id);
   }

@@ -21,9 +21,11 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "freehold/drain.h"
 #include "freehold/exported_reference.h"
 #include "freehold/object_ref.h"
 #include "freehold/reference_counter_options.h"
@@ -109,6 +111,7 @@ class CounterImpl final : public Endpoint::Client,
   core::Verdict Declare(const core::event::Declare& event, core::ObjectRecord** record) {
     Shard& shard = ShardOf(event.key);
     return ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+      if (shard.draining) return core::Verdict::kShutDown;
       const core::Verdict answer = table.Step(event, record);
       if (answer == core::Verdict::kOk) ++shard.outstanding;
       return answer;
@@ -189,6 +192,12 @@ class CounterImpl final : public Endpoint::Client,
 
   ShutdownReport Shutdown(ShutdownMode mode, Duration timeout);
 
+  // --- Leaving (counter_drain.cc) --------------------------------------------------------------
+
+  ExitReadiness CanExit() const;
+  DrainReport Drain(const DrainOptions& options);
+  void SetDraining(bool draining);
+
   // --- Endpoint::Client ----------------------------------------------------------------------
 
   uint64_t OnPayload(PeerIndex from, std::string_view payload, Time now) override;
@@ -235,8 +244,10 @@ class CounterImpl final : public Endpoint::Client,
   void DropInners(std::vector<std::vector<core::InnerRef>>* stack, uint64_t budget);
   void Defer(std::vector<std::vector<core::InnerRef>> stack);
 
-  void Flush(Time deadline);
   bool FlushDone() const;
+  // Pumps along with whoever else pumps until `done()`, `interrupted()` or the deadline.
+  void PumpUntil(absl::FunctionRef<bool()> done, absl::FunctionRef<bool()> interrupted,
+                 Time deadline);
   void Close(ShutdownReport* report);
   void CollectUndelivered(const Shard& shard, ShutdownReport* report) const;
   void ReleaseRemaining(uint64_t count);

@@ -246,7 +246,8 @@ ShutdownReport CounterImpl::Shutdown(ShutdownMode mode, Duration timeout) {
   if (stopping_.exchange(true, std::memory_order_acq_rel)) return report;
   open_.store(false, std::memory_order_release);
   if (mode == ShutdownMode::kGraceful && !excluded()) {
-    Flush(SaturatingAdd(clock_.Now(), timeout));
+    PumpUntil([this] { return FlushDone(); }, [] { return false; },
+              SaturatingAdd(clock_.Now(), timeout));
   }
   report.unacknowledged_envelopes = endpoint_->unacked_envelopes();
   endpoint_->Stop(true);
@@ -263,22 +264,22 @@ bool CounterImpl::FlushDone() const {
   return endpoint_->Idle();
 }
 
-// Pumps along with whoever else pumps until nothing is left to be answered. Where the host pumps
-// everything from one thread with a clock of its own, nothing can come while we wait: a clock that
-// stands still for long ends the wait as well.
-void CounterImpl::Flush(Time deadline) {
+// Where the host pumps everything from one thread with a clock of its own, nothing can come while
+// we wait: a clock that stands still for long ends the wait as well.
+void CounterImpl::PumpUntil(absl::FunctionRef<bool()> done, absl::FunctionRef<bool()> interrupted,
+                            Time deadline) {
   constexpr auto kPoll = std::chrono::milliseconds(1);
   constexpr int kStandstillPolls = 200;
   int standstill = 0;
   Time last = clock_.Now();
-  while (!excluded() && !FlushDone()) {
+  while (!excluded() && !done() && !interrupted()) {
     const Time now = clock_.Now();
     if (now >= deadline) return;
     standstill = now == last ? standstill + 1 : 0;
     if (standstill > kStandstillPolls) return;
     last = now;
     endpoint_->Pump(now);
-    if (FlushDone()) return;
+    if (done()) return;
     internal::MutexLock lock(&flush_mutex_);
     (void)flush_progress_.WaitFor(&flush_mutex_, kPoll);
   }

@@ -211,6 +211,12 @@ void ReferenceCounter::Pump(Time now) { impl_->endpoint().Pump(now); }
 
 Time ReferenceCounter::NextDeadline() const { return impl_->endpoint().NextDeadline(); }
 
+ExitReadiness ReferenceCounter::CanExit() const { return impl_->CanExit(); }
+
+DrainReport ReferenceCounter::Drain(const DrainOptions& options) { return impl_->Drain(options); }
+
+void ReferenceCounter::CancelDrain() { impl_->SetDraining(false); }
+
 ShutdownReport ReferenceCounter::Shutdown(ShutdownMode mode, Duration timeout) {
   return impl_->Shutdown(mode, timeout);
 }

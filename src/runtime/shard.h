@@ -84,6 +84,7 @@ struct alignas(128) Shard {
   uint64_t outstanding FREEHOLD_GUARDED_BY(mutex) = 0;
   // The counter has ended; handles still let go, nothing else happens.
   bool closed FREEHOLD_GUARDED_BY(mutex) = false;
+  bool draining FREEHOLD_GUARDED_BY(mutex) = false;       // nothing is declared any more
   uint64_t registrations FREEHOLD_GUARDED_BY(mutex) = 0;  // ever made; numbers them
   HostWork outbox FREEHOLD_GUARDED_BY(mutex);
   bool posting FREEHOLD_GUARDED_BY(mutex) = false;

@@ -1,0 +1,81 @@
+// Leaving without losing anything: whether a process can exit now, and if not, what is in the way.
+//
+// A process that ends takes the objects along that it owns, and may leave others waiting for what
+// it has not sent. ReferenceCounter::Drain waits until neither can happen; CanExit asks.
+//
+// Thread safety: values.
+
+#ifndef FREEHOLD_DRAIN_H_
+#define FREEHOLD_DRAIN_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "freehold/clock.h"
+#include "freehold/ids.h"
+
+namespace freehold {
+
+// What keeps a process from leaving, by number. A process with nothing of it can exit.
+struct ExitReadiness {
+  uint64_t owned_in_scope = 0;    // objects of its own that somebody refers to
+  uint64_t borrowed = 0;          // of others, held here, or whose release has not left
+  uint64_t handoffs = 0;          // references passed on that have not been acknowledged
+  uint64_t acknowledgements = 0;  // of handoffs, owed by this process
+  uint64_t frees_unanswered = 0;  // copies whose node has not answered the free
+  uint64_t answers_waiting = 0;   // to other processes
+  uint64_t drops_deferred = 0;    // contained objects still to be let go of
+  bool unacknowledged = false;  // something was sent, or is to be, that its peer has not confirmed
+
+  bool can_exit() const {
+    return owned_in_scope == 0 && borrowed == 0 && handoffs == 0 && acknowledgements == 0 &&
+           frees_unanswered == 0 && answers_waiting == 0 && drops_deferred == 0 && !unacknowledged;
+  }
+  // "can exit", or what is in the way in one line.
+  std::string ToString() const;
+};
+
+// One holder of one object.
+enum class DrainHold : uint8_t {
+  kHandles,  // of this process, as the next three
+  kById,
+  kTasks,
+  kOuter,     // objects in scope that contain it
+  kBorrower,  // a process that the owner, this one, lists: `peer`
+  kHandoff,   // on its way to `peer`
+  kRelease,   // borrowed from `peer`, held no more; the release has not left
+  kFree,      // the copy on node `peer` whose free is not answered
+};
+const char* DrainHoldName(DrainHold hold);
+
+struct DrainBlocker {
+  ObjectId object;
+  DrainHold hold = DrainHold::kHandles;
+  uint64_t count = 1;
+  Address peer;           // nil where none is named above
+  std::string call_site;  // where the object was declared, if the host said so
+  std::string ToString() const;
+};
+
+struct DrainOptions {
+  Duration timeout = Duration::max();
+  // Asked about once per millisecond while Drain waits; true ends it like the timeout. For a signal
+  // that came meanwhile. Must not block.
+  std::function<bool()> interrupted;
+  // At most so many are named in the report.
+  size_t blockers_max = 100;
+};
+
+struct DrainReport {
+  bool complete() const { return left.can_exit(); }
+  ExitReadiness left;
+  std::vector<DrainBlocker> blockers;  // in the order of the table; none if complete
+  bool truncated = false;              // there are more of them
+};
+
+}  // namespace freehold
+
+#endif  // FREEHOLD_DRAIN_H_

@@ -1,0 +1,207 @@
+// CounterImpl: whether this process can exit, and waiting until it can.
+//
+// Draining changes one thing: no object is declared any more. Everything else goes on, so that the
+// tasks that still run find their references usable and can read nested ones; what they drop is
+// freed and released as ever. A process has drained when nothing of its own is in scope, it borrows
+// nothing, no handoff of its is under way, and everything that it sent is acknowledged: then its
+// exclusion, which is how it leaves, changes nothing for anybody.
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "freehold/drain.h"
+#include "src/runtime/counter_impl.h"
+
+namespace freehold {
+
+const char* DrainHoldName(DrainHold hold) {
+  switch (hold) {
+    case DrainHold::kHandles:
+      return "handles";
+    case DrainHold::kById:
+      return "references by id";
+    case DrainHold::kTasks:
+      return "task references";
+    case DrainHold::kOuter:
+      return "outer objects";
+    case DrainHold::kBorrower:
+      return "borrower";
+    case DrainHold::kHandoff:
+      return "handoff";
+    case DrainHold::kRelease:
+      return "release";
+    case DrainHold::kFree:
+      return "free";
+  }
+  return "unknown";
+}
+
+std::string DrainBlocker::ToString() const {
+  std::string text = absl::StrCat("object ", object.ToHex(), ": ");
+  switch (hold) {
+    case DrainHold::kHandles:
+    case DrainHold::kById:
+    case DrainHold::kTasks:
+    case DrainHold::kOuter:
+      absl::StrAppend(&text, count, " ", DrainHoldName(hold));
+      break;
+    case DrainHold::kBorrower:
+      absl::StrAppend(&text, "borrowed by ", peer.ToString());
+      break;
+    case DrainHold::kHandoff:
+      absl::StrAppend(&text, "on its way to ", peer.ToString());
+      break;
+    case DrainHold::kRelease:
+      absl::StrAppend(&text, "its release has not left to ", peer.ToString());
+      break;
+    case DrainHold::kFree:
+      absl::StrAppend(&text, "its free is not answered by ", peer.ToString());
+      break;
+  }
+  if (!call_site.empty()) absl::StrAppend(&text, ", declared at ", call_site);
+  return text;
+}
+
+std::string ExitReadiness::ToString() const {
+  if (can_exit()) return "can exit";
+  std::string text;
+  const auto add = [&](uint64_t number, const char* what) {
+    if (number > 0) absl::StrAppend(&text, text.empty() ? "" : ", ", number, " ", what);
+  };
+  add(owned_in_scope, "owned objects in scope");
+  add(borrowed, "borrowed");
+  add(handoffs, "handoffs under way");
+  add(acknowledgements, "handoffs to acknowledge");
+  add(frees_unanswered, "frees not answered");
+  add(answers_waiting, "answers waiting");
+  add(drops_deferred, "drops deferred");
+  if (unacknowledged)
+    absl::StrAppend(&text, text.empty() ? "" : ", ", "envelopes not acknowledged");
+  return text;
+}
+
+namespace runtime {
+
+namespace {
+
+// Collects who holds what, up to a limit.
+class Blockers {
+ public:
+  Blockers(const CounterImpl& counter, size_t max, DrainReport* report)
+      : counter_(counter), max_(max), report_(*report) {}
+
+  void Look(const core::ObjectTable& table, const core::ObjectRecord& record) {
+    if (record.in_scope()) {
+      Add(record, DrainHold::kHandles, record.cell.count());
+      Add(record, DrainHold::kById, record.by_id);
+      Add(record, DrainHold::kTasks, record.tasks);
+      Add(record, DrainHold::kOuter, record.nested_in);
+      LookAtSharing(table, record);
+    } else if (record.borrowed) {
+      AddPeer(record, DrainHold::kRelease, table.BorrowOf(record).owner);
+    }
+    table.ForEachCopy(record, [&](const core::Copy& copy) {
+      const core::FreeState state = table.Facts(record, copy).free_state;
+      if (state == core::FreeState::kWaiting || state == core::FreeState::kSent) {
+        AddPeer(record, DrainHold::kFree, copy.node);
+      }
+    });
+  }
+
+ private:
+  void LookAtSharing(const core::ObjectTable& table, const core::ObjectRecord& record) {
+    if (table.sharing() == nullptr) return;
+    const core::RecordIndex index = core::RecordSlabs::IndexOf(record);
+    const auto list = [&](const core::HolderIndex& holders, DrainHold hold) {
+      holders.ForEachOf(index, [&](const core::HolderIndex::Holder& holder) {
+        return AddPeer(record, hold, holder.peer);
+      });
+    };
+    list(table.sharing()->borrowers, DrainHold::kBorrower);
+    list(table.sharing()->pins, DrainHold::kHandoff);
+  }
+  // False: there is no room for more.
+  bool AddPeer(const core::ObjectRecord& record, DrainHold hold, core::PeerIndex peer) {
+    if (!Add(record, hold, 1)) return false;
+    report_.blockers.back().peer = counter_.endpoint().AddressOf(peer);
+    return true;
+  }
+  bool Add(const core::ObjectRecord& record, DrainHold hold, uint64_t count) {
+    if (count == 0) return true;
+    if (report_.blockers.size() == max_) {
+      report_.truncated = true;
+      return false;
+    }
+    DrainBlocker blocker;
+    blocker.object = record.id();
+    blocker.hold = hold;
+    blocker.count = count;
+    if (record.call_site != core::kNone) blocker.call_site = counter_.CallSiteAt(record.call_site);
+    report_.blockers.push_back(std::move(blocker));
+    return true;
+  }
+
+  const CounterImpl& counter_;
+  const size_t max_;
+  DrainReport& report_;
+};
+
+}  // namespace
+
+ExitReadiness CounterImpl::CanExit() const {
+  ExitReadiness left;
+  // An excluded process owns nothing any more, and nobody listens to it.
+  if (stopped() || excluded()) return left;
+  left.drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    internal::MutexLock lock(&shard->mutex);
+    const core::ObjectTable& table = shard->table;
+    const uint64_t* by_state = table.counters().by_state;
+    const auto in = [&](ObjectState state) { return by_state[static_cast<int>(state)]; };
+    left.owned_in_scope += in(ObjectState::kPending) + in(ObjectState::kAvailable) +
+                           in(ObjectState::kFreed) + in(ObjectState::kLost);
+    left.frees_unanswered += table.unanswered_frees();
+    const core::Sharing* sharing = table.sharing();
+    if (sharing == nullptr) continue;
+    // Those that have failed are nobody's but the handles'.
+    left.borrowed += sharing->borrows.size() - in(ObjectState::kFailed);
+    left.handoffs += sharing->pins.size();
+    left.acknowledgements += sharing->owed.size();
+    left.answers_waiting +=
+        sharing->outbox.size() + sharing->due.size() + sharing->settled_answers.size();
+  }
+  left.unacknowledged = !endpoint_->Idle();
+  return left;
+}
+
+void CounterImpl::SetDraining(bool draining) {
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    internal::MutexLock lock(&shard->mutex);
+    shard->draining = draining;
+  }
+}
+
+DrainReport CounterImpl::Drain(const DrainOptions& options) {
+  const std::shared_ptr<CounterImpl> keep = shared_from_this();
+  SetDraining(true);
+  PumpUntil([this] { return CanExit().can_exit(); },
+            [&options] { return options.interrupted != nullptr && options.interrupted(); },
+            SaturatingAdd(clock_.Now(), options.timeout));
+  DrainReport report;
+  report.left = CanExit();
+  if (report.complete()) return report;
+  Blockers blockers(*this, options.blockers_max, &report);
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    core::RecordIndex resume = 0;
+    while (resume != core::kNoRecord && !report.truncated) {
+      resume = shard->VisitPiece(
+          resume, kPieceMax, [&](const core::ObjectTable& table, const core::ObjectRecord& record) {
+            blockers.Look(table, record);
+          });
+    }
+  }
+  return report;
+}
+
+}  // namespace runtime
+}  // namespace freehold
