@@ -2,11 +2,13 @@
 """Holds measured figures against bench/targets.json and prints a table.
 
 usage: bench/check.py [--timed FILE] [--instructions FILE] [--memory FILE]
+       bench/check.py --enforced KIND
 
 The files are those of `bench/run.sh --json`, `bench/instructions.sh --json` and `bench/memory
 --json`; targets of a kind that was not measured are left out. Exits with 1 when a target marked
 "enforced" is missed or its figure is missing. Only figures that hardly vary from run to run are
-enforced: instructions, allocations, bytes.
+enforced: instructions, allocations, bytes. The second form prints the names of what has to be
+measured of a kind for its enforced targets: timed, instructions or memory.
 """
 
 import argparse
@@ -58,7 +60,17 @@ def main():
     parser.add_argument("--timed")
     parser.add_argument("--instructions")
     parser.add_argument("--memory")
+    parser.add_argument("--enforced", choices=["timed", "instructions", "memory"])
     arguments = parser.parse_args()
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "targets.json"), encoding="utf-8") as file:
+        targets = json.load(file)
+    if arguments.enforced:
+        wanted = [target for target in targets if target.get("enforced", False)]
+        names = [target["name"] for target in wanted if target["source"] == arguments.enforced]
+        print("\n".join(dict.fromkeys(names)))
+        return 0
+
     measured = {}
     for source, read in (("timed", read_timed), ("instructions", read_list), ("memory", read_list)):
         path = getattr(arguments, source)
@@ -66,10 +78,6 @@ def main():
             measured[source] = read(path)
     if not measured:
         parser.error("nothing to check: give at least one file")
-
-    here = os.path.dirname(os.path.abspath(__file__))
-    with open(os.path.join(here, "targets.json"), encoding="utf-8") as file:
-        targets = json.load(file)
 
     failed = 0
     print(f"{'what':66} {'figure':>12} {'target':>14}  met")

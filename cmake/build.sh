@@ -3,7 +3,7 @@
 # What a build of everything needs on Debian 12, and what the other checks need on top of it.
 BUILD_PACKAGES=(g++ cmake ninja-build pkg-config
   libabsl-dev libspdlog-dev libgtest-dev libgmock-dev libbenchmark-dev)
-CI_PACKAGES=(clang clang-tidy clang-format libclang-rt-14-dev ccache valgrind spin)
+CI_PACKAGES=(clang clang-tidy clang-format libclang-rt-14-dev ccache valgrind spin python3)
 
 export NINJA_STATUS="[%f/%t %es] "
 

@@ -2,6 +2,7 @@
 // reference goes. A host that wants threads sets `start_pump_thread` instead of calling Pump.
 
 #include <chrono>
+#include <cstdlib>
 #include <iostream>
 #include <memory>
 #include <vector>
@@ -50,6 +51,18 @@ std::unique_ptr<ReferenceCounter> StartOwner(LocalTransport* transport,
   return owner;
 }
 
+// Twice: whoever comes first still hears what the last one said.
+template <typename... Ends>
+void PumpInTurn(const Ends&... ends) {
+  for (int turn = 0; turn < 2; ++turn) (ends->Pump(Clock::Monotonic().Now()), ...);
+}
+
+// Ends the program when a call has failed.
+template <typename StatusOrAnswer>
+void Must(const StatusOrAnswer& answered) {
+  if (!answered.ok()) std::abort();
+}
+
 }  // namespace
 
 int main() {
@@ -60,21 +73,15 @@ int main() {
   auto owner = StartOwner(&transport, callbacks);
 
   ObjectRef ref = owner->Declare(ObjectId::FromNumber(42)).value();
-  auto registered = owner->OnReclaimed(ref.id(), [](const ObjectId&, EndReason) {
+  Must(owner->OnReclaimed(ref.id(), [](const ObjectId&, EndReason) {
     std::cout << "reclaimed: the last copy is gone\n";
-  });
-  // A task on node A makes the value, a consumer on node B fetches a copy; the agents tell the
-  // owner.
-  auto made = node_a->AddCopy({ref.id(), 0, owner->process(), CopyRole::kPrimary, 4096});
-  auto fetched = node_b->AddCopy({ref.id(), 0, owner->process(), CopyRole::kSecondary, 4096});
-  const auto pump = [&](Time now) {
-    for (NodeAgent* node : {node_a.get(), node_b.get()}) node->Pump(now);
-    owner->Pump(now);
-  };
-  pump(Clock::Monotonic().Now());
+  }));
+  // A task on node A makes the value, a consumer on node B fetches a copy; both tell the owner.
+  Must(node_a->AddCopy({ref.id(), 0, owner->process(), CopyRole::kPrimary, 4096}));
+  Must(node_b->AddCopy({ref.id(), 0, owner->process(), CopyRole::kSecondary, 4096}));
+  PumpInTurn(node_a, node_b, owner);
 
   ref.Reset();  // the last reference goes
-  for (int turn = 0; turn < 2; ++turn) pump(Clock::Monotonic().Now());
+  PumpInTurn(node_a, node_b, owner);
   callbacks->Stop(std::chrono::seconds(1));  // once what is queued has run
-  return registered.ok() && made.ok() && fetched.ok() ? 0 : 1;
 }

@@ -66,6 +66,8 @@ class LocalMembership final : public Membership {
     uint64_t latest_barrier = 0;
     std::vector<Address> members;      // in order of joining
     std::vector<Address> waiting_for;  // members that the open barrier waits for
+    uint64_t excluded = 0;             // ids; they stay for ever
+    uint64_t events_waiting = 0;       // views and barriers that no delivery has taken yet
   };
 
   LocalMembership();

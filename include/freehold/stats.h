@@ -26,20 +26,27 @@ struct SessionStats {
   uint64_t unacked_bytes = 0;     // gauge: retained for retransmission
   uint64_t inbox_bytes = 0;       // gauge
   uint64_t inbox_overflows = 0;
+  uint64_t addresses = 0;          // gauge: ever seen; never forgotten, at most 2^24
+  uint64_t membership_events = 0;  // gauge: views and barriers that wait for the pump
+  uint64_t views_open = 0;         // gauge: views whose barrier has not come
 };
 
 struct ReferenceCounterStats {
   SessionStats sessions;
   uint64_t objects = 0;                // gauge: records, those being reclaimed included
   uint64_t objects_in_scope = 0;       // gauge
+  uint64_t copies = 0;                 // gauge: known, those being freed included
+  uint64_t nested = 0;                 // gauge: contained objects, each for each that contains it
   uint64_t frees_waiting = 0;          // gauge: copies whose free has not been sent
   uint64_t frees_in_flight = 0;        // gauge: sent, not settled
   uint64_t drops_deferred = 0;         // gauge: nested drops left to the pump
   uint64_t call_sites = 0;             // gauge: distinct texts
   uint64_t callbacks_registered = 0;   // gauge
+  uint64_t callbacks_to_post = 0;      // gauge: fired, the executor has not been given them yet
   uint64_t borrowed = 0;               // gauge: records of objects that others own
   uint64_t borrowers = 0;              // gauge: over all objects owned here
   uint64_t handoffs_pending = 0;       // gauge: exported and not ended
+  uint64_t token_lives = 0;            // gauge: exported with a `token_life` that has not ended
   uint64_t handoffs_owed = 0;          // gauge: imported, their senders not answered yet
   uint64_t handoff_intervals = 0;      // gauge: of numbers that are remembered of ended handoffs
   uint64_t answers_waiting = 0;        // gauge: to other processes, not yet sent
@@ -47,6 +54,7 @@ struct ReferenceCounterStats {
   uint64_t registrations_waiting = 0;  // gauge: of borrowers for whom there is no room yet
   uint64_t location_watches = 0;       // gauge: subscriptions of others to objects owned here
   uint64_t location_queries = 0;       // gauge: asked of others, not answered for the last time
+  uint64_t queries_to_send = 0;        // gauge: questions and cancellations that have not left
   uint64_t declared = 0;
   uint64_t out_of_scope = 0;
   uint64_t freed_explicitly = 0;
@@ -71,6 +79,7 @@ struct NodeAgentStats {
   uint64_t deletes_pending = 0;   // gauge: to be handed to the store, retries included
   uint64_t reports_waiting = 0;   // gauge: location reports and free results not yet sent
   uint64_t location_queries = 0;  // gauge: asked of owners, not answered for the last time
+  uint64_t queries_to_send = 0;   // gauge: questions and cancellations that have not left
   uint64_t copies_added = 0;
   uint64_t frees_received = 0;
   uint64_t frees_unknown = 0;  // for copies that were not here

@@ -57,6 +57,8 @@ class LocalTransport final : public Transport {
   // Makes `address` reachable; replaces an earlier inbox. Holds the inbox weakly.
   void Connect(const Address& address, const std::shared_ptr<Inbox>& inbox);
   void Disconnect(const Address& address);
+  // Addresses that are connected. One whose end is gone is forgotten at the next Send to it.
+  uint64_t connected() const;
   void Send(Envelope envelope) override;
 
  private:

@@ -238,6 +238,7 @@ Verdict ObjectTable::Step(const event::AddNestedHold& e, RecordIndex* record) {
   if (found == nullptr) return verdict;
   if (found->nested_in == UINT32_MAX) return Verdict::kCountFull;
   ++found->nested_in;
+  ++counters_.nested;
   *record = IndexOf(*found);
   return Verdict::kOk;
 }
@@ -246,6 +247,7 @@ Verdict ObjectTable::Step(const event::DropNestedHold& e, Effects* effects) {
   ObjectRecord* record = &slabs_.At(e.record);
   FREEHOLD_CHECK(record->nested_in > 0);
   --record->nested_in;
+  --counters_.nested;
   EndIfNotHeld(record, effects);
   return Verdict::kOk;
 }

@@ -24,6 +24,7 @@ struct ObjectTableConfig {
 struct ObjectTableCounters {
   uint64_t by_state[kObjectStates] = {};  // gauge, by ObjectState; without ghosts
   uint64_t callbacks = 0;                 // gauge
+  uint64_t nested = 0;                    // gauge: holds on contained objects
   uint64_t declared = 0;
   uint64_t out_of_scope = 0;
   uint64_t freed_explicitly = 0;

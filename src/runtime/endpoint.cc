@@ -250,6 +250,7 @@ void Endpoint::Impl::OnMembership(MembershipEvent event) {
     MutexLock lock(&arrivals_mutex_);
     if (stopping()) return;
     events_.push_back(std::move(event));
+    events_waiting_.store(events_.size(), std::memory_order_relaxed);
   }
   Wake();
 }
@@ -279,6 +280,8 @@ SessionStats Endpoint::Impl::GetStats() const {
   stats.garbage_rejected += garbage_at_door_.load(std::memory_order_relaxed);
   stats.inbox_overflows += overflows_.load(std::memory_order_relaxed);
   stats.inbox_bytes = inbox_bytes_.load(std::memory_order_relaxed);
+  stats.addresses = interner_.size();
+  stats.membership_events = events_waiting_.load(std::memory_order_relaxed);
   return stats;
 }
 

@@ -101,6 +101,7 @@ class Endpoint::Impl : public std::enable_shared_from_this<Endpoint::Impl> {
   void HandleMembership(const std::vector<MembershipEvent>& events);
   void HandleView(const View& view);
   void PassGraces(Time now);
+  void PassBarrier(uint64_t version);
   void ReportFlushed();
   void Fence(PeerIndex peer, const Address& address);
   void HandleArrived(std::vector<Envelope>* arrived, Time now);
@@ -133,6 +134,7 @@ class Endpoint::Impl : public std::enable_shared_from_this<Endpoint::Impl> {
   std::atomic<uint64_t> ready_count_{0};  // marked, or in the hands of the turn
   std::atomic<uint64_t> unacked_{0};
   std::atomic<Duration::rep> deadline_{kInfiniteFuture.time_since_epoch().count()};
+  std::atomic<uint64_t> events_waiting_{0};  // the size of events_
   // Counted at the door.
   std::atomic<uint64_t> overflows_{0};
   std::atomic<uint64_t> fenced_at_door_{0};
@@ -165,6 +167,7 @@ class Endpoint::Impl : public std::enable_shared_from_this<Endpoint::Impl> {
   // Pump role.
   core::SessionTable sessions_;
   std::optional<uint64_t> owed_flush_;  // the latest view, until it is reported
+  std::deque<uint64_t> open_views_;     // whose barrier has not come, oldest first
   std::deque<Grace> graces_;            // in order of views, and so of their ends
   internal::SplitMix64 random_;
   std::vector<core::Delivery> deliveries_;

@@ -155,6 +155,7 @@ void Endpoint::Impl::Stop(bool leave_membership) {
     }
     arrived_ = {};
     events_ = {};
+    events_waiting_.store(0, std::memory_order_relaxed);
   }
   if (!leave) return;
   const std::optional<std::string> thrown =

@@ -22,6 +22,7 @@ void Endpoint::Impl::RunTurn(Time now) {
     // Together: an envelope that came after a view is not handled before it.
     MutexLock lock(&arrivals_mutex_);
     events.swap(events_);
+    events_waiting_.store(0, std::memory_order_relaxed);
     arrived.swap(arrived_);
   }
   HandleMembership(events);
@@ -46,7 +47,7 @@ void Endpoint::Impl::HandleMembership(const std::vector<MembershipEvent>& events
     if (!event.is_barrier) {
       HandleView(event.view);
     } else if (config_.orphan_grace == Duration::zero()) {
-      client_->OnBarrier(event.view.version);
+      PassBarrier(event.view.version);
     }
   }
 }
@@ -71,11 +72,13 @@ void Endpoint::Impl::HandleView(const View& view) {
   if (stopping()) return;
   if (self) {
     owed_flush_.reset();
+    open_views_.clear();
     graces_.clear();
     client_->OnSelfExcluded();
     return;
   }
   owed_flush_ = view.version;
+  if (view.version > 0) open_views_.push_back(view.version);
   if (config_.orphan_grace > Duration::zero() && view.version > 0) {
     graces_.push_back({view.version});
   }
@@ -92,8 +95,14 @@ void Endpoint::Impl::PassGraces(Time now) {
   while (!stopping() && !graces_.empty() && graces_.front().ends <= now) {
     const uint64_t version = graces_.front().version;
     graces_.pop_front();
-    client_->OnBarrier(version);
+    PassBarrier(version);
   }
+}
+
+// Closes the views up to its own.
+void Endpoint::Impl::PassBarrier(uint64_t version) {
+  while (!open_views_.empty() && open_views_.front() <= version) open_views_.pop_front();
+  client_->OnBarrier(version);
 }
 
 void Endpoint::Impl::ReportFlushed() {
@@ -252,6 +261,7 @@ void Endpoint::Impl::Publish(Time now, Time work_deadline) {
   stats.garbage_rejected += garbage_;
   stats.refused_items += refused_items_;
   stats.inbox_overflows += not_taken_;
+  stats.views_open = open_views_.size();
   MutexLock lock(&stats_mutex_);
   published_ = stats;
 }

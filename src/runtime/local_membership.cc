@@ -273,6 +273,8 @@ LocalMembership::Status LocalMembership::GetStatus() const {
   Status status;
   status.latest_view = rep.latest_view;
   status.latest_barrier = rep.latest_barrier;
+  status.excluded = rep.excluded.size();
+  status.events_waiting = rep.events.size();
   for (const std::shared_ptr<Member>& member : rep.members) {
     status.members.push_back(member->address);
     if (rep.latest_barrier < rep.latest_view && rep.WaitsFor(*member)) {

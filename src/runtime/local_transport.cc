@@ -27,6 +27,11 @@ void LocalTransport::Disconnect(const Address& address) {
   rep_->inboxes.erase(address);
 }
 
+uint64_t LocalTransport::connected() const {
+  MutexLock lock(&rep_->mutex);
+  return rep_->inboxes.size();
+}
+
 void LocalTransport::Send(Envelope envelope) {
   // Declared outside the locked block: this may become the last reference, and the inbox's
   // destructor is not ours to run under a lock.

@@ -74,6 +74,13 @@ uint64_t LocationQueries::pending() const {
   return queries_.size();
 }
 
+uint64_t LocationQueries::to_send() const {
+  MutexLock lock(&mutex_);
+  uint64_t sum = 0;
+  for (const auto& [owner, waiting] : to_send_) sum += waiting.size();
+  return sum;
+}
+
 void LocationQueries::Close() {
   absl::btree_map<uint64_t, Query> ended;
   {

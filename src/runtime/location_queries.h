@@ -44,6 +44,8 @@ class LocationQueries {
   // False: it has ended. Otherwise `*owner` is to be marked ready.
   bool Cancel(uint64_t number, core::PeerIndex* owner);
   uint64_t pending() const;
+  // Questions and cancellations that have not left.
+  uint64_t to_send() const;
   // Destroys every callable. Nothing is told afterwards.
   void Close();
 

@@ -332,6 +332,7 @@ NodeAgentStats NodeAgent::Impl::GetStats() const {
   NodeAgentStats stats;
   stats.sessions = endpoint_->GetStats();
   stats.location_queries = queries_.pending();
+  stats.queries_to_send = queries_.to_send();
   MutexLock lock(&mutex_);
   const core::CopyTable::Stats& table = table_.stats();
   stats.copies = table.copies;

@@ -239,6 +239,7 @@ void AddSharing(const core::ObjectTable& table, ReferenceCounterStats* stats) {
   stats->borrowed += sharing->borrows.size();
   stats->borrowers += sharing->borrowers.size();
   stats->handoffs_pending += sharing->pins.size();
+  stats->token_lives += sharing->token_lives.size();
   stats->handoffs_owed += sharing->owed.size();
   stats->handoff_intervals += sharing->ledger.intervals();
   stats->handoffs_given_up += sharing->ledger.holes_closed();
@@ -264,6 +265,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
   stats->sessions = endpoint_->GetStats();
   stats->call_sites = call_sites_.size() - 1;  // without the empty one
   stats->location_queries = queries_.pending();
+  stats->queries_to_send = queries_.to_send();
   stats->misuses = misuses_.load(std::memory_order_relaxed);
   stats->drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
   for (const std::unique_ptr<Shard>& shard : shards_) {
@@ -275,6 +277,11 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
         stats->objects_in_scope += counters.by_state[state];
       }
     }
+    for (int state = 0; state < core::kFreeStates; ++state) {
+      stats->copies += shard->table.nodes().total(static_cast<core::FreeState>(state));
+    }
+    stats->nested += counters.nested;
+    stats->callbacks_to_post += shard->outbox.size();
     const uint64_t waiting = shard->table.nodes().total(core::FreeState::kWaiting);
     stats->frees_waiting += waiting + shard->table.nodes().late_frees();
     stats->frees_in_flight +=

@@ -30,6 +30,7 @@ struct HostWork {
   std::vector<core::SettledFree> settled;
 
   bool empty() const { return fired.empty() && notices.empty() && lost.empty() && settled.empty(); }
+  uint64_t size() const { return fired.size() + notices.size() + lost.size() + settled.size(); }
   void Clear() {
     fired.clear();
     notices.clear();

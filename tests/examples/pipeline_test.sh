@@ -54,6 +54,38 @@ figure() {
   tail -n 1 "$work/out" | tr ' ' '\n' | sed -n "s/^$1=\([0-9]*\)\$/\1/p"
 }
 
+# format_bytes BYTES: as the chart writes them, "1.2 MiB".
+format_bytes() {
+  awk -v bytes="$1" 'BEGIN {
+    if (bytes < 1024) { printf "%d B", bytes; exit }
+    split("KiB MiB GiB TiB", units, " ")
+    value = bytes / 1024
+    for (unit = 1; value >= 1024 && unit < 4; ++unit) value /= 1024
+    printf value < 100 ? "%.1f %s" : "%.0f %s", value, units[unit]
+  }'
+}
+
+# Three curves, each with steps, and the words and figures that explain them.
+check_chart() {
+  local chart=$work/charts/chart.svg curve text
+  head -c 4 "$chart" | grep -q '<svg' || fail "$1: no chart"
+  tail -n 1 "$chart" | grep -q '</svg>' || fail "$1: the chart is not whole"
+  [ "$(grep -c '^<path ' "$chart")" -eq 3 ] || fail "$1: not three curves in the chart"
+  for curve in 'Z" fill="#e0892b"/>' 'Z" fill="#2f6fb2"/>' '" fill="none" stroke="#6b7280" '; do
+    grep -F -- "$curve" "$chart" |
+      grep -Eq '^<path d="M[0-9.]+ [0-9.]+(H[0-9.]+V[0-9.]+){2,}' ||
+      fail "$1: no curve with steps and $curve"
+  done
+  for text in '<title>' '>bytes in the stores (' '>time since the nodes started (' \
+    '>without frees: every copy ever made in this run, added up</text>' \
+    '>with frees: in spill files</text>' '>with frees: in memory-mapped files</text>' \
+    ">peak $(format_bytes "$(figure peak_bytes)")</text>" \
+    ">without frees $(format_bytes "$(figure total_bytes)")</text>"; do
+    grep -qF -- "$text" "$chart" || fail "$1: the chart does not say $text"
+  done
+  ! grep '^<text ' "$chart" | grep -vq '</text>$' || fail "$1: a text of the chart is not closed"
+}
+
 # A run that must succeed, with figures that agree with each other.
 check_success() {
   local name="objects=[0-9]+ copies=[0-9]+ freed_copies=[0-9]+ leaked=0 spilled=[0-9]+"
@@ -66,8 +98,7 @@ check_success() {
   [ "$(figure callbacks)" -eq $((2 * $(figure objects))) ] || fail "$1: callbacks are not two each"
   [ "$(figure requests)" -ge 1 ] || fail "$1: no request"
   [ "$(figure requests)" -le "$(figure copies)" ] || fail "$1: more requests than copies"
-  head -c 4 "$work/charts/chart.svg" | grep -q '<svg' || fail "$1: no chart"
-  tail -n 1 "$work/charts/chart.svg" | grep -q '</svg>' || fail "$1: the chart is not whole"
+  check_chart "$1"
   grep -q "^bytes over time: $work/charts/chart.svg\$" "$work/out" || fail "$1: the chart is not named"
   check_nothing_left "$1"
 }

@@ -145,6 +145,19 @@ TEST_F(NodeAgentTest, ManyOrphansAreWorkedOffAndEachDeletedOnce) {
   EXPECT_EQ(agent_->GetStats().orphans_deleted, 10000u);
 }
 
+// Under one hold of the lock: the store is asked after a piece, and sees then how much that was.
+TEST_F(NodeAgentTest, AnExcludedOwnersCopiesAreSweptInPieces) {
+  Start();
+  for (uint64_t object = 1; object <= 5'000; ++object) Add(object);
+  std::vector<uint64_t> pending;
+  store_.on_delete = [&] { pending.push_back(agent_->GetStats().deletes_pending); };
+  membership_.Exclude({owner_id_});
+  Settle();
+  ASSERT_FALSE(pending.empty());
+  EXPECT_LE(pending.front(), 2'048u);
+  EXPECT_EQ(agent_->GetStats().orphans_deleted, 5'000u);
+}
+
 TEST_F(NodeAgentTest, OwnerExcludedBeforeTheNodeJoinedIsRefused) {
   membership_.Exclude({slow_id_});
   Start();
