@@ -2,7 +2,8 @@
 //
 // Three moments, in this order: out of scope (no reference is left, or the value was freed
 // explicitly), reclaimed (the last copy is physically gone), erased (the record is gone); and of a
-// borrowed object one: failed (it is gone, or its owner died, while references are held here). A
+// borrowed object one: failed (it is gone, its owner died, or this process was excluded, while
+// references are held here). A
 // callback gets the object's id, never a reference: a reference would bring the object back. It
 // runs on the CallbackExecutor, with no lock held, exactly once per registration, in order of
 // registration per object and moment. Rules for what it may do are in callback_executor.h: no I/O,
@@ -36,6 +37,7 @@ enum class EndReason : uint8_t {
   kFreed,       // ReferenceCounter::Free
   kGone,        // of kFailed: its owner does not know it any more
   kOwnerDied,   // of kFailed: its owner was excluded
+  kExcluded,    // of kFailed: this process was excluded
 };
 const char* EndReasonName(EndReason reason);
 

@@ -136,8 +136,8 @@ class ReferenceCounter {
   absl::StatusOr<CallbackRegistration> SubscribeLocations(const ObjectId& object,
                                                           LocationCallback callback);
   // Asks another process, once or until further notice; `callback` runs on the executor. The answer
-  // is a number for CancelQuery. When this process itself is excluded, no answer comes any more
-  // (excluded()). Errors: InvalidArgument for an object of this process, or an empty
+  // is a number for CancelQuery. When this process itself is excluded, each hears kExcluded as its
+  // last. Errors: InvalidArgument for an object of this process, or an empty
   // callable; NotFound without an owner for an id that is not borrowed here; Unavailable
   // (kOwnerDied); FailedPrecondition without an executor.
   absl::StatusOr<uint64_t> QueryLocations(const LocationQuery& query, LocationCallback callback);
@@ -163,7 +163,7 @@ class ReferenceCounter {
     return Register(Moment::kErased, object, std::move(call));
   }
   // Of a borrowed object (FailedPrecondition for another): its owner has died or does not know it,
-  // while it is held here. Never runs, and is destroyed, when the last reference goes before that.
+  // or this process was excluded, while it is held here. Never runs, and is destroyed, when the last reference goes before that.
   absl::StatusOr<CallbackRegistration> OnFailed(const ObjectId& object, ObjectCallback call) {
     return Register(Moment::kFailed, object, std::move(call));
   }

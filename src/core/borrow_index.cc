@@ -18,6 +18,8 @@ const char* BorrowStageName(BorrowStage stage) {
       return "gone at its owner";
     case BorrowStage::kOwnerDied:
       return "its owner died";
+    case BorrowStage::kExcluded:
+      return "this process is excluded";
   }
   return "?";
 }
@@ -88,6 +90,14 @@ void BorrowIndex::StopWaitingFor(PeerIndex owner) {
   entry.flushing = 0;
 }
 
+uint32_t BorrowIndex::FirstFrom(PeerIndex* owner) const {
+  for (; *owner < owners_.end(); ++*owner) {
+    const uint32_t first = FirstOf(*owner);
+    if (first != kNone) return first;
+  }
+  return kNone;
+}
+
 uint32_t* BorrowIndex::RingOf(PeerIndex owner, BorrowStage stage) {
   switch (stage) {
     case BorrowStage::kQueued:
@@ -98,6 +108,7 @@ uint32_t* BorrowIndex::RingOf(PeerIndex owner, BorrowStage stage) {
       return &owners_.At(owner).others;
     case BorrowStage::kGone:
     case BorrowStage::kOwnerDied:
+    case BorrowStage::kExcluded:
       break;
   }
   return nullptr;

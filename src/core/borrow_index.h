@@ -29,6 +29,7 @@ enum class BorrowStage : uint8_t {
   kReleasing,    // Release waits to be sent; a new import withdraws it
   kGone,         // the owner does not know the object
   kOwnerDied,    // the owner is excluded and the barrier has come
+  kExcluded,     // this process is excluded
 };
 const char* BorrowStageName(BorrowStage stage);
 
@@ -41,7 +42,10 @@ struct Borrow {
   BorrowStage stage = BorrowStage::kQueued;
   bool flushing = false;  // a view waits for the answer to its Register, whatever its count
 
-  bool failed() const { return stage == BorrowStage::kGone || stage == BorrowStage::kOwnerDied; }
+  bool failed() const {
+    return stage == BorrowStage::kGone || stage == BorrowStage::kOwnerDied ||
+           stage == BorrowStage::kExcluded;
+  }
   bool confirmed() const {
     return stage == BorrowStage::kConfirmed || stage == BorrowStage::kReleasing;
   }
@@ -61,6 +65,8 @@ class BorrowIndex {
   uint32_t FirstToSend(PeerIndex owner) const;
   // Any that has not failed.
   uint32_t FirstOf(PeerIndex owner) const;
+  // The same of any owner from `*owner` on, which is moved to it.
+  uint32_t FirstFrom(PeerIndex* owner) const;
 
   // The latest view waits for the final answer to this borrow's Register; not if its owner is not
   // waited for any more.

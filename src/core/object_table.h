@@ -120,8 +120,7 @@ class ObjectTable {
   Verdict Step(const event::HandoffEnded& e, Effects* effects);
   // kUnchanged: the token came before, and its acknowledgement is to follow.
   Verdict Step(const event::HandoffCancelled& e, Effects* effects);
-  // Location queries (object_table_askers.cc). kNotFound: answered with Gone. kWrongState: the
-  // number is one that nobody gives.
+  // object_table_askers.cc. kNotFound: answered with Gone. kWrongState: nobody gives that number.
   Verdict Step(const event::AskLocations& e, Effects* effects);
   // kNotFound: it has ended.
   Verdict Step(const event::StopAsking& e);
@@ -132,6 +131,8 @@ class ObjectTable {
   bool FenceProcess(PeerIndex process, uint32_t items_max, Effects* effects);
   // The barrier of that view has come. True: call again for the rest.
   bool CloseProcess(PeerIndex process, uint32_t items_max, Effects* effects);
+  // This process is excluded: all that it borrows fails. `*owner` begins at 0. True: as above.
+  bool FailBorrows(uint32_t items_max, PeerIndex* owner, Effects* effects);
   // Gives up for lost the tokens whose time has passed. True: more are due.
   bool ExpireTokens(Time now, uint32_t items_max, Effects* effects);
   // Borrows whose registration must be answered before this process has dealt with the latest view.
@@ -220,7 +221,6 @@ class ObjectTable {
   void EndIfNotHeld(ObjectRecord* record, Effects* effects);
   void GoOutOfScope(ObjectRecord* record, Effects* effects);
   void BeginFree(ObjectRecord* record, Effects* effects);
-  // What follows when copies of the record have gone.
   void AfterCopiesGone(ObjectRecord* record, Effects* effects);
   void EraseGhost(ObjectRecord* ghost, Effects* effects);
   void Erase(ObjectRecord* record, Effects* effects);

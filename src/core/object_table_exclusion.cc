@@ -75,6 +75,17 @@ bool ObjectTable::CloseProcess(PeerIndex process, uint32_t items_max, Effects* e
   }
 }
 
+// The acknowledgements that this makes are sent to nobody: an excluded end sends nothing.
+bool ObjectTable::FailBorrows(uint32_t items_max, PeerIndex* owner, Effects* effects) {
+  if (sharing_ == nullptr) return false;
+  for (; items_max > 0; --items_max) {
+    const uint32_t number = sharing_->borrows.FirstFrom(owner);
+    if (number == kNone) return false;
+    FailBorrow(&slabs_.At(sharing_->borrows.At(number).record), BorrowStage::kExcluded, effects);
+  }
+  return true;
+}
+
 // --- Invariants ----------------------------------------------------------------------------------
 
 void ObjectTable::CheckHolders(const ObjectRecord& record) const {

@@ -24,7 +24,7 @@ Verdict ObjectTable::Step(const event::Export& e, Exported* exported) {
   if (record->borrowed) {
     const Borrow& borrow = BorrowOf(*record);
     if (borrow.stage == BorrowStage::kGone) return Verdict::kGone;
-    if (borrow.stage == BorrowStage::kOwnerDied) return Verdict::kOwnerDied;
+    if (borrow.failed()) return Verdict::kOwnerDied;
     exported->owner = borrow.owner;
   }
   if (fences_.IsFenced(e.receiver)) return Verdict::kPeerExcluded;
@@ -183,6 +183,7 @@ Verdict ObjectTable::AdmitBorrowed(const Key& key, PeerIndex owner, Effects* eff
     case BorrowStage::kGone:
       return Verdict::kGone;
     case BorrowStage::kOwnerDied:
+    case BorrowStage::kExcluded:
       return Verdict::kOwnerDied;
   }
   SetState(found, ObjectState::kBorrowed, effects);
@@ -256,6 +257,7 @@ void ObjectTable::LetGoOfBorrow(ObjectRecord* record, Effects* effects) {
       return;
     case BorrowStage::kGone:
     case BorrowStage::kOwnerDied:
+    case BorrowStage::kExcluded:
       EraseBorrowed(record);
       return;
     case BorrowStage::kReleasing:
@@ -296,7 +298,10 @@ void ObjectTable::FailBorrow(ObjectRecord* record, BorrowStage stage, Effects* e
   }
   ++counters_.references_failed;
   SetState(record, ObjectState::kFailed, effects);
-  Fire(record, Moment::kFailed, gone ? EndReason::kGone : EndReason::kOwnerDied, effects);
+  const EndReason reason = stage == BorrowStage::kOwnerDied  ? EndReason::kOwnerDied
+                           : stage == BorrowStage::kExcluded ? EndReason::kExcluded
+                                                             : EndReason::kGone;
+  Fire(record, Moment::kFailed, reason, effects);
 }
 
 // Each handoff and each outer object that brought the reference has served.

@@ -34,6 +34,8 @@ class PeerMap {
     return &blocks_[block][peer % kBlock];
   }
   T* Find(PeerIndex peer) { return const_cast<T*>(static_cast<const PeerMap*>(this)->Find(peer)); }
+  // Beyond every peer that was used.
+  PeerIndex end() const { return static_cast<PeerIndex>(blocks_.size() * kBlock); }
   // Calls `visit(peer, value)` in order of index, for the neighbours of used ones too.
   template <typename Visit>
   void ForEach(Visit visit) const {

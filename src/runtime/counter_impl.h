@@ -230,6 +230,7 @@ class CounterImpl final : public Endpoint::Client,
   void InPieces(Piece piece);
   // Answers when tokens are to be given up for lost next.
   Time ExpireTokens(Time now);
+  void FailBorrows();
   static absl::Status ExplainSharing(core::Verdict verdict, const std::string& id);
   static void PrepareHostWork(Shard& shard, AfterStep* after) FREEHOLD_REQUIRES(shard.mutex);
   absl::Status Explain(core::Verdict verdict, const ObjectId& object) const;

@@ -232,10 +232,13 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
 }
 
 void CounterImpl::OnSelfExcluded() {
+  const std::shared_ptr<CounterImpl> keep = shared_from_this();
   excluded_.store(true, std::memory_order_release);
   open_.store(false, std::memory_order_release);
   logger_.Log(LogLevel::kError,
               "this process was excluded from the membership; what it owns is gone");
+  FailBorrows();
+  queries_.OnSelfExcluded();
 }
 
 // --- The end -------------------------------------------------------------------------------------

@@ -306,6 +306,15 @@ void CounterImpl::OnBarrier(uint64_t version) {
   }
 }
 
+void CounterImpl::FailBorrows() {
+  PeerIndex owner = 0;
+  InPieces([&](core::ObjectTable& table, core::Effects* effects) {
+    const bool more = table.FailBorrows(kPieceMax, &owner, effects);
+    if (!more) owner = 0;  // the next shard's
+    return more;
+  });
+}
+
 Time CounterImpl::ExpireTokens(Time now) {
   Time next = kInfiniteFuture;
   if (options_.token_life <= Duration::zero()) return next;

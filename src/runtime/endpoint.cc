@@ -102,7 +102,8 @@ void Endpoint::Impl::OpenForHook() {
   {
     MutexLock lock(&mutex_);
     hook_open_ = true;
-    if (!hook_missed_ || !EnterHook()) return;
+    // The turn that Create has taken did what there was to do, mostly.
+    if (!hook_missed_ || NextDeadline() != kInfinitePast || !EnterHook()) return;
   }
   CallHook();
 }

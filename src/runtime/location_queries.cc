@@ -42,6 +42,10 @@ absl::StatusOr<uint64_t> LocationQueries::Ask(core::PeerIndex owner, const Locat
     return WithReason(absl::FailedPreconditionError("this end was shut down"),
                       ErrorReason::kShutDown);
   }
+  if (excluded_) {
+    return WithReason(absl::FailedPreconditionError("this end was excluded"),
+                      ErrorReason::kExcluded);
+  }
   if (dead_.contains(owner)) {
     return WithReason(
         absl::UnavailableError("the owner of object " + query.object.ToHex() + " died"),
@@ -181,6 +185,22 @@ void LocationQueries::OnBarrier(uint64_t version) {
         Tell(query.subscription, query.object, std::move(update));
       }
     }
+  }
+}
+
+void LocationQueries::OnSelfExcluded() {
+  absl::btree_map<uint64_t, Query> failed;
+  {
+    MutexLock lock(&mutex_);
+    excluded_ = true;
+    failed.swap(queries_);
+    to_send_.clear();
+  }
+  for (const auto& [number, query] : failed) {
+    LocationUpdate update;
+    update.kind = LocationUpdate::Kind::kExcluded;
+    update.snapshot.state = ObjectState::kFailed;
+    Tell(query.subscription, query.object, std::move(update));
   }
 }
 

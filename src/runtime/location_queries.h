@@ -55,6 +55,8 @@ class LocationQueries {
   bool OnAnswer(core::PeerIndex from, const core::LocationAnswerItem& item);
   void OnView(uint64_t version, const std::vector<core::PeerIndex>& excluded);
   void OnBarrier(uint64_t version);
+  // This end is excluded: each query hears it, and none can be asked any more.
+  void OnSelfExcluded();
 
  private:
   struct Query {
@@ -78,6 +80,7 @@ class LocationQueries {
   mutable internal::Mutex mutex_;
   uint64_t last_number_ FREEHOLD_GUARDED_BY(mutex_) = 0;
   bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;
+  bool excluded_ FREEHOLD_GUARDED_BY(mutex_) = false;
   absl::btree_map<uint64_t, Query> queries_ FREEHOLD_GUARDED_BY(mutex_);
   absl::btree_map<core::PeerIndex, std::deque<ToSend>> to_send_ FREEHOLD_GUARDED_BY(mutex_);
   absl::btree_set<core::PeerIndex> dead_ FREEHOLD_GUARDED_BY(mutex_);  // their barrier has come

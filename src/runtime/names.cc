@@ -63,6 +63,8 @@ const char* EndReasonName(EndReason reason) {
       return "gone";
     case EndReason::kOwnerDied:
       return "owner died";
+    case EndReason::kExcluded:
+      return "excluded";
   }
   return "unknown";
 }

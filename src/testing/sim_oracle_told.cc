@@ -74,8 +74,10 @@ void Oracle::OnFailed(const Registration& registration, EndReason reason) {
   Object& object = *s_.object(registration.object);
   const Process& process = *s_.process(registration.process);
   const std::string details = NameOf(object) + " at " + NameOf(process);
+  Expect(reason != EndReason::kExcluded || process.knows(),
+         "a borrower is told that it is excluded, and is not", details);
   // One that is suspected, and does not know it, has no promise.
-  Expect(reason == EndReason::kOwnerDied || object.ended || !process.live(),
+  Expect(reason != EndReason::kGone || object.ended || !process.live(),
          "S1: a borrower is told Gone of what it holds", details);
   Expect(reason != EndReason::kOwnerDied || process.PastBarrier(s_.OwnerOf(object)),
          "S8: a borrower is told too early that its owner died", details);

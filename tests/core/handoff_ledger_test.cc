@@ -48,7 +48,7 @@ TEST(HandoffLedgerDeathTest, NoHandoffEndsBothWays) {
   HandoffLedger ledger;
   ledger.Redeem(kA, 0, 1);
   ledger.Refuse(kA, 0, 2);
-  EXPECT_DEATH(ledger.Refuse(kA, 0, 1), "redeemed");
+  EXPECT_DEATH(ledger.Refuse(kA, 0, 1), "ended");
   EXPECT_DEATH(ledger.Redeem(kA, 0, 2), "refused");
 }
 

@@ -100,7 +100,9 @@ TEST_F(EndpointTest, WithoutATransportNothingIsFilledOrTaken) {
 
 TEST_F(EndpointTest, WorkIsCalledAgainUntilItHasNothingMoreToDoAtOnce) {
   int pieces = 5;
-  owner_.client.work = [&](Time) { return --pieces > 0 ? kInfinitePast : kInfiniteFuture; };
+  owner_.client.work = [&](Time) {
+    return pieces > 0 && --pieces > 0 ? kInfinitePast : kInfiniteFuture;
+  };
   StartBoth();
   EXPECT_EQ(pieces, 0);
   EXPECT_EQ(owner_.endpoint->NextDeadline(), kInfiniteFuture);
@@ -179,9 +181,20 @@ TEST_F(EndpointTest, ThePumpRoleDoesNotWakeItself) {
   EXPECT_EQ(wire_.sent(), 1u);
 }
 
-TEST_F(EndpointTest, TheViewAtJoiningCallsTheHookOnceTheEndpointIsThere) {
+TEST_F(EndpointTest, TheViewAtJoiningIsTakenBeforeAnybodyHasTheEndpoint) {
+  owner_.membership.view_at_join = {3, {kStranger}};
+  ASSERT_TRUE(Endpoint::Create(owner_.config, &owner_.client, &owner_.endpoint).ok());
+  EXPECT_EQ(owner_.client.trace(), std::vector<std::string>{"view 3: 0"});
+  EXPECT_TRUE(owner_.endpoint->IsExcluded(owner_.endpoint->Find(kStranger)));
+  EXPECT_EQ(owner_.membership.flushed(), std::vector<uint64_t>{3});
+  EXPECT_EQ(owner_.wakes, 0);
+  EXPECT_EQ(owner_.endpoint->NextDeadline(), kInfiniteFuture);
+}
+
+TEST_F(EndpointTest, WhatIsLeftToDoAfterJoiningCallsTheHookOnceTheEndpointIsThere) {
   bool endpoint_was_set = false;
   owner_.config.on_wake = [&] { endpoint_was_set = owner_.endpoint != nullptr; };
+  owner_.client.work = [](Time) { return kInfinitePast; };
   ASSERT_TRUE(Endpoint::Create(owner_.config, &owner_.client, &owner_.endpoint).ok());
   EXPECT_TRUE(endpoint_was_set);
   EXPECT_EQ(owner_.endpoint->NextDeadline(), kInfinitePast);

@@ -273,6 +273,26 @@ TEST_F(LocationQueryTest, AnAskerThatIsExcludedIsForgotten) {
   EXPECT_EQ(world_[1].GetStats().location_watches, 0u);
 }
 
+TEST_F(LocationQueryTest, WhoIsExcludedHearsItAsTheAnswerToWhatItAsked) {
+  const ObjectRef own = world_.Declare(1, 7);
+  ASSERT_TRUE(world_[2].QueryLocations(About(7, true), Hear()).ok());
+  ASSERT_TRUE(agents_[11]->QueryLocations(About(7, true), Hear()).ok());
+  Settle();
+  ASSERT_TRUE(world_[2].QueryLocations(About(7), Hear()).ok());  // not sent yet
+  heard_.clear();
+  world_.membership.Exclude({Process(2), Node(11)});
+  Settle();
+  ASSERT_EQ(heard_.size(), 3u);
+  for (const LocationUpdate& update : heard_) {
+    EXPECT_EQ(update.kind, LocationUpdate::Kind::kExcluded);
+    EXPECT_EQ(update.snapshot.state, ObjectState::kFailed);
+  }
+  EXPECT_EQ(ReasonOf(world_[2].QueryLocations(About(7), Hear()).status()), ErrorReason::kExcluded);
+  EXPECT_FALSE(agents_[11]->QueryLocations(About(7), Hear()).ok());
+  EXPECT_EQ(world_[2].GetStats().location_queries, 0u);
+  EXPECT_EQ(agents_[11]->GetStats().location_queries, 0u);
+}
+
 TEST_F(LocationQueryTest, QuestionsThatMakeNoSenseAreRefused) {
   const ObjectRef own = world_.Declare(1, 7);
   const auto code = [](const auto& answer) { return answer.status().code(); };

@@ -237,6 +237,9 @@ TEST(SharingDeath, AFalselyExcludedProcessLearnsItAndItsHandlesSaySo) {
   ObjectRef own = world.Declare(1, 7);
   ObjectRef at2 = world.Pass(1, 7, 2);
   world.Settle();
+  std::vector<EndReason> told;
+  ASSERT_TRUE(*world[2].OnFailed(
+      Object(7), [&](const ObjectId&, EndReason reason) { told.push_back(reason); }));
   world.Exclude(2);  // it lives, and goes on
   world.Settle({1});
   own.Reset();
@@ -245,6 +248,8 @@ TEST(SharingDeath, AFalselyExcludedProcessLearnsItAndItsHandlesSaySo) {
   world.Settle();
   EXPECT_EQ(world.Check(2, 7), ErrorReason::kExcluded);
   EXPECT_EQ(ReasonOf(world[2].Export(Object(7), Process(1)).status()), ErrorReason::kExcluded);
+  world.executor->RunAll();
+  EXPECT_EQ(told, std::vector<EndReason>{EndReason::kExcluded});
   at2.Reset();
   world.Settle();
   EXPECT_EQ(world[1].GetStats().objects, 0u);
