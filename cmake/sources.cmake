@@ -52,6 +52,8 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/error_reason.cc
   src/runtime/host_jobs.cc
   src/runtime/ids.cc
+  src/runtime/inside_agent.cc
+  src/runtime/inside_counter.cc
   src/runtime/local_membership.cc
   src/runtime/local_transport.cc
   src/runtime/location_queries.cc
@@ -77,9 +79,12 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_actor_time.cc
   src/testing/sim_actor_watch.cc
   src/testing/sim_actor_world.cc
+  src/testing/sim_coverage.cc
   src/testing/sim_generator.cc
+  src/testing/sim_generator_ends.cc
   src/testing/sim_generator_sharing.cc
   src/testing/sim_membership.cc
+  src/testing/sim_misuse.cc
   src/testing/sim_network.cc
   src/testing/sim_oracle.cc
   src/testing/sim_oracle_look.cc

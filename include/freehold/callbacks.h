@@ -26,6 +26,7 @@ namespace freehold {
 
 namespace runtime {
 class CounterImpl;
+struct Inside;
 }
 
 enum class Moment : uint8_t { kOutOfScope = 0, kReclaimed = 1, kErased = 2, kFailed = 3 };

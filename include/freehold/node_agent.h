@@ -194,6 +194,7 @@ class NodeAgent {
  private:
   class Impl;
   friend class ReadLease;
+  friend struct runtime::Inside;
   explicit NodeAgent(std::shared_ptr<Impl> impl);
   const std::shared_ptr<Impl> impl_;
 };

@@ -222,6 +222,7 @@ class ReferenceCounter {
   ShutdownReport Shutdown(ShutdownMode mode, Duration timeout);
 
  private:
+  friend struct runtime::Inside;
   explicit ReferenceCounter(std::shared_ptr<runtime::CounterImpl> impl);
   const std::shared_ptr<runtime::CounterImpl> impl_;
 };

@@ -126,6 +126,7 @@ enum class [[nodiscard]] CopyVerdict : uint8_t{
     kNoChange,          // a repeated notice; DeleteFailed: for the same reason as before
     kMore,              // Sweep: call it again
 };
+inline constexpr int kCopyVerdicts = 18;
 const char* CopyVerdictName(CopyVerdict verdict);
 
 // What a step asks of its caller, once the table's lock is released. Steps append.

@@ -77,7 +77,7 @@ class CounterImpl final : public Endpoint::Client,
     {
       internal::MutexLock lock(&shard.mutex);
       if (shard.closed) return core::Verdict::kShutDown;
-      verdict = step(shard.table, &after.effects);
+      verdict = shard.Count(step(shard.table, &after.effects));
       Prepare(shard, &after);
     }
     if (!after.effects.empty()) Act(shard, &after);
@@ -87,7 +87,7 @@ class CounterImpl final : public Endpoint::Client,
   template <typename StepFunction>
   core::Verdict ApplyQuietly(Shard& shard, StepFunction step) {
     internal::MutexLock lock(&shard.mutex);
-    return shard.closed ? core::Verdict::kShutDown : step(shard.table);
+    return shard.closed ? core::Verdict::kShutDown : shard.Count(step(shard.table));
   }
   // The same for a quiet step: `step(table)` answers whether it was one. False or null: nothing was
   // changed, and the whole step is to be applied. A lock that is held by somebody is not waited

@@ -183,7 +183,7 @@ absl::Status NodeAgent::Impl::Tell(const Event& event, Call call, const char* wh
       return absl::Status(open.code(), std::string(what) + " of object " + event.object.ToHex() +
                                            ": " + std::string(open.message()));
     }
-    verdict = table_.Step(event, &effects);
+    verdict = Step(event, &effects);
   }
   Act(effects);
   return ToStatus(verdict, what, NameOf(event.object, event.generation));
@@ -245,7 +245,7 @@ absl::StatusOr<uint32_t> NodeAgent::Impl::BeginRead(const ObjectId& object) {
       return absl::FailedPreconditionError("Read of object " + object.ToHex() + ": " +
                                            std::string(open.message()));
     }
-    verdict = table_.Step(copy_event::BeginRead{object}, &effects);
+    verdict = Step(copy_event::BeginRead{object}, &effects);
   }
   Act(effects);
   const std::string name = "object " + object.ToHex();
@@ -261,7 +261,7 @@ void NodeAgent::Impl::EndRead(const ObjectId& object, uint32_t generation) {
   CopyEffects effects;
   {
     MutexLock lock(&mutex_);
-    const CopyVerdict verdict = table_.Step(copy_event::EndRead{object, generation}, &effects);
+    const CopyVerdict verdict = Step(copy_event::EndRead{object, generation}, &effects);
     FREEHOLD_CHECK(verdict == CopyVerdict::kOk);  // a lease ends once, and keeps its copy
   }
   Act(effects);

@@ -59,6 +59,11 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   Time NextDeadline() const { return endpoint_->NextDeadline(); }
   ShutdownReport Shutdown(Duration timeout);
 
+  std::array<uint64_t, core::kCopyVerdicts> CountVerdicts() const {
+    internal::MutexLock lock(&mutex_);
+    return verdicts_;
+  }
+
   // Endpoint::Client.
   uint64_t OnPayload(runtime::PeerIndex from, std::string_view payload, Time now) override;
   Time Work(Time now) override;
@@ -91,6 +96,13 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   };
 
   absl::Status CheckOpen(Call call) const FREEHOLD_REQUIRES(mutex_);
+  // Steps the table and counts how it answers.
+  template <typename Event>
+  core::CopyVerdict Step(const Event& event, core::CopyEffects* effects) FREEHOLD_REQUIRES(mutex_) {
+    const core::CopyVerdict verdict = table_.Step(event, effects);
+    if (verdict != core::CopyVerdict::kOk) ++verdicts_[static_cast<size_t>(verdict)];
+    return verdict;
+  }
   template <typename Event>
   absl::Status Tell(const Event& event, Call call, const char* what);
   template <typename Event>
@@ -128,6 +140,7 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   bool shutdown_called_ FREEHOLD_GUARDED_BY(mutex_) = false;
   bool excluded_ FREEHOLD_GUARDED_BY(mutex_) = false;
   uint64_t store_calls_ FREEHOLD_GUARDED_BY(mutex_) = 0;
+  std::array<uint64_t, core::kCopyVerdicts> verdicts_ FREEHOLD_GUARDED_BY(mutex_) = {};
 
   // Pump role.
   internal::SplitMix64 random_;

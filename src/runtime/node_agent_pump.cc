@@ -39,7 +39,7 @@ class NodeAgent::Impl::PayloadTaker final : public core::PayloadSink {
         MutexLock lock(&agent_.mutex_);
         for (const size_t end = std::min(count, next + kRecordsPerLock); next < end; ++next) {
           const copy_event::Free free{from_, core::IdAt(ids, next), generation, term};
-          if (agent_.table_.Step(free, &effects) == CopyVerdict::kRefused) ++refused_;
+          if (agent_.Step(free, &effects) == CopyVerdict::kRefused) ++refused_;
         }
       }
       agent_.Act(effects);
@@ -127,7 +127,7 @@ void NodeAgent::Impl::SweepOnce() {
   MutexLock lock(&mutex_);
   if (!table_.sweeping()) return;
   CopyEffects effects;  // a sweep makes nobody ready, and Work goes on to the store anyway
-  const CopyVerdict verdict = table_.Step(copy_event::Sweep{kRecordsPerLock}, &effects);
+  const CopyVerdict verdict = Step(copy_event::Sweep{kRecordsPerLock}, &effects);
   FREEHOLD_CHECK(verdict == CopyVerdict::kOk || verdict == CopyVerdict::kMore);
 }
 
@@ -158,13 +158,13 @@ void NodeAgent::Impl::DeleteBatch(const std::vector<CopyToDelete>& batch, Time n
       for (const size_t end = std::min(batch.size(), next + kRecordsPerLock); next < end; ++next) {
         const CopyToDelete& copy = batch[next];
         if (statuses[next].ok()) {
-          (void)table_.Step(copy_event::Deleted{copy.object, copy.generation}, &effects);
+          (void)Step(copy_event::Deleted{copy.object, copy.generation}, &effects);
           continue;
         }
         const std::string why = statuses[next].ToString();
         const copy_event::DeleteFailed failed{copy.object, copy.generation, why, now,
                                               random_.Next()};
-        if (table_.Step(failed, &effects) != CopyVerdict::kOk) continue;  // nothing new
+        if (Step(failed, &effects) != CopyVerdict::kOk) continue;  // nothing new
         if (failures++ == 0) first_failure = copy.object.ToHex() + ": " + why;
       }
     }
@@ -211,7 +211,7 @@ void NodeAgent::Impl::OnView(uint64_t version, const std::vector<PeerIndex>& exc
     // A grace comes for the first view as well; of a membership's barrier that is not certain.
     const bool joining = !heard_first_view_ && options_.orphan_grace == Duration::zero();
     const copy_event::View view{version, excluded, joining};
-    (void)table_.Step(view, &effects);  // a repeated notice changes nothing
+    (void)Step(view, &effects);  // a repeated notice changes nothing
   }
   heard_first_view_ = true;
   queries_.OnView(version, excluded);
@@ -222,7 +222,7 @@ void NodeAgent::Impl::OnBarrier(uint64_t version) {
   CopyEffects effects;
   {
     MutexLock lock(&mutex_);
-    (void)table_.Step(copy_event::Barrier{version}, &effects);  // as above
+    (void)Step(copy_event::Barrier{version}, &effects);  // as above
   }
   queries_.OnBarrier(version);
   Act(effects);
@@ -233,8 +233,9 @@ void NodeAgent::Impl::OnSelfExcluded() {
   {
     MutexLock lock(&mutex_);
     excluded_ = true;
-    (void)table_.Step(copy_event::SelfExcluded{}, &effects);  // as above
+    (void)Step(copy_event::SelfExcluded{}, &effects);  // as above
   }
+  queries_.OnSelfExcluded();
   Act(effects);
 }
 

@@ -10,6 +10,7 @@
 #ifndef FREEHOLD_SRC_RUNTIME_SHARD_H_
 #define FREEHOLD_SRC_RUNTIME_SHARD_H_
 
+#include <array>
 #include <cstdint>
 #include <utility>
 #include <vector>
@@ -56,6 +57,9 @@ struct HostWork {
   }
 };
 
+// How often something was answered, by verdict; kOk is not counted.
+using VerdictCounts = std::array<uint64_t, core::kVerdicts>;
+
 struct alignas(128) Shard {
   Shard(CounterImpl* owner, uint32_t shard_number, core::ObjectTable::Config config)
       : counter(owner), number(shard_number), table(WithContext(config, this)) {}
@@ -75,6 +79,12 @@ struct alignas(128) Shard {
                            FREEHOLD_NO_THREAD_SAFETY_ANALYSIS { visit(table, record); });
   }
 
+  // Answers it.
+  core::Verdict Count(core::Verdict verdict) FREEHOLD_REQUIRES(mutex) {
+    if (verdict != core::Verdict::kOk) ++verdicts[static_cast<size_t>(verdict)];
+    return verdict;
+  }
+
   // Constant after construction.
   CounterImpl* const counter;
   const uint32_t number;
@@ -88,6 +98,7 @@ struct alignas(128) Shard {
   bool draining FREEHOLD_GUARDED_BY(mutex) = false;       // nothing is declared any more
   uint64_t registrations FREEHOLD_GUARDED_BY(mutex) = 0;  // ever made; numbers them
   HostWork outbox FREEHOLD_GUARDED_BY(mutex);
+  VerdictCounts verdicts FREEHOLD_GUARDED_BY(mutex) = {};
   bool posting FREEHOLD_GUARDED_BY(mutex) = false;
 
  private:

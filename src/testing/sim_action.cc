@@ -56,6 +56,7 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "N evict O G",
     "N read O as R",
     "N close R",
+    "N misuse O G",
     "N breaks I",
     "N mends",
     "partition E E",

@@ -68,6 +68,7 @@ enum class Verb : uint8_t {
   kEvict,
   kRead,
   kClose,
+  kMisuseCopy,
   kBreak,
   kMend,
   // The network, the ends, the membership.

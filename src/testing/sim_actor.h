@@ -55,7 +55,6 @@ class Actor {
   bool Await(Process* process, Object* object, Node* node);
   bool Told(Process* process, Object* object, Node* node, uint32_t generation);
   bool ToldNot(Process* process, Object* object, Node* node);
-  bool Misuse(Process* process, Object* object);
   bool Watch(Process* process, Object* object, Moment moment, int64_t number);
   bool WatchFailed(Process* process, Object* object, int64_t number);
   absl::StatusOr<CallbackRegistration> Register(Process* process, const Object& object,
@@ -103,6 +102,7 @@ class Actor {
   void Tick(const Action& action);
   void Hear(End* end);
   void Pump(End* end);
+  void PassGraces(End* end, Time now);
   void Turn();
   Time NextEvent() const;
   void Rest();

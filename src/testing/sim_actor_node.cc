@@ -6,6 +6,7 @@
 
 #include "src/base/random.h"
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_misuse.h"
 
 namespace freehold::testing::sim {
 
@@ -32,6 +33,9 @@ bool Actor::ActNode(const Action& action) {
   if (!node->usable() || object == nullptr) return false;
   if (action.verb == Verb::kRead) return Read(node, object, n[2]);
   if (n[2] > object->generation) return false;
+  if (action.verb == Verb::kMisuseCopy) {
+    return MisuseCopy(&oracle_, &s_, node, *object, generation);
+  }
   switch (action.verb) {
     case Verb::kStore:
     case Verb::kStorePrimary:

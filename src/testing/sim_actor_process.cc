@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_misuse.h"
 #include "src/testing/sim_sharing.h"
 
 namespace freehold::testing::sim {
@@ -82,7 +83,7 @@ bool Actor::ActProcess(const Action& action) {
     case Verb::kFollow:
       return Follow(process, object, n[2]);
     case Verb::kMisuse:
-      return Misuse(process, object);
+      return MisuseObject(&oracle_, &s_, process, object);
     case Verb::kQuery:
       return Query(process, object);
     case Verb::kAwait:

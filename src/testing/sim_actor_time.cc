@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_coverage.h"
 #include "src/testing/sim_sharing.h"
 
 namespace freehold::testing::sim {
@@ -69,10 +70,27 @@ void Actor::Hear(End* end) {
 void Actor::Pump(End* end) {
   const Time now = s_.clock.Now();
   if (end->crashed) return;
+  if (end->times_barriers) PassGraces(end, now);
   if (end->end > 0) {
     s_.process(end->end)->counter->Pump(now);
   } else {
     s_.node(-end->end)->agent->Pump(now);
+  }
+}
+
+// As the turn that follows will: it takes the views that were heard, and a grace that has ended is
+// the barrier of its view.
+void Actor::PassGraces(End* end, Time now) {
+  const uint64_t taken = end->graces.empty() ? end->barrier : end->graces.back().first;
+  if (end->heard > taken) {
+    end->graces.emplace_back(end->heard, SaturatingAdd(now, s_.options.orphan_grace));
+  }
+  while (!end->graces.empty() && end->graces.front().second <= now) {
+    s_.coverage.Count("a grace ends");
+    s_.trace.Add("E takes the barrier of I as come",
+                 {end->end, static_cast<int64_t>(end->graces.front().first)});
+    end->barrier = end->graces.front().first;
+    end->graces.pop_front();
   }
 }
 
@@ -113,10 +131,10 @@ void Actor::Turn() {
     while (node->membership.has_notice()) Hear(node.get());
   }
   for (const auto& process : s_.processes) {
-    if (!process->crashed && process->counter->NextDeadline() <= now) process->counter->Pump(now);
+    if (!process->crashed && process->counter->NextDeadline() <= now) Pump(process.get());
   }
   for (const auto& node : s_.nodes) {
-    if (!node->crashed && node->agent->NextDeadline() <= now) node->agent->Pump(now);
+    if (!node->crashed && node->agent->NextDeadline() <= now) Pump(node.get());
   }
   for (const auto& process : s_.processes) {
     if (process->queue != nullptr) process->queue->RunAll();
@@ -175,6 +193,13 @@ void Actor::Finish() {
                    "within 120 s of virtual time");
   }
   if (s_.violation.empty()) oracle_.LookAtEnd();
+  CoverWorld(&s_);
+  for (const auto& process : s_.processes) {
+    if (!process->crashed) CoverVerdicts(&s_, *process);
+  }
+  for (const auto& node : s_.nodes) {
+    if (!node->crashed) CoverVerdicts(&s_, *node);
+  }
 }
 
 // Everybody lets go of everything.

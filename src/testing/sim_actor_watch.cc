@@ -259,26 +259,4 @@ bool Actor::ToldNot(Process* process, Object* object, Node* node) {
   return true;
 }
 
-// What a host should not do changes nothing.
-bool Actor::Misuse(Process* process, Object* object) {
-  if (object->owner != process->end || s_.nested > 0) return false;
-  ReferenceCounter& counter = *process->counter;
-  const absl::Status removed =
-      counter.RemoveLocalReference(object->id, object->holdings[process->end].by_id + 1);
-  Note(Verb::kMisuse, removed);
-  oracle_.Expect(absl::IsFailedPrecondition(removed) || absl::IsNotFound(removed),
-                 "more references are removed than there are", NameOf(*object));
-  ++process->misuses;
-  if (object->ended || !oracle_.Held(*object)) return true;
-  oracle_.Expect(absl::IsAlreadyExists(counter.Declare(object->id).status()),
-                 "an object is declared twice", NameOf(*object));
-  Location future;
-  future.node = s_.nodes[0]->id;
-  future.in_memory = true;
-  const absl::Status told = counter.AddLocation(object->id, future, object->generation + 1);
-  oracle_.Expect(!told.ok() && !absl::IsAborted(told), "a generation is taken that is not yet",
-                 told.ToString());
-  return true;
-}
-
 }  // namespace freehold::testing::sim

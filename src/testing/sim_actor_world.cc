@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_coverage.h"
 #include "src/testing/sim_queries.h"
 #include "src/testing/sim_sharing.h"
 
@@ -155,6 +156,7 @@ void Actor::CoverCrash(const End& end, const char* how) {
 bool Actor::Crash(End* end) {
   if (end->crashed || s_.nested > 0) return false;
   CoverCrash(*end, "crash");
+  CoverVerdicts(&s_, *end);
   if (end->excluded_by == 0) ++s_.crashes;
   end->crashed = true;
   end->membership.set_silent();

@@ -54,6 +54,7 @@ constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kEvict, 3},
     {Verb::kRead, 5},
     {Verb::kClose, 6},
+    {Verb::kMisuseCopy, 1},
     {Verb::kBreak, 2},
     {Verb::kMend, 2},
     {Verb::kPartition, 2},
@@ -253,7 +254,6 @@ Action Generator::DrawProcess(Verb verb) {
     }
     case Verb::kFree:
     case Verb::kRecreate:
-    case Verb::kMisuse:
     case Verb::kQuery:
       return {verb, {object->owner, object->number}};
     default:
@@ -271,6 +271,9 @@ Action Generator::DrawNode(Verb verb) {
       const int64_t node = AnyNode();
       return {verb, {node, object->number, AnyGeneration(*object)}};
     }
+    case Verb::kMisuseCopy:
+      if (s_.fetches.empty() || random_.Percent(50)) return {verb, AnyStored()};
+      [[fallthrough]];
     case Verb::kFetched:
     case Verb::kAbort: {
       if (s_.fetches.empty()) return {verb, {}};

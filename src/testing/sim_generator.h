@@ -76,6 +76,16 @@ class Generator {
   void PlanForeignNested();
   void PlanGone();
   void PlanThirdParty();
+  // --- ... in which an end goes (sim_generator_ends.cc) ------------------------------------------
+  void PlanEndMidway();
+  void PlanEndWithDrops(int64_t process);
+  void PlanEndWhileFlushing(const std::vector<int64_t>& three);
+  void PlanEndWithCallbacks(int64_t process);
+  void PlanEndWithAnswers(const std::vector<int64_t>& three);
+  void PlanEndWithDeletions(int64_t process);
+  void ThenEnd(int64_t end);
+
+  // --- What plans are made of --------------------------------------------------------------------
   std::vector<int64_t> Some(size_t count, int64_t first);
   void Then(Verb verb, const Numbers& numbers);
   void ThenPause();

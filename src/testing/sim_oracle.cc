@@ -35,7 +35,7 @@ bool Oracle::Held(const Object& object) const {
   }
   if (object.tokens > 0) {
     for (const auto& [number, token] : s_.tokens) {
-      if (token.object != object.number || token.redeemed || token.cancelled) continue;
+      if (token.object != object.number || !s_.IsUnderWay(token)) continue;
       const Process& to = *s_.process(token.to);
       const Process& from = *s_.process(token.from);
       // Whoever crashes has sent what it has sent; what is known to be excluded is refused.
@@ -134,7 +134,7 @@ void Oracle::Hears(struct End* end, const LateMembership::Notice& notice) {
   s_.trace.Add(notice.is_barrier ? "E hears barrier I" : "E hears view I", {end->end, version});
   s_.coverage.Count(notice.is_barrier ? "hears barrier" : "hears view");
   if (notice.is_barrier) {
-    end->barrier = notice.view.version;
+    if (!end->times_barriers) end->barrier = notice.view.version;
     const auto check = [&](const struct End& other) {
       Expect(other.excluded_by != 0 || other.joined_at >= notice.view.version ||
                  other.heard >= notice.view.version,

@@ -15,6 +15,7 @@ namespace {
 constexpr const char* kWorld = "world seed I processes I nodes I check I";
 constexpr const char* kDelay = "network delay D D held D";
 constexpr const char* kFaults = "network loss I duplicate I reorder I garble I";
+constexpr const char* kHosts = "hosts grace D token life D sealed I";
 
 bool ParseHeader(const std::vector<std::string_view>& words, SimWorldOptions* options) {
   Numbers n;
@@ -30,6 +31,12 @@ bool ParseHeader(const std::vector<std::string_view>& words, SimWorldOptions* op
     network.delay_min = Duration(n[0]);
     network.delay_max = Duration(n[1]);
     network.hold_back_max = Duration(n[2]);
+    return true;
+  }
+  if (Match(kHosts, words, &n)) {
+    options->orphan_grace = Duration(n[0]);
+    options->token_life = Duration(n[1]);
+    options->sealed_tokens = n[2] != 0;
     return true;
   }
   if (!Match(kFaults, words, &n)) return false;
@@ -55,6 +62,9 @@ std::string HeaderText(const SimWorldOptions& options) {
          "\n" +
          Format(kFaults,
                 {network.loss, network.duplication, network.reordering, network.corruption}) +
+         "\n" +
+         Format(kHosts, {options.orphan_grace.count(), options.token_life.count(),
+                         options.sealed_tokens ? 1 : 0}) +
          "\n";
 }
 
@@ -116,6 +126,10 @@ SimWorldOptions SimOptionsOfSeed(const SimSeedOptions& seed) {
   options.network.corruption = rate(1);
   options.network.delay_max = milliseconds(draw(0, 20));
   options.network.hold_back_max = milliseconds(draw(1, 60));
+  // Longer than all that is drawn takes: before a grace ends, the world has come to rest.
+  if (draw(1, 6) == 1) options.orphan_grace = milliseconds(draw(25'000, 40'000));
+  if (draw(1, 4) == 1) options.token_life = milliseconds(draw(20, 3'000));
+  options.sealed_tokens = draw(1, 4) == 1;
   // Of a large world the oracle takes samples.
   options.check_every = 1 + options.processes * options.nodes / 64;
   return options;

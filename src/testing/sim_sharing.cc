@@ -25,8 +25,9 @@ std::string Details(const Object& object, const Process& process, const absl::St
 }
 
 // The token must be honoured, as far as its two ends go.
-bool IsGood(const Token& token, const Process& from, const Process& to) {
-  return !token.redeemed && !token.cancelled && to.live() && !to.HeardOf(from);
+bool IsGood(const State& state, const Token& token) {
+  const Process& to = *state.process(token.to);
+  return state.IsUnderWay(token) && to.live() && !to.HeardOf(*state.process(token.from));
 }
 
 bool Export(Oracle* oracle, State* state, const Numbers& n) {
@@ -61,6 +62,9 @@ bool Export(Oracle* oracle, State* state, const Numbers& n) {
   token.to = to->end;
   token.bytes = made->token;
   token.handoff = made->handoff.number;
+  if (state->options.token_life > Duration::zero()) {
+    token.ends = SaturatingAdd(state->clock.Now(), state->options.token_life);
+  }
   return true;
 }
 
@@ -72,7 +76,7 @@ bool MayFail(const State& state, const Token& token, const Object& object, Error
     case ErrorReason::kAlreadyRedeemed:
       return token.redeemed;
     case ErrorReason::kRefused:
-      return token.cancelled;
+      return token.cancelled || state.clock.Now() >= token.ends;
     case ErrorReason::kPeerExcluded:
       return to.HeardOf(from);
     case ErrorReason::kOwnerDied:
@@ -113,6 +117,10 @@ bool Import(Oracle* oracle, State* state, const Numbers& n) {
                    "a token that came again is not one more handle", details);
     // These answers end the handoff.
     const ErrorReason reason = ReasonOf(ref.status());
+    if (reason == ErrorReason::kRefused && !token.cancelled) {
+      state->coverage.Count("token refused after its life");
+      token.cancelled = true;
+    }
     token.redeemed =
         token.redeemed || reason == ErrorReason::kOwnerDied || reason == ErrorReason::kGone;
     return true;
@@ -133,7 +141,7 @@ bool Cancel(Oracle* oracle, State* state, const Numbers& n) {
   Token& token = found->second;
   const Object& object = *state->object(token.object);
   const Process& to = *state->process(token.to);
-  const bool open = IsGood(token, *from, to) && from->live() && !object.ended &&
+  const bool open = IsGood(*state, token) && from->live() && !object.ended &&
                     !from->PastBarrier(state->OwnerOf(object));
   const absl::Status status = from->counter->CancelHandoff({object.id, to.id, token.handoff});
   Note(state, Verb::kCancel, status);
@@ -268,7 +276,7 @@ void LookAtSharingAtRest(Oracle* oracle, const State& state, const Object& objec
     uint64_t handoffs = 0;
     for (const auto& [number, token] : state.tokens) {
       const bool mine = token.object == object.number && token.from == process->end;
-      handoffs += mine && IsGood(token, *process, *state.process(token.to)) ? 1 : 0;
+      handoffs += mine && IsGood(state, token) ? 1 : 0;
     }
     const bool held = oracle->HeldAt(*process, object);
     if (!held && handoffs == 0) continue;
@@ -321,7 +329,7 @@ void CoverSharingCrash(State* state, const Process& process, const std::string& 
   bool sent = false;
   bool expected = false;
   for (const auto& [number, token] : state->tokens) {
-    if (token.redeemed || token.cancelled) continue;
+    if (!state->IsUnderWay(token)) continue;
     sent = sent || token.from == process.end;
     expected = expected || token.to == process.end;
   }

@@ -70,6 +70,7 @@ void State::AddProcess(int64_t number) {
   made.id = ProcessId::FromNumber(kProcesses + static_cast<uint64_t>(number));
   made.address = made.id;
   made.joined_at = made.heard = membership.GetStatus().latest_view;
+  made.times_barriers = options.orphan_grace > Duration::zero();
   ReferenceCounterOptions with;
   with.process = made.id;
   with.transport = &network;
@@ -79,6 +80,9 @@ void State::AddProcess(int64_t number) {
   with.logger = &logger;
   with.session = Sessions(options.seed);
   with.shards = 1u << random.Next() % 2;
+  with.orphan_grace = options.orphan_grace;
+  with.token_life = options.token_life;
+  if (options.sealed_tokens) with.token_sealer = &sealer;
   with.nested_drops_inline_max =
       random.Next() % 2 == 0 ? 64 : static_cast<uint32_t>(random.Next() % 3);
   with.seed = random.Next() | 1;
@@ -108,6 +112,7 @@ void State::AddNode(int64_t number) {
   made.id = NodeId::FromNumber(kNodes + static_cast<uint64_t>(number));
   made.address = made.id;
   made.joined_at = made.heard = membership.GetStatus().latest_view;
+  made.times_barriers = options.orphan_grace > Duration::zero();
   NodeAgentOptions with;
   with.node = made.id;
   with.store = &made.store;
@@ -117,6 +122,7 @@ void State::AddNode(int64_t number) {
   with.clock = &clock;
   with.logger = &logger;
   with.session = Sessions(options.seed);
+  with.orphan_grace = options.orphan_grace;
   with.delete_retry_delay_min = milliseconds(5 + random.Next() % 50);
   with.delete_retry_delay_max = milliseconds(60 + random.Next() % 500);
   with.delete_batch_max =
@@ -126,6 +132,19 @@ void State::AddNode(int64_t number) {
   FREEHOLD_CHECK(agent.ok());
   made.agent = *std::move(agent);
   network.Connect(made.address, made.agent->inbox());
+}
+
+std::string Sealer::Seal(std::string_view token) {
+  std::string sealed(token);
+  for (char& c : sealed) c = static_cast<char>(c ^ 0x5a);
+  return sealed + "sealed";
+}
+
+std::optional<std::string> Sealer::Open(std::string_view sealed) {
+  if (sealed.size() < 6 || sealed.substr(sealed.size() - 6) != "sealed") return std::nullopt;
+  std::string token(sealed.substr(0, sealed.size() - 6));
+  for (char& c : token) c = static_cast<char>(c ^ 0x5a);
+  return token;
 }
 
 Object* State::object(int64_t number) {

@@ -10,9 +10,11 @@
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,6 +31,7 @@
 #include "freehold/testing/manual_clock.h"
 #include "freehold/testing/manual_executor.h"
 #include "freehold/testing/sim_world.h"
+#include "freehold/token_sealer.h"
 #include "src/testing/sim_membership.h"
 #include "src/testing/sim_network.h"
 #include "src/testing/sim_store.h"
@@ -50,7 +53,10 @@ struct End {
   uint64_t excluded_by = 0;               // the view
   uint64_t joined_at = 0;                 // the latest view then
   uint64_t heard = 0;                     // the latest view that it has heard
-  uint64_t barrier = 0;                   // the latest barrier that it has heard
+  uint64_t barrier = 0;                   // the latest barrier that it has heard, or timed
+  bool times_barriers = false;            // orphan_grace instead of the membership's
+  // Then: views that a pump turn has taken, and when the barrier of each comes.
+  std::deque<std::pair<uint64_t, Time>> graces;
 
   bool live() const { return !crashed && excluded_by == 0; }
   // It has heard the view that excludes `other`.
@@ -62,8 +68,8 @@ struct End {
   bool usable() const { return !crashed && !knows(); }
   // For this end, everybody has dealt with the exclusion of `other`.
   bool PastBarrier(const End& other) const {
-    return other.excluded_by != 0 &&
-           (other.excluded_by <= barrier || other.excluded_by <= joined_at);
+    return other.excluded_by != 0 && (other.excluded_by <= barrier ||
+                                      (!times_barriers && other.excluded_by <= joined_at));
   }
 };
 
@@ -183,8 +189,16 @@ struct Token {
   int64_t to;
   std::string bytes;
   uint64_t handoff = 0;
+  Time ends = kInfiniteFuture;  // from then on its sender may give it up
   bool redeemed = false;
   bool cancelled = false;  // or refused
+};
+
+// Seals what nobody in a world would forge: altered bytes must not open, no more.
+class Sealer final : public TokenSealer {
+ public:
+  std::string Seal(std::string_view token) override;
+  std::optional<std::string> Open(std::string_view sealed) override;
 };
 
 class QuietLogger final : public Logger {
@@ -217,6 +231,11 @@ struct State {
   // The owner's process; never null.
   Process& OwnerOf(const Object& object) const { return *process(object.owner); }
 
+  // Nothing has become of the token yet, and it is as good as ever.
+  bool IsUnderWay(const Token& token) const {
+    return !token.redeemed && !token.cancelled && clock.Now() < token.ends;
+  }
+
   // Every end goes, as if it crashed.
   void EndAll();
   // What owners are told besides; set by whoever watches, called with the process.
@@ -229,6 +248,7 @@ struct State {
   const SimWorldOptions options;
   ManualClock clock;
   QuietLogger logger;
+  Sealer sealer;
   LocalMembership membership;
   Network network;
   std::vector<std::unique_ptr<Process>> processes;  // in order of joining

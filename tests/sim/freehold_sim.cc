@@ -1,7 +1,7 @@
 // freehold_sim: many worlds, a seed each, on every core; or one scenario.
 //
 //   freehold_sim [--seeds N] [--first-seed K] [--processes P] [--nodes M] [--steps S]
-//                [--trace FILE] [--coverage] [--hash] [--jobs J] [--shrink RUNS]
+//                [--trace FILE] [--coverage] [--complete] [--hash] [--jobs J] [--shrink RUNS]
 //   freehold_sim --scenario FILE [--trace FILE] [--shrink RUNS]
 //   freehold_sim --grammar
 //   freehold_sim_mutants --mutation NAME|all [--seeds N] [--first-seed K] [--jobs J]
@@ -10,6 +10,9 @@
 // Built with FREEHOLD_MUTANTS (target freehold_sim_mutants) it can break the core on purpose:
 // `--mutation` prints which seed finds each way to do so, `--mutant` does it in whatever else is
 // asked for.
+//
+// `--coverage` prints how often what happened, and what was to happen and never did with 0;
+// `--complete`, besides, fails if there is such a row.
 //
 // Progress lines name the seed to go on with. A violation is printed with the shortest scenario
 // found that still leads to it, once for each kind; `--shrink 0` leaves that out. The trace is that
@@ -36,6 +39,7 @@
 
 #include "freehold/testing/sim_world.h"
 #include "src/base/mutant.h"
+#include "src/testing/sim_coverage.h"
 #include "tests/sim/sim_mutations.h"
 
 namespace {
@@ -57,6 +61,7 @@ struct Options {
   std::string scenario_file;
   std::string mutation;
   bool coverage = false;
+  bool complete = false;
   bool grammar = false;
   bool hash = false;
   unsigned jobs = std::max(1u, std::thread::hardware_concurrency());
@@ -118,7 +123,9 @@ bool Read(const char* text, std::string* file) {
 bool ReadOptions(int argc, char** argv, Options* options) {
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
+    if (name == "--complete") options->coverage = true;
     bool* const flag = name == "--coverage"  ? &options->coverage
+                       : name == "--complete" ? &options->complete
                        : name == "--grammar" ? &options->grammar
                        : name == "--hash"    ? &options->hash
                                              : nullptr;
@@ -223,6 +230,18 @@ void RunSeeds(const Options& options, std::atomic<uint64_t>* next, Sum* sum) {
   }
 }
 
+// Answers how many rows have no count that should.
+uint64_t PrintCoverage(Sum* sum) {
+  uint64_t never = 0;
+  for (const std::string& what : freehold::testing::sim::ExpectedCoverage()) {
+    never += sum->coverage[what] == 0 ? 1 : 0;  // a row in any case
+  }
+  std::cout << "seeds with a crash: " << sum->seeds_with_crash << "\n";
+  for (const auto& [what, times] : sum->coverage) std::cout << what << ": " << times << "\n";
+  std::cout << "rows=" << sum->coverage.size() << " never=" << never << "\n";
+  return never;
+}
+
 int RunAll(const Options& options) {
   Sum sum;
   std::atomic<uint64_t> next{0};
@@ -232,16 +251,13 @@ int RunAll(const Options& options) {
   }
   RunSeeds(options, &next, &sum);
   for (std::thread& thread : threads) thread.join();
-  if (options.coverage) {
-    std::cout << "seeds with a crash: " << sum.seeds_with_crash << "\n";
-    for (const auto& [what, times] : sum.coverage) std::cout << what << ": " << times << "\n";
-  }
+  const uint64_t never = options.coverage ? PrintCoverage(&sum) : 0;
   if (options.hash) std::cout << "hash of all traces: " << sum.hash << "\n";
   std::cout << "seeds=" << sum.seeds << " steps=" << sum.totals.steps
             << " crashes=" << sum.totals.crashes << " drops=" << sum.totals.drops
             << " duplicates=" << sum.totals.duplicates << " partitions=" << sum.totals.partitions
             << " violations=" << sum.violations << std::endl;
-  return sum.violations == 0 ? 0 : 1;
+  return sum.violations == 0 && !(options.complete && never > 0) ? 0 : 1;
 }
 
 int RunScenario(const Options& options) {
@@ -279,8 +295,8 @@ int main(int argc, char** argv) {
   Options options;
   if (!ReadOptions(argc, argv, &options)) {
     std::cerr << "usage: freehold_sim [--seeds N] [--first-seed K] [--processes P] [--nodes M]\n"
-                 "         [--steps S] [--trace FILE] [--coverage] [--hash] [--jobs J]\n"
-                 "         [--shrink RUNS]\n"
+                 "         [--steps S] [--trace FILE] [--coverage] [--complete] [--hash]\n"
+                 "         [--jobs J] [--shrink RUNS]\n"
                  "       freehold_sim --scenario FILE [--trace FILE] [--shrink RUNS]\n"
                  "       freehold_sim --grammar\n";
     return 2;

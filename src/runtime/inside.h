@@ -1,0 +1,28 @@
+// What simulations see of counters and agents that hosts do not.
+//
+// Thread safety: thread-safe. Blocks: takes the locks of what it looks at, one at a time.
+
+#ifndef FREEHOLD_SRC_RUNTIME_INSIDE_H_
+#define FREEHOLD_SRC_RUNTIME_INSIDE_H_
+
+#include <cstdint>
+#include <vector>
+
+namespace freehold {
+
+class NodeAgent;
+class ReferenceCounter;
+
+namespace runtime {
+
+struct Inside {
+  // How the tables have answered so far: a count for each core::Verdict, or core::CopyVerdict, but
+  // for kOk, which is not counted.
+  static std::vector<uint64_t> CountVerdicts(const ReferenceCounter& counter);
+  static std::vector<uint64_t> CountVerdicts(const NodeAgent& agent);
+};
+
+}  // namespace runtime
+}  // namespace freehold
+
+#endif  // FREEHOLD_SRC_RUNTIME_INSIDE_H_

@@ -1,0 +1,143 @@
+#include "src/testing/sim_coverage.h"
+
+#include "src/core/copy_event.h"
+#include "src/core/effect.h"
+#include "src/runtime/inside.h"
+
+namespace freehold::testing::sim {
+
+namespace {
+
+using core::CopyVerdict;
+using core::Verdict;
+
+// No world is large enough to fill a table, and calls after the end are refused before they reach
+// one: only threads that race bring kShutDown about. kOk is not counted: all else is what it is.
+bool CanHappen(Verdict verdict) {
+  return verdict != Verdict::kOk && verdict != Verdict::kTableFull &&
+         verdict != Verdict::kShutDown;
+}
+
+// Free is refused to who lies only, and its sessions drop what the excluded send.
+bool CanHappen(CopyVerdict verdict) {
+  return verdict != CopyVerdict::kOk && verdict != CopyVerdict::kTooMany &&
+         verdict != CopyVerdict::kMore && verdict != CopyVerdict::kRefused;
+}
+
+std::string RowOf(Verdict verdict) { return std::string("verdict ") + VerdictName(verdict); }
+std::string RowOf(CopyVerdict verdict) {
+  return std::string("verdict at a node ") + CopyVerdictName(verdict);
+}
+
+constexpr const char* kItems[] = {
+    "item Free",
+    "item FreeResult Deleted",
+    "item FreeResult Unknown",
+    "item FreeResult Doomed",
+    "item FreeResult Failed",
+    "item Location Added",
+    "item Location Removed",
+    "item Location Spilled",
+    "item Register",
+    "item RegisterAck Ok",
+    "item RegisterAck Gone",
+    "item Release",
+    "item HandoffAck Ok",
+    "item HandoffAck Gone",
+    "item HandoffAck OwnerDied",
+    "item HandoffAck Refused",
+    "item HandoffCancel",
+    "item LocationQuery",
+    "item LocationQuery ended",
+    "item LocationAnswer Pending",
+    "item LocationAnswer Available",
+    "item LocationAnswer Freed",
+    "item LocationAnswer Lost",
+    "item LocationAnswer Gone",
+};
+
+constexpr const char* kAtProcesses[] = {
+    "step 1: pending objects",
+    "step 2: objects in scope",
+    "step 2: drops deferred",
+    "step 3: its token under way",
+    "step 3: handoffs pending",
+    "step 4: a token under way to it",
+    "step 4: borrowed objects",
+    "step 5: handoffs owed an answer",
+    "step 5: borrowers listed",
+    "step 6: answers waiting",
+    "step 7: a view waits for registrations",
+    "step 8: frees waiting",
+    "step 8: frees in flight",
+    "step 13: callbacks registered",
+    "step 13: callbacks queued",
+    "sessions: bytes in its window",
+    "a barrier open",
+    "a notice not heard",
+};
+
+constexpr const char* kAtNodes[] = {
+    "copies",
+    "readers",
+    "reports waiting",
+    "step 8: doomed copies",
+    "step 8: deletions pending",
+    "sessions: bytes in its window",
+    "a barrier open",
+    "a notice not heard",
+};
+
+constexpr const char* kOthers[] = {
+    "world with orphan_grace",
+    "world with sealed tokens",
+    "world with token_life",
+    "a grace ends",
+    "token again",
+    "token refused after its life",
+    "query answered: excluded",
+    "query answered: owner died",
+    "hears view",
+    "hears barrier",
+};
+
+}  // namespace
+
+std::vector<std::string> ExpectedCoverage() {
+  std::vector<std::string> rows(std::begin(kItems), std::end(kItems));
+  for (int i = 0; i < core::kVerdicts; ++i) {
+    if (CanHappen(static_cast<Verdict>(i))) rows.push_back(RowOf(static_cast<Verdict>(i)));
+  }
+  for (int i = 0; i < core::kCopyVerdicts; ++i) {
+    if (CanHappen(static_cast<CopyVerdict>(i))) rows.push_back(RowOf(static_cast<CopyVerdict>(i)));
+  }
+  for (const std::string how : {"crash", "suspect", "leave"}) {
+    for (const char* what : kAtProcesses) rows.push_back(how + " process, " + what);
+    for (const char* what : kAtNodes) rows.push_back(how + " node, " + what);
+  }
+  rows.insert(rows.end(), std::begin(kOthers), std::end(kOthers));
+  return rows;
+}
+
+void CoverVerdicts(State* state, const End& end) {
+  if (end.end > 0) {
+    const auto counts = runtime::Inside::CountVerdicts(*state->process(end.end)->counter);
+    for (int i = 0; i < core::kVerdicts; ++i) {
+      if (counts[i] > 0) state->coverage.Count(RowOf(static_cast<Verdict>(i)), counts[i]);
+    }
+    return;
+  }
+  const auto counts = runtime::Inside::CountVerdicts(*state->node(-end.end)->agent);
+  for (int i = 0; i < core::kCopyVerdicts; ++i) {
+    if (counts[i] > 0) state->coverage.Count(RowOf(static_cast<CopyVerdict>(i)), counts[i]);
+  }
+}
+
+void CoverWorld(State* state) {
+  const SimWorldOptions& options = state->options;
+  if (options.orphan_grace > Duration::zero()) state->coverage.Count("world with orphan_grace");
+  if (options.token_life > Duration::zero()) state->coverage.Count("world with token_life");
+  if (options.sealed_tokens) state->coverage.Count("world with sealed tokens");
+}
+
+}  // namespace freehold::testing::sim
