@@ -38,6 +38,17 @@ file(GLOB_RECURSE tidy_headers CONFIGURE_DEPENDS
 file(GLOB tidy_configs CONFIGURE_DEPENDS
   ${PROJECT_SOURCE_DIR}/.clang-tidy ${PROJECT_SOURCE_DIR}/*/.clang-tidy)
 
+# Before the first stamp, but no stamp is out of date because another file's command has changed.
+set(tidy_commands ${PROJECT_BINARY_DIR}/tidy/compile_commands.json)
+add_custom_command(OUTPUT ${tidy_commands}
+  COMMAND sh ${PROJECT_SOURCE_DIR}/cmake/tidy_commands.sh
+          ${PROJECT_BINARY_DIR}/compile_commands.json ${PROJECT_BINARY_DIR}/tidy
+  DEPENDS ${PROJECT_BINARY_DIR}/compile_commands.json
+          ${PROJECT_SOURCE_DIR}/cmake/tidy_commands.sh
+  COMMENT "clang-tidy's commands, one for each source"
+  VERBATIM)
+add_custom_target(tidy_commands DEPENDS ${tidy_commands})
+
 set(stamps "")
 foreach(source IN LISTS tidy_sources)
   string(FIND ${source} ${PROJECT_BINARY_DIR}/ in_build)
@@ -48,8 +59,8 @@ foreach(source IN LISTS tidy_sources)
   set(stamp ${PROJECT_BINARY_DIR}/tidy/${name}.stamp)
   add_custom_command(OUTPUT ${stamp}
     COMMAND sh ${PROJECT_SOURCE_DIR}/cmake/tidy_one.sh
-            ${FREEHOLD_CLANG_TIDY} ${PROJECT_BINARY_DIR} ${source} ${stamp}
-    DEPENDS ${source} ${tidy_headers}
+            ${FREEHOLD_CLANG_TIDY} ${PROJECT_BINARY_DIR}/tidy ${source} ${stamp}
+    DEPENDS tidy_commands ${source} ${tidy_headers}
             ${tidy_configs}
             ${PROJECT_SOURCE_DIR}/cmake/tidy_one.sh
     COMMENT "clang-tidy ${name}"
