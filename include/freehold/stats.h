@@ -30,23 +30,23 @@ struct SessionStats {
 
 struct ReferenceCounterStats {
   SessionStats sessions;
-  uint64_t objects = 0;               // gauge: records, those being reclaimed included
-  uint64_t objects_in_scope = 0;      // gauge
-  uint64_t frees_waiting = 0;         // gauge: copies whose free has not been sent
-  uint64_t frees_in_flight = 0;       // gauge: sent, not settled
-  uint64_t drops_deferred = 0;        // gauge: nested drops left to the pump
-  uint64_t call_sites = 0;            // gauge: distinct texts
-  uint64_t callbacks_registered = 0;  // gauge
-  uint64_t borrowed = 0;              // gauge: records of objects that others own
-  uint64_t borrowers = 0;             // gauge: over all objects owned here
-  uint64_t handoffs_pending = 0;      // gauge: exported and not ended
-  uint64_t handoffs_owed = 0;         // gauge: imported, their senders not answered yet
-  uint64_t handoff_intervals = 0;     // gauge: of numbers that are remembered of ended handoffs
-  uint64_t answers_waiting = 0;       // gauge: to other processes, not yet sent
-  uint64_t flush_waiting = 0;         // gauge: registrations that the latest view waits for
-  uint64_t registrations_waiting = 0; // gauge: of borrowers for whom there is no room yet
-  uint64_t location_watches = 0;      // gauge: subscriptions of others to objects owned here
-  uint64_t location_queries = 0;      // gauge: asked of others, not answered for the last time
+  uint64_t objects = 0;                // gauge: records, those being reclaimed included
+  uint64_t objects_in_scope = 0;       // gauge
+  uint64_t frees_waiting = 0;          // gauge: copies whose free has not been sent
+  uint64_t frees_in_flight = 0;        // gauge: sent, not settled
+  uint64_t drops_deferred = 0;         // gauge: nested drops left to the pump
+  uint64_t call_sites = 0;             // gauge: distinct texts
+  uint64_t callbacks_registered = 0;   // gauge
+  uint64_t borrowed = 0;               // gauge: records of objects that others own
+  uint64_t borrowers = 0;              // gauge: over all objects owned here
+  uint64_t handoffs_pending = 0;       // gauge: exported and not ended
+  uint64_t handoffs_owed = 0;          // gauge: imported, their senders not answered yet
+  uint64_t handoff_intervals = 0;      // gauge: of numbers that are remembered of ended handoffs
+  uint64_t answers_waiting = 0;        // gauge: to other processes, not yet sent
+  uint64_t flush_waiting = 0;          // gauge: registrations that the latest view waits for
+  uint64_t registrations_waiting = 0;  // gauge: of borrowers for whom there is no room yet
+  uint64_t location_watches = 0;       // gauge: subscriptions of others to objects owned here
+  uint64_t location_queries = 0;       // gauge: asked of others, not answered for the last time
   uint64_t declared = 0;
   uint64_t out_of_scope = 0;
   uint64_t freed_explicitly = 0;

@@ -240,10 +240,9 @@ LocationAnswerItem ObjectTable::AnswerFor(const ObjectRecord& record, uint64_t w
   }
   AddUrls(rares_.Find(record), chosen, &item);
   // The writer keeps the first ones that fit.
-  std::sort(item.locations.begin(), item.locations.end(),
-            [](const Location& a, const Location& b) {
-              return Rank(a) != Rank(b) ? Rank(a) < Rank(b) : a.node < b.node;
-            });
+  std::sort(item.locations.begin(), item.locations.end(), [](const Location& a, const Location& b) {
+    return Rank(a) != Rank(b) ? Rank(a) < Rank(b) : a.node < b.node;
+  });
   return item;
 }
 

@@ -1,5 +1,5 @@
-// ObjectTable: who elsewhere holds an object (PROTOCOL, steps 5 and 6): borrowers, at the owner, and
-// pins for handoffs that have not ended, at whoever made their tokens.
+// ObjectTable: who elsewhere holds an object (PROTOCOL, steps 5 and 6): borrowers, at the owner,
+// and pins for handoffs that have not ended, at whoever made their tokens.
 
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"

@@ -113,8 +113,8 @@ TEST(IntervalSet, TheLowestHoleCanBeClosedAndMovedToAnotherSet) {
   for (const uint64_t number : {2, 3, 7, 9, 10, 20}) set.Insert(number);
   for (const auto& [first, last] : {std::pair(4, 6), {8, 8}, {11, 19}}) {
     const IntervalSet::Interval hole = set.FillLowestHole();
-    EXPECT_EQ(hole, (IntervalSet::Interval{static_cast<uint64_t>(first),
-                                           static_cast<uint64_t>(last)}));
+    EXPECT_EQ(hole,
+              (IntervalSet::Interval{static_cast<uint64_t>(first), static_cast<uint64_t>(last)}));
     holes.InsertHole(hole);
     set.CheckInvariants();
     holes.CheckInvariants();

@@ -38,9 +38,9 @@ class ObjectTableAskers : public ::testing::Test {
   LocationAnswerItem Ask(uint64_t object) {
     const ObjectId id = ObjectId::FromNumber(object);
     Effects effects;
-    EXPECT_EQ(h_.table.Step(event::AskLocations{{id, id.Hash()}, kAsker, 1, false, kNoPeer},
-                            &effects),
-              Verdict::kOk);
+    EXPECT_EQ(
+        h_.table.Step(event::AskLocations{{id, id.Hash()}, kAsker, 1, false, kNoPeer}, &effects),
+        Verdict::kOk);
     PayloadWriter writer(kEnvelopeBytesMost);
     EXPECT_FALSE(h_.table.PullSharing(kAsker, 100, names_, &writer));
     AnswerSink sink;

@@ -62,8 +62,7 @@ class BorrowersFull : public ::testing::Test {
   Verdict Release(PeerIndex from, uint64_t object) {
     const ObjectId id = ObjectId::FromNumber(object);
     Effects effects;
-    const Verdict verdict =
-        h_.table.Step(event::BorrowerReleased{{id, id.Hash()}, from}, &effects);
+    const Verdict verdict = h_.table.Step(event::BorrowerReleased{{id, id.Hash()}, from}, &effects);
     ready_.assign(effects.ready.begin(), effects.ready.end());
     h_.table.CheckInvariants();
     return verdict;

@@ -175,9 +175,9 @@ TEST(LocationWatchesTest, ASubscriptionBeyondTheLimitIsAnsweredOnceAndToldSo) {
   for (uint64_t object = 1; object <= 20; ++object) {
     const bool is_watched = heard[Object(object)].size() == 1;
     if (is_watched) watched.push_back(object);
-    EXPECT_THAT(heard[Object(object)], is_watched ? std::vector<Kind>{Kind::kSnapshot}
-                                                  : std::vector<Kind>({Kind::kSnapshot,
-                                                                       Kind::kRefused}));
+    EXPECT_THAT(heard[Object(object)], is_watched
+                                           ? std::vector<Kind>{Kind::kSnapshot}
+                                           : std::vector<Kind>({Kind::kSnapshot, Kind::kRefused}));
   }
   ASSERT_EQ(watched.size(), 4u);
   EXPECT_EQ(world[1].GetStats().location_watches, 4u);
