@@ -1,4 +1,5 @@
-// freehold_memory [--json FILE]: bytes per object, and allocations per operation.
+// freehold_memory [--json FILE]: bytes per object and per idle session, and allocations per
+// operation.
 //
 // What is counted: counting_new.h. Each figure is taken in a process of its own, so that the
 // resident set is that of these objects alone.
@@ -14,6 +15,7 @@
 
 #include "bench/counting_new.h"
 #include "bench/memory_kinds.h"
+#include "bench/memory_sessions.h"
 #include "bench/operation.h"
 #include "bench/workload.h"
 
@@ -77,6 +79,21 @@ std::string MeasureKind(const char* kind, size_t count) {
   return line;
 }
 
+// Just after the tables of peers have doubled, and later.
+constexpr size_t kPeerCounts[] = {8'300, 10'000};
+
+std::string MeasureSessions(const char* kind, size_t peers) {
+  IdleSessions sessions(kind);
+  SetCounting(true);
+  const int64_t before = CountedBytes();
+  sessions.Talk(peers);
+  char line[256];
+  std::snprintf(line, sizeof(line), "{\"name\": \"memory_per_session/%s/%zu\", \"bytes\": %.1f}",
+                kind, peers,
+                static_cast<double>(CountedBytes() - before) / static_cast<double>(peers));
+  return line;
+}
+
 // In steady state: after a few batches.
 std::string MeasureAllocations(const char* name) {
   constexpr int kWarmUp = 4;
@@ -113,6 +130,11 @@ void Main(const char* json_file) {
   for (const char* kind : kMemoryKinds) {
     for (const size_t count : kCounts) {
       Report(InChild([=] { return MeasureKind(kind, count); }), &json);
+    }
+  }
+  for (const char* kind : {"process", "node"}) {
+    for (const size_t peers : kPeerCounts) {
+      Report(InChild([=] { return MeasureSessions(kind, peers); }), &json);
     }
   }
   for (const char* name : kOperations) {

@@ -27,7 +27,7 @@ namespace freehold {
 namespace runtime {
 class CounterImpl;
 struct Inside;
-}
+}  // namespace runtime
 
 enum class Moment : uint8_t { kOutOfScope = 0, kReclaimed = 1, kErased = 2, kFailed = 3 };
 const char* MomentName(Moment moment);

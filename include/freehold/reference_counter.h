@@ -163,7 +163,8 @@ class ReferenceCounter {
     return Register(Moment::kErased, object, std::move(call));
   }
   // Of a borrowed object (FailedPrecondition for another): its owner has died or does not know it,
-  // or this process was excluded, while it is held here. Never runs, and is destroyed, when the last reference goes before that.
+  // or this process was excluded, while it is held here. Never runs, and is destroyed, when the
+  // last reference goes before that.
   absl::StatusOr<CallbackRegistration> OnFailed(const ObjectId& object, ObjectCallback call) {
     return Register(Moment::kFailed, object, std::move(call));
   }

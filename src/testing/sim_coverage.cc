@@ -14,8 +14,7 @@ using core::Verdict;
 // No world is large enough to fill a table, and calls after the end are refused before they reach
 // one: only threads that race bring kShutDown about. kOk is not counted: all else is what it is.
 bool CanHappen(Verdict verdict) {
-  return verdict != Verdict::kOk && verdict != Verdict::kTableFull &&
-         verdict != Verdict::kShutDown;
+  return verdict != Verdict::kOk && verdict != Verdict::kTableFull && verdict != Verdict::kShutDown;
 }
 
 // Free is refused to who lies only, and its sessions drop what the excluded send.

@@ -67,10 +67,9 @@ void MisuseBorrowed(const State& state, Process* process, const Object& object,
   for (const auto& other : state.processes) {
     if (other->end == process->end || other->end == object.owner) continue;
     // Its sender, the owner, may be known to be excluded.
-    return refusals->Expect("ImportNested",
-                            counter.ImportNested(object.id, object.id, other->id).status(),
-                            absl::StatusCode::kInvalidArgument,
-                            absl::StatusCode::kFailedPrecondition);
+    return refusals->Expect(
+        "ImportNested", counter.ImportNested(object.id, object.id, other->id).status(),
+        absl::StatusCode::kInvalidArgument, absl::StatusCode::kFailedPrecondition);
   }
 }
 

@@ -68,8 +68,8 @@ struct End {
   bool usable() const { return !crashed && !knows(); }
   // For this end, everybody has dealt with the exclusion of `other`.
   bool PastBarrier(const End& other) const {
-    return other.excluded_by != 0 && (other.excluded_by <= barrier ||
-                                      (!times_barriers && other.excluded_by <= joined_at));
+    return other.excluded_by != 0 &&
+           (other.excluded_by <= barrier || (!times_barriers && other.excluded_by <= joined_at));
   }
 };
 

@@ -124,11 +124,11 @@ bool ReadOptions(int argc, char** argv, Options* options) {
   for (int i = 1; i < argc; ++i) {
     const std::string name = argv[i];
     if (name == "--complete") options->coverage = true;
-    bool* const flag = name == "--coverage"  ? &options->coverage
+    bool* const flag = name == "--coverage"   ? &options->coverage
                        : name == "--complete" ? &options->complete
-                       : name == "--grammar" ? &options->grammar
-                       : name == "--hash"    ? &options->hash
-                                             : nullptr;
+                       : name == "--grammar"  ? &options->grammar
+                       : name == "--hash"     ? &options->hash
+                                              : nullptr;
     if (flag != nullptr) {
       *flag = true;
       continue;
