@@ -48,6 +48,15 @@ struct Sharing {
     uint64_t number = 0;
   };
 
+  // What a node is told of its copy: the answer to its move, or that it is the primary now.
+  struct MoveNews {
+    ObjectId object;
+    uint64_t number = 0;
+    uint32_t generation = 0;
+    MoveAnswer answer = MoveAnswer::kMoved;
+    PeerIndex primary = kNoPeer;
+  };
+
   HolderIndex borrowers;  // of owned objects; number 0
   HolderIndex pins;       // (object, receiver, handoff number): handoffs that have not ended
   HolderIndex cancelled;  // of the pins, those whose cancellation was asked for
@@ -63,16 +72,17 @@ struct Sharing {
   HolderIndex watches;
   HolderIndex due;
   PeerQueue<GoneAnswer> gone_answers;
+  PeerQueue<MoveNews> move_news;
   uint64_t registrations = 0;  // ever sent; numbers them
 
   bool HasWorkFor(PeerIndex peer) const {
     return borrows.FirstToSend(peer) != kNone || !outbox.empty(peer) ||
-           due.FirstOfPeer(peer) != nullptr || !gone_answers.empty(peer);
+           due.FirstOfPeer(peer) != nullptr || !gone_answers.empty(peer) || !move_news.empty(peer);
   }
   size_t bytes() const {
     return sizeof(*this) + borrowers.bytes() + pins.bytes() + cancelled.bytes() + owed.bytes() +
            borrows.bytes() + outbox.bytes() + ledger.bytes() + watches.bytes() + due.bytes() +
-           gone_answers.bytes();
+           gone_answers.bytes() + move_news.bytes();
   }
 };
 
