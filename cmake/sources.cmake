@@ -80,8 +80,10 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_actor_watch.cc
   src/testing/sim_actor_world.cc
   src/testing/sim_generator.cc
+  src/testing/sim_generator_moves.cc
   src/testing/sim_generator_sharing.cc
   src/testing/sim_membership.cc
+  src/testing/sim_moves.cc
   src/testing/sim_network.cc
   src/testing/sim_oracle.cc
   src/testing/sim_oracle_look.cc

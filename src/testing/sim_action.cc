@@ -56,6 +56,7 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "N evict O G",
     "N read O as R",
     "N close R",
+    "N moves O G from N",
     "N breaks I",
     "N mends",
     "partition E E",
@@ -88,6 +89,8 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "expect C waits",
     "expect P holds O",
     "expect P lost O",
+    "expect O primary on N",
+    "expect O lost",
 };
 
 }  // namespace

@@ -68,6 +68,7 @@ enum class Verb : uint8_t {
   kEvict,
   kRead,
   kClose,
+  kMove,
   kBreak,
   kMend,
   // The network, the ends, the membership.
@@ -103,8 +104,10 @@ enum class Verb : uint8_t {
   kExpectWaits,
   kExpectGood,
   kExpectFailed,
+  kExpectPrimary,
+  kExpectValueLost,
 };
-inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectFailed) + 1;
+inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectValueLost) + 1;
 
 struct Action {
   Verb verb = Verb::kSettle;

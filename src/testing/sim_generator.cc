@@ -54,6 +54,7 @@ constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kEvict, 3},
     {Verb::kRead, 5},
     {Verb::kClose, 6},
+    {Verb::kMove, 5},
     {Verb::kBreak, 2},
     {Verb::kMend, 2},
     {Verb::kPartition, 2},
@@ -284,6 +285,10 @@ Action Generator::DrawNode(Verb verb) {
     case Verb::kClose: {
       const int64_t reader = AnyNumber(s_.readers);
       return {verb, {reader == 0 ? 0 : s_.readers.find(reader)->second.node, reader}};
+    }
+    case Verb::kMove: {
+      const Numbers stored = AnyStored();
+      return {verb, {stored[0], stored[1], stored[2], AnyNode()}};
     }
     case Verb::kBreak:
     case Verb::kMend: {

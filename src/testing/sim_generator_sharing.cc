@@ -84,7 +84,12 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
-  switch (random_.Below(10)) {
+  switch (random_.Below(13)) {
+    case 12:
+      return PlanOldMoves();
+    case 11:
+    case 10:
+      return PlanMoves();
     case 9:
       return PlanForeignNested();
     case 8:

@@ -80,7 +80,8 @@ class MoveWorld {
   }
   // 0: none.
   uint64_t Primary() {
-    for (const Location& at : counter->GetLocations(Object(kA))->locations) {
+    const ObjectLocations known = *counter->GetLocations(Object(kA));
+    for (const Location& at : known.locations) {
       if (at.role == CopyRole::kPrimary && !at.prospective) return NumberOf(at.node);
     }
     return 0;
