@@ -83,8 +83,11 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   const bool real = copy->real();
   const bool value_appeared =
       real && (record->state() == ObjectState::kPending || record->state() == ObjectState::kLost);
-  // Here `copy` still holds: nothing above changes the set.
+  // A value that was lost had a primary, most likely, and comes back without one.
+  const bool comes_back = value_appeared && record->state() == ObjectState::kLost && !is_primary;
+  // Here `copy` still holds: nothing above or below changes the set.
   if (value_appeared) SetState(record, ObjectState::kAvailable, effects);
+  if (comes_back) Promote(record, effects);
   if (const Rare* rare = rares_.Find(*record); rare != nullptr && !rare->subscribers.empty()) {
     NotifyCopy(*record, Facts(*record, *copy), LocationUpdate::Kind::kChanged, effects);
   }

@@ -117,7 +117,11 @@ bool IsLetGo(const State& state, const Object& object, int64_t node, uint32_t ge
     if (move.object != object.number || move.generation != generation || move.from != node) {
       continue;
     }
-    if (move.answered && move.outcome != MoveOutcome::kMoved) continue;
+    // Who was abandoned, or lost its owner, does not know.
+    if (move.answered && (move.outcome == MoveOutcome::kSecondary ||
+                          move.outcome == MoveOutcome::kRefused)) {
+      continue;
+    }
     // The one that takes over has the bytes, unless it died, evicted them, or was moved from too.
     const Node& to = *state.node(move.node);
     const bool has =

@@ -60,7 +60,9 @@ Expected ObjectTableModel::SetLocation(uint64_t name, PeerIndex node, uint32_t g
   } else if (unwanted) {
     if (is_new) WaitForFree(node, &copy, &expected);
   } else if (copy.real()) {
+    const bool comes_back = object->state == ObjectState::kLost && !copy.primary;
     object->state = ObjectState::kAvailable;
+    if (comes_back) Promote(name, &expected);
   }
   return expected;
 }

@@ -282,6 +282,15 @@ TEST_F(ObjectTableMoves, WhenThePrimaryGoesACopyInMemoryTakesItsPlace) {
   EXPECT_EQ(State(), ObjectState::kLost);
 }
 
+TEST_F(ObjectTableMoves, ALostValueThatComesBackHasAPrimary) {
+  ASSERT_EQ(table.RemoveLocation(kA, kC), Verdict::kOk);
+  ASSERT_EQ(table.RemoveLocation(kA, kP), Verdict::kOk);
+  ASSERT_EQ(State(), ObjectState::kLost);
+  ASSERT_EQ(table.SetLocation(kA, kD), Verdict::kOk);
+  EXPECT_EQ(Primary(), kD);
+  EXPECT_EQ(table.PullMoves(kD), Moves{Word(MoveAnswer::kPromoted, 0)});
+}
+
 TEST_F(ObjectTableMoves, NobodyIsPromotedWhenASecondaryGoes) {
   ASSERT_EQ(table.SetLocation(kA, kD), Verdict::kOk);
   ASSERT_EQ(table.RemoveLocation(kA, kC), Verdict::kOk);
