@@ -91,12 +91,14 @@ bool MayMove(const State& state, const Node& node, const Object& object, uint32_
   });
 }
 
-// As many are open at the agent as its host has not heard of: none of them waits to be told.
+// As many are open at the agent as its host has not heard of: none of them waits to be told. One
+// that is to be deleted may go by itself.
 bool SurelyMoves(const State& state, const Node& node, const Object& object, uint32_t generation) {
   const auto open = std::count_if(state.moves.begin(), state.moves.end(), [&](const auto& entry) {
     return !entry.second.answered && entry.second.node == -node.end;
   });
   return static_cast<uint64_t>(open) == node.agent->GetStats().moves &&
+         !WasFreed(object, -node.end, generation) &&
          std::any_of(state.moves.begin(), state.moves.end(), [&](const auto& entry) {
            const PrimaryMove& move = entry.second;
            const Store::Stored* stored =
@@ -122,11 +124,14 @@ bool IsLetGo(const State& state, const Object& object, int64_t node, uint32_t ge
                           move.outcome == MoveOutcome::kRefused)) {
       continue;
     }
-    // The one that takes over has the bytes, unless it died, evicted them, or was moved from too.
+    // The one that takes over has the bytes, unless it died, evicted them, was moved from too, or
+    // has passed the owner's barrier.
     const Node& to = *state.node(move.node);
-    const bool has =
-        const_cast<Store&>(to.store).Find({object.id, generation}) != nullptr;
-    if (has || !to.live() || move.evicted || WasFreed(object, move.node, generation)) return true;
+    const bool has = const_cast<Store&>(to.store).Find({object.id, generation}) != nullptr;
+    if (has || !to.live() || move.evicted || WasFreed(object, move.node, generation) ||
+        state.OwnerOf(object).excluded_by != 0) {
+      return true;
+    }
   }
   return false;
 }
