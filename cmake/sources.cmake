@@ -9,9 +9,11 @@ set(FREEHOLD_BASE_SOURCES
 set(FREEHOLD_CORE_SOURCES
   src/core/borrow_index.cc
   src/core/codec.cc
+  src/core/codec_moves.cc
   src/core/codec_sharing.cc
   src/core/copy_table.cc
   src/core/copy_table_check.cc
+  src/core/copy_table_moves.cc
   src/core/copy_table_work.cc
   src/core/frame.cc
   src/core/handoff_ledger.cc
@@ -27,6 +29,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_exclusion.cc
   src/core/object_table_holders.cc
   src/core/object_table_locations.cc
+  src/core/object_table_moves.cc
   src/core/object_table_queries.cc
   src/core/object_table_sharing.cc
   src/core/record_slabs.cc
@@ -58,9 +61,11 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/local_transport.cc
   src/runtime/location_queries.cc
   src/runtime/log_spdlog.cc
+  src/runtime/move_jobs.cc
   src/runtime/names.cc
   src/runtime/node_agent.cc
   src/runtime/node_agent_end.cc
+  src/runtime/node_agent_moves.cc
   src/runtime/node_agent_pump.cc
   src/runtime/node_agent_queries.cc
   src/runtime/object_ref.cc
@@ -82,9 +87,11 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_coverage.cc
   src/testing/sim_generator.cc
   src/testing/sim_generator_ends.cc
+  src/testing/sim_generator_moves.cc
   src/testing/sim_generator_sharing.cc
   src/testing/sim_membership.cc
   src/testing/sim_misuse.cc
+  src/testing/sim_moves.cc
   src/testing/sim_network.cc
   src/testing/sim_oracle.cc
   src/testing/sim_oracle_look.cc

@@ -73,7 +73,7 @@ struct LocationUpdate {
   enum class Kind : uint8_t {
     kSnapshot,   // `snapshot` is all there is
     kChanged,    // `location` replaces what was known of its node; `snapshot` has no locations
-    kRemoved,    // the node of `location` holds nothing any more
+    kRemoved,    // the node of `location` holds nothing any more that may be used
     kState,      // only state, generation or size changed
     kGone,       // out of scope: no further message
     kOwnerDied,  // of a query to another process: its owner was excluded; no further message
@@ -102,6 +102,23 @@ struct LocationQuery {
 };
 
 using LocationCallback = absl::AnyInvocable<void(const ObjectId&, const LocationUpdate&)>;
+
+// How NodeAgent::MovePrimary ended.
+enum class MoveOutcome : uint8_t {
+  kMoved,      // the owner has recorded this node's copy as the primary, and lets go of the former
+  kSecondary,  // another copy is the primary: this one stays what it is, a secondary
+  kRefused,    // the value is gone, freed or an older one, or this copy is being freed
+  kOwnerDied,  // the owner was excluded, and its barrier has come
+  kAbandoned,  // this agent was excluded or shut down before it heard the answer
+};
+const char* MoveOutcomeName(MoveOutcome outcome);
+
+struct MoveResult {
+  MoveOutcome outcome = MoveOutcome::kMoved;
+  NodeId primary;  // of kSecondary: where the primary is; nil: nowhere
+};
+
+using MoveCallback = absl::AnyInvocable<void(const ObjectId&, const MoveResult&)>;
 
 }  // namespace freehold
 

@@ -14,7 +14,8 @@
 namespace freehold {
 
 // What a copy is to its object. At most one copy is the primary: the one that its node must not
-// evict. When the primary goes with its node, the others stay what they are.
+// evict. When the primary goes while others remain, the owner makes one of those the primary: one
+// in memory before one in a file, and tells its node.
 enum class CopyRole : uint8_t { kPrimary = 0, kSecondary = 1 };
 
 // One node's part in an object, as its owner knows it.

@@ -19,6 +19,7 @@
 #define FREEHOLD_NODE_AGENT_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,8 +50,12 @@ struct NodeAgentOptions {
   // weaker: a survivor that takes longer to deal with the view may find them gone (PROTOCOL,
   // "Model"). The same for all ends; not negative.
   Duration orphan_grace = Duration::zero();
-  // For the answers to location queries, and nothing else. Null: QueryLocations is refused.
+  // For the answers to location queries and primary moves, and for `on_promoted`. Null: those are
+  // refused, but for a move without a callback.
   std::shared_ptr<CallbackExecutor> executor;
+  // The owner has made the copy here the primary, because the former one has gone: the store must
+  // not evict it from now on. Runs on the executor.
+  std::function<void(const ObjectId&, uint32_t generation)> on_promoted;
   const Clock* clock = nullptr;  // default: Clock::Monotonic()
   Logger* logger = nullptr;      // default: Logger::Default()
   // True: the agent pumps itself on a thread of its own. False: the host calls Pump.
@@ -152,7 +157,7 @@ class NodeAgent {
   // The bytes are back in the store; the file stays until the copy goes. Reported to the owner.
   absl::Status MarkRestored(const ObjectId& object, uint32_t generation);
   // The store has dropped the copy by its own choice, wholly. Reported to the owner as removed.
-  // FailedPrecondition while it has readers.
+  // FailedPrecondition while it has readers, or while the primary moves to it.
   absl::Status DropCopy(const ObjectId& object, uint32_t generation = 0);
   // A reader begins, on the newest generation here. Errors: NotFound; Aborted when it was freed.
   absl::StatusOr<ReadLease> Read(const ObjectId& object);
@@ -165,6 +170,16 @@ class NodeAgent {
   absl::StatusOr<uint64_t> QueryLocations(const LocationQuery& query, LocationCallback callback);
   // True: the callback hears nothing more, but for a call that is under way.
   bool CancelQuery(uint64_t number);
+  // The bytes were fetched: asks the owner to make the copy here the primary in place of the one at
+  // `from`, another node; nil: there is none. Once the owner has recorded that, it has `from` let
+  // go of its copy, files included. When those bytes are gone, that node's store has deleted them,
+  // and the owner is told by `ReferenceCounterOptions::on_copy_freed`. Of several that ask, one
+  // moves it. Until it is answered DropCopy refuses the copy; a free still takes it. `callback` may
+  // be empty; it runs on the executor, once. Errors: NotFound, Aborted, FailedPrecondition (the
+  // bytes are not here yet, a move is under way, there is no transport or no executor),
+  // InvalidArgument (`from` is this node).
+  absl::Status MovePrimary(const ObjectId& object, uint32_t generation, const NodeId& from,
+                           MoveCallback callback = {});
 
   // --- Queries -------------------------------------------------------------------------------
 

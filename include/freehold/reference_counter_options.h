@@ -48,7 +48,8 @@ struct ReferenceCounterOptions {
   // Objects that lost their last copy with an excluded node and are still in scope. Runs on the
   // executor. Without it they are found by Ids(ObjectState::kLost).
   std::function<void(const std::vector<ObjectId>&)> on_to_recover;
-  // How the free of each copy ended. Runs on the executor; costs one job per copy.
+  // How the free of each copy ended: of a producer whose primary has moved, when its bytes are
+  // gone, which is what back-pressure waits for. Runs on the executor; costs one job per copy.
   std::function<void(const ObjectId&, const NodeId&, FreeOutcome)> on_copy_freed;
   // Null: tokens of exported references are bearer secrets in the clear (token_sealer.h). Must
   // outlive the counter. The same for all processes.

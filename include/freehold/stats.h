@@ -68,6 +68,8 @@ struct ReferenceCounterStats {
   uint64_t references_failed = 0;      // borrowed ones, by Gone or by their owner's death
   uint64_t watches_refused = 0;        // subscriptions of others beyond the limit
   uint64_t handoffs_given_up = 0;      // runs of tokens that had not come, to bound the memory
+  uint64_t primaries_moved = 0;        // because a node asked for it
+  uint64_t primaries_promoted = 0;     // because the former primary went
 };
 
 struct NodeAgentStats {
@@ -80,6 +82,7 @@ struct NodeAgentStats {
   uint64_t reports_waiting = 0;   // gauge: location reports and free results not yet sent
   uint64_t location_queries = 0;  // gauge: asked of owners, not answered for the last time
   uint64_t queries_to_send = 0;   // gauge: questions and cancellations that have not left
+  uint64_t moves = 0;             // gauge: primary moves asked of owners, not answered
   uint64_t copies_added = 0;
   uint64_t frees_received = 0;
   uint64_t frees_unknown = 0;  // for copies that were not here

@@ -58,8 +58,15 @@ enum class Mutant : uint8_t {
   kLateReportUnanswered,  // a report about an object that is gone is dropped
   kReadersIgnored,        // a copy is deleted under its readers
   kOrphansAtView,         // what an excluded owner had goes before the barrier
+  // 9, primary moves
+  kLetGoUnrecorded,        // the former primary is let go of, and nobody is recorded
+  kMoveComparesNothing,    // whoever asks becomes the primary
+  kMoveGenerationIgnored,  // of a copy of an older value too
+  kMoveNotPinned,          // the store may drop the copy while it is moving
+  kMoveUnanswered,         // who comes too late hears nothing
+  kNobodyPromoted,         // the primary goes with its node, and no other takes its place
 };
-inline constexpr int kMutants = 36;         // kNone included
+inline constexpr int kMutants = 42;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -103,6 +103,9 @@ class PayloadWriter {
   // Locations beyond the bounds of the item are cut. URLs are written for spilled ones only.
   // REQUIRES: no URL is longer than kSpilledUrlBytesMax.
   [[nodiscard]] bool Add(const LocationAnswerItem& item);
+  [[nodiscard]] bool Add(const MovePrimaryItem& item);
+  // `primary` is written for kSecondary only.
+  [[nodiscard]] bool Add(const MovePrimaryAckItem& item);
 
   bool empty() const { return items_ == 0; }
   size_t items() const { return items_; }
@@ -163,6 +166,9 @@ class PayloadSink {
   virtual void OnSharing(const SharingItem& item) = 0;
   virtual void OnLocationQuery(const LocationQueryItem& item) = 0;
   virtual void OnLocationAnswer(const LocationAnswerItem& item) = 0;
+  // Whoever has no use for these leaves them.
+  virtual void OnMovePrimary(const MovePrimaryItem& /*item*/) {}
+  virtual void OnMovePrimaryAck(const MovePrimaryAckItem& /*item*/) {}
 };
 // Answers an error where it meets it: the sink has then seen what came before. Where CheckPayload
 // says kOk, so does this.

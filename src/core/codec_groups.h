@@ -1,5 +1,6 @@
-// The groups of a payload: what codec.cc, which holds frees, results and reports, and
-// codec_sharing.cc, which holds references that cross processes, have in common.
+// The groups of a payload: what codec.cc, which holds frees, results and reports,
+// codec_sharing.cc, which holds references that cross processes, and codec_moves.cc, which holds
+// primary moves, have in common.
 //
 // Every group starts with the same head:
 //   kind (1 byte), detail (1), generation (4), term (4), count (4, not 0)
@@ -16,8 +17,10 @@
 //   10 kLocationQueries object (28), number (8), node (28)     detail: flags; one of them: a node
 //   11 kLocationAnswers object (28), number (8), size (8), flags (1), locations (1), and of each:
 //                       node (28), flags (1), length of url (2), url    detail: the state
-// What has no detail has 0 there. From 5 on the generation is 0 except in 11; in 10 and 11 the term
-// is kFirstTerm.
+//   12 kMovePrimaries   object (28), number (8), node (28)     detail: 1 with a node, 0 without
+//   13 kMovePrimaryAcks object (28), number (8)                detail: the answer; kSecondary: node
+// What has no detail has 0 there. From 5 to 10 the generation is 0; in 10 and 11 the term is
+// kFirstTerm.
 //
 // Thread safety: values.
 
@@ -46,8 +49,10 @@ enum GroupKind : uint8_t {
   kHandoffCancels = 9,
   kLocationQueries = 10,
   kLocationAnswers = 11,
+  kMovePrimaries = 12,
+  kMovePrimaryAcks = 13,
 };
-inline constexpr uint8_t kGroupKindMax = kLocationAnswers;
+inline constexpr uint8_t kGroupKindMax = kMovePrimaryAcks;
 
 struct GroupHead {
   uint8_t kind;
@@ -90,9 +95,11 @@ inline char* PutBytes(std::string_view bytes, char* at) {
   return at + bytes.size();
 }
 
-// Takes the items of a group from kRegisters on; a null sink only validates. REQUIRES: the count is
-// not 0.
+// Takes the items of a group from kRegisters to kLocationAnswers; a null sink only validates.
+// REQUIRES: the count is not 0.
 CodecError ReadSharingGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
+// The same of kMovePrimaries and kMovePrimaryAcks.
+CodecError ReadMovesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 
 }  // namespace freehold::core::codec
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "freehold/callbacks.h"
 #include "freehold/clock.h"
 #include "freehold/ids.h"
 #include "freehold/location.h"
@@ -62,6 +63,15 @@ struct EndRead {
   uint32_t generation = 0;
 };
 
+// The copy is to become the primary in place of the one at `from`; nil: there is none. Until that
+// is answered the store may not drop it.
+struct MovePrimary {
+  ObjectId object;
+  uint32_t generation = 0;
+  NodeId from;
+  uint64_t number = 0;  // the caller's, not 0, never given before
+};
+
 // --- From the owner ---
 
 struct Free {
@@ -69,6 +79,14 @@ struct Free {
   ObjectId object;
   uint32_t generation = 0;
   uint32_t term = kFirstTerm;
+};
+struct MoveAnswered {
+  PeerIndex from = kNoPeer;
+  ObjectId object;
+  uint32_t generation = 0;
+  uint64_t number = 0;
+  MoveAnswer answer = MoveAnswer::kMoved;
+  NodeId primary;
 };
 
 // --- From the store, one for each copy that TakeDeletes handed over ---
@@ -122,18 +140,31 @@ enum class [[nodiscard]] CopyVerdict : uint8_t{
     kDoomed,            // Free: taken; the deletion waits for readers or a fetch
     kFreedBefore,       // Free: taken before; its one result is still to come
     kUnknown,           // Free: nothing is here; that is answered
-    kRefused,           // Free: not the copy's owner, or somebody is excluded; nothing changed
+    kRefused,           // Free: not the copy's owner, or somebody is excluded; nothing changed.
+                        // MoveAnswered: nobody has asked that of this owner
+    kMoving,            // DropCopy, MovePrimary: a move of it is under way
     kNoChange,          // a repeated notice; DeleteFailed: for the same reason as before
     kMore,              // Sweep: call it again
 };
 inline constexpr int kCopyVerdicts = 18;
 const char* CopyVerdictName(CopyVerdict verdict);
 
+struct EndedMove {
+  uint64_t number = 0;
+  MoveResult result;
+};
+struct PromotedCopy {
+  ObjectId object;
+  uint32_t generation = 0;
+};
+
 // What a step asks of its caller, once the table's lock is released. Steps append.
 struct CopyEffects {
   std::vector<PeerIndex> ready;  // owners for whom something waits where nothing waited
   bool work = false;             // Sweep or TakeDeletes has something to do
   uint32_t generation = 0;       // of BeginRead
+  std::vector<EndedMove> moves;
+  std::vector<PromotedCopy> promoted;  // primaries now, without having asked
 };
 
 // Takes what waits for an owner. False: it does not fit, and nothing was taken.
@@ -142,6 +173,7 @@ class ReportSink {
   virtual ~ReportSink() = default;
   virtual bool Add(const FreeResultItem& item) = 0;
   virtual bool Add(const LocationItem& item) = 0;
+  virtual bool Add(const MovePrimaryItem& item) = 0;
 };
 
 enum class [[nodiscard]] PullVerdict : uint8_t{

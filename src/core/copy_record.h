@@ -76,6 +76,7 @@ struct CopyRarity {
   std::string why;          // the store's last failure
   Time retry_at{};          // meaningful in kDeleteFailed
   uint32_t failures = 0;    // in a row
+  uint64_t move = 0;        // the number of its move that is under way; 0: none
 };
 
 struct CopyRecord {
@@ -108,6 +109,7 @@ struct CopyRecord {
   }
   const std::string& spilled_url() const;
   const std::string& why() const;
+  bool moving() const { return rarity != nullptr && rarity->move != 0; }
   CopyRarity& MakeRarity() {
     if (rarity == nullptr) rarity = std::make_unique<CopyRarity>();
     return *rarity;

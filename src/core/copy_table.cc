@@ -307,6 +307,9 @@ CopyVerdict CopyTable::Step(const copy_event::DropCopy& event, CopyEffects* effe
   switch (copy.state) {
     case CopyState::kHeld:
       if (copy.readers > 0) return CopyVerdict::kHasReaders;
+      if (copy.moving() && !internal::IsMutant(internal::Mutant::kMoveNotPinned)) {
+        return CopyVerdict::kMoving;
+      }
       End(index, CopyReport::kRemoved, effects);
       return CopyVerdict::kOk;
     case CopyState::kDoomedByReaders:
@@ -375,7 +378,7 @@ CopyVerdict CopyTable::Step(const copy_event::Free& event, CopyEffects* effects)
   ++stats_.frees_received;
   if (index == kNoCopy) {
     ++stats_.frees_unknown;
-    if (sender.reports.empty() && sender.replies.empty()) effects->ready.push_back(event.from);
+    if (sender.has_nothing_to_hear()) effects->ready.push_back(event.from);
     sender.replies.push_back({event.object, event.generation, event.term});
     ++stats_.reports_waiting;
     return CopyVerdict::kUnknown;

@@ -20,6 +20,9 @@
 //   - Unknown answers a Free of what is not here, and of what the store had dropped by itself.
 //   - An excluded owner is told nothing any more, from the view on.
 //
+// A move of the primary to a copy here holds it against the store's own choice until the owner has
+// answered, or its barrier has come (copy_table_moves.cc). A Free takes it all the same.
+//
 // Thread safety: thread-compatible; the runtime holds its lock around every call.
 // Pure: time and randomness come in as arguments; nothing is called back but the sink and the
 // visitors given to a call. Nothing is emitted in hash order.
@@ -67,6 +70,7 @@ class CopyTable {
     uint64_t doomed = 0;           // gauge: wait for readers or a fetch
     uint64_t deletes_pending = 0;  // gauge: to be handed to the store, or there
     uint64_t reports_waiting = 0;  // gauge
+    uint64_t moves = 0;            // gauge: not answered
     uint64_t copies_added = 0;
     uint64_t frees_received = 0;
     uint64_t frees_unknown = 0;
@@ -86,7 +90,9 @@ class CopyTable {
   CopyVerdict Step(const copy_event::DropCopy& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::BeginRead& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::EndRead& event, CopyEffects* effects);
+  CopyVerdict Step(const copy_event::MovePrimary& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::Free& event, CopyEffects* effects);
+  CopyVerdict Step(const copy_event::MoveAnswered& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::Deleted& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::DeleteFailed& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::View& event, CopyEffects* effects);
@@ -159,6 +165,14 @@ class CopyTable {
     uint32_t generation = 0;
     uint32_t term = kFirstTerm;
   };
+  // What this node has asked an owner; the copy may have gone meanwhile.
+  struct Move {
+    ObjectId object;
+    uint32_t generation = 0;
+    PeerIndex owner = kNoPeer;
+    NodeId from;
+    bool sent = false;
+  };
   struct Owner {
     explicit Owner(PeerIndex index) : peer(index) {}
     const PeerIndex peer;
@@ -171,6 +185,11 @@ class CopyTable {
     ReportList reports;
     std::vector<Reply> replies;
     size_t replies_pulled = 0;  // a prefix of `replies`
+    std::deque<uint64_t> moves_to_send;
+
+    bool has_nothing_to_hear() const {
+      return reports.empty() && replies.empty() && moves_to_send.empty();
+    }
   };
   struct FixedHash {
     size_t operator()(const ObjectId& id) const { return static_cast<size_t>(id.Hash()); }
@@ -214,13 +233,20 @@ class CopyTable {
   bool PullRecord(const CopyRecord& copy, CopyReport report, ReportSink* sink) const;
   bool PullReply(Owner* owner, ReportSink* sink);
 
+  // Moves.
+  PullVerdict PullMoves(Owner* owner, uint32_t items_max, ReportSink* sink);
+  CopyVerdict Promote(const copy_event::MoveAnswered& event, CopyEffects* effects);
+  // Those asked of `owner`; kNoPeer: all.
+  void EndMoves(PeerIndex owner, MoveOutcome outcome, CopyEffects* effects);
+  void Unpin(const Move& move, uint64_t number, bool is_primary);
+
   // The store.
   void QueueDueRetries(Time now, uint32_t copies_max);
   const CopyRecord& TakeOneDelete();
   Time RetryAt(const CopyRarity& rarity, Time now, uint64_t random) const;
 
   // Exclusion.
-  void PassBarrier(Owner* owner);
+  void PassBarrier(Owner* owner, CopyEffects* effects);
   void AddToSweep(Owner* owner);
   void WithdrawReplies(Owner* owner);
   bool WithdrawReports(Owner* owner, uint32_t* budget);
@@ -230,6 +256,7 @@ class CopyTable {
   void CheckRecord(uint32_t index) const;
   void CheckOwner(const Owner& owner) const;
   void CheckIndex() const;
+  void CheckMoves() const;
 
   Options options_;
   Stats stats_;
@@ -240,6 +267,7 @@ class CopyTable {
   absl::btree_map<uint64_t, PeerIndex> owners_here_;
   DeleteList to_delete_;
   absl::btree_set<std::pair<Time, uint32_t>> retries_;
+  absl::btree_map<uint64_t, Move> moves_;  // by number; not answered
   std::deque<PeerIndex> sweep_;
   std::vector<std::pair<uint64_t, PeerIndex>> before_barrier_;  // (view, owner) excluded there
   uint64_t latest_barrier_ = 0;

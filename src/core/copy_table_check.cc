@@ -63,6 +63,8 @@ const char* CopyVerdictName(CopyVerdict verdict) {
       return "unknown";
     case CopyVerdict::kRefused:
       return "refused";
+    case CopyVerdict::kMoving:
+      return "moving";
     case CopyVerdict::kNoChange:
       return "no change";
     case CopyVerdict::kMore:
@@ -172,6 +174,7 @@ void CopyTable::CheckIndex() const {
 
 void CopyTable::CheckInvariants() const {
   CheckIndex();
+  CheckMoves();
   Stats sum;
   size_t to_delete = 0;
   size_t retries = 0;

@@ -46,7 +46,7 @@ void CopyTable::SetReport(uint32_t index, CopyReport first, CopyReport report,
   const uint64_t after = waiting();
   stats_.reports_waiting += after - before;
   if (before == 0 && after > 0) {
-    if (owner.reports.empty() && owner.replies.empty()) effects->ready.push_back(owner.peer);
+    if (owner.has_nothing_to_hear()) effects->ready.push_back(owner.peer);
     owner.reports.PushBack(&copies_, index);
   } else if (before > 0 && after == 0) {
     owner.reports.Remove(&copies_, index);
@@ -62,7 +62,8 @@ PullVerdict CopyTable::PullReports(PeerIndex peer, uint32_t items_max, ReportSin
   Owner& owner = OwnerOf(peer);
   if (!Reports(owner)) return PullVerdict::kEmpty;  // the sweep takes what is left there
   CopyEffects none;                                 // taking a report away makes nobody ready
-  for (uint32_t items = 0; !owner.replies.empty() || !owner.reports.empty(); ++items) {
+  uint32_t items = 0;
+  for (; !owner.replies.empty() || !owner.reports.empty(); ++items) {
     if (items == items_max) return PullVerdict::kMore;
     // Replies first: a copy that came after its key was answered Unknown is reported after that.
     if (!owner.replies.empty()) {
@@ -76,7 +77,8 @@ PullVerdict CopyTable::PullReports(PeerIndex peer, uint32_t items_max, ReportSin
     SetReport(index, CopyReport::kNone, first ? copy.report : CopyReport::kNone, &none);
     if (copy.state == CopyState::kGone && !copy.waits_to_report()) Erase(index);
   }
-  return PullVerdict::kEmpty;
+  // After the reports: the owner knows a copy before it is asked to make it the primary.
+  return PullMoves(&owner, items_max - items, sink);
 }
 
 bool CopyTable::PullRecord(const CopyRecord& copy, CopyReport report, ReportSink* sink) const {
@@ -233,7 +235,7 @@ CopyVerdict CopyTable::Step(const copy_event::View& event, CopyEffects* effects)
     // could wait for it.
     if (event.version <= latest_barrier_ || (event.joining && owner.copies.empty()) ||
         internal::IsMutant(internal::Mutant::kOrphansAtView)) {
-      PassBarrier(&owner);
+      PassBarrier(&owner, effects);
     } else {
       before_barrier_.emplace_back(event.version, peer);
     }
@@ -250,7 +252,8 @@ CopyVerdict CopyTable::Step(const copy_event::Barrier& event, CopyEffects* effec
     return entry.first > latest_barrier_;
   };
   const auto closed = std::stable_partition(before_barrier_.begin(), before_barrier_.end(), waits);
-  for (auto it = closed; it != before_barrier_.end(); ++it) PassBarrier(&OwnerOf(it->second));
+  for (auto it = closed; it != before_barrier_.end(); ++it)
+    PassBarrier(&OwnerOf(it->second), effects);
   before_barrier_.erase(closed, before_barrier_.end());
   effects->work = effects->work || sweeping();
   return CopyVerdict::kOk;
@@ -264,14 +267,16 @@ CopyVerdict CopyTable::Step(const copy_event::SelfExcluded&, CopyEffects* effect
     WithdrawReplies(owner.get());
     if (!owner->reports.empty()) AddToSweep(owner.get());
   }
+  EndMoves(kNoPeer, MoveOutcome::kAbandoned, effects);
   effects->work = effects->work || sweeping();
   return CopyVerdict::kOk;
 }
 
-void CopyTable::PassBarrier(Owner* owner) {
+void CopyTable::PassBarrier(Owner* owner, CopyEffects* effects) {
   owner->phase = OwnerPhase::kPastBarrier;
   owner->orphan_cursor = owner->copies.head();
   if (!owner->copies.empty()) AddToSweep(owner);
+  EndMoves(owner->peer, MoveOutcome::kOwnerDied, effects);
 }
 
 void CopyTable::AddToSweep(Owner* owner) {
@@ -284,6 +289,7 @@ void CopyTable::WithdrawReplies(Owner* owner) {
   stats_.reports_waiting -= owner->replies.size() - owner->replies_pulled;
   std::vector<Reply>().swap(owner->replies);
   owner->replies_pulled = 0;
+  owner->moves_to_send.clear();
 }
 
 CopyVerdict CopyTable::Step(const copy_event::Sweep& event, CopyEffects* effects) {

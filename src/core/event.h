@@ -110,6 +110,16 @@ struct FreeAnswered {
   FreeResult result;
 };
 
+// A node's agent asks that its copy become the primary in place of the one at `from`; kNoPeer:
+// there is none.
+struct MovePrimary {
+  Key key;
+  PeerIndex node;
+  uint32_t generation;
+  uint64_t number;
+  PeerIndex from;
+};
+
 // --- References that cross processes -------------------------------------------------------------
 
 // A token for `receiver` is made; its pin is given up for lost at `ends` if nothing was heard.

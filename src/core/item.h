@@ -135,6 +135,35 @@ struct LocationAnswerItem {
 inline constexpr uint32_t kAnswerLocationsMax = 64;
 inline constexpr uint32_t kAnswerLocationBytesMax = 7 * 1024;
 
+// --- Primary moves -------------------------------------------------------------------------------
+
+// node agent → owner: my copy is to be the primary, if the one at `from` still is.
+struct MovePrimaryItem {
+  ObjectId object;
+  uint64_t number = 0;  // the agent's own, not 0; the answer echoes it
+  uint32_t generation = 0;
+  uint32_t term = kFirstTerm;
+  NodeId from;  // nil: there is none
+};
+
+enum class MoveAnswer : uint8_t {
+  kMoved = 0,      // recorded: that copy is the primary, the former one is let go of
+  kSecondary = 1,  // another one is
+  kRefused = 2,    // that copy is not wanted any more, or not known
+  kPromoted = 3,   // not asked for: the primary has gone, and that copy is the primary now
+};
+inline constexpr uint8_t kMoveAnswerMax = 3;
+
+// owner → node agent.
+struct MovePrimaryAckItem {
+  ObjectId object;
+  uint64_t number = 0;  // of the move; 0 of kPromoted
+  uint32_t generation = 0;
+  uint32_t term = kFirstTerm;
+  MoveAnswer answer = MoveAnswer::kMoved;
+  NodeId primary;  // of kSecondary: who is; nil: nobody
+};
+
 }  // namespace freehold::core
 
 #endif  // FREEHOLD_SRC_CORE_ITEM_H_

@@ -114,9 +114,7 @@ Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
   if (record->state() != ObjectState::kFreed && record->state() != ObjectState::kLost) {
     return Verdict::kWrongState;
   }
-  if (record->state() == ObjectState::kFreed && record->copies > 0 && !SplitOffGhost(record)) {
-    return Verdict::kTableFull;
-  }
+  if (!SplitOffGhost(record)) return Verdict::kTableFull;
   if (record->state() == ObjectState::kFreed && record->has_askers) AnswerAsFreed(IndexOf(*record));
   // What a lost object still has are prospective copies: their nodes wait for the new value.
   ++record->generation;
@@ -127,7 +125,11 @@ Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
 
 // The copies that are being deleted stay with a record of their own, so that the answers of their
 // nodes, which carry the old generation, find them and nothing of theirs touches the new value.
+// False: the table is full.
 bool ObjectTable::SplitOffGhost(ObjectRecord* record) {
+  bool any = false;
+  copies_.ForEach(*record, [&](const Copy* copy) { any = any || !copy->held(); });
+  if (!any) return true;
   const RecordIndex ghost_index = slabs_.Allocate();
   if (ghost_index == kNoRecord) return false;
   ObjectRecord& ghost = slabs_.At(ghost_index);
@@ -136,19 +138,15 @@ bool ObjectTable::SplitOffGhost(ObjectRecord* record) {
   ghost.generation = record->generation;
   ghost.size = record->size;
   ghost.rare = kNone;
-  ghost.overflow = record->overflow;
-  ghost.copies = record->copies;
+  ghost.overflow = kNone;
+  ghost.copies = 0;
   ghost.state_byte = static_cast<uint8_t>(ObjectState::kOutOfScope);
   ghost.has_handles = 0;
   ghost.was_freed = 1;
   ghost.is_ghost = 1;
   ghost.has_borrowers = ghost.has_pins = ghost.borrowed = ghost.has_askers = 0;
   ghost.call_site = record->call_site;
-  std::copy(std::begin(record->inline_copies), std::end(record->inline_copies),
-            std::begin(ghost.inline_copies));
-  record->overflow = kNone;
-  record->copies = 0;
-  for (uint32_t i = 0; i < ghost.copies; ++i) nodes_.Rename(copies_.At(ghost, i), ghost_index);
+  MoveCopiesToGo(record, &ghost);
 
   Rare& rare = rares_.Ensure(*record);
   if (rare.ghost != kNoRecord || !rare.spill_urls.empty()) {

@@ -96,6 +96,12 @@ class ObjectTable {
   bool PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter* writer);
   // Takes up to `records_max` copies of an excluded node out of the table. True: more are left.
   bool ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects);
+  // Primary moves (object_table_moves.cc). kUnchanged: another one is the primary. kNodeExcluded:
+  // not answered. Refused: kNotFound, kNotOwner, kOutOfScope, kUnknownGeneration, kToBeFreed
+  // (freed, or an older value), kWrongState (no copy is known there).
+  Verdict Step(const event::MovePrimary& e, Effects* effects);
+  // Like PullFrees, which may not go on while more is left: a free would overtake the news before.
+  bool PullMoves(PeerIndex node, uint32_t items_max, const NodeNames& names, PayloadWriter* writer);
 
   // --- Steps: references that cross processes (object_table_sharing.cc) ------------------------
 
@@ -136,15 +142,9 @@ class ObjectTable {
   // Gives up for lost the tokens whose time has passed. True: more are due.
   bool ExpireTokens(Time now, uint32_t items_max, Effects* effects);
   // Borrows whose registration must be answered before this process has dealt with the latest view.
-  uint64_t flush_waiting() const {
-    return sharing_ == nullptr ? 0 : sharing_->borrows.flush_waiting();
-  }
+  uint64_t flush_waiting() const;
   // When ExpireTokens has something to do next.
-  Time NextTokenEnd() const {
-    return sharing_ == nullptr || sharing_->token_lives.empty()
-               ? kInfiniteFuture
-               : sharing_->token_lives.front().ends;
-  }
+  Time NextTokenEnd() const;
   const Sharing* sharing() const { return sharing_.get(); }  // null: no reference has crossed
   // REQUIRES: the record is borrowed.
   const Borrow& BorrowOf(const ObjectRecord& record) const {
@@ -237,13 +237,16 @@ class ObjectTable {
   Verdict ApplyLocation(const event::SetLocation& e, ObjectRecord* record, Effects* effects);
   bool HasRealCopy(const ObjectRecord& record) const;
   bool HasPrimaryElsewhere(const ObjectRecord& record, PeerIndex node) const;
+  Verdict Move(const event::MovePrimary& e, PeerIndex* primary, Effects* effects);
+  Copy* PrimaryOf(ObjectRecord* record);
+  void LetGo(ObjectRecord* record, Copy* copy, Effects* effects);
+  void Promote(ObjectRecord* record, Effects* effects);
+  void MoveCopiesToGo(ObjectRecord* record, ObjectRecord* ghost);
+  void Tell(PeerIndex node, const Sharing::MoveNews& news, Effects* effects);
   void SetUrl(ObjectRecord* record, PeerIndex node, std::string_view url);
 
   // object_table_sharing.cc, object_table_holders.cc
-  Sharing& Share() {
-    if (sharing_ == nullptr) sharing_ = std::make_unique<Sharing>();
-    return *sharing_;
-  }
+  Sharing& Share();
   void ForgetEndedTokens();
   Verdict ImportAgain(const event::Import& e, ObjectRecord** record);
   Verdict AdmitOwned(const Key& key, ObjectRecord** record);

@@ -123,7 +123,7 @@ uint64_t ObjectTable::AnswersFor(PeerIndex peer) const {
   uint64_t answers = node == nullptr ? 0 : node->late_frees;
   if (sharing_ != nullptr) {
     answers += uint64_t{sharing_->outbox.size(peer)} + sharing_->settled_answers.size(peer) +
-               sharing_->due.CountOfPeer(peer);
+               sharing_->due.CountOfPeer(peer) + sharing_->move_news.size(peer);
   }
   return answers;
 }
@@ -185,7 +185,9 @@ bool ObjectTable::ForgetAsker(PeerIndex peer, uint32_t* items_max) {
   }
   sharing_->settled_answers.TakeWhile(
       peer, [&](const Sharing::SettledAnswer&) { return *items_max > 0 && (*items_max)-- > 0; });
-  return !sharing_->settled_answers.empty(peer);
+  sharing_->move_news.TakeWhile(
+      peer, [&](const Sharing::MoveNews&) { return *items_max > 0 && (*items_max)-- > 0; });
+  return !sharing_->settled_answers.empty(peer) || !sharing_->move_news.empty(peer);
 }
 
 void ObjectTable::RefreshAskers(RecordIndex index) {

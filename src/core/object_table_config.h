@@ -36,6 +36,8 @@ struct ObjectTableCounters {
   uint64_t references_failed = 0;
   uint64_t answers_lost = 0;  // no room for them in the outbox
   uint64_t watches_refused = 0;
+  uint64_t primaries_moved = 0;
+  uint64_t primaries_promoted = 0;  // because the former one went
 };
 
 }  // namespace freehold::core

@@ -86,6 +86,27 @@ bool ObjectTable::FailBorrows(uint32_t items_max, PeerIndex* owner, Effects* eff
   return true;
 }
 
+// --- Answers and small parts of Sharing ----------------------------------------------------------
+
+uint64_t ObjectTable::flush_waiting() const {
+  return sharing_ == nullptr ? 0 : sharing_->borrows.flush_waiting();
+}
+
+Time ObjectTable::NextTokenEnd() const {
+  return sharing_ == nullptr || sharing_->token_lives.empty() ? kInfiniteFuture
+                                                              : sharing_->token_lives.front().ends;
+}
+
+Sharing& ObjectTable::Share() {
+  if (sharing_ == nullptr) sharing_ = std::make_unique<Sharing>();
+  return *sharing_;
+}
+
+void ObjectTable::AnswerHandoff(PeerIndex to, const ObjectId& object, uint64_t number,
+                                HandoffAnswer answer, Effects* effects) {
+  Answer(to, SharingKind::kHandoffAck, object, number, static_cast<uint8_t>(answer), effects);
+}
+
 // --- Invariants ----------------------------------------------------------------------------------
 
 void ObjectTable::CheckHolders(const ObjectRecord& record) const {

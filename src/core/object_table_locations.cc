@@ -61,17 +61,20 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
     if (copy == nullptr) return Verdict::kTableFull;
     nodes_.Link(IndexOf(*record), copy, CopyList::kHeld);
   }
-  const bool primary_elsewhere =
-      e.role == CopyRole::kPrimary && HasPrimaryElsewhere(*record, e.node);
   const bool keep = e.merge && !is_new;
+  // The role is never taken away: a report may be older than the move. Who is let go of has none.
+  const bool is_let_go = !unwanted && !copy->held();
+  const bool is_primary =
+      !is_let_go &&
+      (copy->primary || (e.role == CopyRole::kPrimary && !HasPrimaryElsewhere(*record, e.node)));
   copy->in_memory = e.in_memory;
   copy->spilled = e.spilled || (keep && copy->spilled);
   copy->prospective = !copy->real();
-  copy->primary = copy->real() && e.role == CopyRole::kPrimary && !primary_elsewhere;
+  copy->primary = copy->real() && is_primary;
   if (e.spilled || (!keep && record->rare != kNone))
     SetUrl(record, e.node, e.spilled ? e.url : std::string_view());
-  if (e.size != 0) record->size = e.size;
-  if (unwanted) {
+  if (e.size != 0 && !is_let_go) record->size = e.size;
+  if (unwanted || is_let_go) {
     // A copy whose free is under way needs no second one: the node gets that free after it sent
     // this report, sessions being first in, first out.
     if (is_new) WaitForFree(IndexOf(*record), copy, effects);
@@ -80,8 +83,11 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   const bool real = copy->real();
   const bool value_appeared =
       real && (record->state() == ObjectState::kPending || record->state() == ObjectState::kLost);
-  // Here `copy` still holds: nothing above changes the set.
+  // A value that was lost had a primary, most likely, and comes back without one.
+  const bool comes_back = value_appeared && record->state() == ObjectState::kLost && !is_primary;
+  // Here `copy` still holds: nothing above or below changes the set.
   if (value_appeared) SetState(record, ObjectState::kAvailable, effects);
+  if (comes_back) Promote(record, effects);
   if (const Rare* rare = rares_.Find(*record); rare != nullptr && !rare->subscribers.empty()) {
     NotifyCopy(*record, Facts(*record, *copy), LocationUpdate::Kind::kChanged, effects);
   }
@@ -115,7 +121,8 @@ Verdict ObjectTable::Step(const event::RemoveLocation& e, Effects* effects) {
 
 bool ObjectTable::HasRealCopy(const ObjectRecord& record) const {
   for (uint32_t i = 0; i < record.copies; ++i) {
-    if (copies_.At(record, i).real()) return true;
+    const Copy& copy = copies_.At(record, i);
+    if (copy.real() && copy.held()) return true;
   }
   return false;
 }
@@ -153,8 +160,10 @@ void ObjectTable::RemoveCopy(ObjectRecord* record, Copy* copy) {
 // Subscribers are told of held copies only: that the others go, kFreed or kGone has said for all.
 void ObjectTable::RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effects) {
   const PeerIndex node = copy->node;
+  const bool was_primary = copy->primary != 0;
   RemoveCopy(record, copy);
   if (record->rare != kNone) NotifyRemoved(*record, node, effects);
+  if (was_primary) Promote(record, effects);
   if (record->has_askers) AnswerAskers(*record, effects);
 }
 

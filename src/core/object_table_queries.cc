@@ -104,7 +104,8 @@ void ObjectTable::CheckRecord(const ObjectRecord& record) const {
     const Copy& copy = copies_.At(record, i);
     primaries += copy.primary;
     const bool to_go = !record.in_scope() || record.state() == ObjectState::kFreed;
-    FREEHOLD_CHECK(copy.held() == !to_go);
+    // While the object has a value, what is not held is a former primary that is let go of.
+    FREEHOLD_CHECK(to_go ? !copy.held() : copy.held() || copy.primary == 0);
     FREEHOLD_CHECK(copies_.Find(record, copy.node) == &copy);
     FREEHOLD_CHECK(copy.real() != (copy.prospective != 0));
   }

@@ -85,6 +85,15 @@ struct Sharing {
     uint32_t generation = 0;
   };
 
+  // What a node is told of its copy: the answer to its move, or that it is the primary now.
+  struct MoveNews {
+    ObjectId object;
+    uint64_t number = 0;
+    uint32_t generation = 0;
+    MoveAnswer answer = MoveAnswer::kMoved;
+    PeerIndex primary = kNoPeer;
+  };
+
   HolderIndex borrowers;  // of owned objects; number 0
   // Those for whom there was no room in it. They have no answer, hence acknowledge no handoff: what
   // holds the object for them stays.
@@ -103,16 +112,18 @@ struct Sharing {
   HolderIndex watches;
   HolderIndex due;
   PeerQueue<SettledAnswer> settled_answers;
+  PeerQueue<MoveNews> move_news;
   uint64_t registrations = 0;  // ever sent; numbers them
 
   bool HasWorkFor(PeerIndex peer) const {
     return borrows.FirstToSend(peer) != kNone || !outbox.empty(peer) ||
-           due.FirstOfPeer(peer) != nullptr || !settled_answers.empty(peer);
+           due.FirstOfPeer(peer) != nullptr || !settled_answers.empty(peer) ||
+           !move_news.empty(peer);
   }
   size_t bytes() const {
     return sizeof(*this) + borrowers.bytes() + pins.bytes() + cancelled.bytes() + owed.bytes() +
            borrows.bytes() + outbox.bytes() + ledger.bytes() + watches.bytes() + due.bytes() +
-           settled_answers.bytes() + unlisted.bytes();
+           settled_answers.bytes() + unlisted.bytes() + move_news.bytes();
   }
 };
 

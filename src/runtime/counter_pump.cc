@@ -119,6 +119,32 @@ class CounterImpl::Sink final : public core::PayloadSink {
     if (!counter_->queries_.OnAnswer(from_, item)) ++refused_;
   }
 
+  // From the node whose copy it is.
+  void OnMovePrimary(const core::MovePrimaryItem& item) override {
+    if (!from_node_) {
+      ++refused_;
+      return;
+    }
+    core::PeerIndex from = core::kNoPeer;
+    if (!item.from.IsNil()) {
+      from = counter_->endpoint_->Find(Address(item.from));
+      if (from == core::kNoPeer)
+        from = from_;  // never seen: it is not the primary, nor is the asker
+    }
+    const core::Key key = counter_->KeyOf(item.object);
+    CountAnswer();
+    const core::Verdict verdict = counter_->Apply(
+        counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+          return table.Step(
+              core::event::MovePrimary{key, from_, item.generation, item.number, from}, effects);
+        });
+    if (verdict == core::Verdict::kUnknownGeneration || verdict == core::Verdict::kNotOwner) {
+      ++refused_;
+    }
+  }
+  // Only node agents take these.
+  void OnMovePrimaryAck(const core::MovePrimaryAckItem& /*item*/) override { ++refused_; }
+
  private:
   core::Verdict Take(const core::SharingItem& item, const core::Key& key, core::ObjectTable* table,
                      core::Effects* effects) {
@@ -221,7 +247,9 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     bool more;
     {
       internal::MutexLock lock(&shard.mutex);
-      more = shard.table.PullFrees(node, kPieceMax, writer);
+      // A free must not overtake what its node was to be told of the copy before.
+      more = shard.table.PullMoves(node, kPieceMax, *this, writer) ||
+             shard.table.PullFrees(node, kPieceMax, writer);
       more |= shard.table.PullSharing(node, kPieceMax, *this, writer);
     }
     if (!more) continue;

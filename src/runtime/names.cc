@@ -69,4 +69,20 @@ const char* EndReasonName(EndReason reason) {
   return "unknown";
 }
 
+const char* MoveOutcomeName(MoveOutcome outcome) {
+  switch (outcome) {
+    case MoveOutcome::kMoved:
+      return "moved";
+    case MoveOutcome::kSecondary:
+      return "secondary";
+    case MoveOutcome::kRefused:
+      return "refused";
+    case MoveOutcome::kOwnerDied:
+      return "owner died";
+    case MoveOutcome::kAbandoned:
+      return "abandoned";
+  }
+  return "unknown";
+}
+
 }  // namespace freehold

@@ -35,55 +35,13 @@ absl::Status Validate(const NodeAgentOptions& options) {
   if (options.orphan_grace < Duration::zero()) {
     return absl::InvalidArgumentError("NodeAgentOptions.orphan_grace must not be negative");
   }
+  if (options.on_promoted && options.executor == nullptr) {
+    return absl::InvalidArgumentError("NodeAgentOptions.on_promoted needs the option `executor`");
+  }
   if (options.delete_batch_max == 0) {
     return absl::InvalidArgumentError("NodeAgentOptions.delete_batch_max must be at least 1");
   }
   return Validate(options.session);
-}
-
-std::string NameOf(const ObjectId& object, uint32_t generation) {
-  return "object " + object.ToHex() + " generation " + std::to_string(generation);
-}
-
-// The answer to the host. `what`: the method.
-absl::Status ToStatus(CopyVerdict verdict, const char* what, const std::string& name) {
-  const std::string head = std::string(what) + ": " + name;
-  switch (verdict) {
-    case CopyVerdict::kOk:
-    case CopyVerdict::kNoChange:
-      return absl::OkStatus();
-    case CopyVerdict::kAlreadyHere:
-      return absl::AlreadyExistsError(head + " is here already, or being fetched");
-    case CopyVerdict::kNotHere:
-      return absl::NotFoundError(head + " has no copy here");
-    case CopyVerdict::kFreed:
-      return absl::AbortedError(head + " was freed; what is here of it is being deleted");
-    case CopyVerdict::kOwnerExcluded:
-      return absl::FailedPreconditionError(head + " belongs to an owner that was excluded, and " +
-                                           "its barrier has passed; do not keep the bytes");
-    case CopyVerdict::kOtherOwner:
-      return absl::InvalidArgumentError(head + " is known with another owner");
-    case CopyVerdict::kStillFetching:
-      return absl::FailedPreconditionError(head + " is still being fetched");
-    case CopyVerdict::kNotFetching:
-      return absl::FailedPreconditionError(head + " is not being fetched");
-    case CopyVerdict::kHasReaders:
-      return absl::FailedPreconditionError(head + " has readers");
-    case CopyVerdict::kNotSpilled:
-      return absl::FailedPreconditionError(head + " is not spilled");
-    case CopyVerdict::kSpilledElsewhere:
-      return absl::AlreadyExistsError(head + " is spilled at another url already, where its file " +
-                                      "stays until the copy goes");
-    case CopyVerdict::kTooMany:
-      return absl::ResourceExhaustedError(head + ": too many copies or readers");
-    case CopyVerdict::kDoomed:
-    case CopyVerdict::kFreedBefore:
-    case CopyVerdict::kUnknown:
-    case CopyVerdict::kRefused:
-    case CopyVerdict::kMore:
-      break;  // answers to others than the host
-  }
-  FREEHOLD_CHECK(false);
 }
 
 uint64_t SeedOf(const NodeAgentOptions& options) {
@@ -142,6 +100,54 @@ absl::StatusOr<std::unique_ptr<NodeAgent>> NodeAgent::Create(const NodeAgentOpti
   return std::unique_ptr<NodeAgent>(new NodeAgent(std::move(impl)));
 }
 
+std::string NodeAgent::Impl::NameOf(const ObjectId& object, uint32_t generation) {
+  return "object " + object.ToHex() + " generation " + std::to_string(generation);
+}
+
+absl::Status NodeAgent::Impl::ToStatus(CopyVerdict verdict, const char* what,
+                                       const std::string& name) {
+  const std::string head = std::string(what) + ": " + name;
+  switch (verdict) {
+    case CopyVerdict::kOk:
+    case CopyVerdict::kNoChange:
+      return absl::OkStatus();
+    case CopyVerdict::kAlreadyHere:
+      return absl::AlreadyExistsError(head + " is here already, or being fetched");
+    case CopyVerdict::kNotHere:
+      return absl::NotFoundError(head + " has no copy here");
+    case CopyVerdict::kFreed:
+      return absl::AbortedError(head + " was freed; what is here of it is being deleted");
+    case CopyVerdict::kOwnerExcluded:
+      return absl::FailedPreconditionError(head + " belongs to an owner that was excluded, and " +
+                                           "its barrier has passed; do not keep the bytes");
+    case CopyVerdict::kOtherOwner:
+      return absl::InvalidArgumentError(head + " is known with another owner");
+    case CopyVerdict::kStillFetching:
+      return absl::FailedPreconditionError(head + " is still being fetched");
+    case CopyVerdict::kNotFetching:
+      return absl::FailedPreconditionError(head + " is not being fetched");
+    case CopyVerdict::kHasReaders:
+      return absl::FailedPreconditionError(head + " has readers");
+    case CopyVerdict::kNotSpilled:
+      return absl::FailedPreconditionError(head + " is not spilled");
+    case CopyVerdict::kSpilledElsewhere:
+      return absl::AlreadyExistsError(head + " is spilled at another url already, where its file " +
+                                      "stays until the copy goes");
+    case CopyVerdict::kMoving:
+      return absl::FailedPreconditionError(
+          head + " is to become the primary, which its owner has " + "not answered yet");
+    case CopyVerdict::kTooMany:
+      return absl::ResourceExhaustedError(head + ": too many copies or readers");
+    case CopyVerdict::kDoomed:
+    case CopyVerdict::kFreedBefore:
+    case CopyVerdict::kUnknown:
+    case CopyVerdict::kRefused:
+    case CopyVerdict::kMore:
+      break;  // answers to others than the host
+  }
+  FREEHOLD_CHECK(false);
+}
+
 // --- The host's calls ----------------------------------------------------------------------------
 
 absl::Status NodeAgent::Impl::CheckOpen(Call call) const {
@@ -165,6 +171,7 @@ absl::Status NodeAgent::Impl::CheckOpen(Call call) const {
 void NodeAgent::Impl::Act(const CopyEffects& effects) {
   for (const PeerIndex owner : effects.ready) endpoint_->MarkReady(owner);
   if (effects.work) endpoint_->WakeWork();
+  if (!effects.moves.empty() || !effects.promoted.empty()) TellOfMoves(effects);
 }
 
 template <typename Event>
@@ -341,6 +348,7 @@ NodeAgentStats NodeAgent::Impl::GetStats() const {
   stats.doomed = table.doomed;
   stats.deletes_pending = table.deletes_pending;
   stats.reports_waiting = table.reports_waiting;
+  stats.moves = table.moves;
   stats.copies_added = table.copies_added;
   stats.frees_received = table.frees_received;
   stats.frees_unknown = table.frees_unknown;
@@ -415,6 +423,10 @@ absl::StatusOr<uint64_t> NodeAgent::QueryLocations(const LocationQuery& query,
   return impl_->QueryLocations(query, std::move(callback));
 }
 bool NodeAgent::CancelQuery(uint64_t number) { return impl_->CancelQuery(number); }
+absl::Status NodeAgent::MovePrimary(const ObjectId& object, uint32_t generation, const NodeId& from,
+                                    MoveCallback callback) {
+  return impl_->MovePrimary(object, generation, from, std::move(callback));
+}
 NodeAgentStats NodeAgent::GetStats() const { return impl_->GetStats(); }
 std::shared_ptr<Inbox> NodeAgent::inbox() const { return impl_->inbox(); }
 void NodeAgent::Pump(Time now) { impl_->Pump(now); }

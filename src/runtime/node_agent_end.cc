@@ -119,6 +119,7 @@ NodeAgent::ShutdownReport NodeAgent::Impl::Shutdown(Duration timeout) {
     phase_ = Phase::kStopped;
   }
   queries_.Close();
+  AbandonMoves();
   return ReportLeftovers();
 }
 

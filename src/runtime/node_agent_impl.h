@@ -1,5 +1,5 @@
 // The inside of NodeAgent: what node_agent.cc (the host's calls, birth and end) and
-// node_agent_pump.cc (what the pump role does) share. Nobody else includes it.
+// node_agent_pump.cc (what the pump role does) and the others share. Nobody else includes it.
 //
 // Thread safety: one lock, `mutex_`, around the CopyTable. A step is taken under it; what it asks
 // for is done after it is released. Nothing external is called under it.
@@ -15,6 +15,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "freehold/node_agent.h"
 #include "src/base/mutex.h"
 #include "src/base/random.h"
@@ -47,6 +48,8 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
 
   absl::StatusOr<uint64_t> QueryLocations(const LocationQuery& query, LocationCallback callback);
   bool CancelQuery(uint64_t number);
+  absl::Status MovePrimary(const ObjectId& object, uint32_t generation, const NodeId& from,
+                           MoveCallback callback);
 
   std::vector<NodeCopyStatus> Find(const ObjectId& object) const;
   std::vector<NodeCopyStatus> CopiesOwnedBy(const ProcessId& owner) const;
@@ -95,6 +98,16 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
     void Wait(Duration timeout);
   };
 
+  // A move that the host is to hear the end of.
+  struct AwaitedMove {
+    ObjectId object;
+    MoveCallback callback;
+  };
+
+  // The answer to the host. `what`: the method.
+  static absl::Status ToStatus(core::CopyVerdict verdict, const char* what,
+                               const std::string& name);
+  static std::string NameOf(const ObjectId& object, uint32_t generation);
   absl::Status CheckOpen(Call call) const FREEHOLD_REQUIRES(mutex_);
   // Steps the table and counts how it answers.
   template <typename Event>
@@ -109,6 +122,8 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   absl::Status Arrive(const NodeCopy& copy, const char* what);
   // Does what a step asked for. No lock held.
   void Act(const core::CopyEffects& effects);
+  void TellOfMoves(const core::CopyEffects& effects) FREEHOLD_EXCLUDES(mutex_);
+  void AbandonMoves() FREEHOLD_EXCLUDES(mutex_);
   NodeCopyStatus StatusOf(const core::CopyRecord& copy) const;
 
   // --- Pump role ---
@@ -141,6 +156,8 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   bool excluded_ FREEHOLD_GUARDED_BY(mutex_) = false;
   uint64_t store_calls_ FREEHOLD_GUARDED_BY(mutex_) = 0;
   std::array<uint64_t, core::kCopyVerdicts> verdicts_ FREEHOLD_GUARDED_BY(mutex_) = {};
+  uint64_t last_move_ FREEHOLD_GUARDED_BY(mutex_) = 0;
+  absl::btree_map<uint64_t, AwaitedMove> moves_ FREEHOLD_GUARDED_BY(mutex_);  // by number
 
   // Pump role.
   internal::SplitMix64 random_;

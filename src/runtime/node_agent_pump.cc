@@ -57,6 +57,21 @@ class NodeAgent::Impl::PayloadTaker final : public core::PayloadSink {
   void OnLocationAnswer(const core::LocationAnswerItem& item) override {
     if (!agent_.queries_.OnAnswer(from_, item)) ++refused_;
   }
+  void OnMovePrimary(const core::MovePrimaryItem&) override { ++refused_; }
+  void OnMovePrimaryAck(const core::MovePrimaryAckItem& item) override {
+    if (!is_process_) {
+      ++refused_;
+      return;
+    }
+    CopyEffects effects;
+    {
+      MutexLock lock(&agent_.mutex_);
+      const copy_event::MoveAnswered answer{from_,       item.object, item.generation,
+                                            item.number, item.answer, item.primary};
+      if (agent_.table_.Step(answer, &effects) == CopyVerdict::kRefused) ++refused_;
+    }
+    agent_.Act(effects);
+  }
 
   uint64_t refused() const { return refused_; }
 
@@ -87,6 +102,7 @@ bool NodeAgent::Impl::Fill(PeerIndex peer, core::PayloadWriter* writer) {
     explicit WriterSink(core::PayloadWriter* to) : to_(to) {}
     bool Add(const core::FreeResultItem& item) override { return to_->Add(item); }
     bool Add(const core::LocationItem& item) override { return to_->Add(item); }
+    bool Add(const core::MovePrimaryItem& item) override { return to_->Add(item); }
 
    private:
     core::PayloadWriter* const to_;

@@ -296,6 +296,8 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
     stats->objects_lost += counters.objects_lost;
     stats->short_borrows += counters.short_borrows;
     stats->references_failed += counters.references_failed;
+    stats->primaries_moved += counters.primaries_moved;
+    stats->primaries_promoted += counters.primaries_promoted;
     stats->answers_lost += counters.answers_lost;
     stats->watches_refused += counters.watches_refused;
     AddSharing(shard->table, stats);

@@ -57,6 +57,7 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "N read O as R",
     "N close R",
     "N misuse O G",
+    "N moves O G from N",
     "N breaks I",
     "N mends",
     "partition E E",
@@ -89,6 +90,8 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "expect C waits",
     "expect P holds O",
     "expect P lost O",
+    "expect O primary on N",
+    "expect O lost",
 };
 
 }  // namespace

@@ -69,6 +69,7 @@ enum class Verb : uint8_t {
   kRead,
   kClose,
   kMisuseCopy,
+  kMove,
   kBreak,
   kMend,
   // The network, the ends, the membership.
@@ -104,8 +105,10 @@ enum class Verb : uint8_t {
   kExpectWaits,
   kExpectGood,
   kExpectFailed,
+  kExpectPrimary,
+  kExpectValueLost,
 };
-inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectFailed) + 1;
+inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectValueLost) + 1;
 
 struct Action {
   Verb verb = Verb::kSettle;

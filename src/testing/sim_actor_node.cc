@@ -7,6 +7,7 @@
 #include "src/base/random.h"
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_misuse.h"
+#include "src/testing/sim_moves.h"
 
 namespace freehold::testing::sim {
 
@@ -55,6 +56,8 @@ bool Actor::ActNode(const Action& action) {
       return Restore(node, object, generation);
     case Verb::kEvict:
       return Evict(node, object, generation);
+    case Verb::kMove:
+      return ActMove(&oracle_, &s_, action);
     default:
       return false;
   }
@@ -163,9 +166,12 @@ bool Actor::Evict(Node* node, Object* object, uint32_t generation) {
   const Store::Key key(object->id, generation);
   const Store::Stored* stored = node->store.Find(key);
   if (stored == nullptr) return false;
+  const bool moves = SurelyMoves(s_, *node, *object, generation);
   const absl::Status status = node->agent->DropCopy(object->id, generation);
   Note(Verb::kEvict, status);
   if (status.ok()) {
+    oracle_.Expect(!moves, "a copy is evicted to which the primary moves", NameOf(*object));
+    EvictMoving(&s_, *node, *object, generation);
     // It has said so, and counts as who fetches no more, whatever it asked before.
     for (auto& [number, query] : s_.queries) {
       if (query.object == object->number && query.end == node->end) query.fetch_to = 0;
@@ -173,8 +179,10 @@ bool Actor::Evict(Node* node, Object* object, uint32_t generation) {
     oracle_.Expect(stored->readers == 0, "a copy with readers may be evicted", NameOf(*object));
     node->store.Remove(key);
   } else {
-    oracle_.Expect(absl::IsFailedPrecondition(status) && (stored->readers > 0 || node->knows()),
-                   "an eviction is refused", status.ToString());
+    const bool may =
+        stored->readers > 0 || node->knows() || MayMove(s_, *node, *object, generation);
+    oracle_.Expect(absl::IsFailedPrecondition(status) && may, "an eviction is refused",
+                   status.ToString());
   }
   return true;
 }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_moves.h"
 #include "src/testing/sim_sharing.h"
 
 namespace freehold::testing::sim {
@@ -205,7 +206,8 @@ void Actor::CheckTold(const Object& object, const Node& node, uint32_t generatio
                           details);
   }
   const bool gone = oracle_.ValueGone(object, generation);
-  oracle_.Expect(status.ok() || gone, "a location of a live value is refused", details);
+  const bool let_go = WasMovedFrom(s_, object, -node.end);
+  oracle_.Expect(status.ok() || gone || let_go, "a location of a live value is refused", details);
   oracle_.Expect(!status.ok() || !gone || !oracle_.IsExact(object), "a location is taken too late",
                  details);
 }

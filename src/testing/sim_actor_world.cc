@@ -6,6 +6,7 @@
 
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_coverage.h"
+#include "src/testing/sim_moves.h"
 #include "src/testing/sim_queries.h"
 #include "src/testing/sim_sharing.h"
 
@@ -149,6 +150,7 @@ void Actor::CoverCrash(const End& end, const char* how) {
   during("step 8: deletions pending", stats.deletes_pending);
   during("readers", stats.readers);
   during("reports waiting", stats.reports_waiting);
+  during("step 9: moves", stats.moves);
   during("sessions: bytes in its window", stats.sessions.unacked_bytes);
 }
 
@@ -256,6 +258,11 @@ bool Actor::Expected(const Action& action) {
   }
   const Object* object = s_.object(n[0]);
   if (object == nullptr || s_.OwnerOf(*object).crashed) return false;
+  if (action.verb == Verb::kExpectPrimary) return expect(IsPrimaryOn(s_, *object, n[1]));
+  if (action.verb == Verb::kExpectValueLost) {
+    const auto known = s_.OwnerOf(*object).counter->GetLocations(object->id);
+    return expect(known.ok() && known->state == ObjectState::kLost);
+  }
   return expect(s_.OwnerOf(*object).counter->InScope(object->id) ==
                 (action.verb == Verb::kExpectInScope));
 }

@@ -55,6 +55,7 @@ constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kRead, 5},
     {Verb::kClose, 6},
     {Verb::kMisuseCopy, 1},
+    {Verb::kMove, 5},
     {Verb::kBreak, 2},
     {Verb::kMend, 2},
     {Verb::kPartition, 2},
@@ -287,6 +288,10 @@ Action Generator::DrawNode(Verb verb) {
     case Verb::kClose: {
       const int64_t reader = AnyNumber(s_.readers);
       return {verb, {reader == 0 ? 0 : s_.readers.find(reader)->second.node, reader}};
+    }
+    case Verb::kMove: {
+      const Numbers stored = AnyStored();
+      return {verb, {stored[0], stored[1], stored[2], AnyNode()}};
     }
     case Verb::kBreak:
     case Verb::kMend: {

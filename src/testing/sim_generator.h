@@ -86,6 +86,10 @@ class Generator {
   void ThenEnd(int64_t end);
 
   // --- What plans are made of --------------------------------------------------------------------
+  void PlanMoves();  // sim_generator_moves.cc
+  void PlanOldMoves();
+  void ThenMoves(int64_t object, const std::vector<int64_t>& nodes);
+  std::vector<int64_t> SomeNodes(size_t count);
   std::vector<int64_t> Some(size_t count, int64_t first);
   void Then(Verb verb, const Numbers& numbers);
   void ThenPause();

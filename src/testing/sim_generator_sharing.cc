@@ -84,9 +84,14 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
-  switch (random_.Below(11)) {
-    case 10:
+  switch (random_.Below(14)) {
+    case 13:
       return PlanEndMidway();
+    case 12:
+      return PlanOldMoves();
+    case 11:
+    case 10:
+      return PlanMoves();
     case 9:
       return PlanForeignNested();
     case 8:

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "src/testing/sim_moves.h"
+
 namespace freehold::testing::sim {
 
 namespace {
@@ -166,8 +168,11 @@ void Oracle::OnFreeSent(int64_t from, int64_t to, const ObjectId& id, uint32_t g
   s_.trace.Add("E sends E Free O G", {from, to, object->number, generation});
   const std::string details = Format("E frees O G on E", {from, object->number, generation, to});
   if (from != object->owner || to >= 0) return Violate("S6: not the owner, or not a node", details);
-  if (!ValueGone(*object, generation)) return Violate("S4: a live value is freed", details);
-  if (generation == object->generation && !object->freed) SeenEnded(object);
+  const bool let_go = IsLetGo(s_, *object, -to, generation);
+  if (!ValueGone(*object, generation) && !let_go) {
+    return Violate("S4: a live value is freed", details);
+  }
+  if (generation == object->generation && !object->freed && !let_go) SeenEnded(object);
   Expect((object->touched & PlaceOf(to)) != 0, "a node that never had a copy is asked to free one",
          details);
   const std::pair<int64_t, uint32_t> free(-to, generation);

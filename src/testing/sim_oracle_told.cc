@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
 
 namespace freehold::testing::sim {
@@ -96,8 +97,8 @@ void Oracle::OnCopyFreed(const Process& process, const ObjectId& id, const NodeI
   s_.trace.Add("free of O on E ends: I", {object->number, from, static_cast<int64_t>(outcome)});
   s_.coverage.Count(std::string("free ends: ") + FreeOutcomeName(outcome));
   Expect(object->owner == process.end, "the outcome of somebody else's free", details);
-  Expect(object->ends > 0 || !Held(*object), "the outcome of a free that nobody asked for",
-         details);
+  Expect(object->ends > 0 || !Held(*object) || WasMovedFrom(s_, *object, -from),
+         "the outcome of a free that nobody asked for", details);
   switch (outcome) {
     case FreeOutcome::kSettled:
       break;

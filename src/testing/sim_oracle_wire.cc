@@ -65,6 +65,19 @@ class Oracle::Wire final : public core::PayloadSink {
     s_.coverage.Count(kNames[static_cast<size_t>(item.state)]);
     Line("E answers E of O I", item.object, static_cast<uint32_t>(item.state));
   }
+  void OnMovePrimary(const core::MovePrimaryItem& item) override {
+    s_.coverage.Count("item MovePrimary");
+    Line("E sends E MovePrimary O G", item.object, item.generation);
+  }
+  void OnMovePrimaryAck(const core::MovePrimaryAckItem& item) override {
+    static constexpr const char* kLines[] = {"E sends E Moved O G", "E sends E Secondary O G",
+                                             "E sends E Refused O G", "E sends E Promoted O G"};
+    static constexpr const char* kNames[] = {
+        "item MovePrimaryAck Moved", "item MovePrimaryAck Secondary", "item MovePrimaryAck Refused",
+        "item MovePrimaryAck Promoted"};
+    s_.coverage.Count(kNames[static_cast<size_t>(item.answer)]);
+    Line(kLines[static_cast<size_t>(item.answer)], item.object, item.generation);
+  }
 
  private:
   void Line(const char* pattern, const ObjectId& id, uint32_t generation) {

@@ -123,6 +123,7 @@ void State::AddNode(int64_t number) {
   with.logger = &logger;
   with.session = Sessions(options.seed);
   with.orphan_grace = options.orphan_grace;
+  with.on_promoted = [this](const ObjectId&, uint32_t) { coverage.Count("promoted"); };
   with.delete_retry_delay_min = milliseconds(5 + random.Next() % 50);
   with.delete_retry_delay_max = milliseconds(60 + random.Next() % 500);
   with.delete_batch_max =

@@ -182,6 +182,18 @@ struct Query {
   std::vector<Location> locations;
 };
 
+// What one node has asked an owner: that its copy be the primary.
+struct PrimaryMove {
+  int64_t object = 0;
+  int64_t node = 0;
+  uint32_t generation = 0;
+  int64_t from = 0;       // a node
+  uint64_t instance = 0;  // of the copy
+  bool evicted = false;   // the copy, since
+  bool answered = false;
+  MoveOutcome outcome = MoveOutcome::kMoved;  // meaningful once it was answered
+};
+
 // A reference on its way from one process to another.
 struct Token {
   int64_t object;
@@ -263,6 +275,7 @@ struct State {
   std::map<int64_t, Registration> registrations;
   std::map<int64_t, Subscription> subscriptions;
   std::map<int64_t, Query> queries;
+  std::map<int64_t, PrimaryMove> moves;
   std::map<int64_t, Token> tokens;
   // Fetches under way: node, object, generation.
   std::vector<std::array<int64_t, 3>> fetches;

@@ -1,4 +1,5 @@
 #include "src/core/codec.h"
+#include "src/core/codec_groups.h"
 
 #include <algorithm>
 #include <string>
@@ -296,7 +297,7 @@ TEST(Payload, ACountThatTheBytesDoNotJustifyIsRejectedAndAllocatesNothing) {
 }
 
 TEST(Payload, UnknownGroupsAreRejected) {
-  for (const int kind : {0, 12, 13, 128, 255}) {
+  for (const int kind : {0, codec::kGroupKindMax + 1, 128, 255}) {
     EXPECT_EQ(CheckPayload(Head(kind, 0, 1) + std::string(100, '\0')), CodecError::kUnknownGroup);
   }
 }

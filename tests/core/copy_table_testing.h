@@ -71,6 +71,11 @@ class WordSink final : public ReportSink {
     }
     return Take(word);
   }
+  bool Add(const MovePrimaryItem& item) override {
+    return Take("move " + NameOf(item.object, item.generation) + " from " +
+                (item.from.IsNil() ? "nobody" : std::to_string(item.from.data()[20])) + " as " +
+                std::to_string(item.number));
+  }
   Words words;
 
  private:

@@ -33,8 +33,9 @@ struct Met {
   uint64_t inners = 0;
   uint64_t outcomes[3] = {};  // by FreeOutcome
   uint64_t ready = 0;
-  uint64_t generations_most = 0;  // of one object with copies at once
-  uint64_t copies_most = 0;       // of one value at once
+  uint64_t answers[kMoveAnswerMax + 1] = {};  // by MoveAnswer
+  uint64_t generations_most = 0;              // of one object with copies at once
+  uint64_t copies_most = 0;                   // of one value at once
 };
 
 class ComparedTables {

@@ -14,15 +14,11 @@
 #include <vector>
 
 #include "src/base/check.h"
-#include "src/base/little_endian.h"
 #include "src/core/codec.h"
 #include "src/core/object_table.h"
+#include "tests/core/owner_payload.h"
 
 namespace freehold::core {
-
-inline uint64_t NumberOf(const ObjectId& id) {
-  return internal::LoadLittle<uint64_t>(id.data() + ObjectId::kSize - 8);
-}
 
 // Object and generation, as a free names them.
 using FreedCopy = std::pair<uint64_t, uint32_t>;
@@ -200,6 +196,22 @@ class ObjectTableHarness {
     return FreesIn(writer.Take());
   }
 
+  Verdict MovePrimary(uint64_t object, PeerIndex node, PeerIndex from, uint64_t number = 1,
+                      uint32_t generation = 0) {
+    const ObjectId id = ObjectId::FromNumber(object);
+    return Checked([&] {
+      return table.Step(event::MovePrimary{{id, id.Hash()}, node, generation, number, from}, &raw_);
+    });
+  }
+  std::vector<MoveWord> PullMoves(PeerIndex node, uint32_t items_max = UINT32_MAX) {
+    PayloadWriter writer(kEnvelopeBytesMost);
+    (void)Checked([&] {
+      more_to_pull = table.PullMoves(node, items_max, NumberedNodes(), &writer);
+      return Verdict::kOk;
+    });
+    return MovesIn(writer.Take());
+  }
+
   // --- Questions -----------------------------------------------------------------------------
 
   const ObjectRecord* Find(uint64_t object) const {
@@ -243,19 +255,12 @@ class ObjectTableHarness {
   }
 
   static std::vector<FreedCopy> FreesIn(std::string_view payload) {
-    struct Sink : PayloadSink {
+    struct Sink : StraySink {
       void OnFrees(uint32_t generation, uint32_t, std::string_view ids) override {
         for (size_t i = 0; i < IdCount(ids); ++i) {
           frees.emplace_back(NumberOf(IdAt(ids, i)), generation);
         }
       }
-      void OnFreeResults(uint32_t, uint32_t, FreeResult, std::string_view) override { Stray(); }
-      void OnFreeFailed(const FreeResultItem&) override { Stray(); }
-      void OnLocation(const LocationItem&) override { Stray(); }
-      void OnSharing(const SharingItem&) override { Stray(); }
-      void OnLocationQuery(const LocationQueryItem&) override { Stray(); }
-      void OnLocationAnswer(const LocationAnswerItem&) override { Stray(); }
-      static void Stray() { FREEHOLD_CHECK(false && "an owner sends frees only"); }
       std::vector<FreedCopy> frees;
     } sink;
     FREEHOLD_CHECK(ReadPayload(payload, &sink) == CodecError::kOk);

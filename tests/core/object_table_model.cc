@@ -8,7 +8,7 @@ bool ModelObject::HasValue() const {
   const auto present = copies.find(generation);
   return present != copies.end() &&
          std::any_of(present->second.begin(), present->second.end(),
-                     [](const auto& entry) { return entry.second.real(); });
+                     [](const auto& entry) { return entry.second.real() && entry.second.held(); });
 }
 
 ModelObject* ObjectTableModel::Find(uint64_t object) {
@@ -59,9 +59,17 @@ Expected ObjectTableModel::Recreate(uint64_t object) {
   }
   const uint32_t before = found->generation++;
   if (found->state == ObjectState::kLost && found->copies.count(before) != 0) {
-    // Nodes that wait for the value wait for the new one.
-    found->copies[found->generation] = std::move(found->copies[before]);
-    found->copies.erase(before);
+    // Nodes that wait for the value wait for the new one. Former primaries go as they were to.
+    std::map<PeerIndex, ModelCopy>& old = found->copies[before];
+    for (auto at = old.begin(); at != old.end();) {
+      if (at->second.held()) {
+        found->copies[found->generation].insert(*at);
+        at = old.erase(at);
+      } else {
+        ++at;
+      }
+    }
+    if (old.empty()) found->copies.erase(before);
   }
   found->state = ObjectState::kPending;
   found->value_freed = false;
@@ -223,8 +231,10 @@ void ObjectTableModel::WaitForFree(PeerIndex node, ModelCopy* copy, Expected* ex
 void ObjectTableModel::Drop(uint64_t name, uint32_t generation, PeerIndex node,
                             Expected* expected) {
   ModelObject* object = Find(name);
+  const ModelCopy gone = object->copies[generation][node];
   object->copies[generation].erase(node);
   if (object->copies[generation].empty()) object->copies.erase(generation);
+  if (gone.primary && gone.held()) Promote(name, expected);
   AfterDrop(name, expected);
 }
 

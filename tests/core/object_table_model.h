@@ -32,6 +32,7 @@ struct ModelCopy {
   uint64_t since = 0;  // when it entered that state
 
   bool real() const { return in_memory || spilled; }
+  bool held() const { return state == FreeState::kHeld; }
 };
 
 struct ModelObject {
@@ -94,6 +95,9 @@ class ObjectTableModel {
   Expected Answer(uint64_t object, PeerIndex node, FreeResult result, uint32_t generation);
   Expected Exclude(PeerIndex node, uint32_t records_max, bool* more);
   std::vector<FreedCopy> Pull(PeerIndex node, uint32_t records_max, bool* more);
+  Expected MovePrimary(uint64_t object, PeerIndex node, PeerIndex from, uint64_t number,
+                       uint32_t generation);
+  std::vector<MoveWord> PullMoves(PeerIndex node, uint32_t items_max, bool* more);
   Expected Register(uint64_t object, Moment moment, uint64_t number, Token token);
   Expected Subscribe(uint64_t object, uint64_t number, Token token);
   Expected Cancel(uint64_t object, uint64_t number);
@@ -116,12 +120,18 @@ class ObjectTableModel {
   // Takes a copy out and sees to what follows.
   void Drop(uint64_t name, uint32_t generation, PeerIndex node, Expected* expected);
   void AfterDrop(uint64_t name, Expected* expected);
+  // The primary has gone: another copy takes its place.
+  void Promote(uint64_t name, Expected* expected);
+  Verdict Move(uint64_t name, PeerIndex node, PeerIndex from, uint32_t generation,
+               PeerIndex* primary, Expected* expected);
+  void Tell(PeerIndex node, const MoveWord& word, Expected* expected);
   void AnswerLate(uint64_t object, PeerIndex node, uint32_t generation, Expected* expected);
   std::vector<FreedCopy> CopiesOn(PeerIndex node, FreeState state) const;
 
   const bool settle_at_once_;
   std::map<uint64_t, ModelObject> objects_;
   std::map<PeerIndex, std::deque<FreedCopy>> late_;
+  std::map<PeerIndex, std::deque<MoveWord>> move_words_;
   std::set<PeerIndex> excluded_;
   uint64_t clock_ = 0;
 };

@@ -50,12 +50,19 @@ Expected ObjectTableModel::SetLocation(uint64_t name, PeerIndex node, uint32_t g
   copy.in_memory = report.in_memory;
   copy.spilled = report.spilled || stays_spilled;
   if (!stays_spilled) copy.url = report.spilled ? report.url : "";
-  copy.primary = copy.real() && report.role == CopyRole::kPrimary && !other_primary;
-  if (!old && report.size != 0) object->size = report.size;
-  if (unwanted) {
+  const bool let_go = !unwanted && !copy.held();
+  const bool stays_primary = !is_new && copy.primary;
+  copy.primary = copy.real() && !let_go &&
+                 (stays_primary || (report.role == CopyRole::kPrimary && !other_primary));
+  if (!old && !let_go && report.size != 0) object->size = report.size;
+  if (let_go) {
+    expected.verdict = Verdict::kToBeFreed;
+  } else if (unwanted) {
     if (is_new) WaitForFree(node, &copy, &expected);
   } else if (copy.real()) {
+    const bool comes_back = object->state == ObjectState::kLost && !copy.primary;
     object->state = ObjectState::kAvailable;
+    if (comes_back) Promote(name, &expected);
   }
   return expected;
 }
@@ -152,7 +159,9 @@ Expected ObjectTableModel::Exclude(PeerIndex node, uint32_t records_max, bool* m
       Drop(name, generation, node, &expected);
     }
   }
-  *more = false;
+  std::deque<MoveWord>& words = move_words_[node];
+  for (; !words.empty() && records_max > 0; --records_max) words.pop_front();
+  *more = !words.empty();
   return expected;
 }
 

@@ -37,6 +37,7 @@ class ModelRun {
   ModelRun(uint64_t seed, bool trace, Met* met)
       : trace_(trace),
         random_(seed),
+        met_(*met),
         both_(ConfigOf(seed), kObjects, kNodes, met),
         harness_(both_.harness),
         model_(both_.model) {}
@@ -90,7 +91,7 @@ class ModelRun {
   }
 
   void OneStep() {
-    switch (Below(18)) {
+    switch (Below(20)) {
       case 0:
       case 1:
         return Declare();
@@ -119,6 +120,10 @@ class ModelRun {
         return Answer();
       case 16:
         return OneIn(12) || excluding_ != kNoPeer ? Exclude() : Answer();
+      case 17:
+        return MovePrimary();
+      case 18:
+        return PullMoves(Below(kNodes), OneIn(2) ? Below(3) : UINT32_MAX);
       default:
         return Callbacks();
     }
@@ -246,6 +251,31 @@ class ModelRun {
     for (const FreedCopy& copy : expected) asked_.emplace_back(node, copy);
     Compare(Expected(), Verdict::kOk);
   }
+  // From who is the primary, mostly.
+  void MovePrimary() {
+    const uint64_t name = SomeObject();
+    const uint32_t generation = SomeGeneration(name);
+    const PeerIndex node = Below(kNodes);
+    PeerIndex from = OneIn(4) ? kNoPeer : Below(kNodes);
+    if (!OneIn(3)) {
+      for (const auto& [other, facts] : harness_.Copies(name)) {
+        if (facts.role == CopyRole::kPrimary) from = other;
+      }
+    }
+    Trace("move %" PRIu64 " g%u to %u from %u", name, generation, node, from);
+    const uint64_t number = ++moves_;
+    Compare(model_.MovePrimary(name, node, from, number, generation),
+            harness_.MovePrimary(name, node, from, number, generation));
+  }
+  void PullMoves(PeerIndex node, uint32_t items_max) {
+    Trace("pull up to %u words of moves for %u", items_max, node);
+    bool more = false;
+    const std::vector<MoveWord> expected = model_.PullMoves(node, items_max, &more);
+    EXPECT_EQ(harness_.PullMoves(node, items_max), expected);
+    EXPECT_EQ(harness_.more_to_pull, more);
+    for (const MoveWord& word : expected) ++met_.answers[static_cast<int>(std::get<3>(word))];
+    Compare(Expected(), Verdict::kOk);
+  }
   // What was asked for, mostly; some answers come twice, some to nothing.
   void Answer() {
     uint64_t name = SomeObject();
@@ -345,6 +375,7 @@ class ModelRun {
 
   const bool trace_;
   internal::SplitMix64 random_;
+  Met& met_;
   ComparedTables both_;
   ObjectTableHarness& harness_;
   ObjectTableModel& model_;
@@ -352,6 +383,7 @@ class ModelRun {
   std::vector<std::pair<PeerIndex, FreedCopy>> asked_;
   PeerIndex excluding_ = kNoPeer;
   Token last_token_ = 0;
+  uint64_t moves_ = 0;
   size_t taken_ = 0;
   size_t subscribed_ = 0;
 };
@@ -372,6 +404,7 @@ void ExpectMetEverything(const Met& met) {
        {FreeOutcome::kSettled, FreeOutcome::kNodeExcluded, FreeOutcome::kStoreFailed}) {
     EXPECT_GT(met.outcomes[static_cast<int>(outcome)], 500u);
   }
+  for (const uint64_t answers : met.answers) EXPECT_GT(answers, 50u);
   EXPECT_GE(met.generations_most, 3u);
   EXPECT_EQ(met.copies_most, kNodes);
 }

@@ -77,6 +77,15 @@ class Rewriter : public PayloadSink {
     }
     Note('a', item.object, item.generation, 0, item.number, text);
   }
+  void OnMovePrimary(const MovePrimaryItem& item) override {
+    FREEHOLD_CHECK(writer_.Add(item));
+    Note('m', item.object, item.generation, item.term, item.number, std::string(item.from.bytes()));
+  }
+  void OnMovePrimaryAck(const MovePrimaryAckItem& item) override {
+    FREEHOLD_CHECK(writer_.Add(item));
+    Note('k', item.object, item.generation, item.term, item.number,
+         std::string(item.primary.bytes()) + static_cast<char>(item.answer));
+  }
 
   std::string Take() { return writer_.Take(); }
   const std::vector<std::string>& notes() const { return notes_; }

@@ -80,6 +80,12 @@ class Harness {
       FREEHOLD_CHECK(spilled == !item.url.empty());
       return true;
     }
+    bool Add(const MovePrimaryItem& item) override {
+      if (room_ == 0) return false;
+      --room_;
+      harness_.asked_.push_back({owner_, item});
+      return true;
+    }
 
    private:
     Harness& harness_;
@@ -106,7 +112,7 @@ class Harness {
   }
 
   void OneEvent() {
-    switch (input_.Byte() % 16) {
+    switch (input_.Byte() % 18) {
       case 0:
       case 1: {
         const Key key = AnyKey();
@@ -175,7 +181,33 @@ class Harness {
         FREEHOLD_CHECK(verdict == CopyVerdict::kNotHere);
         break;
       }
+      case 16: {
+        const Key key = AnyKey();
+        (void)Step(copy_event::MovePrimary{key.first, key.second, NodeId(), ++moves_});
+        break;
+      }
+      case 17:
+        AnswerMove(input_.Byte());
+        break;
     }
+  }
+
+  // An owner's answer, now and then from another one.
+  void AnswerMove(uint8_t how) {
+    const auto answer = static_cast<MoveAnswer>(how % (kMoveAnswerMax + 1));
+    if (answer == MoveAnswer::kPromoted || asked_.empty()) {
+      const Key key = AnyKey();
+      const uint64_t number = answer == MoveAnswer::kPromoted ? 0 : how;
+      (void)Step(copy_event::MoveAnswered{Owner(), key.first, key.second, number, answer, {}});
+      return;
+    }
+    const auto [owner, item] = asked_.back();
+    asked_.pop_back();
+    const PeerIndex from = how % 32 == 31 ? Owner() : owner;
+    const size_t ended = effects_.moves.size();
+    const CopyVerdict verdict = Step(copy_event::MoveAnswered{from, item.object, item.generation,
+                                                              item.number, answer, NodeId()});
+    FREEHOLD_CHECK((verdict == CopyVerdict::kOk) == (effects_.moves.size() == ended + 1));
   }
 
   void EndRead(const Key& key) {
@@ -283,6 +315,8 @@ class Harness {
 
   Input input_;
   CopyTable table_;
+  std::vector<std::pair<PeerIndex, MovePrimaryItem>> asked_;  // and not answered
+  uint64_t moves_ = 0;
   CopyEffects effects_;
   Time now_{};
   uint64_t view_ = 0;

@@ -37,7 +37,7 @@ class Fuzzed {
     generation_ = how / 64 == 0                  ? present + 1
                   : how / 64 == 1 && present > 0 ? present - 1
                                                  : present;
-    switch (action % 16) {
+    switch (action % 18) {
       case 0:
         return Declare(how);
       case 1:
@@ -70,6 +70,10 @@ class Fuzzed {
         return Exclude(how);
       case 15:
         return Callback(how);
+      case 16:
+        return Move(how);
+      case 17:
+        return PullMoves(node_, how % 4);
     }
   }
 
@@ -125,6 +129,18 @@ class Fuzzed {
     if (object_ == nullptr || object_->handles == 0) return;
     harness_.DropHandle(name_);
     Same(model_.DropHandle(name_), Verdict::kOk);
+  }
+  void Move(uint8_t how) {
+    const PeerIndex from = how % 8 < kNodes ? how % 8 : kNoPeer;
+    const uint64_t number = ++moves_;
+    Same(model_.MovePrimary(name_, node_, from, number, generation_),
+         harness_.MovePrimary(name_, node_, from, number, generation_));
+  }
+  void PullMoves(PeerIndex node, uint32_t items_max) {
+    bool more = false;
+    const std::vector<MoveWord> expected = model_.PullMoves(node, items_max, &more);
+    FREEHOLD_CHECK(harness_.PullMoves(node, items_max) == expected);
+    FREEHOLD_CHECK(harness_.more_to_pull == more);
   }
   void DropTask() {
     if (object_ == nullptr || object_->tasks == 0) return;
@@ -222,6 +238,7 @@ class Fuzzed {
   ObjectTableHarness harness_;
   ObjectTableModel model_;
   std::set<uint64_t> declared_;
+  uint64_t moves_ = 0;
   std::vector<std::pair<PeerIndex, FreedCopy>> asked_;
   PeerIndex excluding_ = kNoPeer;
   Token last_token_ = 0;

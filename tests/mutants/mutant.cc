@@ -88,6 +88,18 @@ const char* MutantName(Mutant mutant) {
       return "readers_ignored";
     case Mutant::kOrphansAtView:
       return "orphans_at_view";
+    case Mutant::kLetGoUnrecorded:
+      return "let_go_unrecorded";
+    case Mutant::kMoveComparesNothing:
+      return "move_compares_nothing";
+    case Mutant::kMoveGenerationIgnored:
+      return "move_generation_ignored";
+    case Mutant::kMoveNotPinned:
+      return "move_not_pinned";
+    case Mutant::kMoveUnanswered:
+      return "move_unanswered";
+    case Mutant::kNobodyPromoted:
+      return "nobody_promoted";
   }
   return "?";
 }

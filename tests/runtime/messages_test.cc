@@ -69,6 +69,8 @@ class MeteredTransport final : public Transport {
     void OnSharing(const core::SharingItem&) override { ++*items_; }
     void OnLocationQuery(const core::LocationQueryItem&) override { ++*items_; }
     void OnLocationAnswer(const core::LocationAnswerItem&) override { ++*items_; }
+    void OnMovePrimary(const core::MovePrimaryItem&) override { ++*items_; }
+    void OnMovePrimaryAck(const core::MovePrimaryAckItem&) override { ++*items_; }
 
    private:
     uint64_t* const items_;
@@ -168,6 +170,17 @@ TEST_F(Messages, AFreeToFourNodes) {
   }
   // A free and a result for each.
   EXPECT_EQ(Measure([&] { own_.Reset(); }), (Traffic{8, 8, 4}));
+}
+
+TEST_F(Messages, APrimaryMoved) {
+  ASSERT_TRUE(nodes_[11]->AddCopy({Object(7), 0, Process(1), CopyRole::kPrimary, 1}).ok());
+  // The move, its answer, the free of the former primary and its result.
+  EXPECT_EQ(
+      Measure([&] {
+        ASSERT_TRUE(nodes_[12]->AddCopy({Object(7), 0, Process(1), CopyRole::kSecondary, 1}).ok());
+        ASSERT_TRUE(nodes_[12]->MovePrimary(Object(7), 0, Node(11)).ok());
+      }),
+      (Traffic{5, 4, 2}));  // with the report of the new copy, in one envelope with the move
 }
 
 TEST_F(Messages, AThousandSharesAtOnceAreThreeEnvelopes) {

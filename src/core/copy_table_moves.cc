@@ -1,0 +1,129 @@
+// CopyTable: moves of the primary to a copy here (PROTOCOL, step 9), seen from its node. The
+// owner's side is in object_table_moves.cc. A former primary is let go of by a Free like any other.
+
+#include "src/base/check.h"
+#include "src/base/mutant.h"
+#include "src/core/copy_table.h"
+
+namespace freehold::core {
+
+CopyVerdict CopyTable::Step(const copy_event::MovePrimary& event, CopyEffects* effects) {
+  const uint32_t index = Lookup(event.object, event.generation);
+  if (index == kNoCopy) return CopyVerdict::kNotHere;
+  DoomIfPastBarrier(index, effects);
+  CopyRecord& copy = copies_[index];
+  if (copy.state == CopyState::kGone) return CopyVerdict::kNotHere;
+  if (copy.state == CopyState::kFetching) return CopyVerdict::kStillFetching;
+  if (copy.state != CopyState::kHeld) return CopyVerdict::kFreed;
+  if (copy.moving()) return CopyVerdict::kMoving;
+  copy.MakeRarity().move = event.number;
+  const bool is_new =
+      moves_.try_emplace(event.number, Move{event.object, event.generation, copy.owner, event.from})
+          .second;
+  FREEHOLD_CHECK(is_new);
+  ++stats_.moves;
+  Owner& owner = OwnerOf(copy.owner);
+  // An owner that is excluded hears no more; its barrier ends the move.
+  if (!Reports(owner)) return CopyVerdict::kOk;
+  if (owner.has_nothing_to_hear()) effects->ready.push_back(owner.peer);
+  owner.moves_to_send.push_back(event.number);
+  return CopyVerdict::kOk;
+}
+
+PullVerdict CopyTable::PullMoves(Owner* owner, uint32_t items_max, ReportSink* sink) {
+  for (; !owner->moves_to_send.empty(); --items_max) {
+    if (items_max == 0) return PullVerdict::kMore;
+    const uint64_t number = owner->moves_to_send.front();
+    Move& move = moves_.at(number);
+    MovePrimaryItem item;
+    item.object = move.object;
+    item.number = number;
+    item.generation = move.generation;
+    item.from = move.from;
+    if (const CopyRecord* copy = Find(move.object, move.generation)) item.term = copy->term;
+    if (!sink->Add(item)) return PullVerdict::kFull;
+    move.sent = true;
+    owner->moves_to_send.pop_front();
+  }
+  return PullVerdict::kEmpty;
+}
+
+CopyVerdict CopyTable::Step(const copy_event::MoveAnswered& event, CopyEffects* effects) {
+  if (event.answer == MoveAnswer::kPromoted) return Promote(event, effects);
+  const auto found = moves_.find(event.number);
+  if (found == moves_.end()) return CopyVerdict::kRefused;
+  const Move move = found->second;
+  if (!move.sent || move.owner != event.from || move.object != event.object ||
+      move.generation != event.generation || !Reports(OwnerOf(event.from))) {
+    return CopyVerdict::kRefused;
+  }
+  moves_.erase(found);
+  --stats_.moves;
+  EndedMove ended;
+  ended.number = event.number;
+  ended.result.outcome = event.answer == MoveAnswer::kMoved       ? MoveOutcome::kMoved
+                         : event.answer == MoveAnswer::kSecondary ? MoveOutcome::kSecondary
+                                                                  : MoveOutcome::kRefused;
+  ended.result.primary = event.primary;
+  Unpin(move, event.number, ended.result.outcome == MoveOutcome::kMoved);
+  effects->moves.push_back(ended);
+  return CopyVerdict::kOk;
+}
+
+// A copy that has gone since, or was freed, is nobody's primary.
+CopyVerdict CopyTable::Promote(const copy_event::MoveAnswered& event, CopyEffects* effects) {
+  const uint32_t index = Lookup(event.object, event.generation);
+  if (index == kNoCopy) return CopyVerdict::kNoChange;
+  CopyRecord& copy = copies_[index];
+  if (copy.owner != event.from || !Reports(OwnerOf(event.from))) return CopyVerdict::kRefused;
+  if (copy.state != CopyState::kHeld) return CopyVerdict::kNoChange;
+  if (copy.role == CopyRole::kPrimary) return CopyVerdict::kNoChange;
+  copy.role = CopyRole::kPrimary;
+  effects->promoted.push_back({copy.object, copy.generation});
+  return CopyVerdict::kOk;
+}
+
+// Another life of the same key, after a Free, is not the copy that was to move.
+void CopyTable::Unpin(const Move& move, uint64_t number, bool is_primary) {
+  const uint32_t index = Lookup(move.object, move.generation);
+  if (index == kNoCopy) return;
+  CopyRecord& copy = copies_[index];
+  if (copy.rarity == nullptr || copy.rarity->move != number) return;
+  copy.rarity->move = 0;
+  if (is_primary) copy.role = CopyRole::kPrimary;
+}
+
+void CopyTable::EndMoves(PeerIndex owner, MoveOutcome outcome, CopyEffects* effects) {
+  for (auto at = moves_.begin(); at != moves_.end();) {
+    if (owner != kNoPeer && at->second.owner != owner) {
+      ++at;
+      continue;
+    }
+    Unpin(at->second, at->first, false);
+    EndedMove ended;
+    ended.number = at->first;
+    ended.result.outcome = outcome;
+    effects->moves.push_back(ended);
+    --stats_.moves;
+    at = moves_.erase(at);
+  }
+}
+
+void CopyTable::CheckMoves() const {
+  FREEHOLD_CHECK(stats_.moves == moves_.size());
+  size_t pinned = 0;
+  for (uint32_t i = 0; i < copies_.end(); ++i) pinned += copies_[i].moving() ? 1 : 0;
+  for (const auto& [number, move] : moves_) {
+    FREEHOLD_CHECK(FindOwner(move.owner)->phase != OwnerPhase::kPastBarrier);
+    const CopyRecord* copy = Find(move.object, move.generation);
+    if (copy != nullptr && copy->moving() && copy->rarity->move == number) --pinned;
+  }
+  FREEHOLD_CHECK(pinned == 0);
+  for (const std::unique_ptr<Owner>& owner : owners_) {
+    if (owner == nullptr) continue;
+    FREEHOLD_CHECK(owner->moves_to_send.empty() || Reports(*owner));
+    for (const uint64_t number : owner->moves_to_send) FREEHOLD_CHECK(moves_.contains(number));
+  }
+}
+
+}  // namespace freehold::core

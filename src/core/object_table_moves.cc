@@ -1,0 +1,166 @@
+// ObjectTable: which copy is the primary, and how that moves (PROTOCOL, step 9).
+//
+// A node that has fetched the bytes asks to take the primary over from another one. If that one
+// still is the primary, the new one is recorded first; then the former one is freed like any copy
+// that is not wanted, and its node's answer says when the bytes are gone. Until the free has left,
+// it can be taken back.
+
+#include <algorithm>
+
+#include "src/base/check.h"
+#include "src/base/mutant.h"
+#include "src/core/object_table.h"
+
+namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
+
+Verdict ObjectTable::Step(const event::MovePrimary& e, Effects* effects) {
+  if (nodes_.IsExcluded(e.node)) return Verdict::kNodeExcluded;
+  PeerIndex primary = kNoPeer;
+  const Verdict verdict = Move(e, &primary, effects);
+  MoveAnswer answer = MoveAnswer::kRefused;
+  if (verdict == Verdict::kOk) answer = MoveAnswer::kMoved;
+  if (verdict == Verdict::kUnchanged) answer = MoveAnswer::kSecondary;
+  if (answer != MoveAnswer::kSecondary || !IsMutant(Mutant::kMoveUnanswered)) {
+    Tell(e.node, {e.key.id, e.number, e.generation, answer, primary}, effects);
+  }
+  return verdict;
+}
+
+// `*primary`: which one is, if another.
+Verdict ObjectTable::Move(const event::MovePrimary& e, PeerIndex* primary, Effects* effects) {
+  ObjectRecord* record = FindMutable(e.key);
+  if (record == nullptr) return Verdict::kNotFound;
+  if (record->borrowed) return Verdict::kNotOwner;
+  if (!record->in_scope()) return Verdict::kOutOfScope;
+  if (e.generation > record->generation) return Verdict::kUnknownGeneration;
+  if (record->state() == ObjectState::kFreed) return Verdict::kToBeFreed;
+  if (e.generation < record->generation && !IsMutant(Mutant::kMoveGenerationIgnored)) {
+    return Verdict::kToBeFreed;
+  }
+  Copy* to = copies_.Find(*record, e.node);
+  if (to == nullptr || !to->real()) return Verdict::kWrongState;
+  if (!to->held()) return Verdict::kToBeFreed;  // it was the primary, and is let go of already
+  Copy* from = PrimaryOf(record);
+  if (from == to) return Verdict::kOk;  // promoted since it asked
+  *primary = from == nullptr ? kNoPeer : PeerIndex{from->node};
+  if (*primary != e.from && !IsMutant(Mutant::kMoveComparesNothing)) return Verdict::kUnchanged;
+  *primary = kNoPeer;
+  to->primary = IsMutant(Mutant::kLetGoUnrecorded) ? 0 : 1;
+  if (record->rare != kNone) {
+    NotifyCopy(*record, Facts(*record, *to), LocationUpdate::Kind::kChanged, effects);
+  }
+  ++counters_.primaries_moved;
+  if (from != nullptr) LetGo(record, from, effects);
+  if (record->has_askers) AnswerAskers(*record, effects);
+  return Verdict::kOk;
+}
+
+Copy* ObjectTable::PrimaryOf(ObjectRecord* record) {
+  for (uint32_t i = 0; i < record->copies; ++i) {
+    Copy& copy = copies_.At(*record, i);
+    if (copy.primary && copy.held()) return &copy;
+  }
+  return nullptr;
+}
+
+// Subscribers are not told of copies that are to go: for them it is gone from now on.
+void ObjectTable::LetGo(ObjectRecord* record, Copy* copy, Effects* effects) {
+  const PeerIndex node = copy->node;
+  copy->primary = 0;
+  if (config_.settle_at_once) {
+    Settle(record, copy, FreeOutcome::kSettled, effects);
+  } else {
+    WaitForFree(IndexOf(*record), copy, effects);
+  }
+  if (record->rare != kNone) NotifyRemoved(*record, node, effects);
+}
+
+// The primary has gone. In its place: a copy in memory, one in a file, or a former primary whose
+// free has not left yet, in this order; among equals the node that was met first.
+void ObjectTable::Promote(ObjectRecord* record, Effects* effects) {
+  if (IsMutant(Mutant::kNobodyPromoted)) return;
+  Copy* best = nullptr;
+  const auto rank = [this](const Copy& copy) {
+    if (!copy.real() || nodes_.IsExcluded(copy.node)) return 3;
+    if (!copy.held()) return nodes_.StateOf(copy) == FreeState::kWaiting ? 2 : 3;
+    return copy.in_memory ? 0 : 1;
+  };
+  copies_.ForEach(*record, [&](Copy* copy) {
+    if (rank(*copy) == 3) return;
+    if (best == nullptr || rank(*copy) < rank(*best) ||
+        (rank(*copy) == rank(*best) && copy->node < best->node)) {
+      best = copy;
+    }
+  });
+  if (best == nullptr) return;
+  if (!best->held()) nodes_.Move(IndexOf(*record), best, CopyList::kHeld);
+  best->primary = 1;
+  ++counters_.primaries_promoted;
+  if (record->rare != kNone) {
+    NotifyCopy(*record, Facts(*record, *best), LocationUpdate::Kind::kChanged, effects);
+  }
+  if (config_.settle_at_once) return;  // nobody to tell
+  Tell(best->node, {record->id(), 0, record->generation, MoveAnswer::kPromoted, kNoPeer}, effects);
+}
+
+// To the ghost, the copies that are being deleted: all of a freed value, and of a lost one the
+// former primaries. The others are few, so that taking these out from the end moves little.
+void ObjectTable::MoveCopiesToGo(ObjectRecord* record, ObjectRecord* ghost) {
+  const RecordIndex ghost_index = IndexOf(*ghost);
+  uint32_t to_go = 0;
+  copies_.ForEach(*record, [&](const Copy* copy) { to_go += copy->held() ? 0 : 1; });
+  if (to_go == record->copies) {
+    ghost->overflow = record->overflow;
+    ghost->copies = record->copies;
+    std::copy(std::begin(record->inline_copies), std::end(record->inline_copies),
+              std::begin(ghost->inline_copies));
+    record->overflow = kNone;
+    record->copies = 0;
+    copies_.ForEach(*ghost, [&](const Copy* copy) { nodes_.Rename(*copy, ghost_index); });
+    return;
+  }
+  for (uint32_t i = record->copies; i > 0; --i) {
+    const Copy copy = copies_.At(*record, i - 1);
+    if (copy.held()) continue;
+    nodes_.Rename(copy, ghost_index);
+    *copies_.Insert(*ghost, copy.node) = copy;
+    copies_.Remove(*record, copy.node);
+  }
+}
+
+// --- What nodes are told -------------------------------------------------------------------------
+
+void ObjectTable::Tell(PeerIndex node, const Sharing::MoveNews& news, Effects* effects) {
+  if (nodes_.IsExcluded(node)) return;
+  Sharing& sharing = Share();
+  const bool had_work = sharing.HasWorkFor(node);
+  if (!sharing.move_news.Add(node, news)) {
+    ++counters_.answers_lost;
+    return;
+  }
+  if (!had_work) effects->ready.push_back(node);
+}
+
+bool ObjectTable::PullMoves(PeerIndex node, uint32_t items_max, const NodeNames& names,
+                            PayloadWriter* writer) {
+  if (sharing_ == nullptr || sharing_->move_news.empty(node)) return false;
+  sharing_->move_news.TakeWhile(node, [&](const Sharing::MoveNews& news) {
+    MovePrimaryAckItem item;
+    item.object = news.object;
+    item.number = news.number;
+    item.generation = news.generation;
+    item.answer = news.answer;
+    if (news.answer == MoveAnswer::kSecondary && news.primary != kNoPeer) {
+      item.primary = names.NodeAt(news.primary);
+    }
+    if (items_max == 0 || !writer->Add(item)) return false;
+    --items_max;
+    return true;
+  });
+  return !sharing_->move_news.empty(node);
+}
+
+}  // namespace freehold::core

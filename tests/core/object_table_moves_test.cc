@@ -1,0 +1,328 @@
+// Which copy is the primary, and how that moves: the owner's side, in every order.
+
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "src/core/object_table.h"
+#include "tests/core/object_table_harness.h"
+
+namespace freehold::core {
+namespace {
+
+constexpr uint64_t kA = 1;
+constexpr PeerIndex kP = 0;  // the producer's node
+constexpr PeerIndex kC = 1;  // the consumer's
+constexpr PeerIndex kD = 2;
+
+using Frees = std::vector<FreedCopy>;
+using Moves = std::vector<MoveWord>;
+
+MoveWord Word(MoveAnswer answer, uint64_t number, PeerIndex primary = kNoPeer,
+              uint32_t generation = 0) {
+  return {kA, generation, number, answer, primary};
+}
+
+class ObjectTableMoves : public testing::Test {
+ protected:
+  // kA with its primary at kP and a secondary at kC.
+  void SetUp() override {
+    ASSERT_EQ(table.Declare(kA, kP, 10), Verdict::kOk);
+    ASSERT_EQ(table.SetLocation(kA, kC), Verdict::kOk);
+  }
+  // kNoPeer: there is none.
+  PeerIndex Primary() {
+    PeerIndex primary = kNoPeer;
+    for (const auto& [node, facts] : table.Copies(kA)) {
+      if (facts.role == CopyRole::kPrimary) primary = node;
+    }
+    return primary;
+  }
+  FreeState StateAt(PeerIndex node) { return table.Copies(kA).at(node).free_state; }
+  ObjectState State() { return table.Find(kA)->state(); }
+
+  ObjectTableHarness table;
+};
+
+TEST_F(ObjectTableMoves, TheProducerLetsGoOnceTheConsumerIsRecorded) {
+  EXPECT_EQ(table.Pull(kP), Frees{}) << "nothing before";
+  ASSERT_EQ(table.MovePrimary(kA, kC, kP, 7), Verdict::kOk);
+  EXPECT_EQ(Primary(), kC);
+  EXPECT_EQ(StateAt(kP), FreeState::kWaiting);
+  EXPECT_EQ(table.PullMoves(kC), Moves{Word(MoveAnswer::kMoved, 7)});
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}}));
+  ASSERT_EQ(table.Answer(kA, kP, FreeResult::kDoomed), Verdict::kOk) << "it has readers";
+  EXPECT_EQ(StateAt(kP), FreeState::kDoomed);
+  ASSERT_EQ(table.Answer(kA, kP), Verdict::kOk);
+  EXPECT_EQ(table.Copies(kA).size(), 1u);
+  EXPECT_EQ(State(), ObjectState::kAvailable);
+}
+
+TEST_F(ObjectTableMoves, WhenTheProducersBytesAreGoneIsSeen) {
+  ObjectTable::Config config;
+  config.observe_frees = true;
+  ObjectTableHarness observed(config);
+  ASSERT_EQ(observed.Declare(kA, kP), Verdict::kOk);
+  ASSERT_EQ(observed.SetLocation(kA, kC), Verdict::kOk);
+  ASSERT_EQ(observed.MovePrimary(kA, kC, kP), Verdict::kOk);
+  EXPECT_TRUE(observed.effects.settled.empty());
+  EXPECT_EQ(observed.Pull(kP).size(), 1u);
+  ASSERT_EQ(observed.Answer(kA, kP), Verdict::kOk);
+  ASSERT_EQ(observed.effects.settled.size(), 1u);
+  EXPECT_EQ(observed.effects.settled[0].node, kP);
+  EXPECT_EQ(observed.effects.settled[0].outcome, FreeOutcome::kSettled);
+}
+
+TEST_F(ObjectTableMoves, FanOutMakesOnePrimary) {
+  constexpr PeerIndex kE = 3;
+  ASSERT_EQ(table.SetLocation(kA, kD), Verdict::kOk);
+  ASSERT_EQ(table.SetLocation(kA, kE), Verdict::kOk);
+  ASSERT_EQ(table.MovePrimary(kA, kD, kP, 1), Verdict::kOk);
+  EXPECT_EQ(table.MovePrimary(kA, kC, kP, 2), Verdict::kUnchanged);
+  EXPECT_EQ(table.MovePrimary(kA, kE, kP, 3), Verdict::kUnchanged);
+  EXPECT_EQ(Primary(), kD);
+  EXPECT_EQ(table.PullMoves(kD), Moves{Word(MoveAnswer::kMoved, 1)});
+  EXPECT_EQ(table.PullMoves(kC), Moves{Word(MoveAnswer::kSecondary, 2, kD)});
+  EXPECT_EQ(table.PullMoves(kE), Moves{Word(MoveAnswer::kSecondary, 3, kD)});
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}}));
+  EXPECT_EQ(table.Pull(kC), Frees{}) << "a loser stays a secondary";
+  // Who asks again, and names who is, takes over.
+  ASSERT_EQ(table.MovePrimary(kA, kC, kD, 4), Verdict::kOk);
+  EXPECT_EQ(Primary(), kC);
+  EXPECT_EQ(table.Pull(kD), (Frees{{kA, 0}}));
+}
+
+TEST_F(ObjectTableMoves, AMoveThatComesTwiceIsAnsweredTwice) {
+  ASSERT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kOk);
+  EXPECT_EQ(table.MovePrimary(kA, kC, kP, 2), Verdict::kOk);
+  EXPECT_EQ(table.PullMoves(kC), (Moves{Word(MoveAnswer::kMoved, 1), Word(MoveAnswer::kMoved, 2)}));
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}})) << "and lets go once";
+}
+
+TEST_F(ObjectTableMoves, WhoSaysThatThereIsNoPrimaryIsCompared) {
+  EXPECT_EQ(table.MovePrimary(kA, kC, kNoPeer, 1), Verdict::kUnchanged);
+  ASSERT_EQ(table.SetLocation(2, kC), Verdict::kNotFound);
+  ASSERT_EQ(table.Declare(2), Verdict::kOk);
+  ASSERT_EQ(table.SetLocation(2, kC), Verdict::kOk);
+  EXPECT_EQ(table.MovePrimary(2, kC, kP, 2), Verdict::kUnchanged);
+  EXPECT_EQ(table.MovePrimary(2, kC, kNoPeer, 3), Verdict::kOk);
+  EXPECT_EQ(table.PullMoves(kC), (Moves{Word(MoveAnswer::kSecondary, 1, kP),
+                                        {2, 0, 2, MoveAnswer::kSecondary, kNoPeer},
+                                        {2, 0, 3, MoveAnswer::kMoved, kNoPeer}}));
+}
+
+TEST_F(ObjectTableMoves, WhatTheOwnerDoesNotKnowOrWantIsRefused) {
+  EXPECT_EQ(table.MovePrimary(kA, kD, kP, 1), Verdict::kWrongState) << "no copy there";
+  EXPECT_EQ(table.MovePrimary(9, kC, kP, 2), Verdict::kNotFound);
+  EXPECT_EQ(table.MovePrimary(kA, kC, kP, 3, 1), Verdict::kUnknownGeneration);
+  Report asks;
+  asks.in_memory = false;
+  ASSERT_EQ(table.SetLocation(kA, kD, 0, asks), Verdict::kOk);
+  EXPECT_EQ(table.MovePrimary(kA, kD, kP, 4), Verdict::kWrongState) << "prospective";
+  EXPECT_EQ(Primary(), kP);
+  EXPECT_EQ(table.PullMoves(kD),
+            (Moves{Word(MoveAnswer::kRefused, 1), Word(MoveAnswer::kRefused, 4)}));
+  EXPECT_EQ(table.Pull(kP), Frees{});
+}
+
+TEST_F(ObjectTableMoves, AFreeInBetweenRefusesTheMove) {
+  ASSERT_EQ(table.FreeExplicitly(kA), Verdict::kOk);
+  EXPECT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kToBeFreed);
+  EXPECT_EQ(table.PullMoves(kC), Moves{Word(MoveAnswer::kRefused, 1)});
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}}));
+  EXPECT_EQ(table.Pull(kC), (Frees{{kA, 0}}));
+}
+
+TEST_F(ObjectTableMoves, AFreeAfterTheMoveFreesEachCopyOnce) {
+  ASSERT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kOk);
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}}));
+  ASSERT_EQ(table.FreeExplicitly(kA), Verdict::kOk);
+  EXPECT_EQ(table.Pull(kP), Frees{});
+  EXPECT_EQ(table.Pull(kC), (Frees{{kA, 0}}));
+  table.DropHandle(kA);
+  ASSERT_EQ(table.Answer(kA, kC), Verdict::kOk);
+  EXPECT_NE(table.Find(kA), nullptr) << "reclaimed only when the producer's bytes are gone too";
+  ASSERT_EQ(table.Answer(kA, kP), Verdict::kOk);
+  EXPECT_EQ(table.Find(kA), nullptr);
+}
+
+TEST_F(ObjectTableMoves, AnOldValueDoesNotMoveThePrimaryOfTheNewOne) {
+  ASSERT_EQ(table.FreeExplicitly(kA), Verdict::kOk);
+  ASSERT_EQ(table.Recreate(kA), Verdict::kOk);
+  Report primary;
+  primary.role = CopyRole::kPrimary;
+  ASSERT_EQ(table.SetLocation(kA, kP, 1, primary), Verdict::kOk);
+  ASSERT_EQ(table.SetLocation(kA, kC, 1), Verdict::kOk);
+  EXPECT_EQ(table.MovePrimary(kA, kC, kP, 1, 0), Verdict::kToBeFreed);
+  EXPECT_EQ(Primary(), kP);
+  EXPECT_EQ(table.PullMoves(kC), Moves{Word(MoveAnswer::kRefused, 1)});
+}
+
+TEST_F(ObjectTableMoves, AReportFromBeforeTheMoveDoesNotUndoIt) {
+  ASSERT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kOk);
+  Report spilled;
+  spilled.spilled = true;
+  spilled.url = "f";
+  ASSERT_EQ(table.SetLocation(kA, kC, 0, spilled), Verdict::kOk) << "it said: secondary";
+  EXPECT_EQ(Primary(), kC);
+  spilled.role = CopyRole::kPrimary;
+  EXPECT_EQ(table.SetLocation(kA, kP, 0, spilled), Verdict::kToBeFreed);
+  EXPECT_EQ(Primary(), kC);
+  EXPECT_EQ(table.Copies(kA).at(kP).url, "f") << "the file goes with the copy";
+}
+
+TEST_F(ObjectTableMoves, ASpilledProducerLetsGoOfItsFile) {
+  Report spilled;
+  spilled.in_memory = false;
+  spilled.spilled = true;
+  spilled.url = "f";
+  spilled.role = CopyRole::kPrimary;
+  ASSERT_EQ(table.SetLocation(kA, kP, 0, spilled), Verdict::kOk);
+  ASSERT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kOk);
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}}));
+  ASSERT_EQ(table.Answer(kA, kP), Verdict::kOk);
+  const Rare* rare = table.table.FindRare(*table.Find(kA));
+  EXPECT_TRUE(rare == nullptr || rare->spill_urls.empty());
+}
+
+TEST_F(ObjectTableMoves, ANewCopyAtTheProducersNodeIsASecondary) {
+  ASSERT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kOk);
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}}));
+  ASSERT_EQ(table.Answer(kA, kP), Verdict::kOk);
+  Report primary;
+  primary.role = CopyRole::kPrimary;
+  ASSERT_EQ(table.SetLocation(kA, kP, 0, primary), Verdict::kOk);
+  EXPECT_EQ(Primary(), kC);
+}
+
+// --- Deaths --------------------------------------------------------------------------------------
+
+TEST_F(ObjectTableMoves, AConsumerThatDiesUnheardLeavesTheProducerAsItIs) {
+  EXPECT_FALSE(table.Exclude(kC));
+  EXPECT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kNodeExcluded);
+  EXPECT_EQ(Primary(), kP);
+  EXPECT_EQ(table.Pull(kP), Frees{});
+  EXPECT_TRUE(table.PullMoves(kC).empty());
+}
+
+TEST_F(ObjectTableMoves, AConsumerThatDiesRecordedGivesThePrimaryBackIfTheProducerHasNotHeard) {
+  ASSERT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kOk);
+  EXPECT_FALSE(table.Exclude(kC));
+  EXPECT_EQ(State(), ObjectState::kAvailable);
+  EXPECT_EQ(Primary(), kP);
+  EXPECT_EQ(StateAt(kP), FreeState::kHeld);
+  EXPECT_EQ(table.Pull(kP), Frees{}) << "the free is taken back";
+}
+
+TEST_F(ObjectTableMoves, AConsumerThatDiesRecordedLosesTheValueIfTheProducerMayHaveLetGo) {
+  ASSERT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kOk);
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}}));
+  EXPECT_FALSE(table.Exclude(kC));
+  EXPECT_EQ(State(), ObjectState::kLost);
+  ASSERT_EQ(table.effects.lost.size(), 1u);
+  // Made again at once: the producer's answer is about the old value.
+  ASSERT_EQ(table.Recreate(kA), Verdict::kOk);
+  EXPECT_EQ(table.ghosts(), 1u);
+  ASSERT_EQ(table.SetLocation(kA, kP, 1), Verdict::kOk);
+  ASSERT_EQ(table.Answer(kA, kP), Verdict::kOk);
+  EXPECT_EQ(table.ghosts(), 0u);
+  EXPECT_EQ(table.Copies(kA).count(kP), 1u);
+  EXPECT_EQ(State(), ObjectState::kAvailable);
+}
+
+TEST_F(ObjectTableMoves, WhoWaitsForALostValueIsNotTakenForAFormerPrimary) {
+  Report asks;
+  asks.in_memory = false;
+  ASSERT_EQ(table.SetLocation(kA, kD, 0, asks), Verdict::kOk);
+  ASSERT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kOk);
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}}));
+  EXPECT_FALSE(table.Exclude(kC));
+  ASSERT_EQ(State(), ObjectState::kLost);
+  ASSERT_EQ(table.Recreate(kA), Verdict::kOk);
+  ASSERT_EQ(table.Copies(kA).size(), 1u);
+  EXPECT_TRUE(table.Copies(kA).at(kD).prospective);
+  table.DropHandle(kA);
+  EXPECT_EQ(table.Pull(kD), (Frees{{kA, 1}}));
+  ASSERT_EQ(table.Answer(kA, kD, FreeResult::kUnknown, 1), Verdict::kOk);
+  EXPECT_NE(table.Find(kA), nullptr);
+  ASSERT_EQ(table.Answer(kA, kP), Verdict::kOk);
+  EXPECT_EQ(table.Find(kA), nullptr);
+}
+
+TEST_F(ObjectTableMoves, AProducerThatDiesFirstLeavesThePrimaryToTheConsumer) {
+  EXPECT_FALSE(table.Exclude(kP));
+  EXPECT_EQ(Primary(), kC);
+  EXPECT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kOk) << "so already";
+  EXPECT_EQ(table.PullMoves(kC),
+            (Moves{Word(MoveAnswer::kPromoted, 0), Word(MoveAnswer::kMoved, 1)}));
+}
+
+TEST_F(ObjectTableMoves, AProducerThatDiesBeforeItHeardIsSettled) {
+  ASSERT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kOk);
+  EXPECT_FALSE(table.Exclude(kP));
+  EXPECT_EQ(Primary(), kC);
+  EXPECT_EQ(table.Copies(kA).size(), 1u);
+  EXPECT_EQ(table.table.unsettled_frees(), 0u);
+}
+
+// --- Promotion -----------------------------------------------------------------------------------
+
+TEST_F(ObjectTableMoves, WhenThePrimaryGoesACopyInMemoryTakesItsPlace) {
+  Report spilled;
+  spilled.in_memory = false;
+  spilled.spilled = true;
+  spilled.url = "f";
+  ASSERT_EQ(table.SetLocation(kA, kC, 0, spilled), Verdict::kOk);
+  ASSERT_EQ(table.SetLocation(kA, kD), Verdict::kOk);
+  ASSERT_EQ(table.RemoveLocation(kA, kP), Verdict::kOk);
+  EXPECT_EQ(Primary(), kD);
+  EXPECT_EQ(table.PullMoves(kD), Moves{Word(MoveAnswer::kPromoted, 0)});
+  EXPECT_FALSE(table.Exclude(kD));
+  EXPECT_EQ(Primary(), kC) << "then the one in a file";
+  ASSERT_EQ(table.RemoveLocation(kA, kC), Verdict::kOk);
+  EXPECT_EQ(State(), ObjectState::kLost);
+}
+
+TEST_F(ObjectTableMoves, ALostValueThatComesBackHasAPrimary) {
+  ASSERT_EQ(table.RemoveLocation(kA, kC), Verdict::kOk);
+  ASSERT_EQ(table.RemoveLocation(kA, kP), Verdict::kOk);
+  ASSERT_EQ(State(), ObjectState::kLost);
+  ASSERT_EQ(table.SetLocation(kA, kD), Verdict::kOk);
+  EXPECT_EQ(Primary(), kD);
+  EXPECT_EQ(table.PullMoves(kD), Moves{Word(MoveAnswer::kPromoted, 0)});
+}
+
+TEST_F(ObjectTableMoves, NobodyIsPromotedWhenASecondaryGoes) {
+  ASSERT_EQ(table.SetLocation(kA, kD), Verdict::kOk);
+  ASSERT_EQ(table.RemoveLocation(kA, kC), Verdict::kOk);
+  EXPECT_EQ(Primary(), kP);
+  EXPECT_TRUE(table.PullMoves(kD).empty());
+}
+
+TEST_F(ObjectTableMoves, SubscribersSeeThePrimaryMove) {
+  ASSERT_EQ(table.Subscribe(kA, 1, 11), Verdict::kOk);
+  ASSERT_EQ(table.MovePrimary(kA, kC, kP, 1), Verdict::kOk);
+  ASSERT_EQ(table.effects.notices.size(), 2u);
+  EXPECT_EQ(table.effects.notices[0].kind, LocationUpdate::Kind::kChanged);
+  EXPECT_EQ(table.effects.notices[0].copy.node, kC);
+  EXPECT_EQ(table.effects.notices[0].copy.role, CopyRole::kPrimary);
+  EXPECT_EQ(table.effects.notices[1].kind, LocationUpdate::Kind::kRemoved);
+  EXPECT_EQ(table.effects.notices[1].copy.node, kP);
+}
+
+TEST_F(ObjectTableMoves, WordsForANodeThatIsExcludedAreForgotten) {
+  EXPECT_EQ(table.MovePrimary(kA, kC, kNoPeer, 1), Verdict::kUnchanged);
+  EXPECT_FALSE(table.Exclude(kC));
+  EXPECT_TRUE(table.PullMoves(kC).empty());
+}
+
+TEST_F(ObjectTableMoves, WordsArePulledInPieces) {
+  EXPECT_EQ(table.MovePrimary(kA, kC, kNoPeer, 1), Verdict::kUnchanged);
+  EXPECT_EQ(table.MovePrimary(kA, kC, kP, 2), Verdict::kOk);
+  EXPECT_EQ(table.PullMoves(kC, 1), Moves{Word(MoveAnswer::kSecondary, 1, kP)});
+  EXPECT_TRUE(table.more_to_pull);
+  EXPECT_EQ(table.PullMoves(kC, 1), Moves{Word(MoveAnswer::kMoved, 2)});
+  EXPECT_FALSE(table.more_to_pull);
+}
+
+}  // namespace
+}  // namespace freehold::core
