@@ -9,10 +9,14 @@ set(FREEHOLD_BASE_SOURCES
 set(FREEHOLD_CORE_SOURCES
   src/core/borrow_index.cc
   src/core/codec.cc
+  src/core/codec_digest.cc
   src/core/codec_sharing.cc
   src/core/copy_table.cc
   src/core/copy_table_check.cc
+  src/core/copy_table_digest.cc
   src/core/copy_table_work.cc
+  src/core/digest.cc
+  src/core/digest_exchange.cc
   src/core/frame.cc
   src/core/handoff_ledger.cc
   src/core/holder_index.cc
@@ -23,6 +27,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table.cc
   src/core/object_table_askers.cc
   src/core/object_table_callbacks.cc
+  src/core/object_table_digest.cc
   src/core/object_table_exclusion.cc
   src/core/object_table_locations.cc
   src/core/object_table_queries.cc

@@ -58,8 +58,12 @@ enum class Mutant : uint8_t {
   kLateReportUnanswered,  // a report about an object that is gone is dropped
   kReadersIgnored,        // a copy is deleted under its readers
   kOrphansAtView,         // what an excluded owner had goes before the barrier
+  // 16, digests
+  kDigestForgetsFrees,  // what is to be freed does not count as held
+  kDigestCutIgnored,    // a node counts what it has, not what it has said
+  kDigestFreesNewest,   // a copy of an old value is found, and that of the new one freed
 };
-inline constexpr int kMutants = 36;         // kNone included
+inline constexpr int kMutants = 39;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

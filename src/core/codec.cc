@@ -1,7 +1,7 @@
 // Payloads: groups of items to bytes and back. The frame around a payload is in frame.cc.
 //
 // Here: frees, their results, and location reports. References that cross processes are in
-// codec_sharing.cc, the layout of the groups is in codec_groups.h.
+// codec_sharing.cc, digests in codec_digest.cc; the layout of the groups is in codec_groups.h.
 
 #include "src/core/codec.h"
 
@@ -101,11 +101,14 @@ CodecError ReadLocation(const GroupHead& head, Cursor* cursor, PayloadSink* sink
 }
 
 CodecError ReadGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
-  if (head.kind < codec::kFrees || head.kind > codec::kGroupKindMax) {
+  const bool sharing = head.kind >= codec::kRegisters && head.kind <= codec::kLocationAnswers;
+  const bool digest = head.kind >= codec::kDigestSums && head.kind <= codec::kReportsAgain;
+  if (head.kind < codec::kFrees || (head.kind > codec::kLocations && !sharing && !digest)) {
     return CodecError::kUnknownGroup;
   }
   if (head.count == 0) return CodecError::kBadValue;
-  if (head.kind > codec::kLocations) return codec::ReadSharingGroup(head, cursor, sink);
+  if (sharing) return codec::ReadSharingGroup(head, cursor, sink);
+  if (digest) return codec::ReadDigestGroup(head, cursor, sink);
   if (head.kind <= codec::kFreeResults) return ReadIds(head, cursor, sink);
   if (head.detail != 0) return CodecError::kBadValue;
   // A count that the bytes cannot justify ends at the first item that is missing.

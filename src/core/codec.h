@@ -22,7 +22,9 @@
 #include <string>
 #include <string_view>
 
+#include "absl/types/span.h"
 #include "freehold/ids.h"
+#include "src/core/digest.h"
 #include "src/core/item.h"
 
 namespace freehold::core {
@@ -103,6 +105,11 @@ class PayloadWriter {
   // Locations beyond the bounds of the item are cut. URLs are written for spilled ones only.
   // REQUIRES: no URL is longer than kSpilledUrlBytesMax.
   [[nodiscard]] bool Add(const LocationAnswerItem& item);
+  // Digests (codec_digest.cc). REQUIRES, of all: the range is valid, and the bounds of digest.h.
+  [[nodiscard]] bool Add(const DigestSumsItem& item);
+  [[nodiscard]] bool Add(const DigestCopiesItem& item);
+  [[nodiscard]] bool Add(const DigestQueryItem& item);
+  [[nodiscard]] bool Add(const ReportAgainItem& item);
 
   bool empty() const { return items_ == 0; }
   size_t items() const { return items_; }
@@ -163,6 +170,12 @@ class PayloadSink {
   virtual void OnSharing(const SharingItem& item) = 0;
   virtual void OnLocationQuery(const LocationQueryItem& item) = 0;
   virtual void OnLocationAnswer(const LocationAnswerItem& item) = 0;
+  // Digests. Whoever takes part in comparing overrides them; the others need not know of them. The
+  // first two get what stands in a row at once.
+  virtual void OnDigestSums(absl::Span<const DigestSumsItem> /*items*/) {}
+  virtual void OnDigestCopies(absl::Span<const DigestCopiesItem> /*items*/) {}
+  virtual void OnDigestQuery(const DigestQueryItem& /*item*/) {}
+  virtual void OnReportAgain(const ReportAgainItem& /*item*/) {}
 };
 // Answers an error where it meets it: the sink has then seen what came before. Where CheckPayload
 // says kOk, so does this.

@@ -1,5 +1,6 @@
-// The groups of a payload: what codec.cc, which holds frees, results and reports, and
-// codec_sharing.cc, which holds references that cross processes, have in common.
+// The groups of a payload: what codec.cc, which holds frees, results and reports,
+// codec_sharing.cc, which holds references that cross processes, and codec_digest.cc have in
+// common.
 //
 // Every group starts with the same head:
 //   kind (1 byte), detail (1), generation (4), term (4), count (4, not 0)
@@ -16,8 +17,13 @@
 //   10 kLocationQueries object (28), number (8), node (28)     detail: flags; one of them: a node
 //   11 kLocationAnswers object (28), number (8), size (8), flags (1), locations (1), and of each:
 //                       node (28), flags (1), length of url (2), url    detail: the state
-// What has no detail has 0 there. From 5 on the generation is 0 except in 11; in 10 and 11 the term
-// is kFirstTerm.
+//   14 kDigestSums      number (8), range (5), sums (1), and of each: hash (8), copies (4)
+//   15 kDigestCopies    number (8), range (5), flags (1), copies (2), and of each: object (28),
+//                       generation (4)
+//   16 kDigestQueries   number (8), range (5)
+//   17 kReportsAgain    object (28)
+// What has no detail has 0 there. A range is its prefix (4) and bits (1). From 5 on the generation
+// is 0 except in 11 and 17; from 10 on the term is kFirstTerm.
 //
 // Thread safety: values.
 
@@ -46,8 +52,11 @@ enum GroupKind : uint8_t {
   kHandoffCancels = 9,
   kLocationQueries = 10,
   kLocationAnswers = 11,
+  kDigestSums = 14,
+  kDigestCopies = 15,
+  kDigestQueries = 16,
+  kReportsAgain = 17,
 };
-inline constexpr uint8_t kGroupKindMax = kLocationAnswers;
 
 struct GroupHead {
   uint8_t kind;
@@ -90,9 +99,11 @@ inline char* PutBytes(std::string_view bytes, char* at) {
   return at + bytes.size();
 }
 
-// Takes the items of a group from kRegisters on; a null sink only validates. REQUIRES: the count is
-// not 0.
+// Takes the items of a group from kRegisters to kLocationAnswers; a null sink only validates.
+// REQUIRES: the count is not 0.
 CodecError ReadSharingGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
+// The same from kDigestSums on.
+CodecError ReadDigestGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 
 }  // namespace freehold::core::codec
 

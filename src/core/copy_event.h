@@ -71,6 +71,13 @@ struct Free {
   uint32_t term = kFirstTerm;
 };
 
+// A digest has shown that the owner does not know the copy.
+struct ReportAgain {
+  PeerIndex from = kNoPeer;
+  ObjectId object;
+  uint32_t generation = 0;
+};
+
 // --- From the store, one for each copy that TakeDeletes handed over ---
 
 struct Deleted {

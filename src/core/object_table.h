@@ -79,16 +79,16 @@ class ObjectTable {
   ObjectRecord* AddTaskQuietly(const Key& key);
   // REQUIRES: it has a task.
   bool DropTaskQuietly(ObjectRecord* record);
-  // A secondary copy in memory.
-  bool AddCopyQuietly(const Key& key, PeerIndex node, uint32_t generation, uint64_t size);
+  // A secondary copy in memory. `reported`: its node says so itself.
+  bool AddCopyQuietly(const Key& key, PeerIndex node, uint32_t generation, uint64_t size,
+                      bool reported = false);
 
   // --- Steps: locations and frees (object_table_locations.cc) ---------------------------------
 
   // kNotFound and kToBeFreed: not wanted, the node is asked to delete it. kUnchanged, kNotOwner,
   // kNodeExcluded, kUnknownGeneration, kTableFull.
   Verdict Step(const event::SetLocation& e, Effects* effects);
-  // kNotFound, kNotOwner, kUnchanged (nothing known there, or a free settles it),
-  // kUnknownGeneration.
+  // kNotFound, kNotOwner, kUnknownGeneration, kUnchanged (not known, or a free settles it).
   Verdict Step(const event::RemoveLocation& e, Effects* effects);
   // kNotFound and kUnchanged for an answer that comes twice or to nothing.
   Verdict Step(const event::FreeAnswered& e, Effects* effects);
@@ -204,6 +204,7 @@ class ObjectTable {
   void CheckInvariants() const;
 
  private:
+  friend class TableDigest;
   RecordIndex FindIndex(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
   ObjectRecord* FindAtHome(const Key& key);
@@ -265,8 +266,7 @@ class ObjectTable {
   // object_table_askers.cc. The first: something changed that askers are told.
   void AnswerAskers(const ObjectRecord& record, Effects* effects);
   void EndAskers(ObjectRecord* record, Effects* effects);
-  // True: more are left than `*items_max` allowed.
-  bool ForgetAsker(PeerIndex peer, uint32_t* items_max);
+  bool ForgetAsker(PeerIndex peer, uint32_t* items_max);  // true: more are left than it allowed
   void RefreshAskers(RecordIndex index);
   void PullAnswers(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
                    PayloadWriter* writer);

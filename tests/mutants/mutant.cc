@@ -88,6 +88,12 @@ const char* MutantName(Mutant mutant) {
       return "readers_ignored";
     case Mutant::kOrphansAtView:
       return "orphans_at_view";
+    case Mutant::kDigestForgetsFrees:
+      return "digest_forgets_frees";
+    case Mutant::kDigestCutIgnored:
+      return "digest_cut_ignored";
+    case Mutant::kDigestFreesNewest:
+      return "digest_frees_newest";
   }
   return "?";
 }
