@@ -60,10 +60,12 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/log_spdlog.cc
   src/runtime/names.cc
   src/runtime/node_agent.cc
+  src/runtime/node_agent_digest.cc
   src/runtime/node_agent_end.cc
   src/runtime/node_agent_pump.cc
   src/runtime/node_agent_queries.cc
   src/runtime/object_ref.cc
+  src/runtime/owner_digests.cc
   src/runtime/reference_counter.cc
   src/runtime/reference_counter_locations.cc
   src/runtime/reference_counter_queries.cc

@@ -57,6 +57,10 @@ struct ReferenceCounterStats {
   uint64_t short_borrows = 0;          // ended before their registration left
   uint64_t answers_lost = 0;           // no room for them: a table was full
   uint64_t references_failed = 0;      // borrowed ones, by Gone or by their owner's death
+  uint64_t digests_compared = 0;       // with what was known here
+  uint64_t digest_mismatches = 0;      // of these, that differed
+  uint64_t digest_copies_found = 0;    // a node had them, unknown here: reported again, or freed
+  uint64_t digest_copies_missing = 0;  // believed in here, not had by their node: taken out
 };
 
 struct NodeAgentStats {
@@ -73,6 +77,7 @@ struct NodeAgentStats {
   uint64_t frees_unknown = 0;  // for copies that were not here
   uint64_t copies_deleted = 0;
   uint64_t orphans_deleted = 0;  // of these: because their owner was excluded
+  uint64_t digests_sent = 0;
   uint64_t store_calls = 0;
   uint64_t store_failures = 0;
 };

@@ -75,6 +75,7 @@ class Generator {
   void PlanNested();
   void PlanForeignNested();
   void PlanGone();
+  void PlanForgotten();
   void PlanThirdParty();
   std::vector<int64_t> Some(size_t count, int64_t first);
   void Then(Verb verb, const Numbers& numbers);

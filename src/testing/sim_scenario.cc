@@ -15,6 +15,7 @@ namespace {
 constexpr const char* kWorld = "world seed I processes I nodes I check I";
 constexpr const char* kDelay = "network delay D D held D";
 constexpr const char* kFaults = "network loss I duplicate I reorder I garble I";
+constexpr const char* kDigests = "digests every D";
 
 bool ParseHeader(const std::vector<std::string_view>& words, SimWorldOptions* options) {
   Numbers n;
@@ -30,6 +31,10 @@ bool ParseHeader(const std::vector<std::string_view>& words, SimWorldOptions* op
     network.delay_min = Duration(n[0]);
     network.delay_max = Duration(n[1]);
     network.hold_back_max = Duration(n[2]);
+    return true;
+  }
+  if (Match(kDigests, words, &n)) {
+    options->digest_interval = Duration(n[0]);
     return true;
   }
   if (!Match(kFaults, words, &n)) return false;
@@ -55,7 +60,10 @@ std::string HeaderText(const SimWorldOptions& options) {
          "\n" +
          Format(kFaults,
                 {network.loss, network.duplication, network.reordering, network.corruption}) +
-         "\n";
+         "\n" +
+         (options.digest_interval == Duration::zero()
+              ? ""
+              : Format(kDigests, {options.digest_interval.count()}) + "\n");
 }
 
 std::string ScenarioText(const Scenario& scenario) {
@@ -118,6 +126,7 @@ SimWorldOptions SimOptionsOfSeed(const SimSeedOptions& seed) {
   options.network.hold_back_max = milliseconds(draw(1, 60));
   // Of a large world the oracle takes samples.
   options.check_every = 1 + options.processes * options.nodes / 64;
+  if (draw(1, 2) == 1) options.digest_interval = milliseconds(draw(50, 500));
   return options;
 }
 

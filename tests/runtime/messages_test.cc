@@ -69,6 +69,9 @@ class MeteredTransport final : public Transport {
     void OnSharing(const core::SharingItem&) override { ++*items_; }
     void OnLocationQuery(const core::LocationQueryItem&) override { ++*items_; }
     void OnLocationAnswer(const core::LocationAnswerItem&) override { ++*items_; }
+    void OnDigestSums(absl::Span<const core::DigestSumsItem> items) override {
+      *items_ += items.size();
+    }
 
    private:
     uint64_t* const items_;
@@ -168,6 +171,12 @@ TEST_F(Messages, AFreeToFourNodes) {
   }
   // A free and a result for each.
   EXPECT_EQ(Measure([&] { own_.Reset(); }), (Traffic{8, 8, 4}));
+}
+
+TEST_F(Messages, ADigestThatAgrees) {
+  ASSERT_TRUE(nodes_[11]->AddCopy({Object(7), 0, Process(1), CopyRole::kSecondary, 1}).ok());
+  EXPECT_EQ(Measure([&] { clock_.Advance(NodeAgentOptions().digest_interval); }),
+            (Traffic{1, 1, 1}));
 }
 
 TEST_F(Messages, AThousandSharesAtOnceAreThreeEnvelopes) {
