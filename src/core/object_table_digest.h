@@ -47,7 +47,7 @@ class TableDigest {
    private:
     const PeerIndex node_;
     bool begun_ = false;
-    // Only so many numbers are taken under one lock: a record each.
+    // All of the node's, taken at once: a number each. What they stand for is looked up in pieces.
     std::vector<RecordIndex> records_;
     size_t next_ = 0;
     DigestKey late_from_;

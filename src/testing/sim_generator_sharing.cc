@@ -115,7 +115,6 @@ void Generator::PlanForgotten() {
   const int64_t node = AnyNode();
   if (owner.empty() || node == 0) return;
   Then(Verb::kDeclareOn, {owner[0], plan_object_, node});
-  Then(Verb::kStorePrimary, {node, plan_object_, 0});
   ThenPause();
   Then(Verb::kForget, {owner[0], plan_object_, node});
   Then(Verb::kRecreate, {owner[0], plan_object_});
