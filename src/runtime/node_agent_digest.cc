@@ -26,8 +26,7 @@ Time NodeAgent::Impl::MarkDigestsDue(Time now) {
     MutexLock lock(&mutex_);
     if (phase_ != Phase::kRunning || excluded_) return kInfiniteFuture;
   }
-  digests_.TakeDue(now, kDigestsPerTurn,
-                   [this](PeerIndex owner) { endpoint_->MarkReady(owner); });
+  digests_.TakeDue(now, kDigestsPerTurn, [this](PeerIndex owner) { endpoint_->MarkReady(owner); });
   return digests_.NextDue();
 }
 
@@ -65,8 +64,8 @@ bool NodeAgent::Impl::AnswerDigest(PeerIndex owner, core::PayloadWriter* writer)
     const bool all_listed = part.sum.copies <= core::kDigestListMax;
     const bool fits =
         all_listed || part.children.empty()
-            ? writer->Add(core::DigestCopiesItem{number, part.range, !all_listed,
-                                                 std::move(part.keys)})
+            ? writer->Add(
+                  core::DigestCopiesItem{number, part.range, !all_listed, std::move(part.keys)})
             : writer->Add(core::DigestSumsItem{number, part.range, std::move(part.children)});
     if (!fits) break;
     ++answered;

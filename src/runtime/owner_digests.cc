@@ -133,11 +133,10 @@ bool OwnerDigests::Fill(PeerIndex node, core::PayloadWriter* writer) {
 
 void OwnerDigests::HealFound(PeerIndex from, const DigestKey& copy) {
   const core::Key key = counter_.KeyOf(copy.object);
-  const Verdict verdict = counter_.Apply(
-      counter_.ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
-        return TableDigest::Step(core::event::DigestFound{key, from, copy.generation}, &table,
-                                 effects);
-      });
+  const Verdict verdict = counter_.Apply(counter_.ShardOf(key), [&](core::ObjectTable& table,
+                                                                    core::Effects* effects) {
+    return TableDigest::Step(core::event::DigestFound{key, from, copy.generation}, &table, effects);
+  });
   if (verdict != Verdict::kOk && verdict != Verdict::kToBeFreed) return;
   if (verdict == Verdict::kOk) exchanges_[from].AskAgain(copy);
   CountHeal(from, copy, &found_, " has a copy that its owner did not know of");
@@ -145,8 +144,8 @@ void OwnerDigests::HealFound(PeerIndex from, const DigestKey& copy) {
 
 void OwnerDigests::HealMissing(PeerIndex from, const DigestKey& copy) {
   const core::Key key = counter_.KeyOf(copy.object);
-  const Verdict verdict = counter_.Apply(
-      counter_.ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+  const Verdict verdict =
+      counter_.Apply(counter_.ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
         return TableDigest::Step(core::event::DigestMissing{key, from, copy.generation}, &table,
                                  effects);
       });

@@ -319,8 +319,7 @@ TEST(Digests, AListThatNobodyAskedForOrThatIsCutHealsNothingWrongly) {
   EXPECT_EQ(world.counter->GetLocations(Object(1))->locations.size(), 2u);
   liar.Say(owner, core::DigestSumsItem{0, core::DigestRange(), {core::DigestSum()}});
   ASSERT_EQ(liar.asked.size(), 1u);
-  liar.Say(owner,
-           core::DigestCopiesItem{liar.asked[0].number, core::DigestRange(), true, {}});
+  liar.Say(owner, core::DigestCopiesItem{liar.asked[0].number, core::DigestRange(), true, {}});
   EXPECT_EQ(world.counter->GetLocations(Object(1))->locations.size(), 2u) << "it said: and more";
 }
 
