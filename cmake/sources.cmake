@@ -9,12 +9,16 @@ set(FREEHOLD_BASE_SOURCES
 set(FREEHOLD_CORE_SOURCES
   src/core/borrow_index.cc
   src/core/codec.cc
+  src/core/codec_digest.cc
   src/core/codec_moves.cc
   src/core/codec_sharing.cc
   src/core/copy_table.cc
   src/core/copy_table_check.cc
+  src/core/copy_table_digest.cc
   src/core/copy_table_moves.cc
   src/core/copy_table_work.cc
+  src/core/digest.cc
+  src/core/digest_exchange.cc
   src/core/frame.cc
   src/core/handoff_ledger.cc
   src/core/holder_index.cc
@@ -26,6 +30,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table.cc
   src/core/object_table_askers.cc
   src/core/object_table_callbacks.cc
+  src/core/object_table_digest.cc
   src/core/object_table_exclusion.cc
   src/core/object_table_holders.cc
   src/core/object_table_locations.cc
@@ -64,11 +69,13 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/move_jobs.cc
   src/runtime/names.cc
   src/runtime/node_agent.cc
+  src/runtime/node_agent_digest.cc
   src/runtime/node_agent_end.cc
   src/runtime/node_agent_moves.cc
   src/runtime/node_agent_pump.cc
   src/runtime/node_agent_queries.cc
   src/runtime/object_ref.cc
+  src/runtime/owner_digests.cc
   src/runtime/reference_counter.cc
   src/runtime/reference_counter_locations.cc
   src/runtime/reference_counter_queries.cc

@@ -64,6 +64,10 @@ struct NodeAgentOptions {
   // How long after a failed deletion it is tried again; doubles up to the maximum, plus jitter.
   Duration delete_retry_delay_min = std::chrono::milliseconds(100);
   Duration delete_retry_delay_max = std::chrono::seconds(10);
+  // How often each owner of copies here is told what it was told, summed up, so that the two ends
+  // find out if they believe different things, and mend it. Agents and owners are spread over the
+  // interval. Zero: never; not negative.
+  Duration digest_interval = std::chrono::seconds(60);
   // Copies handed to one ObjectStore::Delete call.
   uint32_t delete_batch_max = 2048;
   // Seeds jitter. 0: taken from the machine.

@@ -127,8 +127,8 @@ class ReferenceCounter {
   // that copy; FailedPrecondition when the node is excluded (nothing is recorded).
   absl::Status AddLocation(const ObjectId& object, const Location& location,
                            uint32_t generation = 0, uint64_t size = 0);
-  // The node has nothing of the object any more. An available object that lost its last copy so
-  // is lost.
+  // The node has nothing of the object any more (if it has, its next digest brings it back). An
+  // available object that lost its last copy so is lost.
   absl::Status RemoveLocation(const ObjectId& object, const NodeId& node, uint32_t generation = 0);
   absl::StatusOr<ObjectLocations> GetLocations(const ObjectId& object) const;
   // Calls `callback` on the executor: a snapshot, then each change, then kGone. Answers a

@@ -70,6 +70,10 @@ struct ReferenceCounterStats {
   uint64_t handoffs_given_up = 0;      // runs of tokens that had not come, to bound the memory
   uint64_t primaries_moved = 0;        // because a node asked for it
   uint64_t primaries_promoted = 0;     // because the former primary went
+  uint64_t digests_compared = 0;       // with what was known here
+  uint64_t digest_mismatches = 0;      // of these, that differed
+  uint64_t digest_copies_found = 0;    // a node had them, unknown here: reported again, or freed
+  uint64_t digest_copies_missing = 0;  // believed in here, not had by their node: taken out
 };
 
 struct NodeAgentStats {
@@ -88,6 +92,7 @@ struct NodeAgentStats {
   uint64_t frees_unknown = 0;  // for copies that were not here
   uint64_t copies_deleted = 0;
   uint64_t orphans_deleted = 0;  // of these: because their owner was excluded
+  uint64_t digests_sent = 0;
   uint64_t store_calls = 0;
   uint64_t store_failures = 0;
 };

@@ -65,8 +65,12 @@ enum class Mutant : uint8_t {
   kMoveNotPinned,          // the store may drop the copy while it is moving
   kMoveUnanswered,         // who comes too late hears nothing
   kNobodyPromoted,         // the primary goes with its node, and no other takes its place
+  // 16, digests
+  kDigestForgetsFrees,  // what is to be freed does not count as held
+  kDigestCutIgnored,    // a node counts what it has, not what it has said
+  kDigestFreesNewest,   // a copy of an old value is found, and that of the new one freed
 };
-inline constexpr int kMutants = 42;         // kNone included
+inline constexpr int kMutants = 45;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

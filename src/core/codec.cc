@@ -1,7 +1,8 @@
 // Payloads: groups of items to bytes and back. The frame around a payload is in frame.cc.
 //
 // Here: frees, their results, and location reports. References that cross processes are in
-// codec_sharing.cc, primary moves in codec_moves.cc, the layout of the groups is in codec_groups.h.
+// codec_sharing.cc, primary moves in codec_moves.cc, digests in codec_digest.cc; the layout of the
+// groups is in codec_groups.h.
 
 #include "src/core/codec.h"
 
@@ -105,7 +106,8 @@ CodecError ReadGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
     return CodecError::kUnknownGroup;
   }
   if (head.count == 0) return CodecError::kBadValue;
-  if (head.kind > codec::kLocationAnswers) return codec::ReadMovesGroup(head, cursor, sink);
+  if (head.kind >= codec::kDigestSums) return codec::ReadDigestGroup(head, cursor, sink);
+  if (head.kind >= codec::kMovePrimaries) return codec::ReadMovesGroup(head, cursor, sink);
   if (head.kind > codec::kLocations) return codec::ReadSharingGroup(head, cursor, sink);
   if (head.kind <= codec::kFreeResults) return ReadIds(head, cursor, sink);
   if (head.detail != 0) return CodecError::kBadValue;

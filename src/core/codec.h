@@ -22,7 +22,9 @@
 #include <string>
 #include <string_view>
 
+#include "absl/types/span.h"
 #include "freehold/ids.h"
+#include "src/core/digest.h"
 #include "src/core/item.h"
 
 namespace freehold::core {
@@ -106,6 +108,11 @@ class PayloadWriter {
   [[nodiscard]] bool Add(const MovePrimaryItem& item);
   // `primary` is written for kSecondary only.
   [[nodiscard]] bool Add(const MovePrimaryAckItem& item);
+  // Digests (codec_digest.cc). REQUIRES, of all: the range is valid, and the bounds of digest.h.
+  [[nodiscard]] bool Add(const DigestSumsItem& item);
+  [[nodiscard]] bool Add(const DigestCopiesItem& item);
+  [[nodiscard]] bool Add(const DigestQueryItem& item);
+  [[nodiscard]] bool Add(const ReportAgainItem& item);
 
   bool empty() const { return items_ == 0; }
   size_t items() const { return items_; }
@@ -169,6 +176,12 @@ class PayloadSink {
   // Whoever has no use for these leaves them.
   virtual void OnMovePrimary(const MovePrimaryItem& /*item*/) {}
   virtual void OnMovePrimaryAck(const MovePrimaryAckItem& /*item*/) {}
+  // Digests. Whoever takes part in comparing overrides them; the others need not know of them. The
+  // first two get what stands in a row at once.
+  virtual void OnDigestSums(absl::Span<const DigestSumsItem> /*items*/) {}
+  virtual void OnDigestCopies(absl::Span<const DigestCopiesItem> /*items*/) {}
+  virtual void OnDigestQuery(const DigestQueryItem& /*item*/) {}
+  virtual void OnReportAgain(const ReportAgainItem& /*item*/) {}
 };
 // Answers an error where it meets it: the sink has then seen what came before. Where CheckPayload
 // says kOk, so does this.

@@ -1,6 +1,6 @@
 // The groups of a payload: what codec.cc, which holds frees, results and reports,
-// codec_sharing.cc, which holds references that cross processes, and codec_moves.cc, which holds
-// primary moves, have in common.
+// codec_sharing.cc, which holds references that cross processes, codec_moves.cc, which holds
+// primary moves, and codec_digest.cc have in common.
 //
 // Every group starts with the same head:
 //   kind (1 byte), detail (1), generation (4), term (4), count (4, not 0)
@@ -19,8 +19,13 @@
 //                       node (28), flags (1), length of url (2), url    detail: the state
 //   12 kMovePrimaries   object (28), number (8), node (28)     detail: 1 with a node, 0 without
 //   13 kMovePrimaryAcks object (28), number (8)                detail: the answer; kSecondary: node
-// What has no detail has 0 there. From 5 to 10 the generation is 0; in 10 and 11 the term is
-// kFirstTerm.
+//   14 kDigestSums      number (8), range (5), sums (1), and of each: hash (8), copies (4)
+//   15 kDigestCopies    number (8), range (5), flags (1), copies (2), and of each: object (28),
+//                       generation (4)
+//   16 kDigestQueries   number (8), range (5)
+//   17 kReportsAgain    object (28)
+// What has no detail has 0 there. A range is its prefix (4) and bits (1). From 5 on the generation
+// is 0 except in 11 to 13 and 17; from 10 on the term is kFirstTerm, except in 12 and 13.
 //
 // Thread safety: values.
 
@@ -51,8 +56,12 @@ enum GroupKind : uint8_t {
   kLocationAnswers = 11,
   kMovePrimaries = 12,
   kMovePrimaryAcks = 13,
+  kDigestSums = 14,
+  kDigestCopies = 15,
+  kDigestQueries = 16,
+  kReportsAgain = 17,
 };
-inline constexpr uint8_t kGroupKindMax = kMovePrimaryAcks;
+inline constexpr uint8_t kGroupKindMax = kReportsAgain;
 
 struct GroupHead {
   uint8_t kind;
@@ -100,6 +109,8 @@ inline char* PutBytes(std::string_view bytes, char* at) {
 CodecError ReadSharingGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 // The same of kMovePrimaries and kMovePrimaryAcks.
 CodecError ReadMovesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
+// The same from kDigestSums on.
+CodecError ReadDigestGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 
 }  // namespace freehold::core::codec
 

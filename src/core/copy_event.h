@@ -89,6 +89,13 @@ struct MoveAnswered {
   NodeId primary;
 };
 
+// A digest has shown that the owner does not know the copy.
+struct ReportAgain {
+  PeerIndex from = kNoPeer;
+  ObjectId object;
+  uint32_t generation = 0;
+};
+
 // --- From the store, one for each copy that TakeDeletes handed over ---
 
 struct Deleted {

@@ -93,6 +93,7 @@ struct CopyRecord {
   // Told before `report`: how an earlier life of this same key ended.
   CopyReport report_first = CopyReport::kNone;
   bool in_memory = false;
+  bool told = false;         // the last word to its owner was that it is here
   uint64_t freed_at = 0;     // the order of frees
   uint32_t older = kNoCopy;  // the object's next lower generation here
   CopyLinks by_owner;        // all but kGone, in order of arrival

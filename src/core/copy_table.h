@@ -48,6 +48,7 @@
 #include "freehold/ids.h"
 #include "src/core/copy_event.h"
 #include "src/core/copy_record.h"
+#include "src/core/digest.h"
 #include "src/core/peer.h"
 
 namespace freehold::core {
@@ -93,6 +94,8 @@ class CopyTable {
   CopyVerdict Step(const copy_event::MovePrimary& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::Free& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::MoveAnswered& event, CopyEffects* effects);
+  // kOk, kNoChange (something about it is going to be told anyway), kNotHere, kRefused.
+  CopyVerdict Step(const copy_event::ReportAgain& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::Deleted& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::DeleteFailed& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::View& event, CopyEffects* effects);
@@ -118,6 +121,13 @@ class CopyTable {
   PullVerdict PullReports(PeerIndex peer, uint32_t items_max, ReportSink* sink);
   // Answers without a record that wait for the owner `peer`.
   size_t replies_waiting(PeerIndex peer) const;
+
+  // What the owner has been told is here, by what was pulled for it (digest.h). Nothing once it or
+  // this node is excluded.
+  DigestSum Told(PeerIndex peer) const;
+  // Adds it, looking at up to `records_max` records from `from`; answers where to go on, kNoCopy at
+  // the end. It changes by PullReports only, so pieces between which nothing is pulled fit.
+  uint32_t VisitTold(PeerIndex peer, uint32_t from, uint32_t records_max, DigestTally* tally) const;
 
   // Null when that key is not here. Valid until the next step.
   const CopyRecord* Find(const ObjectId& object, uint32_t generation) const;
@@ -183,6 +193,7 @@ class CopyTable {
     uint64_t bytes = 0;
     OwnerList copies;
     ReportList reports;
+    DigestSum told;
     std::vector<Reply> replies;
     size_t replies_pulled = 0;  // a prefix of `replies`
     std::deque<uint64_t> moves_to_send;
@@ -232,6 +243,8 @@ class CopyTable {
   void Report(uint32_t index, CopyReport report, CopyEffects* effects);
   bool PullRecord(const CopyRecord& copy, CopyReport report, ReportSink* sink) const;
   bool PullReply(Owner* owner, ReportSink* sink);
+  // The report has become the last word about the copy.
+  static void Tell(Owner* owner, CopyRecord* copy, CopyReport report);
 
   // Moves.
   PullVerdict PullMoves(Owner* owner, uint32_t items_max, ReportSink* sink);
@@ -257,6 +270,7 @@ class CopyTable {
   void CheckOwner(const Owner& owner) const;
   void CheckIndex() const;
   void CheckMoves() const;
+  DigestSum SumTold(PeerIndex peer) const;
 
   Options options_;
   Stats stats_;

@@ -110,6 +110,10 @@ void CopyTable::CheckRecord(uint32_t index) const {
       break;
   }
   // A copy that was freed has nothing but its result to tell, one that was not has none.
+  // What was told is here, or it is going to be told that it is not; what is here has been told, or
+  // is going to be.
+  FREEHOLD_CHECK(!Reports(*owner) || copy.state != CopyState::kHeld || copy.told ||
+                 copy.report == CopyReport::kAdded || copy.report == CopyReport::kSpilled);
   const bool tells_location =
       copy.report == CopyReport::kAdded || copy.report == CopyReport::kSpilled;
   const bool tells_progress =
@@ -122,10 +126,18 @@ void CopyTable::CheckRecord(uint32_t index) const {
   if (copy.waits_to_report() && !Reports(*owner)) FREEHOLD_CHECK(owner->in_sweep);
 }
 
+DigestSum CopyTable::SumTold(PeerIndex peer) const {
+  const DigestRange all;
+  DigestTally tally({&all, 1}, 0);
+  (void)VisitTold(peer, 0, UINT32_MAX, &tally);
+  return tally.parts()[0].sum;
+}
+
 // What an owner's lists must hold.
 void CopyTable::CheckOwner(const Owner& owner) const {
   uint64_t bytes = 0;
   uint32_t listed = 0;
+  FREEHOLD_CHECK(!Reports(owner) || SumTold(owner.peer) == owner.told);
   bool cursor_seen = owner.orphan_cursor == kNoCopy;
   bool before_cursor = owner.orphan_cursor != kNoCopy;
   for (uint32_t i = owner.copies.head(); i != kNoCopy; i = OwnerList::Next(copies_, i)) {

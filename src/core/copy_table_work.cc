@@ -43,6 +43,7 @@ void CopyTable::SetReport(uint32_t index, CopyReport first, CopyReport report,
   const uint64_t before = waiting();
   copy.report_first = first;
   copy.report = report;
+  if (internal::IsMutant(internal::Mutant::kDigestCutIgnored)) Tell(&owner, &copy, report);
   const uint64_t after = waiting();
   stats_.reports_waiting += after - before;
   if (before == 0 && after > 0) {
@@ -71,9 +72,11 @@ PullVerdict CopyTable::PullReports(PeerIndex peer, uint32_t items_max, ReportSin
       continue;
     }
     const uint32_t index = owner.reports.head();
-    const CopyRecord& copy = copies_[index];
+    CopyRecord& copy = copies_[index];
     const bool first = copy.report_first != CopyReport::kNone;
-    if (!PullRecord(copy, first ? copy.report_first : copy.report, sink)) return PullVerdict::kFull;
+    const CopyReport report = first ? copy.report_first : copy.report;
+    if (!PullRecord(copy, report, sink)) return PullVerdict::kFull;
+    Tell(&owner, &copy, report);
     SetReport(index, CopyReport::kNone, first ? copy.report : CopyReport::kNone, &none);
     if (copy.state == CopyState::kGone && !copy.waits_to_report()) Erase(index);
   }

@@ -92,7 +92,7 @@ struct SetLocation {
   CopyRole role;
   bool in_memory = false;
   bool spilled = false;
-  // True: facts add to what is known (a node's own report). False: they replace it.
+  // True: facts add to what is known; the node says so itself. False: they replace it.
   bool merge = false;
   std::string_view url = {};
 };
@@ -100,6 +100,7 @@ struct RemoveLocation {
   Key key;
   PeerIndex node;
   uint32_t generation;
+  bool reported = false;  // the node says so itself
 };
 
 // A node's answer to a free.

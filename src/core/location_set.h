@@ -46,7 +46,7 @@ class CopyArena {
                                                                       : PlaceInBlock(record, node);
     if (place == nullptr) return nullptr;
     record.copies = static_cast<uint16_t>(copies + 1);
-    *place = Copy{node & kNoPeer, 0, in_memory, 0, 0, 0, 0, 0};
+    *place = Copy{node & kNoPeer, 0, in_memory, 0, 0, 0, 0, 0, 0};
     return place;
   }
   // REQUIRES: there is one on `node`.

@@ -131,7 +131,8 @@ void NodeIndex::DropLateFrees(PeerIndex node, size_t count) {
 
 // --- Invariants ----------------------------------------------------------------------------------
 
-void NodeIndex::CheckList(PeerIndex node, CopyList which, uint64_t* counts) const {
+void NodeIndex::CheckList(PeerIndex node, CopyList which, uint64_t* counts,
+                          DigestSum* reported) const {
   const List& list = nodes_[node].list(which);
   const bool waits = which == CopyList::kFrees && nodes_[node].waiting > 0;
   bool reached = false;  // the chunk `unsent`
@@ -146,8 +147,11 @@ void NodeIndex::CheckList(PeerIndex node, CopyList which, uint64_t* counts) cons
     for (uint32_t i = 0; i < chunk.used; ++i) {
       if (chunk.records[i] == kNoRecord) continue;
       ++live;
-      const Copy* copy = copies_->Find(slabs_->At(chunk.records[i]), node);
+      const ObjectRecord& record = slabs_->At(chunk.records[i]);
+      const Copy* copy = copies_->Find(record, node);
       FREEHOLD_CHECK(copy != nullptr && copy->list() == which);
+      FREEHOLD_CHECK(copy->reported == 0 || copy->real());
+      if (copy->reported != 0) reported->Add(DigestHash({record.id(), record.generation}));
       FREEHOLD_CHECK(copy->place == ((number << kPositionBits) | i));
       const FreeState state = StateOf(*copy);
       FREEHOLD_CHECK(state != FreeState::kSent || !behind);
@@ -167,9 +171,14 @@ uint64_t NodeIndex::CheckInvariants() const {
   uint64_t late = 0;
   for (PeerIndex node = 0; node < end(); ++node) {
     uint64_t counts[kFreeStates] = {};
+    DigestSum reported;
     for (const CopyList which : {CopyList::kHeld, CopyList::kFrees, CopyList::kDoomed}) {
-      CheckList(node, which, counts);
+      CheckList(node, which, counts, &reported);
     }
+    DigestKey from;
+    (void)reported_late_.Visit(node, &from, SIZE_MAX,
+                               [&](const DigestKey& key) { reported.Add(DigestHash(key)); });
+    FREEHOLD_CHECK(nodes_[node].excluded || reported == nodes_[node].reported);
     FREEHOLD_CHECK(counts[static_cast<int>(FreeState::kWaiting)] == nodes_[node].waiting);
     for (int state = 0; state < kFreeStates; ++state) totals[state] += counts[state];
     late += nodes_[node].late_frees;

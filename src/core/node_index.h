@@ -26,11 +26,13 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "src/core/digest.h"
 #include "src/core/item.h"
 #include "src/core/location_set.h"
 #include "src/core/object_record.h"
 #include "src/core/record_chunks.h"
 #include "src/core/record_slabs.h"
+#include "src/core/reported_late.h"
 
 namespace freehold::core {
 
@@ -45,6 +47,7 @@ class NodeIndex {
     uint32_t waiting = 0;        // of kFrees
     uint32_t unsent = kNoChunk;  // while something waits: nothing does in front of this chunk
     uint32_t late_frees = 0;
+    DigestSum reported;  // what it has said that it has
     bool excluded = false;
 
     List& list(CopyList which) { return lists[static_cast<int>(which)]; }
@@ -98,6 +101,33 @@ class NodeIndex {
     --Total(FreeState::kHeld);
     ++Total(FreeState::kWaiting);
     return !had_work && !node.excluded;
+  }
+  // Its node has said that it has the copy. `node`: its entry; `key_hash`: a DigestHash.
+  void Report(Node* node, Copy* copy, uint64_t key_hash) {
+    if (copy->reported != 0) return;
+    copy->reported = 1;
+    node->reported.Add(key_hash);
+  }
+  // ... that it has not, or something else takes what it said out of what we believe.
+  void Unreport(Copy* copy, uint64_t key_hash) {
+    if (copy->reported == 0) return;
+    copy->reported = 0;
+    nodes_[copy->node].reported.Remove(key_hash);
+  }
+  // The same of a copy that no record knows. The latter answers whether it was known.
+  void ReportLate(PeerIndex node, const DigestKey& key) {
+    if (reported_late_.Add(node, key)) At(node).reported.Add(DigestHash(key));
+  }
+  bool UnreportLate(PeerIndex node, const DigestKey& key) {
+    if (!reported_late_.Remove(node, key)) return false;
+    nodes_[node].reported.Remove(DigestHash(key));
+    return true;
+  }
+  const ReportedLate& reported_late() const { return reported_late_; }
+  // It is excluded: nobody asks any more what it has said.
+  void ForgetReports(PeerIndex node) {
+    nodes_[node].reported = DigestSum();
+    reported_late_.Forget(node);
   }
   // The record of the copy has become `to`: its place follows.
   void Rename(const Copy& copy, RecordIndex to) {
@@ -223,7 +253,7 @@ class NodeIndex {
   void Drop(Node* node, CopyList which, uint32_t number);
   void Foresee(const RecordChunk& chunk) const;
   // Adds up the copies by state.
-  void CheckList(PeerIndex node, CopyList which, uint64_t* counts) const;
+  void CheckList(PeerIndex node, CopyList which, uint64_t* counts, DigestSum* reported) const;
   void DropLateFrees(PeerIndex node, size_t count);
 
   RecordSlabs* const slabs_;
@@ -234,6 +264,7 @@ class NodeIndex {
   absl::flat_hash_map<PeerIndex, std::deque<FreeItem>> late_items_;  // never iterated
   uint64_t totals_[kFreeStates] = {};
   uint64_t late_frees_ = 0;
+  ReportedLate reported_late_;
 };
 
 }  // namespace freehold::core

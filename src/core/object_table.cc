@@ -312,13 +312,18 @@ void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
 void ObjectTable::BeginFree(ObjectRecord* record, Effects* effects) {
   if (config_.settle_at_once) {
     while (record->copies > 0) {
-      Settle(record, &copies_.At(*record, record->copies - 1u), FreeOutcome::kSettled, effects);
+      Copy* copy = &copies_.At(*record, record->copies - 1u);
+      nodes_.Unreport(copy, DigestHash({record->id(), record->generation}));
+      Settle(record, copy, FreeOutcome::kSettled, effects);
     }
     return;
   }
   const RecordIndex index = IndexOf(*record);
   copies_.ForEach(*record, [&](Copy* copy) {
     if (copy->held()) WaitForFree(index, copy, effects);
+    if (IsMutant(Mutant::kDigestForgetsFrees)) {
+      nodes_.Unreport(copy, DigestHash({record->id(), record->generation}));
+    }
   });
 }
 

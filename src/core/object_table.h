@@ -78,16 +78,16 @@ class ObjectTable {
   ObjectRecord* AddTaskQuietly(const Key& key);
   // REQUIRES: it has a task.
   bool DropTaskQuietly(ObjectRecord* record);
-  // A secondary copy in memory.
-  bool AddCopyQuietly(const Key& key, PeerIndex node, uint32_t generation, uint64_t size);
+  // A secondary copy in memory. `reported`: its node says so itself.
+  bool AddCopyQuietly(const Key& key, PeerIndex node, uint32_t generation, uint64_t size,
+                      bool reported = false);
 
   // --- Steps: locations and frees (object_table_locations.cc) ---------------------------------
 
   // kNotFound and kToBeFreed: not wanted, the node is asked to delete it. kUnchanged, kNotOwner,
   // kNodeExcluded, kUnknownGeneration, kTableFull.
   Verdict Step(const event::SetLocation& e, Effects* effects);
-  // kNotFound, kNotOwner, kUnchanged (nothing known there, or a free settles it),
-  // kUnknownGeneration.
+  // kNotFound, kNotOwner, kUnknownGeneration, kUnchanged (not known, or a free settles it).
   Verdict Step(const event::RemoveLocation& e, Effects* effects);
   // kNotFound and kUnchanged for an answer that comes twice or to nothing.
   Verdict Step(const event::FreeAnswered& e, Effects* effects);
@@ -175,19 +175,10 @@ class ObjectTable {
   }
   const Rare* FindRare(const ObjectRecord& record) const { return rares_.Find(record); }
   const ObjectRecord& At(RecordIndex index) const { return slabs_.At(index); }
-  // Calls `visit(record)` for records in slab order from `from`, looking at up to `slots_max`
-  // slots; answers where to go on, kNoRecord at the end. Ghosts are visited too.
+  // See RecordSlabs::Visit. Ghosts are visited too.
   template <typename Visitor>
   RecordIndex Visit(RecordIndex from, size_t slots_max, Visitor visit) const {
-    for (RecordIndex end = from, resume = kNoRecord;;) {
-      const RecordIndex here = slabs_.NextInUse(end, slots_max, &resume);
-      if (here == kNoRecord) return resume;
-      slots_max -= slots_max > here - end ? here - end : slots_max;
-      visit(slabs_.At(here));
-      if (slots_max == 0) return here + 1;
-      --slots_max;
-      end = here + 1;
-    }
+    return slabs_.Visit(from, slots_max, visit);
   }
   bool HasWorkFor(PeerIndex node) const {
     return nodes_.Find(node) != nullptr && nodes_.Find(node)->has_work();
@@ -204,6 +195,7 @@ class ObjectTable {
   void CheckInvariants() const;
 
  private:
+  friend class TableDigest;
   RecordIndex FindIndex(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
   ObjectRecord* FindAtHome(const Key& key);
@@ -268,8 +260,7 @@ class ObjectTable {
   void AnswerAskers(const ObjectRecord& record, Effects* effects);
   void AnswerAsFreed(RecordIndex index);
   void EndAskers(ObjectRecord* record, Effects* effects);
-  // True: more are left than `*items_max` allowed.
-  bool ForgetAsker(PeerIndex peer, uint32_t* items_max);
+  bool ForgetAsker(PeerIndex peer, uint32_t* items_max);  // true: more are left than it allowed
   void RefreshAskers(RecordIndex index);
   void PullAnswers(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
                    PayloadWriter* writer);

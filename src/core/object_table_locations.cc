@@ -13,7 +13,7 @@ namespace freehold::core {
 
 Verdict ObjectTable::Step(const event::SetLocation& e, Effects* effects) {
   if (e.in_memory && !e.spilled && e.role == CopyRole::kSecondary &&
-      AddCopyQuietly(e.key, e.node, e.generation, e.size)) {
+      AddCopyQuietly(e.key, e.node, e.generation, e.size, e.merge)) {
     return Verdict::kOk;
   }
   if (nodes_.IsExcluded(e.node)) return Verdict::kNodeExcluded;
@@ -38,6 +38,7 @@ void ObjectTable::AnswerWithFree(const event::SetLocation& e, Effects* effects) 
   if (config_.settle_at_once) return;
   if (internal::IsMutant(internal::Mutant::kLateReportUnanswered)) return;
   const bool had_work = nodes_.At(e.node).has_work();
+  if (e.merge) nodes_.ReportLate(e.node, {e.key.id, e.generation});
   nodes_.AddLateFree(e.node, FreeItem{e.key.id, e.generation, kFirstTerm});
   if (!had_work) effects->ready.push_back(e.node);
 }
@@ -71,6 +72,9 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   copy->spilled = e.spilled || (keep && copy->spilled);
   copy->prospective = !copy->real();
   copy->primary = copy->real() && is_primary;
+  if (e.merge && (e.in_memory || e.spilled)) {
+    nodes_.Report(&nodes_.At(e.node), copy, DigestHash(e.key.hash, e.generation));
+  }
   if (e.spilled || (!keep && record->rare != kNone))
     SetUrl(record, e.node, e.spilled ? e.url : std::string_view());
   if (e.size != 0 && !is_let_go) record->size = e.size;
@@ -96,15 +100,21 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
 }
 
 Verdict ObjectTable::Step(const event::RemoveLocation& e, Effects* effects) {
-  ObjectRecord* record = FindMutable(e.key);
-  if (record == nullptr) return Verdict::kNotFound;
-  if (record->borrowed) return Verdict::kNotOwner;
-  if (e.generation > record->generation) return Verdict::kUnknownGeneration;
-  record = FindGeneration(record, e.generation);
-  if (record == nullptr) return Verdict::kUnchanged;
+  ObjectRecord* newest = FindMutable(e.key);
+  if (newest != nullptr && newest->borrowed) return Verdict::kNotOwner;
+  if (newest != nullptr && e.generation > newest->generation) return Verdict::kUnknownGeneration;
+  ObjectRecord* record = newest == nullptr ? nullptr : FindGeneration(newest, e.generation);
+  if (record == nullptr) {
+    if (e.reported) (void)nodes_.UnreportLate(e.node, {e.key.id, e.generation});
+    return newest == nullptr ? Verdict::kNotFound : Verdict::kUnchanged;
+  }
   Copy* copy = copies_.Find(*record, e.node);
   if (copy == nullptr) return Verdict::kUnchanged;
-  switch (nodes_.StateOf(*copy)) {
+  const FreeState state = nodes_.StateOf(*copy);
+  if (e.reported || state == FreeState::kHeld || state == FreeState::kWaiting) {
+    nodes_.Unreport(copy, DigestHash(e.key.hash, e.generation));
+  }
+  switch (state) {
     case FreeState::kHeld:
       RemoveHeldCopy(record, copy, effects);
       break;
@@ -175,13 +185,17 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
 }
 
 Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {
-  ObjectRecord* record = FindMutable(e.key);
-  if (record == nullptr) return Verdict::kNotFound;
-  if (record->borrowed) return Verdict::kUnchanged;
-  if (!internal::IsMutant(internal::Mutant::kGenerationIgnored)) {
+  ObjectRecord* newest = FindMutable(e.key);
+  if (newest != nullptr && newest->borrowed) return Verdict::kUnchanged;
+  ObjectRecord* record = newest;
+  if (record != nullptr && !internal::IsMutant(internal::Mutant::kGenerationIgnored)) {
     record = FindGeneration(record, e.generation);
   }
-  if (record == nullptr) return Verdict::kUnchanged;
+  if (record == nullptr) {
+    const bool final = e.result == FreeResult::kDeleted || e.result == FreeResult::kUnknown;
+    if (final) (void)nodes_.UnreportLate(e.node, {e.key.id, e.generation});
+    return newest == nullptr ? Verdict::kNotFound : Verdict::kUnchanged;
+  }
   Copy* copy = copies_.Find(*record, e.node);
   // Only a copy whose free was sent can be answered for; anything else answers a late free, or is
   // a lie that must not make us forget a copy.
@@ -190,6 +204,7 @@ Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {
   switch (e.result) {
     case FreeResult::kDeleted:
     case FreeResult::kUnknown:
+      nodes_.Unreport(copy, DigestHash(e.key.hash, record->generation));
       Settle(record, copy, FreeOutcome::kSettled, effects);
       AfterCopiesGone(record, effects);
       return Verdict::kOk;
@@ -227,6 +242,7 @@ bool ObjectTable::PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter*
 bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects) {
   nodes_.At(node).excluded = true;
   nodes_.TakeLateFrees(node, [](const FreeItem&) { return true; });
+  nodes_.ForgetReports(node);
   for (const CopyList list : {CopyList::kHeld, CopyList::kFrees, CopyList::kDoomed}) {
     while (true) {
       const RecordIndex index = nodes_.First(node, list);

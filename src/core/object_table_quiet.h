@@ -55,10 +55,8 @@ inline bool ObjectTable::DropTaskQuietly(ObjectRecord* record) {
   return false;
 }
 
-__attribute__((always_inline)) inline bool ObjectTable::AddCopyQuietly(const Key& key,
-                                                                       PeerIndex node,
-                                                                       uint32_t generation,
-                                                                       uint64_t size) {
+__attribute__((always_inline)) inline bool ObjectTable::AddCopyQuietly(
+    const Key& key, PeerIndex node, uint32_t generation, uint64_t size, bool reported) {
   NodeIndex::Node& entry = nodes_.At(node);
   ObjectRecord* record = FindAtHome(key);
   // An available object has a copy, and so no state changes.
@@ -70,6 +68,7 @@ __attribute__((always_inline)) inline bool ObjectTable::AddCopyQuietly(const Key
   }
   Copy* copy = copies_.Insert(*record, node, /*in_memory=*/true);
   nodes_.Hold(&entry, IndexOf(*record), copy);
+  if (reported) nodes_.Report(&entry, copy, DigestHash(key.hash, generation));
   if (size != 0) record->size = size;
   return true;
 }

@@ -49,6 +49,20 @@ class RecordSlabs {
   // The first record in use at or after `from` in slab order; kNoRecord when there is none.
   // Looks at no more than `slots_max` slots and then answers where to go on in `*resume`.
   RecordIndex NextInUse(RecordIndex from, size_t slots_max, RecordIndex* resume) const;
+  // Calls `visit(record)` for records in slab order from `from`, looking at up to `slots_max`
+  // slots; answers where to go on, kNoRecord at the end.
+  template <typename Visitor>
+  RecordIndex Visit(RecordIndex from, size_t slots_max, Visitor visit) const {
+    for (RecordIndex end = from, resume = kNoRecord;;) {
+      const RecordIndex here = NextInUse(end, slots_max, &resume);
+      if (here == kNoRecord) return resume;
+      slots_max -= slots_max > here - end ? here - end : slots_max;
+      visit(At(here));
+      if (slots_max == 0) return here + 1;
+      --slots_max;
+      end = here + 1;
+    }
+  }
   size_t bytes() const { return slabs_.size() * kSlabBytes; }
 
  private:

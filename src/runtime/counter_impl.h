@@ -37,6 +37,7 @@
 #include "src/core/object_table_quiet.h"
 #include "src/runtime/endpoint.h"
 #include "src/runtime/location_queries.h"
+#include "src/runtime/owner_digests.h"
 #include "src/runtime/shard.h"
 #include "src/runtime/shared_slabs.h"
 
@@ -189,6 +190,7 @@ class CounterImpl final : public Endpoint::Client,
   bool excluded() const { return excluded_.load(std::memory_order_acquire); }
   uint64_t Unsettled() const;
   void AddTo(ReferenceCounterStats* stats) const;
+  void LogHeal(const std::string& line) { logger_.Log(LogLevel::kWarning, line); }
 
   ShutdownReport Shutdown(ShutdownMode mode, Duration timeout);
 
@@ -271,6 +273,7 @@ class CounterImpl final : public Endpoint::Client,
 
   // Pump role. Views with excluded processes whose barrier has not come, oldest first.
   std::deque<std::pair<uint64_t, std::vector<PeerIndex>>> open_views_;
+  OwnerDigests digests_{this};
 
   mutable internal::Mutex deferred_mutex_;
   std::vector<std::vector<core::InnerRef>> deferred_ FREEHOLD_GUARDED_BY(deferred_mutex_);

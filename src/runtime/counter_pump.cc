@@ -51,7 +51,7 @@ class CounterImpl::Sink final : public core::PayloadSink {
     Shard& shard = counter_->ShardOf(key);
     if (item.change == core::LocationChange::kRemoved) {
       (void)counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
-        return table.Step(core::event::RemoveLocation{key, from_, item.generation}, effects);
+        return table.Step(core::event::RemoveLocation{key, from_, item.generation, true}, effects);
       });
       return;
     }
@@ -144,6 +144,23 @@ class CounterImpl::Sink final : public core::PayloadSink {
   }
   // Only node agents take these.
   void OnMovePrimaryAck(const core::MovePrimaryAckItem& /*item*/) override { ++refused_; }
+  // A node agent compares what it has said, an owner asks.
+  void OnDigestSums(absl::Span<const core::DigestSumsItem> items) override {
+    if (from_node_) {
+      counter_->digests_.OnSums(from_, items);
+    } else {
+      refused_ += items.size();
+    }
+  }
+  void OnDigestCopies(absl::Span<const core::DigestCopiesItem> items) override {
+    if (from_node_) {
+      counter_->digests_.OnCopies(from_, items);
+    } else {
+      refused_ += items.size();
+    }
+  }
+  void OnDigestQuery(const core::DigestQueryItem&) override { ++refused_; }
+  void OnReportAgain(const core::ReportAgainItem&) override { ++refused_; }
 
  private:
   core::Verdict Take(const core::SharingItem& item, const core::Key& key, core::ObjectTable* table,
@@ -230,7 +247,7 @@ Time CounterImpl::Work(Time now) {
 }
 
 bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
-  if (queries_.Fill(node, writer)) return true;
+  if (queries_.Fill(node, writer) || digests_.Fill(node, writer)) return true;
   Peer& peer = peers_.Reach(node);
   while (true) {
     // acquire: pairs with MarkReady. The bit is cleared before the shard is looked at, so that

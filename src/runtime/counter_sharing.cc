@@ -272,6 +272,7 @@ void CounterImpl::OnView(uint64_t version, const std::vector<PeerIndex>& exclude
       InPieces([peer](core::ObjectTable& table, core::Effects* effects) {
         return table.ExcludeNode(peer, kPieceMax, effects);
       });
+      digests_.Forget(peer);
       continue;
     }
     InPieces([peer](core::ObjectTable& table, core::Effects* effects) {

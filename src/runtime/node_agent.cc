@@ -38,6 +38,9 @@ absl::Status Validate(const NodeAgentOptions& options) {
   if (options.on_promoted && options.executor == nullptr) {
     return absl::InvalidArgumentError("NodeAgentOptions.on_promoted needs the option `executor`");
   }
+  if (options.digest_interval < Duration::zero()) {
+    return absl::InvalidArgumentError("NodeAgentOptions.digest_interval must not be negative");
+  }
   if (options.delete_batch_max == 0) {
     return absl::InvalidArgumentError("NodeAgentOptions.delete_batch_max must be at least 1");
   }
@@ -68,7 +71,8 @@ NodeAgent::Impl::Impl(const NodeAgentOptions& options)
       logger_(options.logger != nullptr ? *options.logger : Logger::Default()),
       queries_(options.executor, &logger_),
       table_(TableOptions(options)),
-      random_(SeedOf(options)) {}
+      random_(SeedOf(options)),
+      digests_(options.digest_interval, Address(options.node).Hash()) {}
 
 absl::Status NodeAgent::Impl::Start() {
   runtime::Endpoint::Config config;
@@ -340,6 +344,7 @@ NodeAgentStats NodeAgent::Impl::GetStats() const {
   stats.sessions = endpoint_->GetStats();
   stats.location_queries = queries_.pending();
   stats.queries_to_send = queries_.to_send();
+  stats.digests_sent = digests_sent_.load(std::memory_order_relaxed);
   MutexLock lock(&mutex_);
   const core::CopyTable::Stats& table = table_.stats();
   stats.copies = table.copies;

@@ -20,6 +20,7 @@
 #include "src/base/mutex.h"
 #include "src/base/random.h"
 #include "src/core/copy_table.h"
+#include "src/core/digest_exchange.h"
 #include "src/runtime/endpoint.h"
 #include "src/runtime/location_queries.h"
 
@@ -132,6 +133,13 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   void DeleteBatch(const std::vector<CopyToDelete>& batch, Time now) FREEHOLD_EXCLUDES(mutex_);
   std::vector<absl::Status> AskStore(const std::vector<CopyToDelete>& batch);
   void LogFailures(const std::string& first, size_t count);
+  // node_agent_digest.cc. Answers when the next digest is due.
+  Time MarkDigestsDue(Time now) FREEHOLD_EXCLUDES(mutex_);
+  void WatchOwner(runtime::PeerIndex owner, const core::DigestSum& told);
+  // True, both: the writer is full.
+  bool FillDigest(runtime::PeerIndex owner, core::PayloadWriter* writer) FREEHOLD_EXCLUDES(mutex_);
+  bool AnswerDigest(runtime::PeerIndex owner, core::PayloadWriter* writer)
+      FREEHOLD_EXCLUDES(mutex_);
 
   // --- The end ---
   using Progress = std::array<uint64_t, 6>;
@@ -158,9 +166,11 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   std::array<uint64_t, core::kCopyVerdicts> verdicts_ FREEHOLD_GUARDED_BY(mutex_) = {};
   uint64_t last_move_ FREEHOLD_GUARDED_BY(mutex_) = 0;
   absl::btree_map<uint64_t, AwaitedMove> moves_ FREEHOLD_GUARDED_BY(mutex_);  // by number
+  std::atomic<uint64_t> digests_sent_{0};
 
   // Pump role.
   internal::SplitMix64 random_;
+  core::DigestDesk digests_;
   bool heard_first_view_ = false;
 };
 

@@ -73,6 +73,32 @@ class NodeAgent::Impl::PayloadTaker final : public core::PayloadSink {
     agent_.Act(effects);
   }
 
+  void OnDigestSums(absl::Span<const core::DigestSumsItem> items) override {
+    refused_ += items.size();
+  }
+  void OnDigestCopies(absl::Span<const core::DigestCopiesItem> items) override {
+    refused_ += items.size();
+  }
+  void OnDigestQuery(const core::DigestQueryItem& item) override {
+    if (!is_process_) {
+      ++refused_;
+      return;
+    }
+    agent_.digests_.OnQueries(from_, item);
+    agent_.endpoint_->MarkReady(from_);
+  }
+  void OnReportAgain(const core::ReportAgainItem& item) override {
+    CopyEffects effects;
+    const copy_event::ReportAgain again{from_, item.copy.object, item.copy.generation};
+    CopyVerdict verdict = CopyVerdict::kRefused;
+    {
+      MutexLock lock(&agent_.mutex_);
+      verdict = agent_.table_.Step(again, &effects);
+    }
+    if (verdict == CopyVerdict::kRefused) ++refused_;
+    agent_.Act(effects);
+  }
+
   uint64_t refused() const { return refused_; }
 
  private:
@@ -108,12 +134,17 @@ bool NodeAgent::Impl::Fill(PeerIndex peer, core::PayloadWriter* writer) {
     core::PayloadWriter* const to_;
   };
   WriterSink sink(writer);
+  // First, or reports that never end would keep it from being said.
+  if (FillDigest(peer, writer)) return true;
   for (;;) {
     core::PullVerdict verdict;
+    core::DigestSum told;
     {
       MutexLock lock(&mutex_);
       verdict = table_.PullReports(peer, kRecordsPerLock, &sink);
+      told = table_.Told(peer);
     }
+    WatchOwner(peer, told);
     switch (verdict) {
       case core::PullVerdict::kEmpty:
         // After the reports: who asks in order to fetch must not be forgotten because of a removal
@@ -135,8 +166,9 @@ Time NodeAgent::Impl::Work(Time now) {
   const std::vector<CopyToDelete> batch = TakeBatch(now);
   if (!batch.empty()) DeleteBatch(batch, now);
   wakeup_->Wake();
+  const Time next_digest = MarkDigestsDue(now);
   MutexLock lock(&mutex_);
-  return table_.NextWork();
+  return std::min(table_.NextWork(), next_digest);
 }
 
 void NodeAgent::Impl::SweepOnce() {
@@ -230,6 +262,7 @@ void NodeAgent::Impl::OnView(uint64_t version, const std::vector<PeerIndex>& exc
     (void)Step(view, &effects);  // a repeated notice changes nothing
   }
   heard_first_view_ = true;
+  for (const PeerIndex peer : excluded) digests_.Forget(peer);
   queries_.OnView(version, excluded);
   Act(effects);
 }

@@ -268,6 +268,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
   stats->queries_to_send = queries_.to_send();
   stats->misuses = misuses_.load(std::memory_order_relaxed);
   stats->drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
+  digests_.AddTo(stats);
   for (const std::unique_ptr<Shard>& shard : shards_) {
     internal::MutexLock lock(&shard->mutex);
     const core::ObjectTable::Counters& counters = shard->table.counters();

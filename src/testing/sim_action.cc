@@ -34,6 +34,7 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "P await O on N",
     "P told O on N G",
     "P told O not on N",
+    "P forgets O on N",
     "P misuse O",
     "P query O",
     "P export O to P as T",

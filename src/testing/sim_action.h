@@ -44,6 +44,7 @@ enum class Verb : uint8_t {
   kAwait,
   kTold,
   kToldNot,
+  kForget,
   kMisuse,
   kQuery,
   // ... and what it shares.

@@ -55,6 +55,7 @@ class Actor {
   bool Await(Process* process, Object* object, Node* node);
   bool Told(Process* process, Object* object, Node* node, uint32_t generation);
   bool ToldNot(Process* process, Object* object, Node* node);
+  bool Forget(Process* process, Object* object, Node* node);
   bool Watch(Process* process, Object* object, Moment moment, int64_t number);
   bool WatchFailed(Process* process, Object* object, int64_t number);
   absl::StatusOr<CallbackRegistration> Register(Process* process, const Object& object,

@@ -88,11 +88,13 @@ bool Actor::ActProcess(const Action& action) {
       return Query(process, object);
     case Verb::kAwait:
     case Verb::kTold:
-    case Verb::kToldNot: {
+    case Verb::kToldNot:
+    case Verb::kForget: {
       Node* node = s_.node(n[2]);
       if (node == nullptr) return false;
       if (action.verb == Verb::kAwait) return Await(process, object, node);
       if (action.verb == Verb::kToldNot) return ToldNot(process, object, node);
+      if (action.verb == Verb::kForget) return Forget(process, object, node);
       return Told(process, object, node, static_cast<uint32_t>(n[3]));
     }
     default:

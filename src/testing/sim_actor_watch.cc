@@ -249,6 +249,9 @@ bool Actor::ToldNot(Process* process, Object* object, Node* node) {
   for (const auto& fetch : s_.fetches) {
     if (fetch[0] == -node->end && fetch[1] == object->number) return false;
   }
+  // The node's own word may still be on its way.
+  object->disagreed = true;
+  ++process->disagreements;
   const absl::Status status =
       process->counter->RemoveLocation(object->id, node->id, object->generation);
   Note(Verb::kToldNot, status);
@@ -256,6 +259,22 @@ bool Actor::ToldNot(Process* process, Object* object, Node* node) {
   for (auto& [number, query] : s_.queries) {
     if (query.object == object->number && query.fetch_to == -node->end) query.fetch_to = 0;
   }
+  oracle_.Expect(status.ok() || absl::IsNotFound(status), "RemoveLocation is refused",
+                 status.ToString());
+  return true;
+}
+
+// The host takes back a location that is right: a digest is to notice.
+bool Actor::Forget(Process* process, Object* object, Node* node) {
+  if (s_.options.digest_interval == Duration::zero() || object->owner != process->end ||
+      s_.finishing || node->store.Find({object->id, object->generation}) == nullptr) {
+    return false;
+  }
+  object->disagreed = true;
+  ++process->disagreements;
+  const absl::Status status =
+      process->counter->RemoveLocation(object->id, node->id, object->generation);
+  Note(Verb::kForget, status);
   oracle_.Expect(status.ok() || absl::IsNotFound(status), "RemoveLocation is refused",
                  status.ToString());
   return true;

@@ -41,6 +41,7 @@ constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kAwait, 4},
     {Verb::kTold, 2},
     {Verb::kToldNot, 1},
+    {Verb::kForget, 2},
     {Verb::kMisuse, 1},
     {Verb::kQuery, 1},
     {Verb::kStore, 9},
@@ -248,7 +249,8 @@ Action Generator::DrawProcess(Verb verb) {
     case Verb::kAwait:
     case Verb::kToldNot:
       return {verb, {object->owner, object->number, AnyNode()}};
-    case Verb::kTold: {
+    case Verb::kTold:
+    case Verb::kForget: {
       const Numbers stored = AnyStored();
       const Object* told = stored[0] == 0 ? nullptr : &s_.objects.find(stored[1])->second;
       return {verb, {told == nullptr ? 0 : told->owner, stored[1], stored[0], stored[2]}};

@@ -75,6 +75,7 @@ class Generator {
   void PlanNested();
   void PlanForeignNested();
   void PlanGone();
+  void PlanForgotten();
   void PlanThirdParty();
   // --- ... in which an end goes (sim_generator_ends.cc) ------------------------------------------
   void PlanEndMidway();

@@ -84,7 +84,9 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
-  switch (random_.Below(14)) {
+  switch (random_.Below(15)) {
+    case 14:
+      return PlanForgotten();
     case 13:
       return PlanEndMidway();
     case 12:
@@ -112,6 +114,19 @@ void Generator::Plan() {
     case 7:
       return PlanThirdParty();
   }
+}
+
+// A host takes its only copy for lost and makes the value anew, beside the old one.
+void Generator::PlanForgotten() {
+  const std::vector<int64_t> owner = Some(1, 0);
+  const int64_t node = AnyNode();
+  if (owner.empty() || node == 0) return;
+  Then(Verb::kDeclareOn, {owner[0], plan_object_, node});
+  ThenPause();
+  Then(Verb::kForget, {owner[0], plan_object_, node});
+  Then(Verb::kRecreate, {owner[0], plan_object_});
+  Then(Verb::kStorePrimary, {node, plan_object_, 1});
+  ThenPause();
 }
 
 void Generator::Then(Verb verb, const Numbers& numbers) { plan_.push_back({verb, numbers}); }

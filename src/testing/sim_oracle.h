@@ -92,6 +92,7 @@ class Oracle {
   void LookAtOwner(const Object& object, const Process& owner);
   void LookAtCopies(const Node& node);
   void LookAtObjects();
+  void LookAtDigests(const Process& process);
   void CheckEmpty(const Process& process);
   void CheckEmpty(const Node& node);
   void CheckCallbacksRan();

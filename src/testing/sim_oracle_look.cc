@@ -108,11 +108,23 @@ void Oracle::LookAtObjects() {
   }
 }
 
+void Oracle::LookAtDigests(const Process& process) {
+  const ReferenceCounterStats stats = process.counter->GetStats();
+  s_.coverage.Count("digests compared at rest", stats.digests_compared);
+  Expect(stats.digest_copies_missing == 0, "a digest takes out a copy that its node had",
+         NameOf(process));
+  Expect(process.disagreements > 0 || stats.digest_mismatches == 0,
+         "digests differ although nobody disagreed", NameOf(process));
+}
+
 void Oracle::LookAtRest() {
   for (const auto& node : s_.nodes) {
     if (node->live()) LookAtCopies(*node);
   }
   LookAtObjects();
+  for (const auto& process : s_.processes) {
+    if (process->live()) LookAtDigests(*process);
+  }
   for (const auto& [number, subscription] : s_.subscriptions) Compare(number);
   LookAtQueries(this, s_);
   LookAtMoves(this, s_);

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "src/core/codec.h"
+#include "src/core/digest.h"
 #include "src/testing/sim_oracle.h"
 
 namespace freehold::testing::sim {
@@ -79,6 +80,37 @@ class Oracle::Wire final : public core::PayloadSink {
     Line(kLines[static_cast<size_t>(item.answer)], item.object, item.generation);
   }
 
+  void OnDigestSums(absl::Span<const core::DigestSumsItem> items) override {
+    for (const core::DigestSumsItem& item : items) {
+      s_.coverage.Count(item.number == 0 ? "item Digest" : "item Digest of ranges");
+      if (item.number == 0) ++digests_;
+      s_.trace.Add(item.number == 0 ? "E sends E a digest of I" : "E sends E digests of ranges",
+                   {from_, to_, static_cast<int64_t>(item.sums[0].copies)});
+    }
+  }
+  void OnDigestCopies(absl::Span<const core::DigestCopiesItem> items) override {
+    for (const core::DigestCopiesItem& item : items) {
+      s_.coverage.Count("item Digest of copies");
+      s_.trace.Add("E lists I copies for E",
+                   {from_, static_cast<int64_t>(item.copies.size()), to_});
+    }
+  }
+  void OnDigestQuery(const core::DigestQueryItem&) override {
+    s_.coverage.Count("item DigestQuery");
+    s_.trace.Add("E asks E for its copies", {from_, to_});
+  }
+  void OnReportAgain(const core::ReportAgainItem& item) override {
+    s_.coverage.Count("item ReportAgain");
+    Line("E asks E again for O G", item.copy.object, item.copy.generation);
+    const Object* object = s_.Find(item.copy.object);
+    if (object == nullptr || object->disagreed) return;
+    oracle_.Violate("a digest finds a copy about which nobody disagreed",
+                    Format("O G on E", {object->number, item.copy.generation, to_}));
+  }
+
+  // Digests that begin a comparison.
+  uint64_t digests() const { return digests_; }
+
  private:
   void Line(const char* pattern, const ObjectId& id, uint32_t generation) {
     const Object* object = s_.Find(id);
@@ -89,6 +121,7 @@ class Oracle::Wire final : public core::PayloadSink {
   State& s_;
   const int64_t from_;
   const int64_t to_;
+  uint64_t digests_ = 0;
 };
 
 void Oracle::OnSent(const Envelope& envelope) {
@@ -105,6 +138,9 @@ void Oracle::OnSent(const Envelope& envelope) {
   if (core::ReadPayload(payload, &wire) != core::CodecError::kOk) {
     Violate("a payload is sent that does not decode", Format("E", {from}));
   }
+  // A digest alone in an envelope is no sign that anything happens.
+  static constexpr size_t kDigestBytes = 40;
+  if (wire.digests() != 1 || payload.size() != kDigestBytes) s_.last_activity = s_.clock.Now();
 }
 
 }  // namespace freehold::testing::sim

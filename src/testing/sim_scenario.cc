@@ -16,6 +16,7 @@ constexpr const char* kWorld = "world seed I processes I nodes I check I";
 constexpr const char* kDelay = "network delay D D held D";
 constexpr const char* kFaults = "network loss I duplicate I reorder I garble I";
 constexpr const char* kHosts = "hosts grace D token life D sealed I";
+constexpr const char* kDigests = "digests every D";
 
 bool ParseHeader(const std::vector<std::string_view>& words, SimWorldOptions* options) {
   Numbers n;
@@ -37,6 +38,10 @@ bool ParseHeader(const std::vector<std::string_view>& words, SimWorldOptions* op
     options->orphan_grace = Duration(n[0]);
     options->token_life = Duration(n[1]);
     options->sealed_tokens = n[2] != 0;
+    return true;
+  }
+  if (Match(kDigests, words, &n)) {
+    options->digest_interval = Duration(n[0]);
     return true;
   }
   if (!Match(kFaults, words, &n)) return false;
@@ -65,7 +70,10 @@ std::string HeaderText(const SimWorldOptions& options) {
          "\n" +
          Format(kHosts, {options.orphan_grace.count(), options.token_life.count(),
                          options.sealed_tokens ? 1 : 0}) +
-         "\n";
+         "\n" +
+         (options.digest_interval == Duration::zero()
+              ? ""
+              : Format(kDigests, {options.digest_interval.count()}) + "\n");
 }
 
 std::string ScenarioText(const Scenario& scenario) {
@@ -132,6 +140,7 @@ SimWorldOptions SimOptionsOfSeed(const SimSeedOptions& seed) {
   options.sealed_tokens = draw(1, 4) == 1;
   // Of a large world the oracle takes samples.
   options.check_every = 1 + options.processes * options.nodes / 64;
+  if (draw(1, 2) == 1) options.digest_interval = milliseconds(draw(50, 500));
   return options;
 }
 

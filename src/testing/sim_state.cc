@@ -128,6 +128,7 @@ void State::AddNode(int64_t number) {
   with.delete_retry_delay_max = milliseconds(60 + random.Next() % 500);
   with.delete_batch_max =
       random.Next() % 2 == 0 ? 2048 : 1 + static_cast<uint32_t>(random.Next() % 3);
+  with.digest_interval = options.digest_interval;
   with.seed = random.Next() | 1;
   auto agent = NodeAgent::Create(with);
   FREEHOLD_CHECK(agent.ok());

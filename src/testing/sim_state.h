@@ -78,6 +78,7 @@ struct Process : End {
   ProcessId id;
   std::unique_ptr<ReferenceCounter> counter;  // null: crashed
   uint64_t misuses = 0;
+  uint64_t disagreements = 0;  // locations that its host took back
   uint64_t free_outcomes = 0;  // final ones, if it is told of them
   bool is_told_of_frees = false;
 };
@@ -124,7 +125,8 @@ struct Object {
   bool inexact = false;  // held in ways that its owner hears of late: shared, or in such an object
   bool ended = false;    // out of scope, for the library as well
   int tokens = 0;        // that were ever made
-  uint64_t touched = 0;  // nodes that ever had to do with it, by place
+  bool disagreed = false;               // its owner's host took a location back, right or wrong
+  uint64_t touched = 0;                 // nodes that ever had to do with it, by place
   std::map<int64_t, Holding> holdings;  // by process
   std::vector<int64_t> inners;
   std::vector<int64_t> outers;
@@ -285,6 +287,7 @@ struct State {
   uint64_t crashes = 0;
   uint64_t partitions = 0;
   std::string violation;
+  Time last_activity{};  // when something was last sent that is more than a digest
   bool finishing = false;
   int nested = 0;  // calls that callbacks make
 };

@@ -87,6 +87,35 @@ class Rewriter : public PayloadSink {
          std::string(item.primary.bytes()) + static_cast<char>(item.answer));
   }
 
+  void OnDigestSums(absl::Span<const DigestSumsItem> items) override {
+    for (const DigestSumsItem& item : items) {
+      FREEHOLD_CHECK(item.range.valid() && writer_.Add(item));
+      std::string text;
+      for (const DigestSum& sum : item.sums) {
+        text += std::to_string(sum.hash) + ':' + std::to_string(sum.copies) + ' ';
+      }
+      Note('d', ObjectId(), item.range.prefix, item.range.bits, item.number, text);
+    }
+  }
+  void OnDigestCopies(absl::Span<const DigestCopiesItem> items) override {
+    for (const DigestCopiesItem& item : items) {
+      FREEHOLD_CHECK(item.copies.size() <= kDigestListMax && writer_.Add(item));
+      std::string text(1, item.truncated ? 't' : '-');
+      for (const DigestKey& copy : item.copies) {
+        text += std::string(copy.object.bytes()) + std::to_string(copy.generation) + ' ';
+      }
+      Note('c', ObjectId(), item.range.prefix, item.range.bits, item.number, text);
+    }
+  }
+  void OnDigestQuery(const DigestQueryItem& item) override {
+    FREEHOLD_CHECK(writer_.Add(item));
+    Note('?', ObjectId(), item.range.prefix, item.range.bits, item.number, "");
+  }
+  void OnReportAgain(const ReportAgainItem& item) override {
+    FREEHOLD_CHECK(writer_.Add(item));
+    Note('!', item.copy.object, item.copy.generation, 0, 0, "");
+  }
+
   std::string Take() { return writer_.Take(); }
   const std::vector<std::string>& notes() const { return notes_; }
 

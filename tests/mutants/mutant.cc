@@ -100,6 +100,12 @@ const char* MutantName(Mutant mutant) {
       return "move_unanswered";
     case Mutant::kNobodyPromoted:
       return "nobody_promoted";
+    case Mutant::kDigestForgetsFrees:
+      return "digest_forgets_frees";
+    case Mutant::kDigestCutIgnored:
+      return "digest_cut_ignored";
+    case Mutant::kDigestFreesNewest:
+      return "digest_frees_newest";
   }
   return "?";
 }

@@ -71,6 +71,9 @@ class MeteredTransport final : public Transport {
     void OnLocationAnswer(const core::LocationAnswerItem&) override { ++*items_; }
     void OnMovePrimary(const core::MovePrimaryItem&) override { ++*items_; }
     void OnMovePrimaryAck(const core::MovePrimaryAckItem&) override { ++*items_; }
+    void OnDigestSums(absl::Span<const core::DigestSumsItem> items) override {
+      *items_ += items.size();
+    }
 
    private:
     uint64_t* const items_;
@@ -181,6 +184,12 @@ TEST_F(Messages, APrimaryMoved) {
         ASSERT_TRUE(nodes_[12]->MovePrimary(Object(7), 0, Node(11)).ok());
       }),
       (Traffic{5, 4, 2}));  // with the report of the new copy, in one envelope with the move
+}
+
+TEST_F(Messages, ADigestThatAgrees) {
+  ASSERT_TRUE(nodes_[11]->AddCopy({Object(7), 0, Process(1), CopyRole::kSecondary, 1}).ok());
+  EXPECT_EQ(Measure([&] { clock_.Advance(NodeAgentOptions().digest_interval); }),
+            (Traffic{1, 1, 1}));
 }
 
 TEST_F(Messages, AThousandSharesAtOnceAreThreeEnvelopes) {

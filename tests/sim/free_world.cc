@@ -169,6 +169,7 @@ int FreeWorld::AddNode() {
   Node& end = *nodes_.back();
   end.id = NodeId::FromNumber(1 + static_cast<uint64_t>(number));
   NodeAgentOptions options = options_.node;
+  options.digest_interval = Duration::zero();  // it waits until nothing is left to happen
   options.node = end.id;
   options.store = &end.store;
   options.transport = transport_.get();

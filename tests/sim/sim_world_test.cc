@@ -227,6 +227,19 @@ TEST(SimStory, TokenThatIsLostKeepsItsObjectUntilItIsCancelled) {
             "");
 }
 
+TEST(SimStory, CopyThatAHostForgotIsFoundByTheDigestOfItsNode) {
+  std::unique_ptr<SimWorld> world;
+  ASSERT_TRUE(RunSimScenario("world seed 1 processes 1 nodes 2 check 1\n"
+                             "digests every 200ms\n"
+                             "p1 declare o1 on n1\nn2 store o1 g0\nsettle\n"
+                             "p1 forgets o1 on n2\np1 drop o1\nsettle\n"
+                             "expect n2 lacks o1\nfinish\n",
+                             &world)
+                  .ok());
+  EXPECT_EQ(world->violation(), "");
+  EXPECT_EQ(world->totals().skipped, 0u);
+}
+
 TEST(SimStory, ExpectationThatIsNotMetIsAViolation) {
   EXPECT_EQ(ViolationOf("p1 declare o1\nexpect o1 gone\n"), "not as expected: expect o1 gone");
   EXPECT_EQ(ViolationOf("p1 declare o1\nexpect n1 has o1\n"), "not as expected: expect n1 has o1");
@@ -266,6 +279,16 @@ TEST(SimOracle, CopyThatItsOwnerDoesNotKnowIsFoundAtRest) {
   EXPECT_TRUE(world.process(1)->RemoveLocation(SimWorld::object_id(1), world.node_id(1)).ok());
   ASSERT_TRUE(world.Run("rest\n").ok());
   EXPECT_THAT(world.violation(), StartsWith("a copy is unknown to its owner"));
+}
+
+TEST(SimOracle, DigestThatHealsWhatNobodyDisagreedAboutIsFound) {
+  SimWorldOptions options;
+  options.digest_interval = std::chrono::milliseconds(100);
+  SimWorld world(options);
+  ASSERT_TRUE(world.Run("p1 declare o1 on n1\nsettle\n").ok());
+  EXPECT_TRUE(world.process(1)->RemoveLocation(SimWorld::object_id(1), world.node_id(1)).ok());
+  ASSERT_TRUE(world.Run("rest\n").ok());
+  EXPECT_THAT(world.violation(), StartsWith("a digest finds a copy about which nobody disagreed"));
 }
 
 TEST(SimOracle, ReferenceOfABorrowerThatNobodyKnowsOfIsFound) {
