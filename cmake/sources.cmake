@@ -26,8 +26,12 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_exclusion.cc
   src/core/object_table_locations.cc
   src/core/object_table_queries.cc
+  src/core/object_table_scopes.cc
   src/core/object_table_sharing.cc
   src/core/record_slabs.cc
+  src/core/scope_members.cc
+  src/core/scope_table.cc
+  src/core/scope_table_end.cc
   src/core/session.cc
   src/core/session_options.cc
   src/core/session_table.cc
@@ -43,6 +47,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/counter_nesting.cc
   src/runtime/counter_pump.cc
   src/runtime/counter_sharing.cc
+  src/runtime/current_scope.cc
   src/runtime/endpoint.cc
   src/runtime/endpoint_role.cc
   src/runtime/endpoint_turn.cc
@@ -62,6 +67,9 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/reference_counter.cc
   src/runtime/reference_counter_locations.cc
   src/runtime/reference_counter_queries.cc
+  src/runtime/scope.cc
+  src/runtime/scopes.cc
+  src/runtime/scopes_work.cc
 )
 
 set(FREEHOLD_TESTING_SOURCES

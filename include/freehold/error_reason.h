@@ -27,8 +27,9 @@ enum class ErrorReason : uint8_t {
   kMalformedToken = 11,  // these bytes are not a token, or were altered
   kNotOwner = 12,        // only the owner of the object can do this
   kOtherOwner = 13,      // the object is known here, with another owner
+  kScopeEnded = 14,      // the scope has ended: it takes nothing new, and ends only once
 };
-inline constexpr int kErrorReasons = 14;
+inline constexpr int kErrorReasons = 15;
 const char* ErrorReasonName(ErrorReason reason);
 
 // The reason that the library put into the status.

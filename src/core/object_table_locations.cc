@@ -6,6 +6,7 @@
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
 #include "src/core/object_table_quiet.h"
+#include "src/core/object_table_scopes.h"
 
 namespace freehold::core {
 
@@ -60,6 +61,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
     copy = copies_.Insert(*record, e.node);
     if (copy == nullptr) return Verdict::kTableFull;
     nodes_.Link(IndexOf(*record), copy, CopyList::kHeld);
+    CountInScope(*record, 1, 0, effects);
   }
   const bool primary_elsewhere =
       e.role == CopyRole::kPrimary && HasPrimaryElsewhere(*record, e.node);
@@ -70,7 +72,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   copy->primary = copy->real() && e.role == CopyRole::kPrimary && !primary_elsewhere;
   if (e.spilled || (!keep && record->rare != kNone))
     SetUrl(record, e.node, e.spilled ? e.url : std::string_view());
-  if (e.size != 0) record->size = e.size;
+  if (e.size != 0) SetSize(record, e.size, effects);
   if (unwanted) {
     // A copy whose free is under way needs no second one: the node gets that free after it sent
     // this report, sessions being first in, first out.
@@ -154,6 +156,7 @@ void ObjectTable::RemoveCopy(ObjectRecord* record, Copy* copy) {
 void ObjectTable::RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effects) {
   const PeerIndex node = copy->node;
   RemoveCopy(record, copy);
+  CountInScope(*record, -1, 0, effects);
   if (record->rare != kNone) NotifyRemoved(*record, node, effects);
   if (record->has_askers) AnswerAskers(*record, effects);
 }
@@ -163,6 +166,7 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
   if (config_.observe_frees)
     effects->Rarely().settled.push_back({record->id(), copy->node, outcome});
   RemoveCopy(record, copy);
+  CountInScope(*record, -1, 0, effects);
 }
 
 Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {

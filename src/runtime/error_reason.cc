@@ -43,6 +43,8 @@ const char* ErrorReasonName(ErrorReason reason) {
       return "not the owner";
     case ErrorReason::kOtherOwner:
       return "other owner";
+    case ErrorReason::kScopeEnded:
+      return "scope ended";
   }
   return "unknown";
 }
