@@ -89,8 +89,8 @@ struct ReferenceCounts {
   uint64_t handles = 0;
   uint64_t by_id = 0;
   uint64_t tasks = 0;
-  // Outer objects in scope that contain it, or that keep it until an inner one is registered; scopes
-  // that use it.
+  // Outer objects in scope that contain it, or that keep it until an inner one is registered;
+  // scopes that use it.
   uint64_t nested_in = 0;
   uint64_t scopes = 0;     // 1: its scope holds it
   uint64_t borrowers = 0;  // processes that the owner, this process, lists

@@ -125,9 +125,7 @@ struct Effects {
       scopes.push_back(change);
     }
   }
-  bool empty() const {
-    return fired.empty() && ready.empty() && scopes.empty() && rare == nullptr;
-  }
+  bool empty() const { return fired.empty() && ready.empty() && scopes.empty() && rare == nullptr; }
   bool has_host_work() const {
     return !fired.empty() || (rare != nullptr && (!rare->notices.empty() || !rare->lost.empty() ||
                                                   !rare->settled.empty()));

@@ -54,7 +54,7 @@ Verdict ScopeSteps::Step(const event::MoveToScope& e, MovedMember* moved) {
   if (moved->counts && !moved->counted) {
     if (!MakeMember(record, e.to, was.label, hold)) return Verdict::kTableFull;
   } else if (moved->counts) {
-    const MemberList list = hold ? MemberList::kHeld
+    const MemberList list = hold                                ? MemberList::kHeld
                             : was.list() == MemberList::kForced ? MemberList::kForced
                                                                 : MemberList::kLoose;
     members.Move(record->member(), e.to, list);

@@ -75,8 +75,7 @@ class ScopeSteps {
     return record.is_member() ? table.scopes_->At(record.member()).call_site : record.origin;
   }
   static bool IsHeldByScope(const ObjectTable& table, const ObjectRecord& record) {
-    return record.is_member() &&
-           table.scopes_->At(record.member()).list() == MemberList::kHeld;
+    return record.is_member() && table.scopes_->At(record.member()).list() == MemberList::kHeld;
   }
   static void CheckMember(const ObjectTable& table, const ObjectRecord& record);
 
@@ -98,7 +97,8 @@ inline void ObjectTable::CountInScope(const ObjectRecord& of, int32_t copies, in
 }
 
 inline void ObjectTable::SetSize(ObjectRecord* record, uint64_t size, Effects* effects) const {
-  CountInScope(*record, 0, static_cast<int64_t>(size) - static_cast<int64_t>(record->size), effects);
+  CountInScope(*record, 0, static_cast<int64_t>(size) - static_cast<int64_t>(record->size),
+               effects);
   record->size = size;
 }
 

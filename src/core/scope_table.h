@@ -9,8 +9,8 @@
 // Ending asks for work, which the runtime does in pieces and reports: the shards let go of what the
 // scope holds, the host's members are released, inner scopes end. A scope is done when that is
 // over, no object of it is left, none is on its way into it, and its inner scopes are done. Its
-// index is used again when it is done, every shard has forgotten it, what they told of it has all come
-// (it may come late, from threads that were slow), and no handle names it.
+// index is used again when it is done, every shard has forgotten it, what they told of it has all
+// come (it may come late, from threads that were slow), and no handle names it.
 //
 // A scope may use objects of others: it keeps them until it is done. Scopes that have all ended and
 // wait for each other in a ring do so in vain: what they use of each other is let go of together.
@@ -51,17 +51,17 @@ enum class [[nodiscard]] ScopeVerdict : uint8_t{
 namespace event {
 
 struct OpenScope {
-  ScopeId id;                // nil: one is made
-  ScopeId parent;            // nil: the root
+  ScopeId id;      // nil: one is made
+  ScopeId parent;  // nil: the root
   bool hold = false;
   bool no_cleanup = false;
   LabelIndex label = kNoLabel;
   uint64_t bytes_max = 0;
-  Token on_bytes = 0;        // 0: none
+  Token on_bytes = 0;  // 0: none
   Time now;
   Time deadline = kInfiniteFuture;
   PeerIndex driver = kNoPeer;
-  bool handle = false;       // one names it from now on
+  bool handle = false;  // one names it from now on
   std::string name;
 };
 // An object is about to join in a shard. Of a declared one what it counts for is said, and Withdraw
@@ -112,11 +112,11 @@ struct ScopeEffects {
   std::vector<Token> dropped;  // that nothing will come of
   std::vector<Release> release;
   std::vector<Forget> forget;
-  std::vector<InnerRef> inners;  // used objects to be let go of
+  std::vector<InnerRef> inners;                          // used objects to be let go of
   std::vector<std::pair<ScopeId, std::string>> overdue;  // ended by their deadline, with names
-  bool more = false;             // EndMore has something to do
-  bool deadline = false;         // NextDeadline may be earlier than before
-  bool done = false;             // some scope is done
+  bool more = false;                                     // EndMore has something to do
+  bool deadline = false;                                 // NextDeadline may be earlier than before
+  bool done = false;                                     // some scope is done
 
   bool empty() const {
     return ended.empty() && exceeded.empty() && hooks.empty() && dropped.empty() &&
@@ -142,7 +142,7 @@ struct ScopeRecord {
   ScopeIndex next = kNoScope;
   ScopeIndex previous = kNoScope;
   uint32_t children = 0;  // not done
-  uint32_t running_children = 0;
+  uint32_t to_visit = 0;  // of the children, by EndMore
   uint32_t depth = 0;
   ScopeState state = ScopeState::kRunning;
   ScopeEnd end = ScopeEnd::kNone;
@@ -150,13 +150,13 @@ struct ScopeRecord {
   bool no_cleanup = false;
   bool forced = false;
   bool over_limit = false;
-  bool forgotten = false;   // by the shards
-  bool queued = false;      // to be gone on with by EndMore
-  uint64_t told = 0;        // changes that shards have sent; known once they have forgotten it
-  uint64_t heard = 0;       // of those, that have come
-  uint32_t releasing = 0;   // pieces of work that Released has not answered
+  bool forgotten = false;  // by the shards
+  bool queued = false;     // to be gone on with by EndMore
+  uint64_t told = 0;       // changes that shards have sent; known once they have forgotten it
+  uint64_t heard = 0;      // of those, that have come
+  uint32_t releasing = 0;  // pieces of work that Released has not answered
   uint32_t handles = 0;
-  uint32_t arriving = 0;    // objects that move and have not arrived
+  uint32_t arriving = 0;  // objects that move and have not arrived
   uint32_t tasks = 0;
   LabelIndex label = kNoLabel;
   PeerIndex driver = kNoPeer;
@@ -173,10 +173,10 @@ struct ScopeRecord {
   Time done;
   uint64_t last_member = 0;
   absl::btree_map<uint64_t, Member> members;
-  std::vector<Token> waiting;   // to be told of the end
-  std::vector<ObjectId> kept;   // moved out by Keep
-  absl::btree_map<UsedObject, ScopeIndex> uses;     // and whose they are; kNoScope: not known yet
-  absl::btree_map<ScopeIndex, uint32_t> used_by;    // scopes that use objects of it: how many
+  std::vector<Token> waiting;                     // to be told of the end
+  std::vector<ObjectId> kept;                     // moved out by Keep
+  absl::btree_map<UsedObject, ScopeIndex> uses;   // and whose they are; kNoScope: not known yet
+  absl::btree_map<ScopeIndex, uint32_t> used_by;  // scopes that use objects of it: how many
 };
 
 class ScopeTable {
@@ -283,7 +283,10 @@ class ScopeTable {
   void Apply(const ScopeChange& change);
   void CheckLimits(ScopeIndex index, ScopeEffects* effects);
   void Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects);
+  // One that is ending, and all in it.
+  void Force(ScopeIndex index, ScopeEffects* effects);
   void AskRelease(ScopeIndex index, bool force, ScopeEffects* effects);
+  void EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects);
   void Settle(ScopeIndex index, ScopeEffects* effects);
   void Finish(ScopeIndex index, ScopeEffects* effects);
   using IndexSet = absl::btree_set<ScopeIndex>;

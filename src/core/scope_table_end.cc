@@ -20,7 +20,6 @@ void ScopeTable::Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects) {
   ScopeRecord& scope = scopes_[index];
   scope.state = ScopeState::kEnding;
   scope.end = why;
-  --scopes_[scope.parent].running_children;
   if (scope.deadline != kInfiniteFuture) deadlines_.erase({scope.deadline, index});
   if (scope.driver != kNoPeer) drivers_.erase({scope.driver, index});
   if (why == ScopeEnd::kForced) {
@@ -28,13 +27,24 @@ void ScopeTable::Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects) {
   } else if (!scope.no_cleanup) {
     AskRelease(index, /*force=*/false, effects);
   }
-  if (scope.running_children > 0 || !scope.members.empty()) {
-    ending_.push_back(index);
-    scope.queued = true;
-    effects->more = true;
-  }
+  EndChildrenAndMembers(index, effects);
   BreakRing(index, effects);
   Settle(index, effects);
+}
+
+void ScopeTable::EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects) {
+  ScopeRecord& scope = scopes_[index];
+  scope.to_visit = scope.children;
+  if (scope.queued || (scope.children == 0 && scope.members.empty())) return;
+  ending_.push_back(index);
+  scope.queued = true;
+  effects->more = true;
+}
+
+void ScopeTable::Force(ScopeIndex index, ScopeEffects* effects) {
+  if (scopes_[index].forced) return;
+  AskRelease(index, /*force=*/true, effects);
+  EndChildrenAndMembers(index, effects);
 }
 
 void ScopeTable::AskRelease(ScopeIndex index, bool force, ScopeEffects* effects) {
@@ -63,7 +73,7 @@ ScopeVerdict ScopeTable::Delete(ScopeId id, std::vector<ObjectId>* kept, ScopeEf
       Begin(index, ScopeEnd::kForced, effects);
       break;
     case ScopeState::kEnding:
-      if (!scope.forced) AskRelease(index, /*force=*/true, effects);
+      Force(index, effects);
       break;
     case ScopeState::kDone:
       break;
@@ -82,13 +92,16 @@ bool ScopeTable::EndMore(uint32_t steps_max, ScopeEffects* effects) {
       if (first->second.kind == MemberKind::kTask) --scope.tasks;
       scope.members.erase(first);
     }
-    while (scope.running_children > 0) {
+    // Those that are done meanwhile leave the ring: one may be visited twice, none is missed.
+    for (; scope.to_visit > 0 && scope.children > 0; --scope.to_visit) {
       if (steps_max-- == 0) return true;
       const ScopeIndex child = scope.first_child;
       scope.first_child = scopes_[child].next;
-      if (scopes_[child].state != ScopeState::kRunning) continue;
-      Begin(child, scope.end == ScopeEnd::kForced ? ScopeEnd::kForced : ScopeEnd::kParentEnded,
-            effects);
+      if (scopes_[child].state == ScopeState::kRunning) {
+        Begin(child, scope.forced ? ScopeEnd::kForced : ScopeEnd::kParentEnded, effects);
+      } else if (scope.forced) {
+        Force(child, effects);
+      }
     }
     ending_.pop_front();
     scope.queued = false;
@@ -258,8 +271,7 @@ ScopeTable::IndexSet ScopeTable::Awaited(ScopeIndex from, bool waits) const {
 // what it uses of the others any more.
 void ScopeTable::BreakRing(ScopeIndex index, ScopeEffects* effects) {
   const ScopeRecord& scope = scopes_[index];
-  if (scope.used_by.empty() && scope.uses.empty() &&
-      (users_.empty() || scope.children == 0)) {
+  if (scope.used_by.empty() && scope.uses.empty() && (users_.empty() || scope.children == 0)) {
     return;
   }
   const IndexSet awaited = Awaited(index, /*waits=*/true);

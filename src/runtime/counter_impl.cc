@@ -400,8 +400,8 @@ absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object)
     case core::Verdict::kShutDown:
       return ShutDownError();
     case core::Verdict::kScopeEnded:
-      return WithReason(absl::FailedPreconditionError(absl::StrCat(
-                            "the scope for object ", id, " has ended, or there is none")),
+      return WithReason(absl::FailedPreconditionError(absl::StrCat("the scope for object ", id,
+                                                                   " has ended, or there is none")),
                         ErrorReason::kScopeEnded);
     default:
       return ExplainSharing(verdict, id);

@@ -72,9 +72,8 @@ BatchResult Scope::Keep(absl::Span<const ObjectId> objects) {
 BatchResult Scope::Move(absl::Span<const ObjectId> objects, ScopeId to) {
   absl::Status open = CheckOpen();
   if (open.ok() && to.IsNil()) open = absl::InvalidArgumentError("the nil id names no scope");
-  return ForEach(objects, open, [&](const ObjectId& object) {
-    return counter_->scopes().Move(id_, object, to);
-  });
+  return ForEach(objects, open,
+                 [&](const ObjectId& object) { return counter_->scopes().Move(id_, object, to); });
 }
 
 BatchResult Scope::StopHolding(absl::Span<const ObjectId> objects) {
@@ -84,9 +83,8 @@ BatchResult Scope::StopHolding(absl::Span<const ObjectId> objects) {
 }
 
 BatchResult Scope::Use(absl::Span<const ObjectId> objects) {
-  return ForEach(objects, CheckOpen(), [&](const ObjectId& object) {
-    return counter_->scopes().Use(id_, object);
-  });
+  return ForEach(objects, CheckOpen(),
+                 [&](const ObjectId& object) { return counter_->scopes().Use(id_, object); });
 }
 
 absl::StatusOr<uint64_t> Scope::AddMember(ScopeMember member) {

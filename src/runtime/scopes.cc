@@ -87,10 +87,9 @@ absl::StatusOr<ScopeId> Scopes::Open(const ScopeOptions& options, bool handle) {
   }
   used_.store(true, std::memory_order_relaxed);
   ScopeId id;
-  const ScopeVerdict verdict = Apply(
-      [&](core::ScopeTable& table, core::ScopeEffects* effects) {
-        return table.Step(event, &id, effects);
-      });
+  const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    return table.Step(event, &id, effects);
+  });
   if (verdict == ScopeVerdict::kOk) return id;
   if (event.on_bytes != 0) ReleaseScopeToken(event.on_bytes);
   return Explain(verdict, verdict == ScopeVerdict::kEnded ? event.parent : options.id);
@@ -108,11 +107,10 @@ void Scopes::DropHandle(ScopeId id) {
 
 absl::Status Scopes::End(ScopeId id, ScopeEnd why) {
   const Time now = counter_->clock().Now();
-  const ScopeVerdict verdict =
-      Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-        table.SetNow(now);
-        return table.Step(core::event::EndScope{id, why}, effects);
-      });
+  const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    table.SetNow(now);
+    return table.Step(core::event::EndScope{id, why}, effects);
+  });
   if (verdict == ScopeVerdict::kOk) WorkInline();
   return Explain(verdict, id);
 }
@@ -120,11 +118,10 @@ absl::Status Scopes::End(ScopeId id, ScopeEnd why) {
 absl::Status Scopes::Delete(ScopeId id) {
   const Time now = counter_->clock().Now();
   Job job;
-  const ScopeVerdict verdict =
-      Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-        table.SetNow(now);
-        return table.Delete(id, &job.to_free, effects);
-      });
+  const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    table.SetNow(now);
+    return table.Delete(id, &job.to_free, effects);
+  });
   if (verdict != ScopeVerdict::kOk) return Explain(verdict, id);
   if (!job.to_free.empty()) {
     internal::MutexLock lock(&mutex_);
@@ -167,10 +164,9 @@ absl::StatusOr<uint64_t> Scopes::AddMember(ScopeId id, ScopeMember member) {
 
 absl::Status Scopes::RemoveMember(ScopeId id, uint64_t number) {
   core::Token token = 0;
-  const ScopeVerdict verdict =
-      Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-        return table.RemoveMember(id, number, &token, effects);
-      });
+  const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    return table.RemoveMember(id, number, &token, effects);
+  });
   if (verdict != ScopeVerdict::kOk) return Explain(verdict, id);
   ReleaseScopeToken(token);
   return absl::OkStatus();
@@ -191,10 +187,9 @@ core::Verdict Scopes::Declare(core::event::Declare event, ScopeId scope,
   admit.copies = event.primary == core::kNoPeer ? 0 : 1;
   admit.bytes = static_cast<int64_t>(event.size);
   core::Admission admission;
-  const ScopeVerdict admitted =
-      Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-        return table.Step(admit, &admission, effects);
-      });
+  const ScopeVerdict admitted = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    return table.Step(admit, &admission, effects);
+  });
   if (admitted != ScopeVerdict::kOk) return core::Verdict::kScopeEnded;
   event.scope = admission.scope;
   event.label = admission.label;
@@ -214,17 +209,16 @@ absl::Status Scopes::Move(ScopeId from, const ObjectId& object, ScopeId to) {
   const bool keep = to.IsNil();
   core::ScopeIndex from_index = core::kNoScope;
   core::Admission admission;
-  const ScopeVerdict admitted =
-      Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-        from_index = table.IndexOf(from);
-        if (from_index == core::kNoScope) return ScopeVerdict::kNotFound;
-        if (keep && from_index == core::kRootScope) return ScopeVerdict::kInvalid;
-        if (keep && table.At(from_index).state != ScopeState::kRunning) return ScopeVerdict::kEnded;
-        if (keep) to = table.At(table.KeeperOf(from_index)).id;
-        core::event::AdmitToScope admit{to, shard.number};
-        admit.moves = true;
-        return table.Step(admit, &admission, effects);
-      });
+  const ScopeVerdict admitted = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    from_index = table.IndexOf(from);
+    if (from_index == core::kNoScope) return ScopeVerdict::kNotFound;
+    if (keep && from_index == core::kRootScope) return ScopeVerdict::kInvalid;
+    if (keep && table.At(from_index).state != ScopeState::kRunning) return ScopeVerdict::kEnded;
+    if (keep) to = table.At(table.KeeperOf(from_index)).id;
+    core::event::AdmitToScope admit{to, shard.number};
+    admit.moves = true;
+    return table.Step(admit, &admission, effects);
+  });
   if (admitted != ScopeVerdict::kOk) return Explain(admitted, keep ? from : to);
 
   core::MovedMember moved;
@@ -341,8 +335,7 @@ absl::StatusOr<ScopeStatus> Scopes::StatusOf(ScopeId id) {
   return status;
 }
 
-std::vector<ObjectId> Scopes::ObjectsOf(core::ScopeIndex index, uint64_t shards,
-                                        size_t max) const {
+std::vector<ObjectId> Scopes::ObjectsOf(core::ScopeIndex index, uint64_t shards, size_t max) const {
   std::vector<ObjectId> objects;
   for (; shards != 0 && objects.size() < max; shards &= shards - 1) {
     Shard& shard = counter_->ShardAt(static_cast<uint32_t>(__builtin_ctzll(shards)));
@@ -365,9 +358,8 @@ std::vector<LabelUsage> Scopes::Labels() {
   std::vector<std::pair<core::LabelIndex, ScopeUsage>> used;
   {
     internal::MutexLock lock(&mutex_);
-    table_.ForEachLabel([&](core::LabelIndex label, const ScopeUsage& usage) {
-      used.emplace_back(label, usage);
-    });
+    table_.ForEachLabel(
+        [&](core::LabelIndex label, const ScopeUsage& usage) { used.emplace_back(label, usage); });
   }
   std::vector<LabelUsage> answer;
   answer.reserve(used.size());

@@ -41,10 +41,10 @@ void Scopes::Act(core::ScopeEffects* effects, bool must_post) {
   for (const core::Token token : effects->dropped) ReleaseScopeToken(token);
   for (const core::ScopeEffects::Forget& forget : effects->forget) Forget(forget);
   for (const auto& [id, name] : effects->overdue) {
-    counter_->logger().Log(LogLevel::kWarning,
-                           absl::StrCat("scope ", id.number(), name.empty() ? "" : " \"", name,
-                                        name.empty() ? "" : "\"",
-                                        " was ended because its deadline has passed"));
+    counter_->logger().Log(
+        LogLevel::kWarning,
+        absl::StrCat("scope ", id.number(), name.empty() ? "" : " \"", name,
+                     name.empty() ? "" : "\"", " was ended because its deadline has passed"));
   }
   counter_->ReleaseInners(std::move(effects->inners));
   if (effects->done) done_.NotifyAll();
@@ -228,7 +228,8 @@ std::string Scopes::WaitsFor(ScopeId id) {
   }
   absl::StrAppend(&text, ", ", status->members, " members");
   if (!status->waiting_for_scopes.empty()) absl::StrAppend(&text, ", scopes");
-  for (const ScopeId scope : status->waiting_for_scopes) absl::StrAppend(&text, " ", scope.number());
+  for (const ScopeId scope : status->waiting_for_scopes)
+    absl::StrAppend(&text, " ", scope.number());
   return text;
 }
 
