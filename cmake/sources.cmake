@@ -93,6 +93,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_queries.cc
   src/testing/sim_rename.cc
   src/testing/sim_scenario.cc
+  src/testing/sim_scopes.cc
   src/testing/sim_sharing.cc
   src/testing/sim_shrink.cc
   src/testing/sim_state.cc

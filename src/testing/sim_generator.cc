@@ -28,6 +28,15 @@ constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kUnwatch, 2},
     {Verb::kFollow, 2},
     {Verb::kUnfollow, 1},
+    {Verb::kScope, 3},
+    {Verb::kScopeIn, 2},
+    {Verb::kScopeFor, 1},
+    {Verb::kDeclareIn, 4},
+    {Verb::kDeclareOnIn, 6},
+    {Verb::kKeep, 3},
+    {Verb::kMoveTo, 3},
+    {Verb::kScopeEnd, 4},
+    {Verb::kScopeForce, 1},
     {Verb::kExport, 10},
     {Verb::kImport, 12},
     {Verb::kCancel, 2},
@@ -180,7 +189,33 @@ Numbers Generator::AnyStored() {
 
 // --- Drawing -------------------------------------------------------------------------------------
 
+Action Generator::DrawScope(Verb verb) {
+  const int64_t scope = AnyNumber(s_.scopes);
+  const int64_t process = scope == 0 ? AnyProcess() : s_.scopes.find(scope)->second.process;
+  const int64_t next = NextNumber(s_.scopes);
+  switch (verb) {
+    case Verb::kScope:
+      return {verb, {AnyProcess(), next}};
+    case Verb::kScopeIn:
+      return {verb, {process, next, scope}};
+    case Verb::kScopeFor:
+      return {verb, {AnyProcess(), next, static_cast<int64_t>(1 + random_.Below(400)) * 1'000'000}};
+    case Verb::kDeclareIn:
+      return {verb, {process, NextNumber(s_.objects), scope}};
+    case Verb::kDeclareOnIn:
+      return {verb, {process, NextNumber(s_.objects), AnyNode(), scope}};
+    case Verb::kKeep:
+    case Verb::kMoveTo: {
+      const Object* object = AnyObjectOf(process);
+      return {verb, {process, object == nullptr ? 0 : object->number, scope}};
+    }
+    default:
+      return {verb, {process, scope}};
+  }
+}
+
 Action Generator::DrawProcess(Verb verb) {
+  if (verb >= Verb::kScope && verb <= Verb::kScopeForce) return DrawScope(verb);
   const auto next = NextNumber(s_.objects);
   switch (verb) {
     case Verb::kDeclare:

@@ -119,11 +119,22 @@ struct Object {
   bool ended = false;    // out of scope, for the library as well
   int tokens = 0;        // that were ever made
   uint64_t touched = 0;  // nodes that ever had to do with it, by place
+  int64_t scope = 0;        // 0: the root
+  bool scope_held = false;  // by that scope, as long as it runs
   std::map<int64_t, Holding> holdings;  // by process
   std::vector<int64_t> inners;
   std::vector<int64_t> outers;
   std::vector<std::pair<int64_t, uint32_t>> frees_sent;  // node, generation
   std::vector<Owed> owed;
+};
+
+// A group of objects of one process; see sim_scopes.h.
+struct SimScope {
+  int64_t process = 0;
+  int64_t parent = 0;  // 0: the root
+  bool hold = false;
+  bool ended = false;
+  Time deadline = kInfiniteFuture;
 };
 
 struct Task {
@@ -238,6 +249,7 @@ struct State {
 
   std::map<int64_t, Object> objects;
   std::vector<int64_t> alive;  // objects that have not ended, in order of declaration
+  std::map<int64_t, SimScope> scopes;
   std::map<int64_t, Task> tasks;
   std::map<int64_t, Reader> readers;
   std::map<int64_t, Registration> registrations;
