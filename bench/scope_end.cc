@@ -76,11 +76,7 @@ void ScopeEnds(benchmark::State& state) {
   state.counters["singly_ns"] = Percentile(single_ns, 0.5);
   state.counters["ratio"] = Percentile(ratios, 0.5);
 }
-BENCHMARK(ScopeEnds)
-    ->Name("scope_end")
-    ->Arg(1'000)
-    ->Arg(1'000'000)
-    ->Unit(benchmark::kMillisecond);
+BENCHMARK(ScopeEnds)->Name("scope_end")->Arg(1'000)->Arg(1'000'000)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 

@@ -58,8 +58,15 @@ enum class Mutant : uint8_t {
   kLateReportUnanswered,  // a report about an object that is gone is dropped
   kReadersIgnored,        // a copy is deleted under its readers
   kOrphansAtView,         // what an excluded owner had goes before the barrier
+  // Scopes
+  kScopeHoldForgotten,     // a scope that holds does not hold what is declared in it
+  kScopeNotReleased,       // what a scope held is held after its end
+  kKeptWithoutHold,        // what is kept or moved is not held any more
+  kInnerScopesRun,         // they do not end with the one around them
+  kScopeCopiesMiscounted,  // a copy that goes is counted on
+  kScopeDeadlineIgnored,
 };
-inline constexpr int kMutants = 36;         // kNone included
+inline constexpr int kMutants = 42;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -1,8 +1,12 @@
 #include "src/core/object_table_scopes.h"
 
 #include "src/base/check.h"
+#include "src/base/mutant.h"
 
 namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
 
 bool ScopeSteps::MakeMember(ObjectRecord* record, ScopeIndex scope, LabelIndex label, bool hold) {
   const uint32_t member =
@@ -19,8 +23,9 @@ void ScopeSteps::Unmember(ObjectRecord* record) {
 }
 
 bool ScopeSteps::Enter(ObjectRecord* record, const event::Declare& e) {
-  if (!MakeMember(record, e.scope, e.label, e.hold)) return false;
-  if (e.hold) ++record->nested_in;
+  const bool hold = e.hold && !IsMutant(Mutant::kScopeHoldForgotten);
+  if (!MakeMember(record, e.scope, e.label, hold)) return false;
+  if (hold) ++record->nested_in;
   return true;
 }
 
@@ -62,6 +67,10 @@ Verdict ScopeSteps::Step(const event::MoveToScope& e, MovedMember* moved) {
     Unmember(record);
   }
   if (hold && !was_held) ++record->nested_in;
+  if (IsMutant(Mutant::kKeptWithoutHold) && hold) {
+    members.Move(record->member(), e.to, MemberList::kLoose);
+    if (record->nested_in > 1 || record->has_handles != 0) --record->nested_in;
+  }
   moved->from = from;
   moved->record = table_.IndexOf(*record);
   moved->label = was.label;
@@ -97,7 +106,7 @@ bool ScopeSteps::Release(ScopeIndex scope, uint64_t* budget, Effects* effects) {
   members.Close(scope);
   while (true) {
     const uint32_t member = members.First(scope, MemberList::kHeld);
-    if (member == kNone) return false;
+    if (member == kNone || IsMutant(Mutant::kScopeNotReleased)) return false;
     if (*budget == 0) return true;
     --*budget;
     LetGo(member, MemberList::kLoose, effects);

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "src/base/mutant.h"
 #include "src/core/object_table.h"
 
 namespace freehold::core {
@@ -93,6 +94,7 @@ class ScopeSteps {
 
 inline void ObjectTable::CountInScope(const ObjectRecord& of, int32_t copies, int64_t bytes,
                                       Effects* effects) const {
+  if (internal::IsMutant(internal::Mutant::kScopeCopiesMiscounted) && copies < 0) copies = 0;
   if (of.is_member()) scopes_->Count(of.member(), 0, copies, bytes, effects);
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "src/base/check.h"
+#include "src/base/mutant.h"
 
 namespace freehold::core {
 
@@ -75,7 +76,8 @@ ScopeVerdict ScopeTable::Step(const event::OpenScope& e, ScopeId* id, ScopeEffec
   by_id_[id->number()] = index;
   Link(parent, index);
   if (e.driver != kNoPeer) drivers_.insert({e.driver, index});
-  if (e.deadline != kInfiniteFuture) {
+  if (e.deadline != kInfiniteFuture &&
+      !internal::IsMutant(internal::Mutant::kScopeDeadlineIgnored)) {
     effects->deadline |= e.deadline < NextDeadline();
     deadlines_.insert({e.deadline, index});
   }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "src/base/check.h"
+#include "src/base/mutant.h"
 #include "src/core/scope_table.h"
 
 namespace freehold::core {
@@ -34,7 +35,8 @@ void ScopeTable::Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects) {
 
 void ScopeTable::EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects) {
   ScopeRecord& scope = scopes_[index];
-  scope.to_visit = scope.children;
+  const bool visits = !internal::IsMutant(internal::Mutant::kInnerScopesRun);
+  scope.to_visit = visits ? scope.children : 0;
   if (scope.queued || (scope.children == 0 && scope.members.empty())) return;
   ending_.push_back(index);
   scope.queued = true;

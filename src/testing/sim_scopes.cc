@@ -1,5 +1,6 @@
 #include "src/testing/sim_scopes.h"
 
+#include <set>
 #include <string>
 #include <utility>
 
@@ -103,8 +104,7 @@ bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, bool
   } else {
     status = force ? unsafe::ForceEnd(*handle) : handle->End();
   }
-  oracle->Expect(runs == status.ok(), "the end of a scope is answered wrongly",
-                 status.ToString());
+  oracle->Expect(runs == status.ok(), "the end of a scope is answered wrongly", status.ToString());
   // Forced frees are not told one by one: what the host says next is to meet all of them.
   for (int turn = 0; force && turn < 100 && process->counter->NextDeadline() == kInfinitePast;
        ++turn) {
@@ -140,6 +140,22 @@ bool Move(Oracle* oracle, State* state, Process* process, Object* object, int64_
                      (result.ok() ? std::string() : result.failures[0].status.ToString()));
   state->coverage.Count(keep ? "scope keeps" : "scope moves");
   return true;
+}
+
+// Those that its owner knows, and those that it has freed and that readers or a fetch keep.
+uint64_t CopiesOf(const State& state, const Object& object, const ObjectLocations& known) {
+  std::set<int64_t> nodes;
+  for (const Location& location : known.locations) nodes.insert(-state.EndOf(location.node));
+  for (const auto& node : state.nodes) {
+    const bool stored = node->store.Find({object.id, object.generation}) != nullptr;
+    if (node->live() && stored) nodes.insert(-node->end);
+  }
+  for (const auto& [node, number, generation] : state.fetches) {
+    if (number == object.number && generation == object.generation && state.node(node)->live()) {
+      nodes.insert(node);
+    }
+  }
+  return nodes.size();
 }
 
 }  // namespace
@@ -190,7 +206,8 @@ bool ActScope(Oracle* oracle, State* state, const Action& action) {
 void EndScopes(Oracle* oracle, State* state) {
   for (auto& [number, scope] : state->scopes) {
     Process* process = state->process(scope.process);
-    if (process->usable() && Runs(*state, number)) (void)EndOne(oracle, state, process, number, false);
+    if (process->usable() && Runs(*state, number))
+      (void)EndOne(oracle, state, process, number, false);
   }
   // By now nothing is held but by the root, and by scopes that end by themselves.
   for (auto& [number, object] : state->objects) {
@@ -217,7 +234,7 @@ void LookAtScopesAtRest(Oracle* oracle, const State& state) {
       if (!known.ok()) continue;
       ++objects;
       usage.bytes += known->size;
-      usage.copies += known->locations.size();
+      usage.copies += CopiesOf(state, object, *known);
     }
     const absl::StatusOr<Scope> handle = process.counter->FindScope(IdOf(number));
     const bool runs = Runs(state, number);
@@ -229,9 +246,9 @@ void LookAtScopesAtRest(Oracle* oracle, const State& state) {
     const ScopeStatus status = *handle->GetStatus();
     oracle->Expect((status.state == ScopeState::kRunning) == runs,
                    "a scope runs and should not, or the other way round", name);
-    oracle->Expect(status.usage.objects == objects, "a scope counts other objects than it has",
-                   name + ": " + std::to_string(status.usage.objects) + ", not " +
-                       std::to_string(objects));
+    oracle->Expect(
+        status.usage.objects == objects, "a scope counts other objects than it has",
+        name + ": " + std::to_string(status.usage.objects) + ", not " + std::to_string(objects));
     oracle->Expect(status.usage.bytes == usage.bytes, "a scope counts other bytes than it has",
                    name);
     oracle->Expect(status.usage.copies == usage.copies, "a scope counts other copies than it has",

@@ -119,8 +119,8 @@ struct Object {
   bool ended = false;    // out of scope, for the library as well
   int tokens = 0;        // that were ever made
   uint64_t touched = 0;  // nodes that ever had to do with it, by place
-  int64_t scope = 0;        // 0: the root
-  bool scope_held = false;  // by that scope, as long as it runs
+  int64_t scope = 0;     // 0: the root
+  bool scope_held = false;              // by that scope, as long as it runs
   std::map<int64_t, Holding> holdings;  // by process
   std::vector<int64_t> inners;
   std::vector<int64_t> outers;

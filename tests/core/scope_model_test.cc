@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <map>
 #include <random>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,120 +15,10 @@
 #include "gtest/gtest.h"
 #include "src/core/object_table_scopes.h"
 #include "src/core/scope_table.h"
+#include "tests/core/scope_model.h"
 
 namespace freehold::core {
 namespace {
-
-struct ModelObject {
-  uint64_t scope = 0;  // 0: the root
-  bool held = false;   // by its scope
-  bool handle = true;
-  std::set<uint64_t> users;  // scopes
-  int copies = 0;
-  int64_t size = 0;
-  bool alive() const { return held || handle || !users.empty(); }
-};
-
-struct ModelScope {
-  uint64_t parent = 0;
-  bool hold = false;
-  bool ended = false;
-  bool forced = false;
-};
-
-class Model {
- public:
-  // What is not alive any more goes; a scope that ended and has nothing left is done.
-  void Settle() {
-    for (bool changed = true; changed;) {
-      changed = false;
-      for (auto at = objects.begin(); at != objects.end();) {
-        const bool gone = !at->second.alive();
-        changed |= gone;
-        at = gone ? objects.erase(at) : std::next(at);
-      }
-      for (auto at = scopes.begin(); at != scopes.end();) {
-        const bool done = IsDone(at->first);
-        changed |= done;
-        if (done) {
-          for (auto& [number, object] : objects) object.users.erase(at->first);
-        }
-        at = done ? scopes.erase(at) : std::next(at);
-      }
-      changed |= BreakRings();
-    }
-  }
-  bool IsDone(uint64_t id) const {
-    if (!scopes.at(id).ended) return false;
-    for (const auto& [number, object] : objects) {
-      if (object.scope == id) return false;
-    }
-    for (const auto& [other, scope] : scopes) {
-      if (scope.parent == id) return false;
-    }
-    return true;
-  }
-  std::set<uint64_t> WaitsFor(uint64_t id) const {
-    std::set<uint64_t> awaited;
-    for (const auto& [other, scope] : scopes) {
-      if (scope.parent == id) awaited.insert(other);
-    }
-    for (const auto& [number, object] : objects) {
-      if (object.scope == id) awaited.insert(object.users.begin(), object.users.end());
-    }
-    return awaited;
-  }
-  // Over scopes that have ended only.
-  bool Reaches(uint64_t from, uint64_t to) const {
-    std::set<uint64_t> seen;
-    std::vector<uint64_t> open = {from};
-    while (!open.empty()) {
-      const uint64_t at = open.back();
-      open.pop_back();
-      for (const uint64_t next : WaitsFor(at)) {
-        if (!scopes.at(next).ended || !seen.insert(next).second) continue;
-        if (next == to) return true;
-        open.push_back(next);
-      }
-    }
-    return false;
-  }
-  bool BreakRings() {
-    std::vector<std::pair<uint64_t, uint64_t>> drop;  // object, user
-    for (const auto& [number, object] : objects) {
-      for (const uint64_t user : object.users) {
-        if (object.scope == 0 || !scopes.at(user).ended || !scopes.at(object.scope).ended) continue;
-        if (Reaches(user, object.scope) && Reaches(object.scope, user)) {
-          drop.emplace_back(number, user);
-        }
-      }
-    }
-    for (const auto& [number, user] : drop) objects.at(number).users.erase(user);
-    return !drop.empty();
-  }
-  void End(uint64_t id, bool forced) {
-    ModelScope& scope = scopes.at(id);
-    if (scope.ended && (scope.forced || !forced)) return;
-    scope.ended = true;
-    scope.forced = forced;
-    for (auto& [number, object] : objects) {
-      if (object.scope != id) continue;
-      object.held = false;
-      if (forced) object.copies = 0;
-    }
-    for (auto& [inner, other] : scopes) {
-      if (other.parent == id) End(inner, forced);
-    }
-  }
-  uint64_t KeeperOf(uint64_t id) const {
-    uint64_t at = scopes.at(id).parent;
-    while (at != 0 && scopes.at(at).ended) at = scopes.at(at).parent;
-    return at;
-  }
-
-  std::map<uint64_t, ModelObject> objects;
-  std::map<uint64_t, ModelScope> scopes;
-};
 
 // The real one, as the runtime drives it; `late` changes wait until they are delivered.
 class Real {
@@ -398,7 +287,7 @@ class RandomRun {
   }
   void Declare() {
     const uint64_t scope = SomeScope();
-    ModelObject object;
+    ScopeModelObject object;
     object.scope = scope;
     object.size = static_cast<int64_t>(Pick(100));
     object.copies = static_cast<int>(Pick(2));
@@ -422,7 +311,7 @@ class RandomRun {
     ASSERT_NO_FATAL_FAILURE(Compare());
     const uint64_t number = SomeObject();
     if (number == 0) return;
-    ModelObject& object = model_.objects.at(number);
+    ScopeModelObject& object = model_.objects.at(number);
     uint64_t to = SomeScope();
     if (object.scope != 0 && Pick(2) == 0) to = model_.KeeperOf(object.scope);
     const bool moved = real_.Move(number, object.scope, to);
@@ -459,7 +348,7 @@ class RandomRun {
   }
 
   std::mt19937_64 random_;
-  Model model_;
+  ScopeAccount model_;
   Real real_;
   uint64_t last_scope_ = 0;
   uint64_t last_object_ = 0;
