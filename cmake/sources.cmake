@@ -36,8 +36,12 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_locations.cc
   src/core/object_table_moves.cc
   src/core/object_table_queries.cc
+  src/core/object_table_scopes.cc
   src/core/object_table_sharing.cc
   src/core/record_slabs.cc
+  src/core/scope_members.cc
+  src/core/scope_table.cc
+  src/core/scope_table_end.cc
   src/core/session.cc
   src/core/session_options.cc
   src/core/session_table.cc
@@ -54,6 +58,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/counter_nesting.cc
   src/runtime/counter_pump.cc
   src/runtime/counter_sharing.cc
+  src/runtime/current_scope.cc
   src/runtime/endpoint.cc
   src/runtime/endpoint_role.cc
   src/runtime/endpoint_turn.cc
@@ -79,6 +84,9 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/reference_counter.cc
   src/runtime/reference_counter_locations.cc
   src/runtime/reference_counter_queries.cc
+  src/runtime/scope.cc
+  src/runtime/scopes.cc
+  src/runtime/scopes_work.cc
 )
 
 set(FREEHOLD_TESTING_SOURCES
@@ -107,6 +115,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_queries.cc
   src/testing/sim_rename.cc
   src/testing/sim_scenario.cc
+  src/testing/sim_scopes.cc
   src/testing/sim_sharing.cc
   src/testing/sim_shrink.cc
   src/testing/sim_state.cc

@@ -44,6 +44,7 @@ enum class DrainHold : uint8_t {
   kById,
   kTasks,
   kOuter,     // objects in scope that contain it
+  kScope,     // its own, which holds
   kBorrower,  // a process that the owner, this one, lists: `peer`
   kHandoff,   // on its way to `peer`
   kRelease,   // borrowed from `peer`, held no more; the release has not left

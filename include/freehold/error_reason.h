@@ -28,8 +28,9 @@ enum class ErrorReason : uint8_t {
   kNotOwner = 12,        // only the owner of the object can do this
   kOtherOwner = 13,      // the object is known here, with another owner
   kDraining = 14,        // this process is about to leave and takes no new objects
+  kScopeEnded = 15,      // the scope has ended: it takes nothing new, and ends only once
 };
-inline constexpr int kErrorReasons = 15;
+inline constexpr int kErrorReasons = 16;
 const char* ErrorReasonName(ErrorReason reason);
 
 // The reason that the library put into the status.

@@ -36,6 +36,7 @@
 #include "freehold/location.h"
 #include "freehold/object_ref.h"
 #include "freehold/reference_counter_options.h"
+#include "freehold/scope.h"
 #include "freehold/stats.h"
 #include "freehold/transport.h"
 
@@ -57,7 +58,8 @@ class ReferenceCounter {
 
   // A new object, owned by this process; the handle is its first reference.
   // Errors: AlreadyExists; InvalidArgument for a nil id, an object that contains itself, or an
-  // unknown contained id; FailedPrecondition when `primary` is excluded.
+  // unknown contained id; FailedPrecondition when `primary` is excluded, or its scope has ended or
+  // is unknown (kScopeEnded).
   absl::StatusOr<ObjectRef> Declare(const ObjectId& object, const DeclareOptions& options = {});
   // The value of a freed or lost object is to be made again: pending, its generation one higher.
   // What remains of the old value goes on being deleted.
@@ -148,6 +150,25 @@ class ReferenceCounter {
   std::vector<NodeBytes> BytesPerNode(absl::Span<const ObjectId> objects) const;
   // Of a borrowed object: its owner.
   absl::StatusOr<ProcessId> OwnerOf(const ObjectId& object) const;
+
+  // --- Scopes (scope.h) ----------------------------------------------------------------------
+
+  // The scope ends, at the latest, when the handle is destroyed. Errors: AlreadyExists,
+  // InvalidArgument (no such parent, an id that hosts must not choose), FailedPrecondition
+  // (kScopeEnded: the parent has; kPeerExcluded: the driver is; no executor for the limit),
+  // ResourceExhausted (nested too deep).
+  absl::StatusOr<Scope> OpenScope(const ScopeOptions& options = {});
+  // The same without a handle: it ends by EndScope, or by itself.
+  absl::StatusOr<ScopeId> BeginScope(const ScopeOptions& options = {});
+  // A handle that does not end it. NotFound: unknown, or done and named by no handle.
+  absl::StatusOr<Scope> FindScope(ScopeId id);
+  absl::Status EndScope(ScopeId id);
+  // Of the calling thread: the scope that is bound, or the root. Nil unbinds; answers what was
+  // bound before, for the next call. What is bound when the counter ends is to be unbound.
+  ScopeId CurrentScope() const;
+  ScopeId BindScope(ScopeId scope);
+  // What the objects of each label amount to, by first use of the label; those with none left out.
+  std::vector<LabelUsage> UsageByLabel() const;
 
   // --- Callbacks -----------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@
 #include "freehold/location.h"
 #include "freehold/log.h"
 #include "freehold/membership.h"
+#include "freehold/scope_options.h"
 #include "freehold/session_options.h"
 #include "freehold/token_sealer.h"
 #include "freehold/transport.h"
@@ -81,6 +82,11 @@ struct DeclareOptions {
   std::vector<ObjectId> contains;
   // Where in the host's program; interned, so that it costs one string per distinct text.
   std::string_view call_site;
+  // Nil: the scope that is bound to the calling thread, or else the root.
+  ScopeId scope;
+  // What it is accounted for under, besides its scope: an operator, a user (UsageByLabel). Empty:
+  // the label of its scope. A text is kept for ever: of few kinds.
+  std::string_view label;
 };
 
 // The references of one object, by kind.
@@ -88,11 +94,15 @@ struct ReferenceCounts {
   uint64_t handles = 0;
   uint64_t by_id = 0;
   uint64_t tasks = 0;
-  // Outer objects in scope that contain it, or that keep it until an inner one is registered.
+  // Outer objects in scope that contain it, or that keep it until an inner one is registered;
+  // scopes that use it.
   uint64_t nested_in = 0;
+  uint64_t scopes = 0;     // 1: its scope holds it
   uint64_t borrowers = 0;  // processes that the owner, this process, lists
   uint64_t handoffs = 0;   // exported from here and not ended
-  uint64_t total() const { return handles + by_id + tasks + nested_in + borrowers + handoffs; }
+  uint64_t total() const {
+    return handles + by_id + tasks + nested_in + scopes + borrowers + handoffs;
+  }
 };
 
 struct ObjectCounts {

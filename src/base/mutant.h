@@ -69,8 +69,15 @@ enum class Mutant : uint8_t {
   kDigestForgetsFrees,  // what is to be freed does not count as held
   kDigestCutIgnored,    // a node counts what it has, not what it has said
   kDigestFreesNewest,   // a copy of an old value is found, and that of the new one freed
+  // Scopes
+  kScopeHoldForgotten,     // a scope that holds does not hold what is declared in it
+  kScopeNotReleased,       // what a scope held is held after its end
+  kKeptWithoutHold,        // what is kept or moved is not held any more
+  kInnerScopesRun,         // they do not end with the one around them
+  kScopeCopiesMiscounted,  // a copy that goes is counted on
+  kScopeDeadlineIgnored,
 };
-inline constexpr int kMutants = 45;         // kNone included
+inline constexpr int kMutants = 51;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -18,6 +18,7 @@
 #include "freehold/callbacks.h"
 #include "freehold/location.h"
 #include "src/core/rare.h"
+#include "src/core/scope_change.h"
 
 namespace freehold::core {
 
@@ -45,8 +46,9 @@ enum class [[nodiscard]] Verdict : uint8_t{
     kOtherOwner,         // the object is known here, under another owner
     kGone,               // its owner says so
     kOwnerDied,
+    kScopeEnded,  // the scope takes no more objects
 };
-inline constexpr int kVerdicts = 22;
+inline constexpr int kVerdicts = 23;
 const char* VerdictName(Verdict verdict);
 
 // A copy as the outside of the table sees it.
@@ -103,6 +105,8 @@ struct Effects {
   absl::InlinedVector<FiredCallback, 2> fired;
   // Nodes that had nothing waiting and now have. Edge-triggered.
   absl::InlinedVector<PeerIndex, 4> ready;
+  // What became of members of scopes, for the ScopeTable.
+  absl::InlinedVector<ScopeChange, 1> scopes;
   // Null for nearly every step, which keeps an Effects cheap to make and to destroy.
   std::unique_ptr<RareEffects> rare;
 
@@ -110,7 +114,18 @@ struct Effects {
     if (rare == nullptr) rare = std::make_unique<RareEffects>();
     return *rare;
   }
-  bool empty() const { return fired.empty() && ready.empty() && rare == nullptr; }
+  void AddScopeChange(const ScopeChange& change) {
+    if (!scopes.empty() && scopes.back().scope == change.scope &&
+        scopes.back().label == change.label) {
+      scopes.back().objects += change.objects;
+      scopes.back().copies += change.copies;
+      scopes.back().bytes += change.bytes;
+      scopes.back().steps += change.steps;
+    } else {
+      scopes.push_back(change);
+    }
+  }
+  bool empty() const { return fired.empty() && ready.empty() && scopes.empty() && rare == nullptr; }
   bool has_host_work() const {
     return !fired.empty() || (rare != nullptr && (!rare->notices.empty() || !rare->lost.empty() ||
                                                   !rare->settled.empty()));

@@ -21,6 +21,7 @@
 #include "src/core/item.h"
 #include "src/core/peer.h"
 #include "src/core/rare.h"
+#include "src/core/scope_change.h"
 
 namespace freehold::core {
 
@@ -37,6 +38,10 @@ struct Declare {
   uint64_t size = 0;
   PeerIndex primary = kNoPeer;
   uint32_t call_site = kNone;
+  // Where it belongs. The root scope with no label and no hold: nothing is kept of it.
+  ScopeIndex scope = kRootScope;
+  LabelIndex label = kNoLabel;
+  bool hold = false;  // the scope holds it
 };
 struct Recreate {
   Key key;

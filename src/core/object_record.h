@@ -63,6 +63,7 @@ struct Copy {
 static_assert(sizeof(Copy) == 8, "two inline copies and the counts fit 88 bytes");
 
 inline constexpr uint32_t kNone = UINT32_MAX;
+inline constexpr uint32_t kMemberMark = 1u << 31;
 
 struct ObjectRecord {
   internal::RefCell cell;  // first: a handle points at it
@@ -84,12 +85,16 @@ struct ObjectRecord {
   uint8_t has_pins : 1;       // handoffs that have not ended
   uint8_t borrowed : 1;       // owned by another process
   uint8_t has_askers : 1;     // location queries to be answered, now or at each change
-  uint32_t call_site;         // index in the runtime's StringInterner, or kNone
+  // Its call site, an index in the runtime's StringInterner, or kNone; of a member of a scope,
+  // which knows that instead, its ScopeMembers::Member, marked.
+  uint32_t origin;
   Copy inline_copies[2];
 
   const ObjectId& id() const { return cell.id; }
   ObjectState state() const { return static_cast<ObjectState>(state_byte); }
   bool in_scope() const { return state() != ObjectState::kOutOfScope; }
+  bool is_member() const { return (origin & kMemberMark) != 0 && origin != kNone; }
+  uint32_t member() const { return origin & ~kMemberMark; }
   bool held() const {
     return has_handles != 0 || by_id != 0 || tasks != 0 || nested_in != 0 || has_borrowers != 0 ||
            has_pins != 0;

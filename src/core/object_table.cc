@@ -7,6 +7,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table_quiet.h"
+#include "src/core/object_table_scopes.h"
 
 namespace freehold::core {
 
@@ -57,6 +58,8 @@ ObjectRecord* ObjectTable::InScope(const Key& key, Verdict* verdict) {
 Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
   if (FindIndex(e.key) != kNoRecord) return Verdict::kAlreadyExists;
   if (e.primary != kNoPeer && nodes_.IsExcluded(e.primary)) return Verdict::kNodeExcluded;
+  const bool is_member = e.scope != kRootScope || e.label != kNoLabel || e.hold;
+  if (is_member && scopes_ != nullptr && scopes_->IsClosed(e.scope)) return Verdict::kScopeEnded;
   const RecordIndex index =
       Make(e.key, e.primary == kNoPeer ? ObjectState::kPending : ObjectState::kAvailable);
   if (index == kNoRecord) return Verdict::kTableFull;
@@ -64,13 +67,19 @@ Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
   made.cell.Reset(e.key.id, 1);
   made.size = e.size;
   made.has_handles = 1;
-  made.call_site = e.call_site;
+  made.origin = e.call_site;
   ++counters_.declared;
   if (e.primary != kNoPeer) {
     Copy* copy = copies_.Insert(made, e.primary);
     copy->primary = 1;
     copy->in_memory = 1;
     nodes_.Link(index, copy, CopyList::kHeld);
+  }
+  if (is_member && !ScopeSteps(this).Enter(&made, e)) {
+    if (made.copies > 0) RemoveCopy(&made, &copies_.At(made, 0));
+    --counters_.declared;
+    Unmake(&made);
+    return Verdict::kTableFull;
   }
   *record = &made;
   return Verdict::kOk;
@@ -97,7 +106,7 @@ RecordIndex ObjectTable::Make(const Key& key, ObjectState state) {
   made.has_pins = 0;
   made.borrowed = 0;
   made.has_askers = 0;
-  made.call_site = kNone;
+  made.origin = kNone;
   if (!index_.Insert(key.hash, index, [this](RecordIndex i) { return HashOf(i); })) {
     slabs_.Release(index);
     return kNoRecord;
@@ -114,7 +123,9 @@ Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
   if (record->state() != ObjectState::kFreed && record->state() != ObjectState::kLost) {
     return Verdict::kWrongState;
   }
+  const int32_t copies_before = record->copies;
   if (!SplitOffGhost(record)) return Verdict::kTableFull;
+  CountInScope(*record, record->copies - copies_before, 0, effects);
   if (record->state() == ObjectState::kFreed && record->has_askers) AnswerAsFreed(IndexOf(*record));
   // What a lost object still has are prospective copies: their nodes wait for the new value.
   ++record->generation;
@@ -145,7 +156,7 @@ bool ObjectTable::SplitOffGhost(ObjectRecord* record) {
   ghost.was_freed = 1;
   ghost.is_ghost = 1;
   ghost.has_borrowers = ghost.has_pins = ghost.borrowed = ghost.has_askers = 0;
-  ghost.call_site = record->call_site;
+  ghost.origin = kNone;
   MoveCopiesToGo(record, &ghost);
 
   Rare& rare = rares_.Ensure(*record);
@@ -374,6 +385,7 @@ void ObjectTable::EraseGhost(ObjectRecord* ghost, Effects* effects) {
 void ObjectTable::Erase(ObjectRecord* record, Effects* effects) {
   Fire(record, Moment::kErased, record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope,
        effects);
+  if (record->is_member()) ScopeSteps(this).Leave(record, effects);
   Unmake(record);
 }
 

@@ -19,8 +19,6 @@
 #include <string>
 #include <vector>
 
-#include "freehold/location.h"
-#include "freehold/reference_counter_options.h"
 #include "src/core/codec.h"
 #include "src/core/effect.h"
 #include "src/core/event.h"
@@ -30,6 +28,7 @@
 #include "src/core/object_table_config.h"
 #include "src/core/rare.h"
 #include "src/core/record_slabs.h"
+#include "src/core/scope_members.h"
 #include "src/core/sharing.h"
 
 namespace freehold::core {
@@ -45,7 +44,7 @@ class ObjectTable {
 
   // --- Steps: existence and references (object_table.cc) --------------------------------------
 
-  // kAlreadyExists, kNodeExcluded, kTableFull. `*record` has one handle. No effects.
+  // kAlreadyExists, kNodeExcluded, kTableFull, kScopeEnded. `*record` has one handle. No effects.
   Verdict Step(const event::Declare& e, ObjectRecord** record);
   Verdict Step(const event::Declare& e, Effects* /*effects*/, ObjectRecord** record) {
     return Step(e, record);
@@ -57,15 +56,13 @@ class ObjectTable {
   // kNotFound, kOutOfScope. The caller adds the handle before it unlocks.
   Verdict Step(const event::AddHandle& e, ObjectRecord** record);
   Verdict Step(const event::DropLastHandle& e, Effects* effects);
-  // kNotFound, kOutOfScope, kCountFull.
+  // kNotFound, kOutOfScope, kCountFull, all three.
   Verdict Step(const event::AddById& e);
+  Verdict Step(const event::AddTask& e, ObjectRecord** record);
+  Verdict Step(const event::AddNestedHold& e, RecordIndex* record);
   // kNotFound, kNotHeld.
   Verdict Step(const event::RemoveById& e, Effects* effects);
-  // kNotFound, kOutOfScope, kCountFull.
-  Verdict Step(const event::AddTask& e, ObjectRecord** record);
   Verdict Step(const event::DropTask& e, Effects* effects);
-  // kNotFound, kOutOfScope, kCountFull.
-  Verdict Step(const event::AddNestedHold& e, RecordIndex* record);
   Verdict Step(const event::DropNestedHold& e, Effects* effects);
   // kNotFound, kNotOwner, kOutOfScope.
   Verdict Step(const event::AddInners& e);
@@ -194,8 +191,11 @@ class ObjectTable {
   size_t bytes() const;
   void CheckInvariants() const;
 
+  const ScopeMembers* scopes() const { return scopes_.get(); }  // null: nothing is in one
+
  private:
   friend class TableDigest;
+  friend class ScopeSteps;  // object_table_scopes.h
   RecordIndex FindIndex(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
   ObjectRecord* FindAtHome(const Key& key);
@@ -217,12 +217,13 @@ class ObjectTable {
   void EraseGhost(ObjectRecord* ghost, Effects* effects);
   void Erase(ObjectRecord* record, Effects* effects);
   bool SplitOffGhost(ObjectRecord* record);
-
   void WaitForFree(RecordIndex index, Copy* copy, Effects* effects) {
     // An excluded node gets none, although copies there may be left that a later piece takes out.
     if (nodes_.Await(index, copy)) effects->ready.push_back(copy->node);
   }
   void RemoveCopy(ObjectRecord* record, Copy* copy);
+  void SetSize(ObjectRecord* record, uint64_t size, Effects* effects) const;
+  void CountInScope(const ObjectRecord& of, int32_t copies, int64_t bytes, Effects* effects) const;
   void RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effects);
   void Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, Effects* effects);
   void AnswerWithFree(const event::SetLocation& e, Effects* effects);
@@ -268,7 +269,6 @@ class ObjectTable {
                                const NodeNames& names) const;
   void CheckHolders(const ObjectRecord& record) const;
   void CheckSharing() const;
-
   void DropCallbacks(ObjectRecord* record, Effects* effects);
   void Fire(ObjectRecord* record, Moment moment, EndReason reason, Effects* effects);
   // REQUIRES, all three: the record has a Rare; subscribers are in it.
@@ -286,6 +286,7 @@ class ObjectTable {
   RarePool rares_;
   Fences fences_;
   std::unique_ptr<Sharing> sharing_;
+  std::unique_ptr<ScopeMembers> scopes_;
   Counters counters_;
 };
 

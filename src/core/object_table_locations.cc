@@ -6,6 +6,7 @@
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
 #include "src/core/object_table_quiet.h"
+#include "src/core/object_table_scopes.h"
 
 namespace freehold::core {
 
@@ -61,6 +62,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
     copy = copies_.Insert(*record, e.node);
     if (copy == nullptr) return Verdict::kTableFull;
     nodes_.Link(IndexOf(*record), copy, CopyList::kHeld);
+    CountInScope(*record, 1, 0, effects);
   }
   const bool keep = e.merge && !is_new;
   // The role is never taken away: a report may be older than the move. Who is let go of has none.
@@ -77,7 +79,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   }
   if (e.spilled || (!keep && record->rare != kNone))
     SetUrl(record, e.node, e.spilled ? e.url : std::string_view());
-  if (e.size != 0 && !is_let_go) record->size = e.size;
+  if (e.size != 0 && !is_let_go) SetSize(record, e.size, effects);
   if (unwanted || is_let_go) {
     // A copy whose free is under way needs no second one: the node gets that free after it sent
     // this report, sessions being first in, first out.
@@ -172,6 +174,7 @@ void ObjectTable::RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effe
   const PeerIndex node = copy->node;
   const bool was_primary = copy->primary != 0;
   RemoveCopy(record, copy);
+  CountInScope(*record, -1, 0, effects);
   if (record->rare != kNone) NotifyRemoved(*record, node, effects);
   if (was_primary) Promote(record, effects);
   if (record->has_askers) AnswerAskers(*record, effects);
@@ -182,6 +185,7 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
   if (config_.observe_frees)
     effects->Rarely().settled.push_back({record->id(), copy->node, outcome});
   RemoveCopy(record, copy);
+  CountInScope(*record, -1, 0, effects);
 }
 
 Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {

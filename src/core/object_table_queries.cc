@@ -2,6 +2,7 @@
 
 #include "src/base/check.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_scopes.h"
 
 namespace freehold::core {
 
@@ -51,6 +52,8 @@ const char* VerdictName(Verdict verdict) {
       return "gone";
     case Verdict::kOwnerDied:
       return "owner died";
+    case Verdict::kScopeEnded:
+      return "scope ended";
   }
   return "?";
 }
@@ -82,7 +85,8 @@ CopyFacts ObjectTable::Facts(const ObjectRecord& record, const Copy& copy) const
 
 size_t ObjectTable::bytes() const {
   return slabs_.bytes() + index_.bytes() + copies_.bytes() + nodes_.bytes() + rares_.bytes() +
-         (sharing_ == nullptr ? 0 : sharing_->bytes());
+         (sharing_ == nullptr ? 0 : sharing_->bytes()) +
+         (scopes_ == nullptr ? 0 : scopes_->bytes());
 }
 
 void ObjectTable::CheckRecord(const ObjectRecord& record) const {
@@ -98,6 +102,7 @@ void ObjectTable::CheckRecord(const ObjectRecord& record) const {
     FREEHOLD_CHECK((record.cell.count() > 0) == (record.has_handles != 0));
   }
   if (sharing_ != nullptr) CheckHolders(record);
+  if (record.is_member()) ScopeSteps::CheckMember(*this, record);
   FREEHOLD_CHECK((record.state() == ObjectState::kAvailable) <= HasRealCopy(record));
   uint32_t primaries = 0;
   for (uint32_t i = 0; i < record.copies; ++i) {
@@ -135,6 +140,7 @@ void ObjectTable::CheckInvariants() const {
   }
   FREEHOLD_CHECK(nodes_.CheckInvariants() == copies);
   if (sharing_ != nullptr) CheckSharing();
+  if (scopes_ != nullptr) scopes_->CheckInvariants();
 }
 
 }  // namespace freehold::core

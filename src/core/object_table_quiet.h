@@ -63,7 +63,7 @@ __attribute__((always_inline)) inline bool ObjectTable::AddCopyQuietly(
   if (record == nullptr || entry.excluded || record->state() != ObjectState::kAvailable ||
       record->copies == 0 || record->copies == CopyArena::kCopiesMax ||
       record->generation != generation || record->rare != kNone || record->has_askers ||
-      copies_.Find(*record, node) != nullptr) {
+      record->is_member() || copies_.Find(*record, node) != nullptr) {
     return false;
   }
   Copy* copy = copies_.Insert(*record, node, /*in_memory=*/true);

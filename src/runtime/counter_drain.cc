@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "freehold/drain.h"
+#include "src/core/object_table_scopes.h"
 #include "src/runtime/counter_impl.h"
 
 namespace freehold {
@@ -24,6 +25,8 @@ const char* DrainHoldName(DrainHold hold) {
       return "task references";
     case DrainHold::kOuter:
       return "outer objects";
+    case DrainHold::kScope:
+      return "scope";
     case DrainHold::kBorrower:
       return "borrower";
     case DrainHold::kHandoff:
@@ -44,6 +47,9 @@ std::string DrainBlocker::ToString() const {
     case DrainHold::kTasks:
     case DrainHold::kOuter:
       absl::StrAppend(&text, count, " ", DrainHoldName(hold));
+      break;
+    case DrainHold::kScope:
+      absl::StrAppend(&text, "held by its scope");
       break;
     case DrainHold::kBorrower:
       absl::StrAppend(&text, "borrowed by ", peer.ToString());
@@ -92,18 +98,20 @@ class Blockers {
 
   void Look(const core::ObjectTable& table, const core::ObjectRecord& record) {
     if (record.in_scope()) {
-      Add(record, DrainHold::kHandles, record.cell.count());
-      Add(record, DrainHold::kById, record.by_id);
-      Add(record, DrainHold::kTasks, record.tasks);
-      Add(record, DrainHold::kOuter, record.nested_in);
+      Add(table, record, DrainHold::kHandles, record.cell.count());
+      Add(table, record, DrainHold::kById, record.by_id);
+      Add(table, record, DrainHold::kTasks, record.tasks);
+      const uint32_t in_scope = core::ScopeSteps::IsHeldByScope(table, record) ? 1 : 0;
+      Add(table, record, DrainHold::kOuter, record.nested_in - in_scope);
+      Add(table, record, DrainHold::kScope, in_scope);
       LookAtSharing(table, record);
     } else if (record.borrowed) {
-      AddPeer(record, DrainHold::kRelease, table.BorrowOf(record).owner);
+      AddPeer(table, record, DrainHold::kRelease, table.BorrowOf(record).owner);
     }
     table.ForEachCopy(record, [&](const core::Copy& copy) {
       const core::FreeState state = table.Facts(record, copy).free_state;
       if (state == core::FreeState::kWaiting || state == core::FreeState::kSent) {
-        AddPeer(record, DrainHold::kFree, copy.node);
+        AddPeer(table, record, DrainHold::kFree, copy.node);
       }
     });
   }
@@ -114,19 +122,21 @@ class Blockers {
     const core::RecordIndex index = core::RecordSlabs::IndexOf(record);
     const auto list = [&](const core::HolderIndex& holders, DrainHold hold) {
       holders.ForEachOf(index, [&](const core::HolderIndex::Holder& holder) {
-        return AddPeer(record, hold, holder.peer);
+        return AddPeer(table, record, hold, holder.peer);
       });
     };
     list(table.sharing()->borrowers, DrainHold::kBorrower);
     list(table.sharing()->pins, DrainHold::kHandoff);
   }
   // False: there is no room for more.
-  bool AddPeer(const core::ObjectRecord& record, DrainHold hold, core::PeerIndex peer) {
-    if (!Add(record, hold, 1)) return false;
+  bool AddPeer(const core::ObjectTable& table, const core::ObjectRecord& record, DrainHold hold,
+               core::PeerIndex peer) {
+    if (!Add(table, record, hold, 1)) return false;
     report_.blockers.back().peer = counter_.endpoint().AddressOf(peer);
     return true;
   }
-  bool Add(const core::ObjectRecord& record, DrainHold hold, uint64_t count) {
+  bool Add(const core::ObjectTable& table, const core::ObjectRecord& record, DrainHold hold,
+           uint64_t count) {
     if (count == 0) return true;
     if (report_.blockers.size() == max_) {
       report_.truncated = true;
@@ -136,7 +146,8 @@ class Blockers {
     blocker.object = record.id();
     blocker.hold = hold;
     blocker.count = count;
-    if (record.call_site != core::kNone) blocker.call_site = counter_.CallSiteAt(record.call_site);
+    const uint32_t call_site = core::ScopeSteps::CallSiteOf(table, record);
+    if (call_site != core::kNone) blocker.call_site = counter_.CallSiteAt(call_site);
     report_.blockers.push_back(std::move(blocker));
     return true;
   }

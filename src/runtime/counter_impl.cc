@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
 #include "src/base/check.h"
+#include "src/core/object_table_scopes.h"
+#include "src/runtime/errors.h"
 #include "src/runtime/host_jobs.h"
 
 namespace freehold::runtime {
@@ -17,17 +19,6 @@ namespace {
 constexpr uint32_t kCallSitesMax = 1u << 20;
 // Of misuses: so many are logged each, afterwards every power of two.
 constexpr uint64_t kMisusesLogged = 100;
-
-absl::Status ShutDownError() {
-  return WithReason(absl::FailedPreconditionError("the reference counter was shut down"),
-                    ErrorReason::kShutDown);
-}
-
-absl::Status DrainingError(const std::string& id) {
-  return WithReason(absl::FailedPreconditionError(
-                        absl::StrCat("object ", id, " is not taken: this process is draining")),
-                    ErrorReason::kDraining);
-}
 
 const Clock& ClockOf(const ReferenceCounterOptions& options) {
   return options.clock != nullptr ? *options.clock : Clock::Monotonic();
@@ -45,7 +36,8 @@ CounterImpl::CounterImpl(const ReferenceCounterOptions& options)
       logger_(LoggerOf(options)),
       shard_mask_(options.shards - 1),
       call_sites_(kCallSitesMax),
-      queries_(options.executor, &logger_) {
+      queries_(options.executor, &logger_),
+      scopes_(this, clock_.Now()) {
   core::ObjectTable::Config config;
   config.settle_at_once = options.transport == nullptr;
   config.observe_frees = static_cast<bool>(options.on_copy_freed);
@@ -115,6 +107,7 @@ void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
     }
     PostOutbox(shard);
   }
+  if (!after->effects.scopes.empty()) scopes_.OnChanges(after->effects.scopes);
   if (after->effects.has_inners()) {
     std::vector<std::vector<core::InnerRef>> stack;
     stack.push_back(after->effects.TakeInners());
@@ -405,6 +398,8 @@ absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object)
       return absl::InvalidArgumentError(absl::StrCat("object ", id, " has no such generation yet"));
     case core::Verdict::kShutDown:
       return stopped() ? ShutDownError() : DrainingError(id);
+    case core::Verdict::kScopeEnded:
+      return ScopeEndedError(id);
     default:
       return ExplainSharing(verdict, id);
   }
@@ -419,7 +414,8 @@ absl::Status CounterImpl::Misuse(core::Verdict verdict, const core::Key& key, co
       Shard& shard = ShardOf(key);
       internal::MutexLock lock(&shard.mutex);
       const core::ObjectRecord* record = shard.table.Find(key);
-      if (record != nullptr && record->call_site != core::kNone) call_site = record->call_site;
+      if (record != nullptr) call_site = core::ScopeSteps::CallSiteOf(shard.table, *record);
+      if (call_site == core::kNone) call_site = 0;
     }
     const std::string& site = CallSiteAt(call_site);
     logger_.Log(LogLevel::kWarning,

@@ -38,6 +38,7 @@
 #include "src/runtime/endpoint.h"
 #include "src/runtime/location_queries.h"
 #include "src/runtime/owner_digests.h"
+#include "src/runtime/scopes.h"
 #include "src/runtime/shard.h"
 #include "src/runtime/shared_slabs.h"
 
@@ -109,7 +110,10 @@ class CounterImpl final : public Endpoint::Client,
 
   // --- Objects and references ----------------------------------------------------------------
 
-  core::Verdict Declare(const core::event::Declare& event, core::ObjectRecord** record) {
+  // Nil for `scope`: none, or the one that the event names.
+  core::Verdict Declare(const core::event::Declare& event, ScopeId scope,
+                        core::ObjectRecord** record) {
+    if (!scope.IsNil()) return scopes_.Declare(event, scope, record);
     Shard& shard = ShardOf(event.key);
     return ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
       if (shard.draining) return core::Verdict::kShutDown;
@@ -119,7 +123,7 @@ class CounterImpl final : public Endpoint::Client,
     });
   }
   // The same of one that contains others.
-  absl::StatusOr<ObjectRef> DeclareOuter(const core::event::Declare& event,
+  absl::StatusOr<ObjectRef> DeclareOuter(const core::event::Declare& event, ScopeId scope,
                                          absl::Span<const ObjectId> contains);
   // Not quietly.
   absl::Status AddById(const ObjectId& object, uint32_t count);
@@ -186,6 +190,9 @@ class CounterImpl final : public Endpoint::Client,
   const ReferenceCounterOptions& options() const { return options_; }
   const std::vector<std::unique_ptr<Shard>>& shards() const { return shards_; }
   Endpoint& endpoint() const { return *endpoint_; }
+  const Clock& clock() const { return clock_; }
+  Logger& logger() const { return logger_; }
+  Scopes& scopes() { return scopes_; }
   bool stopped() const { return stopping_.load(std::memory_order_acquire); }
   bool excluded() const { return excluded_.load(std::memory_order_acquire); }
   uint64_t Unsettled() const;
@@ -265,6 +272,7 @@ class CounterImpl final : public Endpoint::Client,
   internal::StringInterner call_sites_;
   internal::SegmentedArray<Peer> peers_;
   LocationQueries queries_;
+  Scopes scopes_;
 
   std::atomic<bool> stopping_{false};
   std::atomic<bool> excluded_{false};

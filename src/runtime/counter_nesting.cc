@@ -38,13 +38,14 @@ absl::StatusOr<TaskReferences> CounterImpl::SubmitTask(absl::Span<const ObjectId
 
 // What it contains is held first: when that fails, nothing has happened yet.
 absl::StatusOr<ObjectRef> CounterImpl::DeclareOuter(const core::event::Declare& event,
+                                                    ScopeId scope,
                                                     absl::Span<const ObjectId> contains) {
   std::vector<core::InnerRef> inners;
   absl::Status held = HoldInners(event.key.id, contains, &inners);
   if (absl::IsNotFound(held)) return absl::InvalidArgumentError(held.message());
   if (!held.ok()) return held;
   core::ObjectRecord* record = nullptr;
-  const core::Verdict verdict = Declare(event, &record);
+  const core::Verdict verdict = Declare(event, scope, &record);
   if (verdict != core::Verdict::kOk) {
     ReleaseInners(std::move(inners));
     return ToStatus(verdict, event.key.id);

@@ -235,7 +235,7 @@ Time CounterImpl::Work(Time now) {
     internal::MutexLock lock(&deferred_mutex_);
     std::swap(stack, deferred_);
   }
-  const Time next = ExpireTokens(now);
+  const Time next = std::min(ExpireTokens(now), scopes_.Work(now));
   if (stack.empty()) return next;
   uint64_t before = 0;
   for (const auto& inners : stack) before += inners.size();
@@ -304,7 +304,7 @@ ShutdownReport CounterImpl::Shutdown(ShutdownMode mode, Duration timeout) {
 }
 
 bool CounterImpl::FlushDone() const {
-  if (deferred_drops_.load(std::memory_order_relaxed) != 0) return false;
+  if (deferred_drops_.load(std::memory_order_relaxed) != 0 || !scopes_.Idle()) return false;
   for (const std::unique_ptr<Shard>& shard : shards_) {
     internal::MutexLock lock(&shard->mutex);
     if (shard->table.unanswered_frees() != 0) return false;
@@ -375,6 +375,7 @@ void CounterImpl::Close(ShutdownReport* report) {
     report->callbacks_dropped += tokens.size();
   }
   queries_.Close();
+  report->callbacks_dropped += scopes_.Close();
   ReleaseRemaining(1);
 }
 

@@ -303,6 +303,7 @@ void CounterImpl::OnBarrier(uint64_t version) {
       InPieces([process](core::ObjectTable& table, core::Effects* effects) {
         return table.CloseProcess(process, kPieceMax, effects);
       });
+      scopes_.CloseDriver(process);
     }
   }
 }

@@ -45,6 +45,8 @@ const char* ErrorReasonName(ErrorReason reason) {
       return "other owner";
     case ErrorReason::kDraining:
       return "draining";
+    case ErrorReason::kScopeEnded:
+      return "scope ended";
   }
   return "unknown";
 }

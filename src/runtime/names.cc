@@ -2,6 +2,7 @@
 
 #include "freehold/callbacks.h"
 #include "freehold/location.h"
+#include "freehold/scope_options.h"
 
 namespace freehold {
 
@@ -81,6 +82,54 @@ const char* MoveOutcomeName(MoveOutcome outcome) {
       return "owner died";
     case MoveOutcome::kAbandoned:
       return "abandoned";
+  }
+  return "unknown";
+}
+
+const char* ScopeStateName(ScopeState state) {
+  switch (state) {
+    case ScopeState::kRunning:
+      return "running";
+    case ScopeState::kEnding:
+      return "ending";
+    case ScopeState::kDone:
+      return "done";
+  }
+  return "unknown";
+}
+
+const char* ScopeEndName(ScopeEnd end) {
+  switch (end) {
+    case ScopeEnd::kNone:
+      return "none";
+    case ScopeEnd::kEnded:
+      return "ended";
+    case ScopeEnd::kCancelled:
+      return "cancelled";
+    case ScopeEnd::kDeadline:
+      return "deadline";
+    case ScopeEnd::kParentEnded:
+      return "parent ended";
+    case ScopeEnd::kDriverDied:
+      return "driver died";
+    case ScopeEnd::kForced:
+      return "forced";
+  }
+  return "unknown";
+}
+
+const char* MemberKindName(MemberKind kind) {
+  switch (kind) {
+    case MemberKind::kTask:
+      return "task";
+    case MemberKind::kActor:
+      return "actor";
+    case MemberKind::kFile:
+      return "file";
+    case MemberKind::kMetadata:
+      return "metadata";
+    case MemberKind::kOther:
+      return "other";
   }
   return "unknown";
 }

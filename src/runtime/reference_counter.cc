@@ -94,10 +94,12 @@ absl::StatusOr<ObjectRef> ReferenceCounter::Declare(const ObjectId& object,
     }
   }
   if (!options.call_site.empty()) event.call_site = impl_->InternCallSite(options.call_site);
+  if (!options.label.empty()) event.label = impl_->scopes().InternLabel(options.label);
+  const ScopeId scope = impl_->scopes().ScopeFor(options);
 
-  if (!options.contains.empty()) return impl_->DeclareOuter(event, options.contains);
+  if (!options.contains.empty()) return impl_->DeclareOuter(event, scope, options.contains);
   core::ObjectRecord* record = nullptr;
-  const Verdict verdict = impl_->Declare(event, &record);
+  const Verdict verdict = impl_->Declare(event, scope, &record);
   if (verdict != Verdict::kOk) return impl_->ToStatus(verdict, object);
   return ObjectRef(&record->cell);
 }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "freehold/reference_counter.h"
+#include "src/core/object_table_scopes.h"
 #include "src/runtime/counter_impl.h"
 
 namespace freehold {
@@ -25,7 +26,8 @@ ReferenceCounts CountsOf(const core::ObjectTable& table, const core::ObjectRecor
   counts.handles = record.cell.count();
   counts.by_id = record.by_id;
   counts.tasks = record.tasks;
-  counts.nested_in = record.nested_in;
+  counts.scopes = core::ScopeSteps::IsHeldByScope(table, record) ? 1 : 0;
+  counts.nested_in = record.nested_in - counts.scopes;
   if (record.has_borrowers || record.has_pins) {
     const core::RecordIndex index = core::RecordSlabs::IndexOf(record);
     counts.borrowers = CountOf(table.sharing()->borrowers, index);
@@ -174,6 +176,7 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
   core::InnerRef self;
   self.shard = shard.number;
   std::vector<core::CopyFacts> copies;
+  core::ScopeIndex scope = core::kNoScope;
   {
     internal::MutexLock lock(&shard.mutex);
     const core::ObjectRecord* record = shard.table.Find(key);
@@ -183,8 +186,12 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
     copies = shard.table.AllFacts(*record);
     absl::StrAppend(&text, ": ", ObjectStateName(record->state()), ", generation ",
                     record->generation, ", ", record->size, " bytes");
-    if (record->call_site != core::kNone) {
-      absl::StrAppend(&text, ", declared at ", impl_->CallSiteAt(record->call_site));
+    const uint32_t call_site = core::ScopeSteps::CallSiteOf(shard.table, *record);
+    if (call_site != core::kNone) {
+      absl::StrAppend(&text, ", declared at ", impl_->CallSiteAt(call_site));
+    }
+    if (record->is_member()) {
+      scope = shard.table.scopes()->ScopeOf(shard.table.scopes()->At(record->member()));
     }
     AppendSharing(&text, *impl_, shard.table, *record);
     const core::Rare* rare = shard.table.FindRare(*record);
@@ -194,6 +201,10 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
     if (rare != nullptr && !rare->inners.empty()) {
       absl::StrAppend(&text, "\n  contains ", rare->inners.size(), " objects");
     }
+  }
+  if (scope != core::kNoScope) {
+    absl::StrAppend(&text, counts.scopes > 0 ? "\n  held by its scope, " : "\n  in ",
+                    impl_->scopes().Describe(scope));
   }
   AppendHolder(&text, counts.handles, "handle", "handles");
   AppendHolder(&text, counts.by_id, "reference by id", "references by id");
@@ -266,6 +277,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
   stats->call_sites = call_sites_.size() - 1;  // without the empty one
   stats->location_queries = queries_.pending();
   stats->queries_to_send = queries_.to_send();
+  stats->scopes = scopes_.size();
   stats->misuses = misuses_.load(std::memory_order_relaxed);
   stats->drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
   digests_.AddTo(stats);
@@ -302,6 +314,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
     stats->answers_lost += counters.answers_lost;
     stats->watches_refused += counters.watches_refused;
     AddSharing(shard->table, stats);
+    if (shard->table.scopes() != nullptr) stats->scope_members += shard->table.scopes()->size();
   }
 }
 

@@ -47,6 +47,16 @@ enum class Verb : uint8_t {
   kForget,
   kMisuse,
   kQuery,
+  // ... in scopes.
+  kScope,
+  kScopeIn,
+  kScopeFor,
+  kDeclareIn,
+  kDeclareOnIn,
+  kKeep,
+  kMoveTo,
+  kScopeEnd,
+  kScopeForce,
   // ... and what it shares.
   kExport,
   kImport,

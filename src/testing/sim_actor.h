@@ -40,7 +40,8 @@ class Actor {
  private:
   // --- A process's host (sim_actor_process.cc, sim_actor_watch.cc) -------------------------------
   bool ActProcess(const Action& action);
-  bool Declare(Process* process, int64_t number, Node* primary, Object* contained);
+  bool Declare(Process* process, int64_t number, Node* primary, Object* contained,
+               int64_t scope = 0);
   bool Copy(Process* process, Object* object);
   bool Drop(Process* process, Object* object);
   bool Get(Process* process, Object* object);

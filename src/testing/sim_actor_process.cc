@@ -7,6 +7,7 @@
 
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_misuse.h"
+#include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
 
 namespace freehold::testing::sim {
@@ -32,6 +33,16 @@ bool Actor::ActProcess(const Action& action) {
   if (action.verb == Verb::kDeclareOn) {
     Node* node = s_.node(n[2]);
     return node != nullptr && Declare(process, n[1], node, nullptr);
+  }
+  if (action.verb == Verb::kDeclareIn) {
+    return n[2] != 0 && Declare(process, n[1], nullptr, nullptr, n[2]);
+  }
+  if (action.verb == Verb::kDeclareOnIn) {
+    Node* node = s_.node(n[2]);
+    return node != nullptr && n[3] != 0 && Declare(process, n[1], node, nullptr, n[3]);
+  }
+  if (action.verb >= Verb::kScope && action.verb <= Verb::kScopeForce) {
+    return ActScope(&oracle_, &s_, action);
   }
   if (action.verb == Verb::kEnd) return EndTask(process, n[1]);
   if (action.verb == Verb::kUnwatch) return Unwatch(process, n[1]);
@@ -104,8 +115,10 @@ bool Actor::ActProcess(const Action& action) {
 
 // --- Objects -------------------------------------------------------------------------------------
 
-bool Actor::Declare(Process* process, int64_t number, Node* primary, Object* contained) {
+bool Actor::Declare(Process* process, int64_t number, Node* primary, Object* contained,
+                    int64_t scope) {
   if (number <= 0 || s_.object(number) != nullptr) return false;
+  if (!TakesObjects(s_, *process, scope)) return false;
   if (contained != nullptr && (contained->owner != process->end || contained->number >= number ||
                                contained->ended || !oracle_.Held(*contained))) {
     return false;
@@ -123,6 +136,10 @@ bool Actor::Declare(Process* process, int64_t number, Node* primary, Object* con
     options.primary = primary->id;
     object.touched |= PlaceOf(primary->end);
   }
+  if (scope != 0) {
+    EnterScope(&oracle_, &s_, &object, scope);
+    options.scope = ScopeId(static_cast<uint64_t>(kScopeIds + scope));
+  }
   if (contained != nullptr) {
     object.inners.push_back(contained->number);
     options.contains.push_back(contained->id);
@@ -134,6 +151,7 @@ bool Actor::Declare(Process* process, int64_t number, Node* primary, Object* con
                        absl::IsFailedPrecondition(made.status()),
                    "a declaration is refused", made.status().ToString());
     object.ended = true;
+    object.scope_held = false;
     object.inners.clear();
     return true;
   }

@@ -5,6 +5,7 @@
 
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_coverage.h"
+#include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
 
 namespace freehold::testing::sim {
@@ -218,6 +219,7 @@ void Actor::LetGo() {
     (void)EndFetch(s_.node(fetch[0]), s_.object(fetch[1]), generation, fetch[1] % 2 == 0);
   }
   LoseTokens(&oracle_, &s_);
+  EndScopes(&oracle_, &s_);
   while (!s_.tasks.empty() && s_.violation.empty()) {
     (void)EndTask(s_.process(s_.tasks.begin()->second.process), s_.tasks.begin()->first);
   }

@@ -7,65 +7,40 @@ namespace freehold::testing::sim {
 namespace {
 
 constexpr std::pair<Verb, uint64_t> kWeights[] = {
-    {Verb::kDeclare, 9},
-    {Verb::kDeclareOn, 8},
-    {Verb::kDeclareWith, 3},
-    {Verb::kCopy, 3},
-    {Verb::kDrop, 14},
-    {Verb::kGet, 3},
-    {Verb::kLock, 2},
-    {Verb::kAdd, 3},
-    {Verb::kRemove, 4},
-    {Verb::kSubmit, 2},
-    {Verb::kSubmitTwo, 2},
-    {Verb::kEnd, 4},
-    {Verb::kNest, 3},
-    {Verb::kFree, 4},
-    {Verb::kRecreate, 5},
-    {Verb::kWatchOut, 3},
-    {Verb::kWatchReclaimed, 3},
-    {Verb::kWatchErased, 2},
-    {Verb::kUnwatch, 2},
-    {Verb::kFollow, 2},
-    {Verb::kUnfollow, 1},
-    {Verb::kExport, 10},
-    {Verb::kImport, 12},
-    {Verb::kCancel, 2},
-    {Verb::kReadNested, 4},
-    {Verb::kMisread, 2},
-    {Verb::kAsk, 2},
-    {Verb::kAskFor, 3},
-    {Verb::kAskAlways, 3},
-    {Verb::kUnask, 1},
-    {Verb::kWatchFailed, 2},
-    {Verb::kAwait, 4},
-    {Verb::kTold, 2},
-    {Verb::kToldNot, 1},
-    {Verb::kForget, 2},
-    {Verb::kMisuse, 1},
-    {Verb::kQuery, 1},
-    {Verb::kStore, 9},
-    {Verb::kStorePrimary, 5},
-    {Verb::kFetch, 5},
-    {Verb::kFetched, 5},
-    {Verb::kAbort, 2},
-    {Verb::kSpill, 3},
-    {Verb::kSpillKeeping, 3},
-    {Verb::kRestore, 4},
-    {Verb::kEvict, 3},
-    {Verb::kRead, 5},
-    {Verb::kClose, 6},
-    {Verb::kMisuseCopy, 1},
-    {Verb::kMove, 5},
-    {Verb::kBreak, 2},
-    {Verb::kMend, 2},
-    {Verb::kPartition, 2},
-    {Verb::kHeal, 1},
-    {Verb::kHealAll, 1},
-    {Verb::kIsolate, 1},
-    {Verb::kRejoin, 2},
-    {Verb::kCrash, 2},
-    {Verb::kExclude, 3},
+    {Verb::kDeclare, 9},        {Verb::kDeclareOn, 8},
+    {Verb::kDeclareWith, 3},    {Verb::kCopy, 3},
+    {Verb::kDrop, 14},          {Verb::kGet, 3},
+    {Verb::kLock, 2},           {Verb::kAdd, 3},
+    {Verb::kRemove, 4},         {Verb::kSubmit, 2},
+    {Verb::kSubmitTwo, 2},      {Verb::kEnd, 4},
+    {Verb::kNest, 3},           {Verb::kFree, 4},
+    {Verb::kRecreate, 5},       {Verb::kWatchOut, 3},
+    {Verb::kWatchReclaimed, 3}, {Verb::kWatchErased, 2},
+    {Verb::kUnwatch, 2},        {Verb::kFollow, 2},
+    {Verb::kUnfollow, 1},       {Verb::kScope, 3},
+    {Verb::kScopeIn, 2},        {Verb::kScopeFor, 1},
+    {Verb::kDeclareIn, 4},      {Verb::kDeclareOnIn, 6},
+    {Verb::kKeep, 3},           {Verb::kMoveTo, 3},
+    {Verb::kScopeEnd, 4},       {Verb::kScopeForce, 1},
+    {Verb::kExport, 10},        {Verb::kImport, 12},
+    {Verb::kCancel, 2},         {Verb::kReadNested, 4},
+    {Verb::kMisread, 2},        {Verb::kAsk, 2},
+    {Verb::kAskFor, 3},         {Verb::kAskAlways, 3},
+    {Verb::kUnask, 1},          {Verb::kWatchFailed, 2},
+    {Verb::kAwait, 4},          {Verb::kTold, 2},
+    {Verb::kToldNot, 1},        {Verb::kForget, 2},
+    {Verb::kMisuse, 1},         {Verb::kQuery, 1},
+    {Verb::kStore, 9},          {Verb::kStorePrimary, 5},
+    {Verb::kFetch, 5},          {Verb::kFetched, 5},
+    {Verb::kAbort, 2},          {Verb::kSpill, 3},
+    {Verb::kSpillKeeping, 3},   {Verb::kRestore, 4},
+    {Verb::kEvict, 3},          {Verb::kRead, 5},
+    {Verb::kClose, 6},          {Verb::kMisuseCopy, 1},
+    {Verb::kMove, 5},           {Verb::kBreak, 2},
+    {Verb::kMend, 2},           {Verb::kPartition, 2},
+    {Verb::kHeal, 1},           {Verb::kHealAll, 1},
+    {Verb::kIsolate, 1},        {Verb::kRejoin, 2},
+    {Verb::kCrash, 2},          {Verb::kExclude, 3},
     {Verb::kStart, 2},
 };
 
@@ -183,7 +158,33 @@ Numbers Generator::AnyStored() {
 
 // --- Drawing -------------------------------------------------------------------------------------
 
+Action Generator::DrawScope(Verb verb) {
+  const int64_t scope = AnyNumber(s_.scopes);
+  const int64_t process = scope == 0 ? AnyProcess() : s_.scopes.find(scope)->second.process;
+  const int64_t next = NextNumber(s_.scopes);
+  switch (verb) {
+    case Verb::kScope:
+      return {verb, {AnyProcess(), next}};
+    case Verb::kScopeIn:
+      return {verb, {process, next, scope}};
+    case Verb::kScopeFor:
+      return {verb, {AnyProcess(), next, static_cast<int64_t>(1 + random_.Below(400)) * 1'000'000}};
+    case Verb::kDeclareIn:
+      return {verb, {process, NextNumber(s_.objects), scope}};
+    case Verb::kDeclareOnIn:
+      return {verb, {process, NextNumber(s_.objects), AnyNode(), scope}};
+    case Verb::kKeep:
+    case Verb::kMoveTo: {
+      const Object* object = AnyObjectOf(process);
+      return {verb, {process, object == nullptr ? 0 : object->number, scope}};
+    }
+    default:
+      return {verb, {process, scope}};
+  }
+}
+
 Action Generator::DrawProcess(Verb verb) {
+  if (verb >= Verb::kScope && verb <= Verb::kScopeForce) return DrawScope(verb);
   const auto next = NextNumber(s_.objects);
   switch (verb) {
     case Verb::kDeclare:

@@ -59,6 +59,7 @@ class Generator {
 
   Action Draw(Verb verb);
   Action DrawProcess(Verb verb);
+  Action DrawScope(Verb verb);
   Action DrawNode(Verb verb);
   Action DrawWorld(Verb verb);
   Action DrawSharing(Verb verb);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "src/testing/sim_moves.h"
+#include "src/testing/sim_scopes.h"
 
 namespace freehold::testing::sim {
 
@@ -35,6 +36,7 @@ bool Oracle::Held(const Object& object) const {
     const bool counts = number == object.owner ? !holder.crashed : holder.live();
     if (counts && holding.held()) return true;
   }
+  if (IsHeldByScope(s_, object)) return true;
   if (object.tokens > 0) {
     for (const auto& [number, token] : s_.tokens) {
       if (token.object != object.number || !s_.IsUnderWay(token)) continue;
@@ -56,6 +58,7 @@ bool Oracle::Held(const Object& object) const {
 bool Oracle::HeldAt(const Process& process, const Object& object) const {
   const auto mine = object.holdings.find(process.end);
   if (mine != object.holdings.end() && mine->second.held()) return true;
+  if (object.owner == process.end && IsHeldByScope(s_, object)) return true;
   for (const int64_t outer : object.outers) {
     const Object& around = *s_.object(outer);
     if (around.owner == process.end && !around.ended && Held(around)) return true;

@@ -6,6 +6,7 @@
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_queries.h"
+#include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
 
 namespace freehold::testing::sim {
@@ -128,6 +129,7 @@ void Oracle::LookAtRest() {
   for (const auto& [number, subscription] : s_.subscriptions) Compare(number);
   LookAtQueries(this, s_);
   LookAtMoves(this, s_);
+  LookAtScopesAtRest(this, s_);
   const LocalMembership::Status status = s_.membership.GetStatus();
   Expect(status.waiting_for.empty() && status.latest_barrier == status.latest_view,
          "L3: a barrier does not come", std::to_string(status.latest_view));
@@ -157,6 +159,7 @@ void Oracle::CheckEmpty(const Process& process) {
   Expect(!process.is_told_of_frees || stats.copies_freed == process.free_outcomes,
          "not every free of a copy has its one outcome", NameOf(process));
   CheckSharingEmpty(this, process);
+  CheckScopesEmpty(this, process);
 }
 
 void Oracle::CheckEmpty(const Node& node) {

@@ -86,6 +86,18 @@ const char* MutantName(Mutant mutant) {
       return "late_report_unanswered";
     case Mutant::kReadersIgnored:
       return "readers_ignored";
+    case Mutant::kScopeHoldForgotten:
+      return "scope_hold_forgotten";
+    case Mutant::kScopeNotReleased:
+      return "scope_not_released";
+    case Mutant::kKeptWithoutHold:
+      return "kept_without_hold";
+    case Mutant::kInnerScopesRun:
+      return "inner_scopes_run";
+    case Mutant::kScopeCopiesMiscounted:
+      return "scope_copies_miscounted";
+    case Mutant::kScopeDeadlineIgnored:
+      return "scope_deadline_ignored";
     case Mutant::kOrphansAtView:
       return "orphans_at_view";
     case Mutant::kLetGoUnrecorded:

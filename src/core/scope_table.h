@@ -1,0 +1,171 @@
+// ScopeTable: the scopes of one process as wholes: their tree, when they end, when they are done.
+//
+// Step(event) answers a verdict and appends effects; nothing else changes it. Which objects are in
+// a scope is known to the shards (scope_members.h); here is how many, told by ScopeChanges, and
+// what the host put in besides. The life of a scope:
+//
+//   running ── End, deadline, parent's end ──► ending ── nothing of it is left ──► done
+//
+// Ending asks for work, which the runtime does in pieces and reports: the shards let go of what the
+// scope holds, the host's members are released, inner scopes end. A scope is done when that is
+// over, no object of it is left, none is on its way into it, and its inner scopes are done. Its
+// index is used again when it is done, every shard has forgotten it, what they told of it has all
+// come (it may come late, from threads that were slow), and no handle names it.
+//
+// A scope may use objects of others: it keeps them until it is done. Scopes that have all ended and
+// wait for each other in a ring do so in vain: what they use of each other is let go of together.
+//
+// Thread safety: thread-compatible; the runtime keeps one lock for it.
+// Costs: O(1) and O(depth), which is at most kDepthMax; the search for rings O(scopes that end).
+
+#ifndef FREEHOLD_SRC_CORE_SCOPE_TABLE_H_
+#define FREEHOLD_SRC_CORE_SCOPE_TABLE_H_
+
+#include <cstdint>
+#include <deque>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "src/core/scope_event.h"
+
+namespace freehold::core {
+
+class ScopeTable {
+ public:
+  static constexpr uint32_t kDepthMax = 64;
+  static constexpr uint64_t kHostIdMax = (uint64_t{1} << 63) - 1;
+
+  explicit ScopeTable(Time now);
+  ScopeTable(const ScopeTable&) = delete;
+  ScopeTable& operator=(const ScopeTable&) = delete;
+
+  // --- Opening, handles ----------------------------------------------------------------------
+
+  // kAlreadyExists, kNoParent, kEnded (the parent has), kTooDeep, kInvalid.
+  ScopeVerdict Step(const event::OpenScope& e, ScopeId* id, ScopeEffects* effects);
+  // One more, or one less, handle names it. kNotFound.
+  ScopeVerdict AddHandle(ScopeId id);
+  void DropHandle(ScopeId id);
+  // Null: unknown. Holds until the next step.
+  const ScopeRecord* Find(ScopeId id) const;
+  ScopeIndex IndexOf(ScopeId id) const;  // kNoScope: unknown
+  const ScopeRecord& At(ScopeIndex index) const { return scopes_[index]; }
+
+  // --- Objects -------------------------------------------------------------------------------
+
+  // kNotFound, kEnded.
+  ScopeVerdict Step(const event::AdmitToScope& e, Admission* admission, ScopeEffects* effects);
+  void Withdraw(const event::AdmitToScope& e, const Admission& admission, ScopeEffects* effects);
+  void Step(const ScopeChange& change, ScopeEffects* effects);
+  // What was admitted as moving is there: what that took from one scope and gave to another. Two
+  // empty changes: it did not come after all.
+  void Arrived(const Admission& admission, const InnerRef& object, const ScopeChange& out,
+               const ScopeChange& in, ScopeEffects* effects);
+  void RecordKept(ScopeIndex index, const ObjectId& object) {
+    scopes_[index].kept.push_back(object);
+  }
+  // `by` keeps an object, which the runtime has held for it, until it is done. Whose it is, UsedOf
+  // says next, unless the object moves meanwhile. kNotFound, kEnded; kNotMember: it has it already,
+  // the hold is the runtime's to give back.
+  ScopeVerdict Use(ScopeId by, const InnerRef& object);
+  void UsedOf(ScopeId by, const InnerRef& object, ScopeIndex of, ScopeEffects* effects);
+  // The scope to which what this one keeps goes: the next around it that runs.
+  ScopeIndex KeeperOf(ScopeIndex index) const;
+
+  // --- The host's members --------------------------------------------------------------------
+
+  ScopeVerdict AddMember(ScopeId id, ScopeRecord::Member member, uint64_t* number);
+  // `*token` is the caller's. kNotFound, kNotMember: it was released, or never was.
+  ScopeVerdict RemoveMember(ScopeId id, uint64_t number, Token* token, ScopeEffects* effects);
+  // kEnded: it is done, nobody will be told.
+  ScopeVerdict OnEnded(ScopeId id, Token token);
+
+  // --- The end -------------------------------------------------------------------------------
+
+  // kNotFound, kEnded, kInvalid (the root).
+  ScopeVerdict Step(const event::EndScope& e, ScopeEffects* effects);
+  // Frees what is left of it and what it kept, also after its end.
+  ScopeVerdict Delete(ScopeId id, std::vector<ObjectId>* kept, ScopeEffects* effects);
+  // Goes on with inner scopes and with the release of members. True: more is left.
+  bool EndMore(uint32_t steps_max, ScopeEffects* effects);
+  // One Release is done with.
+  void Released(ScopeIndex index, ScopeEffects* effects);
+  // The shards of a Forget have done so, and have told this many changes before.
+  void Forgotten(ScopeIndex index, uint64_t told);
+  // Ends those whose deadline has passed. True: more have.
+  bool Tick(Time now, uint32_t scopes_max, ScopeEffects* effects);
+  Time NextDeadline() const {
+    return deadlines_.empty() ? kInfiniteFuture : deadlines_.begin()->first;
+  }
+  // The time that the next steps happen at.
+  void SetNow(Time now) { now_ = now; }
+  void CloseDriver(PeerIndex driver, ScopeEffects* effects);
+  // Takes every token out, for the end of the world.
+  std::vector<Token> TakeAllTokens();
+
+  // --- Queries -------------------------------------------------------------------------------
+
+  // What an ending scope waits for, up to `max`: inner scopes, and those that use its objects.
+  std::vector<ScopeId> AwaitedBy(const ScopeRecord& scope, size_t max) const;
+  ScopeUsage UsageOf(LabelIndex label) const;
+  // Calls `visit(label, usage)` for those with something, in order of label.
+  template <typename Visit>
+  void ForEachLabel(Visit visit) const {
+    for (LabelIndex label = 1; label < labels_.size(); ++label) {
+      const ScopeUsage usage = UsageOf(label);
+      if (usage.objects != 0 || usage.bytes != 0 || usage.copies != 0) visit(label, usage);
+    }
+  }
+  size_t size() const { return by_id_.size(); }  // the root included
+  bool HasMore() const { return !ending_.empty(); }
+  void CheckInvariants() const;
+
+ private:
+  struct Sums {
+    int64_t objects = 0;
+    int64_t copies = 0;
+    int64_t bytes = 0;
+  };
+
+  ScopeVerdict Running(ScopeId id, ScopeIndex* index) const;
+  ScopeIndex Allocate();
+  void Link(ScopeIndex parent, ScopeIndex index);
+  void Unlink(ScopeIndex index);
+  void Apply(const ScopeChange& change);
+  void CheckLimits(ScopeIndex index, ScopeEffects* effects);
+  void Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects);
+  // One that is ending, and all in it.
+  void Force(ScopeIndex index, ScopeEffects* effects);
+  void AskRelease(ScopeIndex index, bool force, ScopeEffects* effects);
+  void EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects);
+  void Settle(ScopeIndex index, ScopeEffects* effects);
+  void Finish(ScopeIndex index, ScopeEffects* effects);
+  using IndexSet = absl::btree_set<ScopeIndex>;
+  // Null: all of them.
+  void DropUses(ScopeIndex index, const IndexSet* of, ScopeEffects* effects);
+  // The object of one of `by`'s uses belongs to `of`.
+  void SetUsed(ScopeIndex by, const UsedObject& object, ScopeIndex of, ScopeEffects* effects);
+  void ForgetUser(ScopeIndex by, ScopeIndex of);
+  void DropUse(ScopeIndex by, const UsedObject& object, ScopeEffects* effects);
+  void BreakRing(ScopeIndex index, ScopeEffects* effects);
+  // Ending scopes that `from` waits for (or that wait for it), over any number of others.
+  IndexSet Awaited(ScopeIndex from, bool waits) const;
+  void EraseIfUnnamed(ScopeIndex index);
+
+  std::deque<ScopeRecord> scopes_;  // by index; stable places
+  std::vector<ScopeIndex> free_;
+  absl::flat_hash_map<uint64_t, ScopeIndex> by_id_;  // never iterated, but to check
+  uint64_t last_made_ = kHostIdMax;
+  absl::btree_set<std::pair<Time, ScopeIndex>> deadlines_;
+  absl::btree_set<std::pair<PeerIndex, ScopeIndex>> drivers_;
+  absl::btree_set<std::pair<UsedObject, ScopeIndex>> users_;
+  std::deque<ScopeIndex> ending_;  // with inner scopes to end, or members to release
+  std::vector<Sums> labels_;
+  Time now_;
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_SCOPE_TABLE_H_

@@ -1,0 +1,288 @@
+// ScopeTable: how a scope ends, and what waits for what.
+
+#include <utility>
+
+#include "src/base/check.h"
+#include "src/base/mutant.h"
+#include "src/core/scope_table.h"
+
+namespace freehold::core {
+
+ScopeVerdict ScopeTable::Step(const event::EndScope& e, ScopeEffects* effects) {
+  ScopeIndex index;
+  const ScopeVerdict verdict = Running(e.id, &index);
+  if (verdict != ScopeVerdict::kOk) return verdict;
+  if (index == kRootScope) return ScopeVerdict::kInvalid;
+  Begin(index, e.why, effects);
+  return ScopeVerdict::kOk;
+}
+
+void ScopeTable::Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects) {
+  ScopeRecord& scope = scopes_[index];
+  scope.state = ScopeState::kEnding;
+  scope.end = why;
+  if (scope.deadline != kInfiniteFuture) deadlines_.erase({scope.deadline, index});
+  if (scope.driver != kNoPeer) drivers_.erase({scope.driver, index});
+  if (why == ScopeEnd::kForced) {
+    AskRelease(index, /*force=*/true, effects);
+  } else if (!scope.no_cleanup) {
+    AskRelease(index, /*force=*/false, effects);
+  }
+  EndChildrenAndMembers(index, effects);
+  BreakRing(index, effects);
+  Settle(index, effects);
+}
+
+void ScopeTable::EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects) {
+  ScopeRecord& scope = scopes_[index];
+  const bool visits = !internal::IsMutant(internal::Mutant::kInnerScopesRun);
+  scope.to_visit = visits ? scope.children : 0;
+  if (scope.queued || (scope.children == 0 && scope.members.empty())) return;
+  ending_.push_back(index);
+  scope.queued = true;
+  effects->more = true;
+}
+
+void ScopeTable::Force(ScopeIndex index, ScopeEffects* effects) {
+  if (scopes_[index].forced) return;
+  AskRelease(index, /*force=*/true, effects);
+  EndChildrenAndMembers(index, effects);
+}
+
+void ScopeTable::AskRelease(ScopeIndex index, bool force, ScopeEffects* effects) {
+  ScopeRecord& scope = scopes_[index];
+  const uint64_t shards = force ? scope.shards : scope.held_shards;
+  scope.forced |= force;
+  if (shards == 0) return;
+  ++scope.releasing;
+  effects->release.push_back({index, shards, force});
+}
+
+void ScopeTable::Released(ScopeIndex index, ScopeEffects* effects) {
+  FREEHOLD_CHECK(scopes_[index].releasing > 0);
+  --scopes_[index].releasing;
+  Settle(index, effects);
+}
+
+ScopeVerdict ScopeTable::Delete(ScopeId id, std::vector<ObjectId>* kept, ScopeEffects* effects) {
+  const ScopeIndex index = IndexOf(id);
+  if (index == kNoScope) return ScopeVerdict::kNotFound;
+  if (index == kRootScope) return ScopeVerdict::kInvalid;
+  ScopeRecord& scope = scopes_[index];
+  *kept = std::exchange(scope.kept, {});
+  switch (scope.state) {
+    case ScopeState::kRunning:
+      Begin(index, ScopeEnd::kForced, effects);
+      break;
+    case ScopeState::kEnding:
+      Force(index, effects);
+      break;
+    case ScopeState::kDone:
+      break;
+  }
+  return ScopeVerdict::kOk;
+}
+
+bool ScopeTable::EndMore(uint32_t steps_max, ScopeEffects* effects) {
+  while (!ending_.empty()) {
+    const ScopeIndex index = ending_.front();
+    ScopeRecord& scope = scopes_[index];
+    while (!scope.members.empty()) {
+      if (steps_max-- == 0) return true;
+      const auto first = scope.members.begin();
+      effects->hooks.push_back({first->second.token, scope.id, scope.end});
+      if (first->second.kind == MemberKind::kTask) --scope.tasks;
+      scope.members.erase(first);
+    }
+    // Those that are done meanwhile leave the ring: one may be visited twice, none is missed.
+    for (; scope.to_visit > 0 && scope.children > 0; --scope.to_visit) {
+      if (steps_max-- == 0) return true;
+      const ScopeIndex child = scope.first_child;
+      scope.first_child = scopes_[child].next;
+      if (scopes_[child].state == ScopeState::kRunning) {
+        Begin(child, scope.forced ? ScopeEnd::kForced : ScopeEnd::kParentEnded, effects);
+      } else if (scope.forced) {
+        Force(child, effects);
+      }
+    }
+    ending_.pop_front();
+    scope.queued = false;
+    Settle(index, effects);
+  }
+  return false;
+}
+
+bool ScopeTable::Tick(Time now, uint32_t scopes_max, ScopeEffects* effects) {
+  now_ = now;
+  while (NextDeadline() <= now) {
+    if (scopes_max-- == 0) return true;
+    const ScopeIndex index = deadlines_.begin()->second;
+    effects->overdue.emplace_back(scopes_[index].id, scopes_[index].name);
+    Begin(index, ScopeEnd::kDeadline, effects);
+  }
+  return false;
+}
+
+void ScopeTable::CloseDriver(PeerIndex driver, ScopeEffects* effects) {
+  while (true) {
+    const auto at = drivers_.lower_bound({driver, 0});
+    if (at == drivers_.end() || at->first != driver) return;
+    Begin(at->second, ScopeEnd::kDriverDied, effects);
+  }
+}
+
+// --- Done ----------------------------------------------------------------------------------------
+
+// A scope may be done, and thereby those around it.
+void ScopeTable::Settle(ScopeIndex index, ScopeEffects* effects) {
+  while (true) {
+    const ScopeRecord& scope = scopes_[index];
+    if (scope.state != ScopeState::kEnding || scope.releasing > 0 || scope.queued) return;
+    if (scope.objects != 0 || scope.copies != 0 || scope.bytes != 0) return;
+    if (scope.arriving > 0 || scope.children > 0 || !scope.members.empty()) return;
+    const ScopeIndex parent = scope.parent;
+    Finish(index, effects);
+    index = parent;
+  }
+}
+
+void ScopeTable::Finish(ScopeIndex index, ScopeEffects* effects) {
+  ScopeRecord& scope = scopes_[index];
+  scope.state = ScopeState::kDone;
+  scope.done = now_;
+  effects->done = true;
+  for (const Token token : std::exchange(scope.waiting, {})) {
+    effects->ended.push_back({token, scope.id, scope.end});
+  }
+  if (scope.on_bytes != 0) effects->dropped.push_back(std::exchange(scope.on_bytes, 0));
+  DropUses(index, nullptr, effects);
+  Unlink(index);
+  if (scope.shards != 0) {
+    effects->forget.push_back({index, scope.shards});
+  } else {
+    Forgotten(index, 0);
+  }
+}
+
+void ScopeTable::Forgotten(ScopeIndex index, uint64_t told) {
+  scopes_[index].forgotten = true;
+  scopes_[index].told = told;
+  EraseIfUnnamed(index);
+}
+
+std::vector<Token> ScopeTable::TakeAllTokens() {
+  std::vector<Token> tokens;
+  for (ScopeRecord& scope : scopes_) {
+    for (const Token token : std::exchange(scope.waiting, {})) tokens.push_back(token);
+    for (auto& [number, member] : scope.members) {
+      tokens.push_back(std::exchange(member.token, 0));
+    }
+    scope.members.clear();
+    scope.tasks = 0;
+    if (scope.on_bytes != 0) tokens.push_back(std::exchange(scope.on_bytes, 0));
+  }
+  return tokens;
+}
+
+// --- Scopes that use objects of others -----------------------------------------------------------
+
+ScopeVerdict ScopeTable::Use(ScopeId by_id, const InnerRef& object) {
+  ScopeIndex by;
+  const ScopeVerdict verdict = Running(by_id, &by);
+  if (verdict != ScopeVerdict::kOk) return verdict;
+  if (by == kRootScope) return ScopeVerdict::kInvalid;
+  const UsedObject used{object.shard, object.record};
+  if (!scopes_[by].uses.insert({used, kNoScope}).second) return ScopeVerdict::kNotMember;
+  users_.insert({used, by});
+  return ScopeVerdict::kOk;
+}
+
+void ScopeTable::UsedOf(ScopeId by_id, const InnerRef& object, ScopeIndex of,
+                        ScopeEffects* effects) {
+  const ScopeIndex by = IndexOf(by_id);
+  if (by == kNoScope) return;  // done meanwhile
+  const UsedObject used{object.shard, object.record};
+  const auto at = scopes_[by].uses.find(used);
+  // Where it has moved since, Arrived has said; otherwise `of` counts it yet.
+  if (at == scopes_[by].uses.end() || at->second != kNoScope) return;
+  SetUsed(by, used, of, effects);
+  if (scopes_[of].state == ScopeState::kEnding) BreakRing(of, effects);
+}
+
+void ScopeTable::SetUsed(ScopeIndex by, const UsedObject& object, ScopeIndex of,
+                         ScopeEffects* effects) {
+  ForgetUser(by, scopes_[by].uses.find(object)->second);
+  scopes_[by].uses.find(object)->second = of;
+  ++scopes_[of].used_by[by];
+  if (by == of) DropUse(by, object, effects);  // its own
+}
+
+void ScopeTable::ForgetUser(ScopeIndex by, ScopeIndex of) {
+  if (of == kNoScope) return;
+  const auto user = scopes_[of].used_by.find(by);
+  if (--user->second == 0) scopes_[of].used_by.erase(user);
+}
+
+void ScopeTable::DropUse(ScopeIndex by, const UsedObject& object, ScopeEffects* effects) {
+  const auto at = scopes_[by].uses.find(object);
+  ForgetUser(by, at->second);
+  scopes_[by].uses.erase(at);
+  users_.erase({object, by});
+  InnerRef inner;
+  inner.shard = object.first;
+  inner.record = object.second;
+  effects->inners.push_back(inner);
+}
+
+void ScopeTable::DropUses(ScopeIndex index, const IndexSet* of, ScopeEffects* effects) {
+  std::vector<UsedObject> objects;
+  for (const auto& [object, whose] : scopes_[index].uses) {
+    if (of == nullptr || of->contains(whose)) objects.push_back(object);
+  }
+  for (const UsedObject& object : objects) DropUse(index, object, effects);
+}
+
+ScopeTable::IndexSet ScopeTable::Awaited(ScopeIndex from, bool waits) const {
+  IndexSet seen;
+  std::vector<ScopeIndex> open = {from};
+  const auto look_at = [&](ScopeIndex next) {
+    if (scopes_[next].state == ScopeState::kEnding && seen.insert(next).second) {
+      open.push_back(next);
+    }
+  };
+  while (!open.empty()) {
+    const ScopeRecord& scope = scopes_[open.back()];
+    open.pop_back();
+    if (waits) {
+      for (const auto& [by, count] : scope.used_by) look_at(by);
+      for (ScopeIndex at = scope.first_child; at != kNoScope;) {
+        look_at(at);
+        at = scopes_[at].next == scope.first_child ? kNoScope : scopes_[at].next;
+      }
+    } else {
+      for (const auto& [object, of] : scope.uses) {
+        if (of != kNoScope) look_at(of);
+      }
+      look_at(scope.parent);
+    }
+  }
+  return seen;
+}
+
+// A scope has ended. If it closes a ring of scopes that wait for each other, none of them needs
+// what it uses of the others any more.
+void ScopeTable::BreakRing(ScopeIndex index, ScopeEffects* effects) {
+  const ScopeRecord& scope = scopes_[index];
+  if (scope.used_by.empty() && scope.uses.empty() && (users_.empty() || scope.children == 0)) {
+    return;
+  }
+  const IndexSet awaited = Awaited(index, /*waits=*/true);
+  if (!awaited.contains(index)) return;
+  IndexSet ring;
+  for (const ScopeIndex waiting : Awaited(index, /*waits=*/false)) {
+    if (awaited.contains(waiting)) ring.insert(waiting);
+  }
+  for (const ScopeIndex one : ring) DropUses(one, &ring, effects);
+}
+
+}  // namespace freehold::core

@@ -1,0 +1,34 @@
+// Statuses that several calls of this folder answer.
+//
+// Thread safety: pure functions.
+
+#ifndef FREEHOLD_SRC_RUNTIME_ERRORS_H_
+#define FREEHOLD_SRC_RUNTIME_ERRORS_H_
+
+#include <string>
+
+#include "absl/status/status.h"
+#include "freehold/error_reason.h"
+
+namespace freehold::runtime {
+
+inline absl::Status ShutDownError() {
+  return WithReason(absl::FailedPreconditionError("the reference counter was shut down"),
+                    ErrorReason::kShutDown);
+}
+
+inline absl::Status DrainingError(const std::string& object) {
+  return WithReason(
+      absl::FailedPreconditionError("object " + object + " is not taken: this process is draining"),
+      ErrorReason::kDraining);
+}
+
+inline absl::Status ScopeEndedError(const std::string& object) {
+  return WithReason(absl::FailedPreconditionError("the scope for object " + object +
+                                                  " has ended, or there is none"),
+                    ErrorReason::kScopeEnded);
+}
+
+}  // namespace freehold::runtime
+
+#endif  // FREEHOLD_SRC_RUNTIME_ERRORS_H_

@@ -1,0 +1,270 @@
+#include "src/testing/sim_scopes.h"
+
+#include <set>
+#include <string>
+#include <utility>
+
+#include "freehold/scope.h"
+#include "src/testing/sim_oracle.h"
+
+namespace freehold::testing::sim {
+
+namespace {
+
+ScopeId IdOf(int64_t scope) {
+  return scope == 0 ? ScopeId::Root() : ScopeId(static_cast<uint64_t>(kScopeIds + scope));
+}
+
+SimScope* FindScope(State* state, int64_t number) {
+  const auto found = state->scopes.find(number);
+  return found == state->scopes.end() ? nullptr : &found->second;
+}
+
+bool IsOverdue(const State& state, const SimScope& scope) {
+  return scope.deadline <= state.clock.Now();
+}
+
+// Neither it nor one around it is ended, or about to be by its deadline.
+bool Runs(const State& state, int64_t number) {
+  for (int64_t at = number; at != 0;) {
+    const SimScope& scope = state.scopes.at(at);
+    if (scope.ended || IsOverdue(state, scope)) return false;
+    at = scope.parent;
+  }
+  return true;
+}
+
+// It, or one around it, may end by itself.
+bool MayEndAnyTime(const State& state, int64_t number) {
+  for (int64_t at = number; at != 0; at = state.scopes.at(at).parent) {
+    if (state.scopes.at(at).deadline != kInfiniteFuture) return true;
+  }
+  return false;
+}
+
+bool Open(Oracle* oracle, State* state, Process* process, const Numbers& n, int64_t parent,
+          Duration life) {
+  if (n[1] <= 0 || state->scopes.count(n[1]) > 0) return false;
+  if (parent != 0) {
+    const SimScope* around = FindScope(state, parent);
+    if (around == nullptr || around->process != process->end || !Runs(*state, parent)) return false;
+  }
+  SimScope& scope = state->scopes[n[1]];
+  scope.process = process->end;
+  scope.parent = parent;
+  scope.hold = n[1] % 4 != 0;
+  if (life != Duration::zero()) scope.deadline = state->clock.Now() + life;
+  ScopeOptions options;
+  options.id = IdOf(n[1]);
+  options.parent = IdOf(parent);
+  options.hold = scope.hold;
+  options.deadline = scope.deadline;
+  const absl::StatusOr<ScopeId> made = process->counter->BeginScope(options);
+  oracle->Expect(made.ok(), "a scope is not opened", made.status().ToString());
+  return true;
+}
+
+// It ends, with those in it: what they held the library lets go of sooner or later.
+void EndInTruth(Oracle* oracle, State* state, int64_t number) {
+  SimScope& ended = state->scopes.at(number);
+  if (ended.ended) return;
+  ended.ended = true;
+  for (auto& [inner, scope] : state->scopes) {
+    if (scope.parent == number) EndInTruth(oracle, state, inner);
+  }
+  for (auto& [object_number, object] : state->objects) {
+    if (object.scope != number || !object.scope_held) continue;
+    oracle->MakeInexact(&object);
+    object.scope_held = false;
+  }
+}
+
+bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, bool force) {
+  SimScope* scope = FindScope(state, number);
+  if (scope == nullptr || scope->process != process->end) return false;
+  const bool runs = Runs(*state, number);
+  if (!runs && !scope->ended) return false;  // it may have ended by itself: nobody can say
+  if (force) {
+    if (!runs) return false;
+    for (const auto& [inner, other] : state->scopes) {
+      if (other.parent == number) return false;
+    }
+    for (auto& [object_number, object] : state->objects) {
+      if (object.scope != number || object.ended) continue;
+      // Its value goes in pieces too, but for what is told of it nothing is exact any more.
+      oracle->MakeInexact(&object);
+      oracle->Freed(&object);
+    }
+  }
+  EndInTruth(oracle, state, number);
+  absl::Status status;
+  absl::StatusOr<Scope> handle = process->counter->FindScope(IdOf(number));
+  if (!handle.ok()) {
+    status = handle.status();
+  } else {
+    status = force ? unsafe::ForceEnd(*handle) : handle->End();
+  }
+  oracle->Expect(runs == status.ok(), "the end of a scope is answered wrongly", status.ToString());
+  // Forced frees are not told one by one: what the host says next is to meet all of them.
+  for (int turn = 0; force && turn < 100 && process->counter->NextDeadline() == kInfinitePast;
+       ++turn) {
+    process->counter->Pump(state->clock.Now());
+  }
+  state->coverage.Count(force ? "scope forced" : runs ? "scope ended" : "scope ended twice");
+  return true;
+}
+
+// To the scope around its own, or to another one.
+bool Move(Oracle* oracle, State* state, Process* process, Object* object, int64_t to, bool keep) {
+  // What is freed by force is not of interest to anybody.
+  if (object->owner != process->end || object->ended || !oracle->Held(*object)) return false;
+  const int64_t from = object->scope;
+  if (!Runs(*state, from) || (keep && from == 0)) return false;
+  if (keep) to = state->scopes.at(from).parent;
+  if (to != 0 && (state->scopes.count(to) == 0 || state->scopes.at(to).process != process->end)) {
+    return false;
+  }
+  if (!Runs(*state, to)) return false;
+  // Told first; a move ends nothing.
+  const bool hold = to != 0 && state->scopes.at(to).hold;
+  object->scope = to;
+  object->scope_held |= hold;
+  if (MayEndAnyTime(*state, to)) oracle->MakeInexact(object);
+  absl::StatusOr<Scope> handle = process->counter->FindScope(IdOf(from));
+  oracle->Expect(handle.ok(), "a scope that runs is unknown", handle.status().ToString());
+  if (!handle.ok()) return true;
+  const BatchResult result =
+      keep ? handle->Keep({object->id}) : handle->Move({object->id}, IdOf(to));
+  oracle->Expect(result.ok(), "an object does not move to a scope that runs",
+                 NameOf(*object) + ", " +
+                     (result.ok() ? std::string() : result.failures[0].status.ToString()));
+  state->coverage.Count(keep ? "scope keeps" : "scope moves");
+  return true;
+}
+
+// Those that its owner knows, and those that it has freed and that readers or a fetch keep.
+uint64_t CopiesOf(const State& state, const Object& object, const ObjectLocations& known) {
+  std::set<int64_t> nodes;
+  for (const Location& location : known.locations) nodes.insert(-state.EndOf(location.node));
+  for (const auto& node : state.nodes) {
+    const bool stored = node->store.Find({object.id, object.generation}) != nullptr;
+    if (node->live() && stored) nodes.insert(-node->end);
+  }
+  for (const auto& [node, number, generation] : state.fetches) {
+    if (number == object.number && generation == object.generation && state.node(node)->live()) {
+      nodes.insert(node);
+    }
+  }
+  return nodes.size();
+}
+
+}  // namespace
+
+bool TakesObjects(const State& state, const Process& process, int64_t scope) {
+  if (scope == 0) return true;
+  const auto found = state.scopes.find(scope);
+  return found != state.scopes.end() && found->second.process == process.end && Runs(state, scope);
+}
+
+void EnterScope(Oracle* oracle, State* state, Object* object, int64_t scope) {
+  object->scope = scope;
+  if (scope == 0) return;
+  object->scope_held = state->scopes.at(scope).hold;
+  if (MayEndAnyTime(*state, scope)) oracle->MakeInexact(object);
+}
+
+bool IsHeldByScope(const State& state, const Object& object) {
+  return object.scope_held && !state.OwnerOf(object).crashed && Runs(state, object.scope);
+}
+
+bool ActScope(Oracle* oracle, State* state, const Action& action) {
+  const Numbers& n = action.numbers;
+  Process* process = state->process(n[0]);
+  if (process == nullptr || !process->usable()) return false;
+  switch (action.verb) {
+    case Verb::kScope:
+      return Open(oracle, state, process, n, 0, Duration::zero());
+    case Verb::kScopeIn:
+      return n[2] != 0 && Open(oracle, state, process, n, n[2], Duration::zero());
+    case Verb::kScopeFor:
+      return n[2] > 0 && Open(oracle, state, process, n, 0, Duration(n[2]));
+    case Verb::kScopeEnd:
+      return EndOne(oracle, state, process, n[1], /*force=*/false);
+    case Verb::kScopeForce:
+      return EndOne(oracle, state, process, n[1], /*force=*/true);
+    case Verb::kKeep:
+    case Verb::kMoveTo: {
+      Object* object = state->object(n[1]);
+      const bool keep = action.verb == Verb::kKeep;
+      return object != nullptr && Move(oracle, state, process, object, keep ? 0 : n[2], keep);
+    }
+    default:
+      return false;
+  }
+}
+
+void EndScopes(Oracle* oracle, State* state) {
+  for (auto& [number, scope] : state->scopes) {
+    Process* process = state->process(scope.process);
+    if (process->usable() && Runs(*state, number))
+      (void)EndOne(oracle, state, process, number, false);
+  }
+  // By now nothing is held but by the root, and by scopes that end by themselves.
+  for (auto& [number, object] : state->objects) {
+    if (!object.scope_held || object.scope != 0) continue;
+    object.scope_held = false;
+    Process& process = state->OwnerOf(object);
+    if (!process.usable()) continue;
+    oracle->MakeInexact(&object);
+    absl::StatusOr<Scope> root = process.counter->FindScope(ScopeId::Root());
+    if (root.ok() && !object.ended) (void)root->StopHolding({object.id});
+  }
+}
+
+void LookAtScopesAtRest(Oracle* oracle, const State& state) {
+  for (const auto& [number, scope] : state.scopes) {
+    const Process& process = *state.process(scope.process);
+    if (!process.live()) continue;
+    const std::string name = "scope s" + std::to_string(number);
+    uint64_t objects = 0;
+    ScopeUsage usage;
+    for (const auto& [object_number, object] : state.objects) {
+      if (object.scope != number || object.owner != process.end) continue;
+      const auto known = process.counter->GetLocations(object.id);
+      if (!known.ok()) continue;
+      ++objects;
+      usage.bytes += known->size;
+      usage.copies += CopiesOf(state, object, *known);
+    }
+    const absl::StatusOr<Scope> handle = process.counter->FindScope(IdOf(number));
+    const bool runs = Runs(state, number);
+    if (!handle.ok()) {
+      oracle->Expect(!runs, "a scope that runs is unknown", name);
+      oracle->Expect(objects == 0, "a scope is done although an object of it is left", name);
+      continue;
+    }
+    const ScopeStatus status = *handle->GetStatus();
+    oracle->Expect((status.state == ScopeState::kRunning) == runs,
+                   "a scope runs and should not, or the other way round", name);
+    oracle->Expect(
+        status.usage.objects == objects, "a scope counts other objects than it has",
+        name + ": " + std::to_string(status.usage.objects) + ", not " + std::to_string(objects));
+    oracle->Expect(status.usage.bytes == usage.bytes, "a scope counts other bytes than it has",
+                   name);
+    oracle->Expect(status.usage.copies == usage.copies, "a scope counts other copies than it has",
+                   name);
+    oracle->Expect(runs || objects + status.inner_scopes > 0,
+                   "a scope that ended has nothing left and is not done", name);
+  }
+}
+
+void CheckScopesEmpty(Oracle* oracle, const Process& process) {
+  const ReferenceCounterStats stats = process.counter->GetStats();
+  oracle->Expect(stats.scopes == 0, "L6: scopes are left",
+                 NameOf(process) + " has " + std::to_string(stats.scopes));
+  oracle->Expect(stats.scope_members == 0, "L6: members of scopes are left", NameOf(process));
+  oracle->Expect(process.counter->UsageByLabel().empty(), "a label is accounted for to the end",
+                 NameOf(process));
+}
+
+}  // namespace freehold::testing::sim

@@ -1,0 +1,43 @@
+// Scopes, in a simulated world: what hosts do with them, and what must be true of them.
+//
+// What a scope holds counts as held as long as it runs. From the moment it ends the library may let
+// go at any time, in pieces: its objects are inexact from then on, and those of a scope with a
+// deadline from the moment they enter.
+//
+// Thread safety: one thread.
+
+#ifndef FREEHOLD_SRC_TESTING_SIM_SCOPES_H_
+#define FREEHOLD_SRC_TESTING_SIM_SCOPES_H_
+
+#include <cstdint>
+
+#include "src/testing/sim_action.h"
+#include "src/testing/sim_state.h"
+
+namespace freehold::testing::sim {
+
+class Oracle;
+
+// The host's ids of scopes are this and the number.
+inline constexpr int64_t kScopeIds = 1000;
+
+// Does a verb of scopes, but for those that declare. False: it makes no sense here.
+bool ActScope(Oracle* oracle, State* state, const Action& action);
+// An object may be declared in the scope of that number. 0: in none.
+bool TakesObjects(const State& state, const Process& process, int64_t scope);
+// It was.
+void EnterScope(Oracle* oracle, State* state, Object* object, int64_t scope);
+// A scope, its own or one that kept it, holds the object.
+bool IsHeldByScope(const State& state, const Object& object);
+// Every scope ends, and what was kept is let go of.
+void EndScopes(Oracle* oracle, State* state);
+
+// At rest: a scope that ended has nothing left that nobody holds, what another one says of its
+// objects is what they are.
+void LookAtScopesAtRest(Oracle* oracle, const State& state);
+// At the end: nothing of any scope is left.
+void CheckScopesEmpty(Oracle* oracle, const Process& process);
+
+}  // namespace freehold::testing::sim
+
+#endif  // FREEHOLD_SRC_TESTING_SIM_SCOPES_H_

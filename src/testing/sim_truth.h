@@ -1,0 +1,150 @@
+// What is true in a simulated world: objects and who holds them, tasks, readers, registrations,
+// questions, moves and tokens, as the oracle knows them, whatever the library believes.
+//
+// Thread safety: values.
+
+#ifndef FREEHOLD_SRC_TESTING_SIM_TRUTH_H_
+#define FREEHOLD_SRC_TESTING_SIM_TRUTH_H_
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "freehold/callbacks.h"
+#include "freehold/clock.h"
+#include "freehold/ids.h"
+#include "freehold/location.h"
+#include "freehold/node_agent.h"
+#include "freehold/object_ref.h"
+#include "src/testing/sim_store.h"
+
+namespace freehold::testing::sim {
+
+// What one process holds of one object.
+struct Holding {
+  std::vector<ObjectRef> handles;
+  uint32_t by_id = 0;
+  uint32_t tasks = 0;
+  WeakRef weak;
+  bool failed = false;  // it was told, rightly, that the reference is of no use any more
+  bool held() const { return !handles.empty() || by_id > 0 || tasks > 0; }
+};
+
+struct Object {
+  // A copy that its owner knew when the object ended for the `end`-th time.
+  struct Owed {
+    int64_t node;
+    Store::Key key;
+    uint64_t instance;
+    uint64_t end;
+  };
+  int64_t number = 0;
+  ObjectId id;
+  int64_t owner = 0;
+  uint64_t size = 1;
+  uint32_t generation = 0;
+  bool freed = false;    // the present value, explicitly
+  uint64_t frees = 0;    // of any value
+  uint64_t ends = 0;     // frees, and the end of scope
+  bool inexact = false;  // held in ways that its owner hears of late: shared, or in such an object
+  bool ended = false;    // out of scope, for the library as well
+  int tokens = 0;        // that were ever made
+  bool disagreed = false;               // its owner's host took a location back, right or wrong
+  uint64_t touched = 0;                 // nodes that ever had to do with it, by place
+  int64_t scope = 0;                    // 0: the root
+  bool scope_held = false;              // by that scope, as long as it runs
+  std::map<int64_t, Holding> holdings;  // by process
+  std::vector<int64_t> inners;
+  std::vector<int64_t> outers;
+  std::vector<std::pair<int64_t, uint32_t>> frees_sent;  // node, generation
+  std::vector<Owed> owed;
+};
+
+// A group of objects of one process; see sim_scopes.h.
+struct SimScope {
+  int64_t process = 0;
+  int64_t parent = 0;  // 0: the root
+  bool hold = false;
+  bool ended = false;
+  Time deadline = kInfiniteFuture;
+};
+
+struct Task {
+  int64_t process;
+  TaskReferences references;
+  std::vector<int64_t> objects;
+};
+
+struct Reader {
+  int64_t node;
+  Store::Key key;
+  ReadLease lease;
+};
+
+struct Registration {
+  enum class State : uint8_t { kWaiting, kCancelled, kRan };
+  int64_t object = 0;
+  int64_t process = 0;
+  Moment moment = Moment::kOutOfScope;
+  State state = State::kWaiting;
+  uint64_t order = 0;        // of registering
+  bool has_context = false;  // registered through the C interface
+  int contexts_destroyed = 0;
+  uint64_t ends_before = 0;  // ends of which it cannot be told
+  CallbackRegistration answer;
+};
+
+// What one subscriber to the locations of an object has been told.
+struct Subscription {
+  int64_t object = 0;
+  int64_t process = 0;
+  CallbackRegistration answer;
+  uint64_t messages = 0;
+  bool gone = false;
+  bool ended = false;  // or refused
+  ObjectState state = ObjectState::kPending;
+  std::map<NodeId, Location> locations;
+};
+
+// What one end has asked an owner elsewhere.
+struct Query {
+  int64_t fetch_to = 0;  // a node's number, until the first answer; 0: none
+  int64_t object = 0;
+  int64_t end = 0;
+  bool always = false;
+  uint64_t answer = 0;     // the library's number
+  bool done = false;       // it has been answered for the last time, or refused
+  bool cancelled = false;  // it may hear nothing more
+  ObjectState state = ObjectState::kPending;
+  std::vector<Location> locations;
+};
+
+// What one node has asked an owner: that its copy be the primary.
+struct PrimaryMove {
+  int64_t object = 0;
+  int64_t node = 0;
+  uint32_t generation = 0;
+  int64_t from = 0;       // a node
+  uint64_t instance = 0;  // of the copy
+  bool evicted = false;   // the copy, since
+  bool answered = false;
+  MoveOutcome outcome = MoveOutcome::kMoved;  // meaningful once it was answered
+};
+
+// A reference on its way from one process to another.
+struct Token {
+  int64_t object;
+  int64_t from;
+  int64_t to;
+  std::string bytes;
+  uint64_t handoff = 0;
+  Time ends = kInfiniteFuture;  // from then on its sender may give it up
+  bool redeemed = false;
+  bool cancelled = false;  // or refused
+};
+
+}  // namespace freehold::testing::sim
+
+#endif  // FREEHOLD_SRC_TESTING_SIM_TRUTH_H_
