@@ -17,8 +17,8 @@
 
 namespace freehold::bench {
 
-inline constexpr const char* kMemoryKinds[] = {"plain", "locations3", "callback", "callsite",
-                                               "borrower", "scope"};
+inline constexpr const char* kMemoryKinds[] = {"plain",    "locations3", "callback",
+                                               "callsite", "borrower",   "scope"};
 
 class ObjectsOfKind {
  public:

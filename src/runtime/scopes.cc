@@ -74,6 +74,9 @@ absl::StatusOr<ScopeId> Scopes::Open(const ScopeOptions& options, bool handle) {
   if (!options.label.empty()) event.label = InternLabel(options.label);
   if (!options.driver.IsNil()) {
     event.driver = counter_->endpoint().Intern(Address(options.driver));
+    if (event.driver == core::kNoPeer) {
+      return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
+    }
     if (counter_->endpoint().IsExcluded(event.driver)) {
       return WithReason(
           absl::FailedPreconditionError("ScopeOptions.driver names an excluded process"),
@@ -173,12 +176,6 @@ absl::Status Scopes::RemoveMember(ScopeId id, uint64_t number) {
 }
 
 // --- Objects -------------------------------------------------------------------------------------
-
-ScopeId Scopes::ScopeFor(const DeclareOptions& options) const {
-  const ScopeId named = options.scope.IsNil() ? BoundScope(counter_) : options.scope;
-  if (!named.IsNil() && !named.IsRoot()) return named;
-  return options.label.empty() ? ScopeId() : ScopeId::Root();
-}
 
 core::Verdict Scopes::Declare(core::event::Declare event, ScopeId scope,
                               core::ObjectRecord** record) {
