@@ -336,17 +336,17 @@ std::vector<ObjectId> Scopes::ObjectsOf(core::ScopeIndex index, uint64_t shards,
   std::vector<ObjectId> objects;
   for (; shards != 0 && objects.size() < max; shards &= shards - 1) {
     Shard& shard = counter_->ShardAt(static_cast<uint32_t>(__builtin_ctzll(shards)));
-    internal::MutexLock lock(&shard.mutex);
-    const core::ObjectTable& table = shard.table;
-    if (shard.closed || table.scopes() == nullptr) continue;
-    for (int list = 0; list < core::kMemberLists; ++list) {
-      table.scopes()->ForEach(index, static_cast<core::MemberList>(list),
-                              [&](const core::ScopeMembers::Member& member) {
-                                if (objects.size() >= max) return false;
-                                objects.push_back(table.At(member.record).id());
-                                return true;
-                              });
-    }
+    (void)counter_->ApplyQuietly(shard, [&](const core::ObjectTable& table) {
+      for (int list = 0; table.scopes() != nullptr && list < core::kMemberLists; ++list) {
+        table.scopes()->ForEach(index, static_cast<core::MemberList>(list),
+                                [&](const core::ScopeMembers::Member& member) {
+                                  if (objects.size() >= max) return false;
+                                  objects.push_back(table.At(member.record).id());
+                                  return true;
+                                });
+      }
+      return core::Verdict::kOk;
+    });
   }
   return objects;
 }
