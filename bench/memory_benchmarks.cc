@@ -27,6 +27,7 @@ BENCHMARK_CAPTURE(MemoryPerObject, locations3, "locations3")->Name("memory_per_o
 BENCHMARK_CAPTURE(MemoryPerObject, callback, "callback")->Name("memory_per_object/callback");
 BENCHMARK_CAPTURE(MemoryPerObject, callsite, "callsite")->Name("memory_per_object/callsite");
 BENCHMARK_CAPTURE(MemoryPerObject, borrower, "borrower")->Name("memory_per_object/borrower");
+BENCHMARK_CAPTURE(MemoryPerObject, scope, "scope")->Name("memory_per_object/scope");
 
 }  // namespace
 

@@ -23,6 +23,7 @@ ObjectsOfKind::ObjectsOfKind(std::string_view kind, size_t count)
       callback_(kind == "callback"),
       call_site_(kind == "callsite"),
       borrower_(kind == "borrower"),
+      scope_(kind == "scope"),
       owner_(Owner::Wiring::kNullTransport, Options()),
       refs_(count) {
   for (size_t i = 0; i < kNodes; ++i) nodes_.push_back(NodeNumber(i));
@@ -33,11 +34,15 @@ ObjectsOfKind::ObjectsOfKind(std::string_view kind, size_t count)
 
 void ObjectsOfKind::Declare() {
   ReferenceCounter& counter = owner_.counter();
+  ScopeOptions holding;
+  holding.hold = true;
+  const ScopeId scope = scope_ ? counter.BeginScope(holding).value() : ScopeId();
   for (size_t i = 0; i < refs_.size(); ++i) {
     const ObjectId id = MakeId(IdKind::kRandom, i);
     DeclareOptions options;
     options.size = 1024;
     options.primary = nodes_[i % kNodes];
+    options.scope = scope;
     if (call_site_) options.call_site = call_sites_[i % kCallSites];
     absl::StatusOr<ObjectRef> ref = counter.Declare(id, options);
     Require(ref.ok(), "declare failed");

@@ -2,7 +2,7 @@
 //
 // plain: a primary copy. locations3: three secondaries besides. callback: plain, with one
 // out-of-scope callback. callsite: plain, declared at one of a hundred call sites. borrower: plain,
-// with one of a hundred processes listed as its borrower.
+// with one of a hundred processes listed as its borrower. scope: plain, in a scope that holds it.
 //
 // Thread safety: thread-compatible.
 
@@ -17,8 +17,8 @@
 
 namespace freehold::bench {
 
-inline constexpr const char* kMemoryKinds[] = {"plain", "locations3", "callback", "callsite",
-                                               "borrower"};
+inline constexpr const char* kMemoryKinds[] = {"plain",    "locations3", "callback",
+                                               "callsite", "borrower",   "scope"};
 
 class ObjectsOfKind {
  public:
@@ -33,6 +33,7 @@ class ObjectsOfKind {
   const bool callback_;
   const bool call_site_;
   const bool borrower_;
+  const bool scope_;
   std::vector<NodeId> nodes_;
   std::vector<std::string> call_sites_;
   Owner owner_;

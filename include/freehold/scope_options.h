@@ -125,7 +125,7 @@ struct ScopeStatus {
   ScopeEnd end = ScopeEnd::kNone;
   Time created;
   Duration elapsed{0};     // until it was done, or now
-  ScopeUsage usage;        // of its own objects
+  ScopeUsage usage;        // of its own objects; of the root's, those with a label or held by it
   uint64_t bytes_all = 0;  // with those of the scopes in it
   uint64_t tasks = 0;      // members of kind kTask
   uint64_t members = 0;    // of every kind

@@ -74,6 +74,9 @@ absl::StatusOr<ScopeId> Scopes::Open(const ScopeOptions& options, bool handle) {
   if (!options.label.empty()) event.label = InternLabel(options.label);
   if (!options.driver.IsNil()) {
     event.driver = counter_->endpoint().Intern(Address(options.driver));
+    if (event.driver == core::kNoPeer) {
+      return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
+    }
     if (counter_->endpoint().IsExcluded(event.driver)) {
       return WithReason(
           absl::FailedPreconditionError("ScopeOptions.driver names an excluded process"),
@@ -173,12 +176,6 @@ absl::Status Scopes::RemoveMember(ScopeId id, uint64_t number) {
 }
 
 // --- Objects -------------------------------------------------------------------------------------
-
-ScopeId Scopes::ScopeFor(const DeclareOptions& options) const {
-  const ScopeId named = options.scope.IsNil() ? BoundScope(counter_) : options.scope;
-  if (!named.IsNil() && !named.IsRoot()) return named;
-  return options.label.empty() ? ScopeId() : ScopeId::Root();
-}
 
 core::Verdict Scopes::Declare(core::event::Declare event, ScopeId scope,
                               core::ObjectRecord** record) {
@@ -339,17 +336,17 @@ std::vector<ObjectId> Scopes::ObjectsOf(core::ScopeIndex index, uint64_t shards,
   std::vector<ObjectId> objects;
   for (; shards != 0 && objects.size() < max; shards &= shards - 1) {
     Shard& shard = counter_->ShardAt(static_cast<uint32_t>(__builtin_ctzll(shards)));
-    internal::MutexLock lock(&shard.mutex);
-    const core::ObjectTable& table = shard.table;
-    if (shard.closed || table.scopes() == nullptr) continue;
-    for (int list = 0; list < core::kMemberLists; ++list) {
-      table.scopes()->ForEach(index, static_cast<core::MemberList>(list),
-                              [&](const core::ScopeMembers::Member& member) {
-                                if (objects.size() >= max) return false;
-                                objects.push_back(table.At(member.record).id());
-                                return true;
-                              });
-    }
+    (void)counter_->ApplyQuietly(shard, [&](const core::ObjectTable& table) {
+      for (int list = 0; table.scopes() != nullptr && list < core::kMemberLists; ++list) {
+        table.scopes()->ForEach(index, static_cast<core::MemberList>(list),
+                                [&](const core::ScopeMembers::Member& member) {
+                                  if (objects.size() >= max) return false;
+                                  objects.push_back(table.At(member.record).id());
+                                  return true;
+                                });
+      }
+      return core::Verdict::kOk;
+    });
   }
   return objects;
 }

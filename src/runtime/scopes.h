@@ -30,6 +30,7 @@
 #include "src/core/effect.h"
 #include "src/core/event.h"
 #include "src/core/scope_table.h"
+#include "src/runtime/current_scope.h"
 
 namespace freehold::runtime {
 
@@ -62,7 +63,11 @@ class Scopes {
 
   core::LabelIndex InternLabel(std::string_view label) { return labels_.Intern(label); }
   // Which scope an object is to be declared in; nil: none that anything is kept of.
-  ScopeId ScopeFor(const DeclareOptions& options) const;
+  ScopeId ScopeFor(const DeclareOptions& options) const {
+    const ScopeId named = options.scope.IsNil() ? BoundScope(counter_) : options.scope;
+    if (!named.IsNil() && !named.IsRoot()) return named;
+    return options.label.empty() ? ScopeId() : ScopeId::Root();
+  }
   core::Verdict Declare(core::event::Declare event, ScopeId scope, core::ObjectRecord** record);
   // Nil for `to`: the scope that keeps for this one.
   absl::Status Move(ScopeId from, const ObjectId& object, ScopeId to);
