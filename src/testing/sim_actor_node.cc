@@ -175,8 +175,8 @@ bool Actor::Evict(Node* node, Object* object, uint32_t generation) {
     oracle_.Expect(stored->readers == 0, "a copy with readers may be evicted", NameOf(*object));
     node->store.Remove(key);
   } else {
-    const bool may = stored->readers > 0 || node->knows() ||
-                     MayMove(s_, *node, *object, generation);
+    const bool may =
+        stored->readers > 0 || node->knows() || MayMove(s_, *node, *object, generation);
     oracle_.Expect(absl::IsFailedPrecondition(status) && may, "an eviction is refused",
                    status.ToString());
   }

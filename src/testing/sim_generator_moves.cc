@@ -1,5 +1,5 @@
-// What the generator plans of primary moves (PROTOCOL.md, step 9): consumers that fetch at once, and
-// whoever dies, frees or recreates in between.
+// What the generator plans of primary moves (PROTOCOL.md, step 9): consumers that fetch at once,
+// and whoever dies, frees or recreates in between.
 
 #include <algorithm>
 

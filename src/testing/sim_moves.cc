@@ -77,9 +77,9 @@ bool ActMove(Oracle* oracle, State* state, const Action& action) {
                         absl::StatusCodeToString(status.code()));
   if (status.ok()) return true;
   state->moves.erase(number);
-  const bool may_refuse = absl::IsAborted(status) ? oracle->MayDelete(*node, *object, generation)
-                                                  : node->knows() ||
-                                                        MayMove(*state, *node, *object, generation);
+  const bool may_refuse = absl::IsAborted(status)
+                              ? oracle->MayDelete(*node, *object, generation)
+                              : node->knows() || MayMove(*state, *node, *object, generation);
   oracle->Expect((absl::IsAborted(status) || absl::IsFailedPrecondition(status)) && may_refuse,
                  "a move is refused", NameOf(*object) + ", " + status.ToString());
   return true;
@@ -120,8 +120,8 @@ bool IsLetGo(const State& state, const Object& object, int64_t node, uint32_t ge
       continue;
     }
     // Who was abandoned, or lost its owner, does not know.
-    if (move.answered && (move.outcome == MoveOutcome::kSecondary ||
-                          move.outcome == MoveOutcome::kRefused)) {
+    if (move.answered &&
+        (move.outcome == MoveOutcome::kSecondary || move.outcome == MoveOutcome::kRefused)) {
       continue;
     }
     // The one that takes over has the bytes, unless it died, evicted them, was moved from too, or
@@ -156,8 +156,8 @@ void LookAtMoves(Oracle* oracle, const State& state) {
     const Object& object = state.objects.find(move.object)->second;
     const Process& owner = state.OwnerOf(object);
     const Node& node = *state.node(move.node);
-    const std::string details = Format("move of O G to N from N", {move.object, move.generation,
-                                                                   move.node, move.from});
+    const std::string details =
+        Format("move of O G to N from N", {move.object, move.generation, move.node, move.from});
     if (node.live()) oracle->Expect(move.answered, "L1: a move is never answered", details);
     if (!move.answered || move.outcome != MoveOutcome::kMoved || !owner.live() ||
         oracle->ValueGone(object, move.generation)) {
@@ -173,8 +173,7 @@ void LookAtMoves(Oracle* oracle, const State& state) {
     oracle->Expect(std::none_of(at.begin(), at.end(), is_real) ||
                        std::any_of(at.begin(), at.end(), is_primary),
                    "an object whose primary has moved has copies and no primary", details);
-    const Store::Stored* stored =
-        const_cast<Store&>(node.store).Find({object.id, move.generation});
+    const Store::Stored* stored = const_cast<Store&>(node.store).Find({object.id, move.generation});
     if (!node.live() || stored == nullptr || stored->instance != move.instance ||
         WasFreed(object, move.node, move.generation)) {
       continue;

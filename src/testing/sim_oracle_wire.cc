@@ -72,10 +72,9 @@ class Oracle::Wire final : public core::PayloadSink {
   void OnMovePrimaryAck(const core::MovePrimaryAckItem& item) override {
     static constexpr const char* kLines[] = {"E sends E Moved O G", "E sends E Secondary O G",
                                              "E sends E Refused O G", "E sends E Promoted O G"};
-    static constexpr const char* kNames[] = {"item MovePrimaryAck Moved",
-                                             "item MovePrimaryAck Secondary",
-                                             "item MovePrimaryAck Refused",
-                                             "item MovePrimaryAck Promoted"};
+    static constexpr const char* kNames[] = {
+        "item MovePrimaryAck Moved", "item MovePrimaryAck Secondary", "item MovePrimaryAck Refused",
+        "item MovePrimaryAck Promoted"};
     s_.coverage.Count(kNames[static_cast<size_t>(item.answer)]);
     Line(kLines[static_cast<size_t>(item.answer)], item.object, item.generation);
   }
