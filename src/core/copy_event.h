@@ -148,7 +148,8 @@ enum class [[nodiscard]] CopyVerdict : uint8_t{
     kFreedBefore,       // Free: taken before; its one result is still to come
     kUnknown,           // Free: nothing is here; that is answered
     kRefused,           // Free: not the copy's owner, or somebody is excluded; nothing changed.
-                        // MoveAnswered: nobody has asked that of this owner
+                        // MoveAnswered: nobody has asked that of this owner. MovePrimary: this
+                        // node is excluded
     kMoving,            // DropCopy, MovePrimary: a move of it is under way
     kNoChange,          // a repeated notice; DeleteFailed: for the same reason as before
     kMore,              // Sweep: call it again

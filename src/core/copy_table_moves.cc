@@ -8,6 +8,7 @@
 namespace freehold::core {
 
 CopyVerdict CopyTable::Step(const copy_event::MovePrimary& event, CopyEffects* effects) {
+  if (!options_.reports) return CopyVerdict::kRefused;  // nobody would hear of it
   const uint32_t index = Lookup(event.object, event.generation);
   if (index == kNoCopy) return CopyVerdict::kNotHere;
   DoomIfPastBarrier(index, effects);

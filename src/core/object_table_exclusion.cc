@@ -102,11 +102,6 @@ Sharing& ObjectTable::Share() {
   return *sharing_;
 }
 
-void ObjectTable::AnswerHandoff(PeerIndex to, const ObjectId& object, uint64_t number,
-                                HandoffAnswer answer, Effects* effects) {
-  Answer(to, SharingKind::kHandoffAck, object, number, static_cast<uint8_t>(answer), effects);
-}
-
 // --- Invariants ----------------------------------------------------------------------------------
 
 void ObjectTable::CheckHolders(const ObjectRecord& record) const {

@@ -163,10 +163,11 @@ Time Actor::NextEvent() const {
 }
 
 // Digests never end while there are copies. When each pair has compared and nothing followed, there
-// is nothing left but the next ones.
+// is nothing left but the next ones; unless a token or an excluded end is still to be given up.
 bool Actor::Settle(Duration bound) {
   const Time end = SaturatingAdd(s_.clock.Now(), bound);
-  const Duration quiet = 2 * s_.options.digest_interval + kTimersMost;
+  const Duration quiet = 2 * s_.options.digest_interval + kTimersMost + s_.options.orphan_grace +
+                         s_.options.token_life;
   const bool digests = s_.options.digest_interval > Duration::zero() && !s_.finishing;
   s_.last_activity = s_.clock.Now();
   while (s_.violation.empty()) {

@@ -35,7 +35,7 @@ class CopyTableMoves : public CopyTableTest {
     effects_.moves.clear();
     return ended;
   }
-  static std::string Words1(uint64_t number, MoveOutcome outcome) {
+  static std::string End(uint64_t number, MoveOutcome outcome) {
     return std::to_string(number) + " " + std::to_string(static_cast<int>(outcome));
   }
 };
@@ -77,7 +77,7 @@ TEST_F(CopyTableMoves, TheStoreMayNotDropACopyThatMoves) {
   Pull();
   EXPECT_EQ(Drop(1), CopyVerdict::kMoving) << "asked, not answered";
   ASSERT_EQ(Answer(MoveAnswer::kMoved, 1, 4), CopyVerdict::kOk);
-  EXPECT_EQ(Ended(), Words{Words1(4, MoveOutcome::kMoved)});
+  EXPECT_EQ(Ended(), Words{End(4, MoveOutcome::kMoved)});
   EXPECT_EQ(RoleOf(1), CopyRole::kPrimary);
   EXPECT_EQ(Drop(1), CopyVerdict::kOk);
 }
@@ -91,7 +91,7 @@ TEST_F(CopyTableMoves, WhoComesTooLateStaysASecondary) {
             CopyVerdict::kOk);
   ASSERT_EQ(effects_.moves.size(), 1u);
   EXPECT_EQ(effects_.moves[0].result.primary, winner);
-  EXPECT_EQ(Ended(), Words{Words1(4, MoveOutcome::kSecondary)});
+  EXPECT_EQ(Ended(), Words{End(4, MoveOutcome::kSecondary)});
   EXPECT_EQ(RoleOf(1), CopyRole::kSecondary);
   EXPECT_EQ(Drop(1), CopyVerdict::kOk);
 }
@@ -129,7 +129,7 @@ TEST_F(CopyTableMoves, AFreeTakesACopyThatMovesAndTheAnswerEndsTheMove) {
   EXPECT_EQ(Pull(), (Words{"deleted 1", "move 1 from 9 as 4"}));
   EXPECT_EQ(table_->stats().moves, 1u);
   ASSERT_EQ(Answer(MoveAnswer::kRefused, 1, 4), CopyVerdict::kOk);
-  EXPECT_EQ(Ended(), Words{Words1(4, MoveOutcome::kRefused)});
+  EXPECT_EQ(Ended(), Words{End(4, MoveOutcome::kRefused)});
   EXPECT_EQ(table_->stats().moves, 0u);
 }
 
@@ -194,8 +194,7 @@ TEST_F(CopyTableMoves, AnOwnersBarrierEndsWhatItWasAsked) {
   ASSERT_EQ(Move(2, 6), CopyVerdict::kOk) << "taken, and never sent";
   EXPECT_EQ(Pull(), Words{});
   ASSERT_EQ(Step(Barrier{1}), CopyVerdict::kOk);
-  EXPECT_EQ(Ended(),
-            (Words{Words1(4, MoveOutcome::kOwnerDied), Words1(6, MoveOutcome::kOwnerDied)}));
+  EXPECT_EQ(Ended(), (Words{End(4, MoveOutcome::kOwnerDied), End(6, MoveOutcome::kOwnerDied)}));
   EXPECT_EQ(Move(1, 7), CopyVerdict::kFreed);
   EXPECT_EQ(Pull(kOther), (Words{"added 3 secondary 10", "move 3 from 9 as 5"}));
 }
@@ -204,7 +203,8 @@ TEST_F(CopyTableMoves, AnExcludedNodeGivesUpWhatItAsked) {
   ASSERT_EQ(AddSecondary(1), CopyVerdict::kOk);
   ASSERT_EQ(Move(1, 4), CopyVerdict::kOk);
   ASSERT_EQ(Step(SelfExcluded{}), CopyVerdict::kOk);
-  EXPECT_EQ(Ended(), Words{Words1(4, MoveOutcome::kAbandoned)});
+  EXPECT_EQ(Ended(), Words{End(4, MoveOutcome::kAbandoned)});
+  EXPECT_EQ(Move(1, 5), CopyVerdict::kRefused);
   EXPECT_EQ(SweepAll(), CopyVerdict::kOk);
 }
 

@@ -208,6 +208,7 @@ class Harness {
     const CopyVerdict verdict = Step(copy_event::MoveAnswered{from, item.object, item.generation,
                                                               item.number, answer, NodeId()});
     FREEHOLD_CHECK((verdict == CopyVerdict::kOk) == (effects_.moves.size() == ended + 1));
+    if (from != owner) asked_.push_back({owner, item});
   }
 
   void EndRead(const Key& key) {
@@ -286,11 +287,26 @@ class Harness {
     }
   }
 
+  // Every move is answered, or its owner's barrier comes.
+  void EndMoves() {
+    for (PeerIndex owner = 0; owner < kOwners; ++owner) {
+      Listener listener(this, owner, UINT32_MAX);
+      (void)table_.PullReports(owner, UINT32_MAX, &listener);
+    }
+    for (const auto& [owner, item] : asked_) {
+      (void)Step(copy_event::MoveAnswered{owner, item.object, item.generation, item.number,
+                                          MoveAnswer::kSecondary, NodeId()});
+    }
+    (void)Step(copy_event::Barrier{UINT64_MAX});
+    FREEHOLD_CHECK(table_.stats().moves == 0);
+  }
+
   // Lets everything end that was freed, and sees that it does.
   void EndAll() {
     for (auto& [key, readers] : readers_) {
       while (readers > 0) EndRead(key);
     }
+    EndMoves();
     for (uint64_t object = 0; object < kObjects; ++object) {
       for (uint32_t generation = 0; generation < kGenerations; ++generation) {
         (void)Step(copy_event::AbortFetch{ObjectId::FromNumber(object), generation});

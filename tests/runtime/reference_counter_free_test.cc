@@ -280,7 +280,9 @@ TEST(NodeExcluded, ItsCopiesLeaveAndObjectsWithoutAnyAreHandedToTheHost) {
   EXPECT_EQ(world.counter->CountObjects().lost, 1u);
   EXPECT_EQ(world.counter->CountObjects().available, 1u);
   EXPECT_EQ(world.counter->CountObjects().total(), 2u);
-  EXPECT_THAT(world.counter->GetLocations(Object(2))->locations, ElementsAre(InMemory(2)));
+  EXPECT_THAT(world.counter->GetLocations(Object(2))->locations,
+              ElementsAre(InMemory(2, CopyRole::kPrimary)))
+      << "promoted";
   EXPECT_EQ(world.objects(), 2u) << "the copy that was being deleted went with its node";
 }
 
