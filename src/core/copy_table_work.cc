@@ -100,10 +100,11 @@ bool CopyTable::PullRecord(const CopyRecord& copy, CopyReport report, ReportSink
     case CopyReport::kNone:
       break;
     case CopyReport::kAdded:
-      location.change = LocationChange::kAdded;
-      return sink->Add(location);
     case CopyReport::kSpilled:
-      location.change = LocationChange::kSpilled;
+      // All that is here, a restored copy's file too: its owner may have forgotten what it was
+      // told.
+      location.change =
+          copy.spilled_url().empty() ? LocationChange::kAdded : LocationChange::kSpilled;
       location.url = copy.spilled_url();
       return sink->Add(location);
     case CopyReport::kRemoved:

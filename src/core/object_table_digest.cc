@@ -40,8 +40,16 @@ Verdict TableDigest::Step(const event::DigestFound& e, ObjectTable* table, Effec
   if (newest != nullptr && e.generation > newest->generation) return Verdict::kUnknownGeneration;
   ObjectRecord* record = newest == nullptr ? nullptr : table->FindGeneration(newest, e.generation);
   if (record != nullptr) {
-    const Copy* copy = table->copies_.Find(*record, e.node);
-    return copy != nullptr && copy->reported != 0 ? Verdict::kUnchanged : Verdict::kOk;
+    Copy* copy = table->copies_.Find(*record, e.node);
+    if (copy == nullptr) return Verdict::kOk;
+    if (copy->reported != 0) return Verdict::kUnchanged;
+    if (copy->held()) return Verdict::kOk;
+    // Its free has been begun for what only the host had said: that settles it, and its node, which
+    // may have taken that free, reports it no more.
+    copy->in_memory = 1;
+    copy->prospective = 0;
+    table->nodes_.Report(&table->nodes_.At(e.node), copy, DigestHash(e.key.hash, e.generation));
+    return Verdict::kToBeFreed;
   }
   if (table->nodes_.reported_late().Contains(e.node, {e.key.id, e.generation})) {
     return Verdict::kUnchanged;

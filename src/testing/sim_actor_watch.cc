@@ -272,6 +272,11 @@ bool Actor::Forget(Process* process, Object* object, Node* node) {
   }
   object->disagreed = true;
   ++process->disagreements;
+  // "Reclaimed" is not promised for what the host itself says is gone.
+  auto& owed = object->owed;
+  owed.erase(std::remove_if(owed.begin(), owed.end(),
+                            [&](const Object::Owed& each) { return each.node == -node->end; }),
+             owed.end());
   const absl::Status status =
       process->counter->RemoveLocation(object->id, node->id, object->generation);
   Note(Verb::kForget, status);

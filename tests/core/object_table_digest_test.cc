@@ -175,6 +175,22 @@ TEST(ObjectTableDigest, WhatIsFoundIsReportedAgainOrFreedAtThatGeneration) {
   EXPECT_EQ(t.Pull(kNode), (std::vector<FreedCopy>{{2, 0}}));
 }
 
+TEST(ObjectTableDigest, CopyThatIsFoundWhileItsFreeIsUnderWayIsSettledByThatFree) {
+  DigestTable t;
+  ASSERT_EQ(t.Declare(1, 1), Verdict::kOk);
+  Report prospective = FromHost();
+  prospective.in_memory = false;
+  ASSERT_EQ(t.SetLocation(1, kNode, 0, prospective), Verdict::kOk);
+  t.DropHandle(1);
+  t.Pull(kNode);
+  EXPECT_EQ(t.Found(1), Verdict::kToBeFreed) << "its host was wrong, and it has readers";
+  EXPECT_EQ(t.Reported(), 1u);
+  EXPECT_EQ(t.Found(1), Verdict::kUnchanged);
+  EXPECT_EQ(t.Pull(kNode), std::vector<FreedCopy>{}) << "one free is enough";
+  ASSERT_EQ(t.Answer(1, kNode), Verdict::kOk);
+  EXPECT_EQ(t.Sum(), DigestSum());
+}
+
 TEST(ObjectTableDigest, OldCopyThatIsFoundIsFreedAndTheNewOneIsNot) {
   DigestTable t;
   ASSERT_EQ(t.Declare(1, kNode), Verdict::kOk);
