@@ -43,7 +43,7 @@ struct FreeResultItem {
 inline constexpr uint32_t kWhyBytesMax = 256;
 
 enum class LocationChange : uint8_t {
-  kAdded = 0,    // in memory at the node (a restore as well)
+  kAdded = 0,    // in memory at the node, and in no file
   kRemoved = 1,  // wholly gone, by the store's own choice
   kSpilled = 2,  // in a file at `url`; in memory too if `in_memory`
 };
