@@ -18,7 +18,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-using ::testing::UnorderedElementsAre;
 
 constexpr uint64_t kA = 7;
 constexpr uint64_t kP = 1;  // the producer's node
@@ -79,7 +78,7 @@ class MoveWorld {
     executor->RunAll();
   }
   // 0: none.
-  uint64_t Primary() {
+  uint64_t Primary() const {
     const ObjectLocations known = *counter->GetLocations(Object(kA));
     for (const Location& at : known.locations) {
       if (at.role == CopyRole::kPrimary && !at.prospective) return NumberOf(at.node);
@@ -87,7 +86,7 @@ class MoveWorld {
     return 0;
   }
   CopyRole RoleAt(uint64_t node) { return agents[node]->Find(Object(kA)).at(0).copy.role; }
-  ObjectState State() { return counter->GetLocations(Object(kA))->state; }
+  ObjectState State() const { return counter->GetLocations(Object(kA))->state; }
   size_t Deleted(uint64_t node) { return stores[node].deleted.size(); }
 
   testing::ManualClock clock{Time(std::chrono::seconds(1))};
