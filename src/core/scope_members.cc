@@ -53,33 +53,33 @@ uint64_t ScopeMembers::Forget(ScopeIndex scope) {
   return told;
 }
 
-void ScopeMembers::Link(uint32_t index, ScopeIndex scope, MemberList list) {
-  Member& member = pool_.At(index);
-  member.part = Ensure(scope);
-  member.list_number = static_cast<uint32_t>(list) & 3u;
-  uint32_t& first = parts_.At(member.part).first[static_cast<int>(list)];
+void ScopeMembers::Link(uint32_t member, ScopeIndex scope, MemberList list) {
+  Member& entry = pool_.At(member);
+  entry.part = Ensure(scope);
+  entry.list_number = static_cast<uint32_t>(list) & 3u;
+  uint32_t& first = parts_.At(entry.part).first[static_cast<int>(list)];
   if (first == kNone) {
-    member.next = member.previous = index;
-    first = index;
+    entry.next = entry.previous = member;
+    first = member;
     return;
   }
   Member& oldest = pool_.At(first);
-  member.next = first;
-  member.previous = oldest.previous;
-  pool_.At(oldest.previous).next = index;
-  oldest.previous = index;
+  entry.next = first;
+  entry.previous = oldest.previous;
+  pool_.At(oldest.previous).next = member;
+  oldest.previous = member;
 }
 
-void ScopeMembers::Unlink(uint32_t index) {
-  const Member& member = pool_.At(index);
-  uint32_t& first = parts_.At(member.part).first[member.list_number];
-  if (member.next == index) {
+void ScopeMembers::Unlink(uint32_t member) {
+  const Member& entry = pool_.At(member);
+  uint32_t& first = parts_.At(entry.part).first[entry.list_number];
+  if (entry.next == member) {
     first = kNone;
     return;
   }
-  if (first == index) first = member.next;
-  pool_.At(member.previous).next = member.next;
-  pool_.At(member.next).previous = member.previous;
+  if (first == member) first = entry.next;
+  pool_.At(entry.previous).next = entry.next;
+  pool_.At(entry.next).previous = entry.previous;
 }
 
 void ScopeMembers::CheckInvariants() const {

@@ -84,17 +84,17 @@ ScopeVerdict ScopeTable::Step(const event::OpenScope& e, ScopeId* id, ScopeEffec
   return ScopeVerdict::kOk;
 }
 
-void ScopeTable::Link(ScopeIndex parent_index, ScopeIndex index) {
-  ScopeRecord& parent = scopes_[parent_index];
+void ScopeTable::Link(ScopeIndex parent, ScopeIndex index) {
+  ScopeRecord& around = scopes_[parent];
   ScopeRecord& child = scopes_[index];
-  child.parent = parent_index;
-  ++parent.children;
-  if (parent.first_child == kNoScope) {
-    parent.first_child = child.next = child.previous = index;
+  child.parent = parent;
+  ++around.children;
+  if (around.first_child == kNoScope) {
+    around.first_child = child.next = child.previous = index;
     return;
   }
-  ScopeRecord& first = scopes_[parent.first_child];
-  child.next = parent.first_child;
+  ScopeRecord& first = scopes_[around.first_child];
+  child.next = around.first_child;
   child.previous = first.previous;
   scopes_[first.previous].next = index;
   first.previous = index;

@@ -186,26 +186,25 @@ std::vector<Token> ScopeTable::TakeAllTokens() {
 
 // --- Scopes that use objects of others -----------------------------------------------------------
 
-ScopeVerdict ScopeTable::Use(ScopeId by_id, const InnerRef& object) {
-  ScopeIndex by;
-  const ScopeVerdict verdict = Running(by_id, &by);
+ScopeVerdict ScopeTable::Use(ScopeId by, const InnerRef& object) {
+  ScopeIndex index;
+  const ScopeVerdict verdict = Running(by, &index);
   if (verdict != ScopeVerdict::kOk) return verdict;
-  if (by == kRootScope) return ScopeVerdict::kInvalid;
+  if (index == kRootScope) return ScopeVerdict::kInvalid;
   const UsedObject used{object.shard, object.record};
-  if (!scopes_[by].uses.insert({used, kNoScope}).second) return ScopeVerdict::kNotMember;
-  users_.insert({used, by});
+  if (!scopes_[index].uses.insert({used, kNoScope}).second) return ScopeVerdict::kNotMember;
+  users_.insert({used, index});
   return ScopeVerdict::kOk;
 }
 
-void ScopeTable::UsedOf(ScopeId by_id, const InnerRef& object, ScopeIndex of,
-                        ScopeEffects* effects) {
-  const ScopeIndex by = IndexOf(by_id);
-  if (by == kNoScope) return;  // done meanwhile
+void ScopeTable::UsedOf(ScopeId by, const InnerRef& object, ScopeIndex of, ScopeEffects* effects) {
+  const ScopeIndex index = IndexOf(by);
+  if (index == kNoScope) return;  // done meanwhile
   const UsedObject used{object.shard, object.record};
-  const auto at = scopes_[by].uses.find(used);
+  const auto at = scopes_[index].uses.find(used);
   // Where it has moved since, Arrived has said; otherwise `of` counts it yet.
-  if (at == scopes_[by].uses.end() || at->second != kNoScope) return;
-  SetUsed(by, used, of, effects);
+  if (at == scopes_[index].uses.end() || at->second != kNoScope) return;
+  SetUsed(index, used, of, effects);
   if (scopes_[of].state == ScopeState::kEnding) BreakRing(of, effects);
 }
 
