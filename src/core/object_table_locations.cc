@@ -209,8 +209,13 @@ bool ObjectTable::PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter*
     return true;
   });
   if (full) return true;
-  nodes_.HandOver(node, records_max, [&](const ObjectRecord& record) {
-    return writer->AddFree(record.id(), record.generation, kFirstTerm);
+  PayloadWriter::FreeRun run = writer->BeginFrees(kFirstTerm);
+  nodes_.HandOver(node, records_max, [&run, writer](const ObjectRecord& record) {
+    if (run.Add(record.id(), record.generation)) return true;
+    writer->EndFrees(run);
+    const bool added = writer->AddFree(record.id(), record.generation, kFirstTerm);
+    run = writer->BeginFrees(kFirstTerm);
+    return added;
   });
   return HasWorkFor(node);
 }
@@ -238,6 +243,7 @@ bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* eff
 
 uint64_t ObjectTable::unsettled_frees() const {
   return nodes_.total(FreeState::kWaiting) + nodes_.total(FreeState::kSent) +
+  writer->EndFrees(run);
          nodes_.total(FreeState::kDoomed) + nodes_.late_frees();
 }
 
