@@ -18,9 +18,7 @@ ObjectTable::ObjectTable(const Config& config)
       slabs_(config.context, config.records_max, config.slabs),
       nodes_(&slabs_, &copies_) {}
 
-RecordIndex ObjectTable::FindIndex(const Key& key) const {
-  return index_.Find(key.hash, [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });
-}
+RecordIndex ObjectTable::FindIndex(const Key& key) const { return FindInline(key); }
 
 ObjectRecord* ObjectTable::FindMutable(const Key& key) {
   const RecordIndex index = FindIndex(key);
@@ -54,29 +52,9 @@ ObjectRecord* ObjectTable::InScope(const Key& key, Verdict* verdict) {
 
 // --- Existence -----------------------------------------------------------------------------------
 
-Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
-  if (FindIndex(e.key) != kNoRecord) return Verdict::kAlreadyExists;
-  if (e.primary != kNoPeer && nodes_.IsExcluded(e.primary)) return Verdict::kNodeExcluded;
-  const RecordIndex index =
-      Make(e.key, e.primary == kNoPeer ? ObjectState::kPending : ObjectState::kAvailable);
-  if (index == kNoRecord) return Verdict::kTableFull;
-  ObjectRecord& made = slabs_.At(index);
-  made.cell.Reset(e.key.id, 1);
-  made.size = e.size;
-  made.has_handles = 1;
-  made.call_site = e.call_site;
-  ++counters_.declared;
-  if (e.primary != kNoPeer) {
-    Copy* copy = copies_.Insert(made, e.primary);
-    copy->primary = 1;
-    copy->in_memory = 1;
-    nodes_.Link(index, copy, CopyList::kHeld);
-  }
-  *record = &made;
-  return Verdict::kOk;
-}
-
-RecordIndex ObjectTable::Make(const Key& key, ObjectState state) {
+// Inline in the one step that happens a million times a second.
+inline __attribute__((always_inline)) RecordIndex ObjectTable::MakeInline(const Key& key,
+                                                                          ObjectState state) {
   const RecordIndex index = slabs_.Allocate();
   if (index == kNoRecord) return kNoRecord;
   ObjectRecord& made = slabs_.At(index);
@@ -107,6 +85,29 @@ RecordIndex ObjectTable::Make(const Key& key, ObjectState state) {
 }
 
 Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
+RecordIndex ObjectTable::Make(const Key& key, ObjectState state) { return MakeInline(key, state); }
+
+Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
+  if (FindInline(e.key) != kNoRecord) return Verdict::kAlreadyExists;
+  if (e.primary != kNoPeer && nodes_.IsExcluded(e.primary)) return Verdict::kNodeExcluded;
+  const RecordIndex index =
+      MakeInline(e.key, e.primary == kNoPeer ? ObjectState::kPending : ObjectState::kAvailable);
+  if (index == kNoRecord) return Verdict::kTableFull;
+  ObjectRecord& made = slabs_.At(index);
+  made.cell.Reset(e.key.id, 1);
+  made.size = e.size;
+  made.has_handles = 1;
+  made.call_site = e.call_site;
+  ++counters_.declared;
+  if (e.primary != kNoPeer) {
+    Copy* copy = copies_.Insert(made, e.primary, /*in_memory=*/true);
+    copy->primary = 1;
+    nodes_.Hold(&nodes_.At(e.primary), index, copy);
+  }
+  *record = &made;
+  return Verdict::kOk;
+}
+
   Verdict verdict;
   ObjectRecord* record = InScope(e.key, &verdict);
   if (record == nullptr) return verdict;
@@ -266,9 +267,7 @@ Verdict ObjectTable::Step(const event::AddInners& e) {
 
 void ObjectTable::SetState(ObjectRecord* record, ObjectState state, Effects* effects) {
   if (record->state() == state) return;
-  --counters_.by_state[record->state_byte];
-  record->state_byte = static_cast<uint8_t>(state);
-  ++counters_.by_state[record->state_byte];
+  CountState(record, state);
   if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kState, effects);
   if (record->has_askers) AnswerAskers(*record, effects);
 }
@@ -290,6 +289,13 @@ void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
   ++counters_.out_of_scope;
   if (record->copies == 0) index_.Foresee(record->id().Hash());  // to be erased, most likely
   if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kGone, effects);
+  // Of nearly all objects the copies are all there is to see to.
+  if (record->rare == kNone && !record->has_askers && record->copies > 0 &&
+      !config_.settle_at_once) {
+    CountState(record, ObjectState::kOutOfScope);
+    BeginFree(record, effects);
+    return;
+  }
   if (record->has_askers) EndAskers(record, effects);
   SetState(record, ObjectState::kOutOfScope, effects);
   // Freed before: its callbacks fired then, and new ones were refused.

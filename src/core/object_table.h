@@ -136,15 +136,9 @@ class ObjectTable {
   // Gives up for lost the tokens whose time has passed. True: more are due.
   bool ExpireTokens(Time now, uint32_t items_max, Effects* effects);
   // Borrows whose registration must be answered before this process has dealt with the latest view.
-  uint64_t flush_waiting() const {
-    return sharing_ == nullptr ? 0 : sharing_->borrows.flush_waiting();
-  }
+  uint64_t flush_waiting() const;
   // When ExpireTokens has something to do next.
-  Time NextTokenEnd() const {
-    return sharing_ == nullptr || sharing_->token_lives.empty()
-               ? kInfiniteFuture
-               : sharing_->token_lives.front().ends;
-  }
+  Time NextTokenEnd() const;
   const Sharing* sharing() const { return sharing_.get(); }  // null: no reference has crossed
   // REQUIRES: the record is borrowed.
   const Borrow& BorrowOf(const ObjectRecord& record) const {
@@ -179,15 +173,7 @@ class ObjectTable {
   // slots; answers where to go on, kNoRecord at the end. Ghosts are visited too.
   template <typename Visitor>
   RecordIndex Visit(RecordIndex from, size_t slots_max, Visitor visit) const {
-    for (RecordIndex end = from, resume = kNoRecord;;) {
-      const RecordIndex here = slabs_.NextInUse(end, slots_max, &resume);
-      if (here == kNoRecord) return resume;
-      slots_max -= slots_max > here - end ? here - end : slots_max;
-      visit(slabs_.At(here));
-      if (slots_max == 0) return here + 1;
-      --slots_max;
-      end = here + 1;
-    }
+    return slabs_.Visit(from, slots_max, visit);
   }
   bool HasWorkFor(PeerIndex node) const {
     return nodes_.Find(node) != nullptr && nodes_.Find(node)->has_work();
@@ -210,6 +196,7 @@ class ObjectTable {
   ObjectRecord* FindGeneration(ObjectRecord* record, uint32_t generation);
   // The record of an object in scope; otherwise null and the verdict.
   ObjectRecord* InScope(const Key& key, Verdict* verdict);
+  RecordIndex FindInline(const Key& key) const;
   RecordIndex IndexOf(const ObjectRecord& record) const { return RecordSlabs::IndexOf(record); }
   uint64_t HashOf(RecordIndex index) const { return slabs_.At(index).id().Hash(); }
 
@@ -221,8 +208,14 @@ class ObjectTable {
   void EndIfNotHeld(ObjectRecord* record, Effects* effects);
   void GoOutOfScope(ObjectRecord* record, Effects* effects);
   void BeginFree(ObjectRecord* record, Effects* effects);
+  RecordIndex MakeInline(const Key& key, ObjectState state);
   // What follows when copies of the record have gone.
   void AfterCopiesGone(ObjectRecord* record, Effects* effects);
+  void CountState(ObjectRecord* record, ObjectState state) {
+    --counters_.by_state[record->state_byte];
+    record->state_byte = static_cast<uint8_t>(state);
+    ++counters_.by_state[record->state_byte];
+  }
   void EraseGhost(ObjectRecord* ghost, Effects* effects);
   void Erase(ObjectRecord* record, Effects* effects);
   bool SplitOffGhost(ObjectRecord* record);

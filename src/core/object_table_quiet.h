@@ -18,6 +18,11 @@
 
 namespace freehold::core {
 
+// A look-up inline, for the steps in which it is much of the work.
+inline RecordIndex ObjectTable::FindInline(const Key& key) const {
+  return index_.Find(key.hash, [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });
+}
+
 inline ObjectRecord* ObjectTable::FindAtHome(const Key& key) {
   return index_.FindAtHome(key.hash, [&](RecordIndex index) {
     ObjectRecord* record = &slabs_.At(index);

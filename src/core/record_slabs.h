@@ -30,7 +30,14 @@ class RecordSlabs {
   RecordSlabs& operator=(const RecordSlabs&) = delete;
 
   // A slot whose fields the caller sets, or kNoRecord when all are in use.
-  RecordIndex Allocate();
+  RecordIndex Allocate() {
+    const RecordIndex index = free_;
+    if (index == kNoRecord) return AllocateFresh();
+    ObjectRecord& record = At(index);
+    free_ = record.rare;
+    record.in_use = 1;
+    return index;
+  }
   void Release(RecordIndex index);
 
   ObjectRecord& At(RecordIndex index) {
@@ -49,6 +56,20 @@ class RecordSlabs {
   // The first record in use at or after `from` in slab order; kNoRecord when there is none.
   // Looks at no more than `slots_max` slots and then answers where to go on in `*resume`.
   RecordIndex NextInUse(RecordIndex from, size_t slots_max, RecordIndex* resume) const;
+  // Calls `visit(record)` for those in use from `from` on, looking at up to `slots_max` slots;
+  // answers where to go on, kNoRecord at the end.
+  template <typename Visitor>
+  RecordIndex Visit(RecordIndex from, size_t slots_max, Visitor visit) const {
+    for (RecordIndex end = from, resume = kNoRecord;;) {
+      const RecordIndex here = NextInUse(end, slots_max, &resume);
+      if (here == kNoRecord) return resume;
+      slots_max -= slots_max > here - end ? here - end : slots_max;
+      visit(At(here));
+      if (slots_max == 0) return here + 1;
+      --slots_max;
+      end = here + 1;
+    }
+  }
   size_t bytes() const { return slabs_.size() * kSlabBytes; }
 
  private:
@@ -66,6 +87,7 @@ class RecordSlabs {
   };
   static_assert(sizeof(Slab) <= kSlabBytes, "a slab fits its allocation");
 
+  RecordIndex AllocateFresh();
   static const Slab* SlabOf(const void* inside) {
     return reinterpret_cast<const Slab*>(reinterpret_cast<uintptr_t>(inside) & ~(kSlabBytes - 1));
   }
