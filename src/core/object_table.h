@@ -254,7 +254,7 @@ class ObjectTable {
   void FailBorrow(ObjectRecord* record, BorrowStage stage, Effects* effects);
   void LetGoOfBorrow(ObjectRecord* record, Effects* effects);
   void EraseBorrowed(ObjectRecord* record);
-  void RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder, Effects* effects);
+  bool RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder, Effects* effects);
   // object_table_askers.cc. The first: something changed that askers are told.
   void AnswerAskers(const ObjectRecord& record, Effects* effects);
   void EndAskers(ObjectRecord* record, Effects* effects);

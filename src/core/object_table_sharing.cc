@@ -359,33 +359,34 @@ Verdict ObjectTable::Step(const event::BorrowerRegistered& e, Effects* effects) 
 
 Verdict ObjectTable::Step(const event::BorrowerReleased& e, Effects* effects) {
   const ObjectRecord* record = FindMutable(e.key);
-  if (record == nullptr || sharing_ == nullptr ||
-      !sharing_->borrowers.Contains(IndexOf(*record), e.from, 0)) {
-    return Verdict::kNotFound;
+  if (record == nullptr || sharing_ == nullptr) return Verdict::kNotFound;
+  const HolderIndex::Holder holder{IndexOf(*record), e.from, 0};
+  if (IsMutant(Mutant::kReleaseIgnored)) {
+    return sharing_->borrowers.Contains(holder.record, holder.peer, holder.number)
+               ? Verdict::kOk
+               : Verdict::kNotFound;
   }
-  if (IsMutant(Mutant::kReleaseIgnored)) return Verdict::kOk;
-  RemoveHolder(&sharing_->borrowers, {IndexOf(*record), e.from, 0}, effects);
-  return Verdict::kOk;
+  return RemoveHolder(&sharing_->borrowers, holder, effects) ? Verdict::kOk : Verdict::kNotFound;
 }
 
 Verdict ObjectTable::Step(const event::HandoffEnded& e, Effects* effects) {
   const ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr || sharing_ == nullptr ||
-      !sharing_->pins.Contains(IndexOf(*record), e.from, e.number)) {
+      !RemoveHolder(&sharing_->pins, {IndexOf(*record), e.from, e.number}, effects)) {
     return Verdict::kNotFound;
   }
-  RemoveHolder(&sharing_->pins, {IndexOf(*record), e.from, e.number}, effects);
   return Verdict::kOk;
 }
 
-// Of a borrower or a pin, which hold the record.
-void ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder,
+// Of a borrower or a pin, which hold the record. False: it was not there.
+bool ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder,
                                Effects* effects) {
-  (void)holders->Remove(holder.record, holder.peer, holder.number);
+  const HolderIndex::Removed removed = holders->Remove(holder.record, holder.peer, holder.number);
+  if (removed == HolderIndex::Removed::kAbsent) return false;
   if (holders == &sharing_->pins) {
     (void)sharing_->cancelled.Remove(holder.record, holder.peer, holder.number);
   }
-  if (holders->FirstOf(holder.record) != nullptr) return;
+  if (removed == HolderIndex::Removed::kOthersLeft) return true;
   ObjectRecord& record = slabs_.At(holder.record);
   if (holders == &sharing_->borrowers) {
     record.has_borrowers = 0;
@@ -393,6 +394,7 @@ void ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& 
     record.has_pins = 0;
   }
   EndIfNotHeld(&record, effects);
+  return true;
 }
 
 // --- What waits to be sent -----------------------------------------------------------------------

@@ -66,7 +66,7 @@ struct Sharing {
   uint64_t registrations = 0;  // ever sent; numbers them
 
   bool HasWorkFor(PeerIndex peer) const {
-    return borrows.FirstToSend(peer) != kNone || !outbox.empty(peer) ||
+    return !outbox.empty(peer) || borrows.FirstToSend(peer) != kNone ||
            due.FirstOfPeer(peer) != nullptr || !gone_answers.empty(peer);
   }
   size_t bytes() const {
