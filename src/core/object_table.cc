@@ -3,6 +3,7 @@
 #include "src/core/object_table.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
@@ -257,8 +258,9 @@ Verdict ObjectTable::Step(const event::AddInners& e) {
   if (record->borrowed) return Verdict::kNotOwner;
   if (e.inners.empty()) return Verdict::kOk;
   Rare& rare = rares_.Ensure(*record);
+  if (e.inners.size() > InnerList::kSizeMax - rare.inners.size()) return Verdict::kTableFull;
   for (const InnerRef& inner : e.inners) {
-    if (!rare.AddInner(inner)) e.duplicates->push_back(inner);
+    if (!rare.inners.Add(inner)) e.duplicates->push_back(inner);
   }
   return Verdict::kOk;
 }
@@ -301,14 +303,7 @@ void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
   // Freed before: its callbacks fired then, and new ones were refused.
   Fire(record, Moment::kOutOfScope, EndReason::kOutOfScope, effects);
   if (Rare* rare = rares_.Find(*record); rare != nullptr && !rare->inners.empty()) {
-    std::vector<InnerRef>& inners = effects->Rarely().inners;
-    if (inners.empty()) {
-      inners = std::move(rare->inners);
-    } else {
-      inners.insert(inners.end(), rare->inners.begin(), rare->inners.end());
-    }
-    rare->inners.clear();
-    rare->inner_set.reset();
+    effects->Rarely().inner_lists.push_back(std::exchange(rare->inners, InnerList()));
   }
   BeginFree(record, effects);
   AfterCopiesGone(record, effects);

@@ -68,7 +68,7 @@ class ObjectTable {
   // kNotFound, kOutOfScope, kCountFull.
   Verdict Step(const event::AddNestedHold& e, RecordIndex* record);
   Verdict Step(const event::DropNestedHold& e, Effects* effects);
-  // kNotFound, kNotOwner, kOutOfScope.
+  // kNotFound, kNotOwner, kOutOfScope, kTableFull.
   Verdict Step(const event::AddInners& e);
 
   // --- Quiet steps (object_table_quiet.h) -----------------------------------------------------

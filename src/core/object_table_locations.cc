@@ -222,7 +222,8 @@ bool ObjectTable::PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter*
 
 bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects) {
   nodes_.At(node).excluded = true;
-  nodes_.TakeLateFrees(node, [](const FreeItem&) { return true; });
+  nodes_.TakeLateFrees(node, [&](const FreeItem&) { return records_max > 0 && records_max-- > 0; });
+  if (nodes_.At(node).late_frees > 0) return true;
   for (const CopyList list : {CopyList::kHeld, CopyList::kFrees, CopyList::kDoomed}) {
     while (true) {
       const RecordIndex index = nodes_.First(node, list);

@@ -222,7 +222,8 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     {
       internal::MutexLock lock(&shard.mutex);
       more = shard.table.PullFrees(node, kPieceMax, writer);
-      more |= shard.table.PullSharing(node, kPieceMax, *this, writer);
+      const auto left = static_cast<uint32_t>(kPieceMax - (writer->items() - before));
+      more |= shard.table.PullSharing(node, left, *this, writer);
     }
     if (!more) continue;
     peer.shards_with_work.fetch_or(bit, std::memory_order_release);
