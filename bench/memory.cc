@@ -23,9 +23,10 @@ namespace {
 
 constexpr size_t kCounts[] = {100'000, 920'000, 1'000'000};
 constexpr const char* kOperations[] = {
-    "handle_copy_destroy",   "by_id_pair/100000",     "task_refs/10",        "lifecycle/0",
-    "lifecycle/3",           "lifecycle/15",          "lifecycle_results/3", "fanout_lifecycle",
-    "callback_registration", "callback_burst/100000", "borrower_pair"};
+    "handle_copy_destroy", "by_id_pair/100000",    "task_refs/10",          "lifecycle/0",
+    "lifecycle/3",         "lifecycle/15",         "lifecycle_results/3",   "fanout_lifecycle",
+    "lifecycle_at_once/3", "lifecycle_at_once/15", "callback_registration", "callback_burst/100000",
+    "borrower_pair"};
 
 int64_t ResidentBytes() {
   int64_t pages = 0;

@@ -85,7 +85,6 @@ inline __attribute__((always_inline)) RecordIndex ObjectTable::MakeInline(const 
   return index;
 }
 
-Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
 RecordIndex ObjectTable::Make(const Key& key, ObjectState state) { return MakeInline(key, state); }
 
 Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
@@ -109,6 +108,7 @@ Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
   return Verdict::kOk;
 }
 
+Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
   Verdict verdict;
   ObjectRecord* record = InScope(e.key, &verdict);
   if (record == nullptr) return verdict;
@@ -289,8 +289,6 @@ void ObjectTable::EndIfNotHeld(ObjectRecord* record, Effects* effects) {
 
 void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
   ++counters_.out_of_scope;
-  if (record->copies == 0) index_.Foresee(record->id().Hash());  // to be erased, most likely
-  if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kGone, effects);
   // Of nearly all objects the copies are all there is to see to.
   if (record->rare == kNone && !record->has_askers && record->copies > 0 &&
       !config_.settle_at_once) {
@@ -298,6 +296,8 @@ void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
     BeginFree(record, effects);
     return;
   }
+  if (record->copies == 0) index_.Foresee(record->id().Hash());  // to be erased, most likely
+  if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kGone, effects);
   if (record->has_askers) EndAskers(record, effects);
   SetState(record, ObjectState::kOutOfScope, effects);
   // Freed before: its callbacks fired then, and new ones were refused.

@@ -81,6 +81,11 @@ class ObjectTable {
   bool DropTaskQuietly(ObjectRecord* record);
   // A secondary copy in memory.
   bool AddCopyQuietly(const Key& key, PeerIndex node, uint32_t generation, uint64_t size);
+  // The same of one object on several nodes, in order. Answers how many were added: the first of
+  // the others is for the whole step. REQUIRES: at most kCopiesAtOnce.
+  size_t AddCopiesQuietly(const Key& key, absl::Span<const PeerIndex> nodes, uint32_t generation,
+                          uint64_t size);
+  static constexpr size_t kCopiesAtOnce = 64;
 
   // --- Steps: locations and frees (object_table_locations.cc) ---------------------------------
 
@@ -191,31 +196,32 @@ class ObjectTable {
 
  private:
   RecordIndex FindIndex(const Key& key) const;
+  RecordIndex FindInline(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
   ObjectRecord* FindAtHome(const Key& key);
+  static bool TakesCopiesQuietly(const ObjectRecord& record, uint32_t generation);
   ObjectRecord* FindGeneration(ObjectRecord* record, uint32_t generation);
   // The record of an object in scope; otherwise null and the verdict.
   ObjectRecord* InScope(const Key& key, Verdict* verdict);
-  RecordIndex FindInline(const Key& key) const;
   RecordIndex IndexOf(const ObjectRecord& record) const { return RecordSlabs::IndexOf(record); }
   uint64_t HashOf(RecordIndex index) const { return slabs_.At(index).id().Hash(); }
 
   // A record with no reference yet, or kNoRecord when the table is full.
   RecordIndex Make(const Key& key, ObjectState state);
+  RecordIndex MakeInline(const Key& key, ObjectState state);
   // Takes it out of the table, and nothing else.
   void Unmake(ObjectRecord* record);
-  void SetState(ObjectRecord* record, ObjectState state, Effects* effects);
-  void EndIfNotHeld(ObjectRecord* record, Effects* effects);
-  void GoOutOfScope(ObjectRecord* record, Effects* effects);
-  void BeginFree(ObjectRecord* record, Effects* effects);
-  RecordIndex MakeInline(const Key& key, ObjectState state);
-  // What follows when copies of the record have gone.
-  void AfterCopiesGone(ObjectRecord* record, Effects* effects);
   void CountState(ObjectRecord* record, ObjectState state) {
     --counters_.by_state[record->state_byte];
     record->state_byte = static_cast<uint8_t>(state);
     ++counters_.by_state[record->state_byte];
   }
+  void SetState(ObjectRecord* record, ObjectState state, Effects* effects);
+  void EndIfNotHeld(ObjectRecord* record, Effects* effects);
+  void GoOutOfScope(ObjectRecord* record, Effects* effects);
+  void BeginFree(ObjectRecord* record, Effects* effects);
+  // What follows when copies of the record have gone.
+  void AfterCopiesGone(ObjectRecord* record, Effects* effects);
   void EraseGhost(ObjectRecord* ghost, Effects* effects);
   void Erase(ObjectRecord* record, Effects* effects);
   bool SplitOffGhost(ObjectRecord* record);

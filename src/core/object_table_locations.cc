@@ -32,6 +32,32 @@ Verdict ObjectTable::Step(const event::SetLocation& e, Effects* effects) {
   return ApplyLocation(e, record, effects);
 }
 
+size_t ObjectTable::AddCopiesQuietly(const Key& key, absl::Span<const PeerIndex> nodes,
+                                     uint32_t generation, uint64_t size) {
+  ObjectRecord* record = FindAtHome(key);
+  if (record == nullptr || !TakesCopiesQuietly(*record, generation) ||
+      record->copies >= CopyArena::kUnsortedMax) {
+    return 0;
+  }
+  nodes = nodes.subspan(0, CopyArena::kUnsortedMax - record->copies);
+  // A node whose bit is not set has no copy: most need no look through the copies.
+  uint64_t seen = 0;
+  copies_.ForEach(*record, [&](const Copy* copy) { seen |= uint64_t{1} << (copy->node & 63); });
+  const RecordIndex index = IndexOf(*record);
+  const uint32_t added = copies_.InsertAll(*record, nodes, [&](Copy* copy) {
+    const PeerIndex node = copy->node;
+    NodeIndex::Node& entry = nodes_.At(node);
+    const uint64_t bit = uint64_t{1} << (node & 63);
+    if (entry.excluded) return false;
+    if ((seen & bit) != 0 && copies_.Find(*record, node) != nullptr) return false;
+    seen |= bit;
+    nodes_.Hold(&entry, index, copy);
+    return true;
+  });
+  if (size != 0 && added > 0) record->size = size;
+  return added;
+}
+
 // No record of that generation: nothing to remember but the free itself.
 void ObjectTable::AnswerWithFree(const event::SetLocation& e, Effects* effects) {
   ++counters_.late_reports_answered;
@@ -217,6 +243,7 @@ bool ObjectTable::PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter*
     run = writer->BeginFrees(kFirstTerm);
     return added;
   });
+  writer->EndFrees(run);
   return HasWorkFor(node);
 }
 
@@ -244,7 +271,6 @@ bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* eff
 
 uint64_t ObjectTable::unsettled_frees() const {
   return nodes_.total(FreeState::kWaiting) + nodes_.total(FreeState::kSent) +
-  writer->EndFrees(run);
          nodes_.total(FreeState::kDoomed) + nodes_.late_frees();
 }
 

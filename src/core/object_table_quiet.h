@@ -30,6 +30,12 @@ inline ObjectRecord* ObjectTable::FindAtHome(const Key& key) {
   });
 }
 
+// An available object has a copy, and so no state changes with another one; nobody is to be told.
+inline bool ObjectTable::TakesCopiesQuietly(const ObjectRecord& record, uint32_t generation) {
+  return record.state() == ObjectState::kAvailable && record.copies != 0 &&
+         record.generation == generation && record.rare == kNone && !record.has_askers;
+}
+
 inline bool ObjectTable::AddByIdQuietly(const Key& key, uint32_t count) {
   ObjectRecord* record = FindAtHome(key);
   if (record == nullptr || !record->in_scope() || count > UINT32_MAX - record->by_id) return false;
@@ -66,11 +72,8 @@ __attribute__((always_inline)) inline bool ObjectTable::AddCopyQuietly(const Key
                                                                        uint64_t size) {
   NodeIndex::Node& entry = nodes_.At(node);
   ObjectRecord* record = FindAtHome(key);
-  // An available object has a copy, and so no state changes.
-  if (record == nullptr || entry.excluded || record->state() != ObjectState::kAvailable ||
-      record->copies == 0 || record->copies == CopyArena::kCopiesMax ||
-      record->generation != generation || record->rare != kNone || record->has_askers ||
-      copies_.Find(*record, node) != nullptr) {
+  if (record == nullptr || entry.excluded || !TakesCopiesQuietly(*record, generation) ||
+      record->copies == CopyArena::kCopiesMax || copies_.Find(*record, node) != nullptr) {
     return false;
   }
   Copy* copy = copies_.Insert(*record, node, /*in_memory=*/true);
