@@ -1,4 +1,5 @@
 // freehold_memory [--json FILE]: bytes per object, and allocations per operation.
+// freehold_memory KIND COUNT: bytes per object of one kind.
 //
 // What is counted: counting_new.h. Each figure is taken in a process of its own, so that the
 // resident set is that of these objects alone.
@@ -132,7 +133,12 @@ void Main(const char* json_file) {
 
 int main(int argc, char** argv) {
   const bool json = argc == 3 && std::strcmp(argv[1], "--json") == 0;
-  freehold::bench::Require(argc == 1 || json, "usage: freehold_memory [--json FILE]");
+  freehold::bench::Require(argc == 1 || argc == 3, "usage: freehold_memory [--json FILE]");
+  if (argc == 3 && !json) {
+    const size_t count = freehold::bench::NumberIn(argv[2], 1);
+    std::printf("%s\n", freehold::bench::MeasureKind(argv[1], count).c_str());
+    return 0;
+  }
   freehold::bench::Main(json ? argv[2] : nullptr);
   return 0;
 }
