@@ -106,6 +106,20 @@ TEST(CopyArena, SeveralAtOnceAreAsOneByOne) {
   }
 }
 
+TEST(CopyArena, FewerAtOnceThanWantedGiveTheirRoomBack) {
+  CopyArena arena;
+  const std::vector<PeerIndex> nodes = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  size_t bytes = 0;
+  for (int round = 0; round < 10'000; ++round) {
+    TestRecord record;
+    ASSERT_EQ(arena.InsertAll(record, nodes, [](const Copy* copy) { return copy->node < 5; }), 4u);
+    for (const PeerIndex node : {1, 2, 3, 4}) arena.Remove(record, node);
+    ASSERT_EQ(record.overflow, kNone);
+    if (round == 100) bytes = arena.bytes();
+  }
+  EXPECT_EQ(arena.bytes(), bytes) << "blocks are used again";
+}
+
 TEST(CopyArena, FromOneCopyTo5000AndBack) {
   CopyArena arena;
   Checked object(&arena);
