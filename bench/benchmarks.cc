@@ -61,6 +61,8 @@ constexpr Row kRows[] = {
     {"lifecycle/1", "limit_insert_erase/1000000"},
     {"lifecycle/3", "limit_insert_erase/1000000"},
     {"lifecycle/15", "limit_insert_erase/1000000"},
+    {"lifecycle_at_once/3", "limit_insert_erase/1000000"},
+    {"lifecycle_at_once/15", "limit_insert_erase/1000000"},
     {"lifecycle_results/3"},
     {"borrower_pair", "limit_insert_erase/1000000"},
     {"callback_registration"},

@@ -9,7 +9,8 @@ set -euo pipefail
 
 OPERATIONS=(
   handle_copy_destroy by_id_pair/100000 by_id_pair_hostids/100000 task_refs/10
-  lifecycle/0 lifecycle/1 lifecycle/3 lifecycle/15 lifecycle_results/3 lifecycle_unpumped/3
+  lifecycle/0 lifecycle/1 lifecycle/3 lifecycle/15 lifecycle_at_once/3 lifecycle_at_once/15
+  lifecycle_results/3 lifecycle_unpumped/3
   fanout_lifecycle fanout_release fanout_results
   borrower_pair callback_registration callback_burst/20000 envelope_encode envelope_decode
   limit_atomic_pair limit_shared_ptr limit_lookup/100000 limit_insert_erase/100000

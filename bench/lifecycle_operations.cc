@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/types/span.h"
 #include "bench/operation.h"
 #include "bench/workload.h"
 
@@ -18,13 +19,19 @@ enum class Part {
   kResults,  // the pump turns that take the nodes' answers, until the records are gone
 };
 
+// How the secondaries become known.
+enum class Calls {
+  kEach,    // an AddLocation for each
+  kAtOnce,  // one AddLocations for all
+};
+
 class Lifecycle final : public Operation {
  public:
-  Lifecycle(Part part, size_t secondaries, size_t nodes) : part_(part), copies_(secondaries + 1) {
-    for (size_t i = 0; i < nodes; ++i) {
-      nodes_.push_back(NodeNumber(i));
-      locations_.push_back(SecondaryOn(nodes_.back()));
-    }
+  Lifecycle(Part part, size_t secondaries, size_t nodes, Calls calls = Calls::kEach)
+      : part_(part), calls_(calls), copies_(secondaries + 1) {
+    for (size_t i = 0; i < nodes; ++i) nodes_.push_back(NodeNumber(i));
+    // Twice, so that any run of them is one span.
+    for (size_t i = 0; i < 2 * nodes; ++i) locations_.push_back(SecondaryOn(nodes_[i % nodes]));
   }
 
   void Before(size_t count) override {
@@ -64,9 +71,16 @@ class Lifecycle final : public Operation {
     options.primary = nodes_[number % nodes_.size()];
     absl::StatusOr<ObjectRef> ref = owner_.counter().Declare(id, options);
     if (!ref.ok()) Require(false, "declare failed");
-    for (size_t i = 1; i < copies_; ++i) {
-      const Location& location = locations_[(number + i) % nodes_.size()];
-      if (!owner_.counter().AddLocation(id, location).ok()) Require(false, "location refused");
+    const Location* const secondaries = &locations_[number % nodes_.size() + 1];
+    if (calls_ == Calls::kAtOnce) {
+      const BatchResult added =
+          owner_.counter().AddLocations(id, absl::MakeConstSpan(secondaries, copies_ - 1));
+      if (!added.ok()) Require(false, "locations refused");
+      return *std::move(ref);
+    }
+    for (size_t i = 0; i + 1 < copies_; ++i) {
+      const absl::Status added = owner_.counter().AddLocation(id, secondaries[i]);
+      if (!added.ok()) Require(false, "location refused");
     }
     return *std::move(ref);
   }
@@ -83,6 +97,7 @@ class Lifecycle final : public Operation {
   }
 
   const Part part_;
+  const Calls calls_;
   const size_t copies_;
   std::vector<NodeId> nodes_;
   std::vector<Location> locations_;
@@ -145,6 +160,9 @@ std::unique_ptr<Operation> MakeLifecycleOperation(std::string_view name,
   const size_t secondaries = NumberIn(argument, 0);
   if (name == "lifecycle") {
     return std::make_unique<Lifecycle>(Part::kWhole, secondaries, kNodes);
+  }
+  if (name == "lifecycle_at_once") {
+    return std::make_unique<Lifecycle>(Part::kWhole, secondaries, kNodes, Calls::kAtOnce);
   }
   if (name == "lifecycle_results") {
     return std::make_unique<Lifecycle>(Part::kResults, secondaries, kNodes);

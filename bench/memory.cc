@@ -1,5 +1,6 @@
 // freehold_memory [--json FILE]: bytes per object and per idle session, and allocations per
 // operation.
+// freehold_memory KIND COUNT: bytes per object of one kind.
 //
 // What is counted: counting_new.h. Each figure is taken in a process of its own, so that the
 // resident set is that of these objects alone.
@@ -25,9 +26,10 @@ namespace {
 
 constexpr size_t kCounts[] = {100'000, 920'000, 1'000'000};
 constexpr const char* kOperations[] = {
-    "handle_copy_destroy",   "by_id_pair/100000",     "task_refs/10",        "lifecycle/0",
-    "lifecycle/3",           "lifecycle/15",          "lifecycle_results/3", "fanout_lifecycle",
-    "callback_registration", "callback_burst/100000", "borrower_pair"};
+    "handle_copy_destroy", "by_id_pair/100000",    "task_refs/10",          "lifecycle/0",
+    "lifecycle/3",         "lifecycle/15",         "lifecycle_results/3",   "fanout_lifecycle",
+    "lifecycle_at_once/3", "lifecycle_at_once/15", "callback_registration", "callback_burst/100000",
+    "borrower_pair"};
 
 int64_t ResidentBytes() {
   int64_t pages = 0;
@@ -153,7 +155,12 @@ void Main(const char* json_file) {
 
 int main(int argc, char** argv) {
   const bool json = argc == 3 && std::strcmp(argv[1], "--json") == 0;
-  freehold::bench::Require(argc == 1 || json, "usage: freehold_memory [--json FILE]");
+  freehold::bench::Require(argc == 1 || argc == 3, "usage: freehold_memory [--json FILE]");
+  if (argc == 3 && !json) {
+    const size_t count = freehold::bench::NumberIn(argv[2], 1);
+    std::printf("%s\n", freehold::bench::MeasureKind(argv[1], count).c_str());
+    return 0;
+  }
   freehold::bench::Main(json ? argv[2] : nullptr);
   return 0;
 }

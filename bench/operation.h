@@ -43,6 +43,7 @@ std::unique_ptr<Operation> MakeLifecycleOperation(std::string_view name, std::st
 std::unique_ptr<Operation> MakeCallbackOperation(std::string_view name, std::string_view argument);
 std::unique_ptr<Operation> MakeSharingOperation(std::string_view name, std::string_view argument);
 std::unique_ptr<Operation> MakeCodecOperation(std::string_view name, std::string_view argument);
+std::unique_ptr<Operation> MakeGrowthOperation(std::string_view name, std::string_view argument);
 std::unique_ptr<Operation> MakeLimitOperation(std::string_view name, std::string_view argument);
 
 // The number at the start of `text`; `otherwise` when there is none.

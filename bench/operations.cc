@@ -37,8 +37,9 @@ std::unique_ptr<Operation> MakeOperation(std::string_view name) {
   const std::string_view head = name.substr(0, slash);
   const std::string_view argument =
       slash == std::string_view::npos ? std::string_view() : name.substr(slash + 1);
-  for (auto* make : {&MakeReferenceOperation, &MakeLifecycleOperation, &MakeCallbackOperation,
-                     &MakeSharingOperation, &MakeCodecOperation, &MakeLimitOperation}) {
+  for (auto* make :
+       {&MakeReferenceOperation, &MakeLifecycleOperation, &MakeCallbackOperation,
+        &MakeSharingOperation, &MakeCodecOperation, &MakeGrowthOperation, &MakeLimitOperation}) {
     if (std::unique_ptr<Operation> operation = make(head, argument)) return operation;
   }
   return nullptr;

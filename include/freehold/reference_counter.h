@@ -129,6 +129,10 @@ class ReferenceCounter {
   // that copy; FailedPrecondition when the node is excluded (nothing is recorded).
   absl::Status AddLocation(const ObjectId& object, const Location& location,
                            uint32_t generation = 0, uint64_t size = 0);
+  // The same for several locations of one object, in order, with one look-up for plain ones (a
+  // secondary copy in memory): for an object that is written to many nodes at once.
+  BatchResult AddLocations(const ObjectId& object, absl::Span<const Location> locations,
+                           uint32_t generation = 0, uint64_t size = 0);
   // The node has nothing of the object any more (if it has, its next digest brings it back). An
   // available object that lost its last copy so is lost.
   absl::Status RemoveLocation(const ObjectId& object, const NodeId& node, uint32_t generation = 0);

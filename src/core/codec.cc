@@ -133,7 +133,7 @@ char* PayloadWriter::Place(uint8_t kind, uint8_t detail, uint32_t generation, ui
   if (head_bytes + item_bytes > bytes_max_ - size_) return nullptr;
   if (!joins) {
     Seal();
-    open_ = {kind, detail, generation, term, 0, size_ + kCountAt};
+    open_ = {What(kind, detail), 0, Value(generation, term), size_ + kCountAt};
     char* at = Allot(kGroupHeadBytes);
     at = Put(kind, at);
     at = Put(detail, at);
@@ -147,7 +147,8 @@ char* PayloadWriter::Place(uint8_t kind, uint8_t detail, uint32_t generation, ui
 
 char* PayloadWriter::Allot(size_t bytes) {
   if (bytes > capacity_ - size_) {
-    const size_t larger = std::min(bytes_max_, std::max(size_ + bytes, 2 * capacity_));
+    const size_t larger =
+        std::min(bytes_max_, std::max({size_ + bytes, 2 * capacity_, std::exchange(given_, 0)}));
     std::unique_ptr<char[]> buffer(new char[larger]);
     if (size_ > 0) std::memcpy(buffer.get(), buffer_.get(), size_);
     buffer_ = std::move(buffer);
@@ -159,15 +160,30 @@ char* PayloadWriter::Allot(size_t bytes) {
 }
 
 void PayloadWriter::Seal() {
-  if (open_.kind != 0) internal::StoreLittle(open_.count, buffer_.get() + open_.count_at);
+  if (open_.what != 0) internal::StoreLittle(open_.count, buffer_.get() + open_.count_at);
 }
 
-bool PayloadWriter::AddFreeSlow(const ObjectId& object, uint32_t generation, uint32_t term) {
-  static_assert(kFreesKind == codec::kFrees);
+bool PayloadWriter::AddFree(const ObjectId& object, uint32_t generation, uint32_t term) {
   char* const at = Place(codec::kFrees, 0, generation, term, ObjectId::kSize);
   if (at == nullptr) return false;
   PutBytes(object.bytes(), at);
   return true;
+}
+
+PayloadWriter::FreeRun PayloadWriter::BeginFrees(uint32_t term) const {
+  const auto generation = static_cast<uint32_t>(open_.value);
+  if (!Joins(codec::kFrees, 0, generation, term)) return FreeRun();
+  return {buffer_.get() + size_, generation,
+          static_cast<uint32_t>((capacity_ - size_) / ObjectId::kSize)};
+}
+
+void PayloadWriter::EndFrees(FreeRun run) {
+  if (run.at == nullptr) return;
+  const auto bytes = static_cast<size_t>(run.at - (buffer_.get() + size_));
+  const size_t added = bytes / ObjectId::kSize;
+  size_ += bytes;
+  items_ += added;
+  open_.count += static_cast<uint32_t>(added);
 }
 
 bool PayloadWriter::Add(const FreeResultItem& item) {
@@ -206,16 +222,30 @@ bool PayloadWriter::Add(const LocationItem& item) {
   return true;
 }
 
-std::string PayloadWriter::Take() {
-  Seal();
-  std::string payload(buffer_.get(), size_);
+void PayloadWriter::Clear() {
   items_ = 0;
   size_ = 0;
   open_ = OpenGroup();
+}
+
+std::string PayloadWriter::Take() {
+  Seal();
+  std::string payload(buffer_.get(), size_);
+  Clear();
   if (capacity_ > kKeptBytes) {
     buffer_.reset();
     capacity_ = 0;
   }
+  return payload;
+}
+
+Payload PayloadWriter::TakePayload() {
+  if (size_ <= capacity_ / 2) return Payload(Take());
+  Seal();
+  Payload payload(std::move(buffer_), size_);
+  Clear();
+  given_ = std::min(capacity_, kKeptBytes);
+  capacity_ = 0;
   return payload;
 }
 

@@ -21,6 +21,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/types/span.h"
 #include "freehold/ids.h"
@@ -73,6 +74,24 @@ CodecError DecodeFrame(std::string_view bytes, const Address& from, const Addres
 
 // --- Writing payloads ----------------------------------------------------------------------------
 
+// A payload that is kept until it is acknowledged. Not a string: that cannot take over the memory
+// in which the payload was written.
+class Payload {
+ public:
+  Payload() = default;
+  Payload(const std::string& bytes)  // NOLINT(google-explicit-constructor): the same bytes
+      : bytes_(new char[bytes.size()]), size_(bytes.size()) {
+    bytes.copy(bytes_.get(), size_);
+  }
+  Payload(std::unique_ptr<char[]> bytes, size_t size) : bytes_(std::move(bytes)), size_(size) {}
+  std::string_view view() const { return {bytes_.get(), size_}; }
+  size_t size() const { return size_; }
+
+ private:
+  std::unique_ptr<char[]> bytes_;
+  size_t size_ = 0;
+};
+
 // Collects items up to a size. Items of one kind written in a row share a group.
 class PayloadWriter {
  public:
@@ -83,17 +102,27 @@ class PayloadWriter {
   [[nodiscard]] bool Add(const FreeItem& item) {
     return AddFree(item.object, item.generation, item.term);
   }
-  // Inline, because frees are written by the million.
-  [[nodiscard]] bool AddFree(const ObjectId& object, uint32_t generation, uint32_t term) {
-    if (!Joins(kFreesKind, 0, generation, term) || ObjectId::kSize > capacity_ - size_) {
-      return AddFreeSlow(object, generation, term);
+  [[nodiscard]] bool AddFree(const ObjectId& object, uint32_t generation, uint32_t term);
+
+  // The end of a group of frees, held while more are written: frees are written by the million.
+  // Copied back by EndFrees; in between nothing else is written.
+  struct FreeRun {
+    char* at = nullptr;  // where the next id goes
+    uint32_t generation = 0;
+    uint32_t room = 0;  // so many ids fit
+    // False: AddFree is to be called, outside of the run.
+    bool Add(const ObjectId& object, uint32_t of_generation) {
+      if (of_generation != generation || room == 0) return false;
+      std::memcpy(at, object.data(), ObjectId::kSize);
+      at += ObjectId::kSize;
+      --room;
+      return true;
     }
-    std::memcpy(buffer_.get() + size_, object.data(), ObjectId::kSize);
-    size_ += ObjectId::kSize;
-    ++open_.count;
-    ++items_;
-    return true;
-  }
+  };
+  // Of the group that is open, if it is one of frees of this term; otherwise nothing fits it.
+  FreeRun BeginFrees(uint32_t term) const;
+  void EndFrees(FreeRun run);
+
   // `why` is written for kFailed only, and cut to kWhyBytesMax.
   [[nodiscard]] bool Add(const FreeResultItem& item);
   // `url` is written for kSpilled only. REQUIRES: url.size() <= kSpilledUrlBytesMax.
@@ -120,29 +149,33 @@ class PayloadWriter {
   // The payload; the writer is empty afterwards and keeps its memory for the next, if it is not
   // much.
   std::string Take();
+  // The same without a copy, where the payload fills most of the memory.
+  Payload TakePayload();
 
  private:
   // The group that the next item may join: its key, and what Seal() writes once it is complete.
   struct OpenGroup {
-    uint8_t kind = 0;  // 0: none
-    uint8_t detail = 0;
-    uint32_t generation = 0;
-    uint32_t term = 0;
-    uint32_t count = 0;
+    uint32_t what = 0;   // kind and detail; 0: none
+    uint32_t count = 0;  // items
+    uint64_t value = 0;  // generation and term
     size_t count_at = 0;
   };
-  static constexpr uint8_t kFreesKind = 1;
   static constexpr size_t kKeptBytes = 64 * 1024;
 
-  bool Joins(uint8_t kind, uint8_t detail, uint32_t generation, uint32_t term) const {
-    return open_.kind == kind && open_.generation == generation && open_.term == term &&
-           open_.detail == detail;
+  static constexpr uint32_t What(uint8_t kind, uint8_t detail) {
+    return uint32_t{kind} | (uint32_t{detail} << 8);
   }
-  bool AddFreeSlow(const ObjectId& object, uint32_t generation, uint32_t term);
+  static constexpr uint64_t Value(uint32_t generation, uint32_t term) {
+    return (uint64_t{term} << 32) | generation;
+  }
+  bool Joins(uint8_t kind, uint8_t detail, uint32_t generation, uint32_t term) const {
+    return open_.what == What(kind, detail) && open_.value == Value(generation, term);
+  }
   // Where to put an item of that size; null: it does not fit.
   char* Place(uint8_t kind, uint8_t detail, uint32_t generation, uint32_t term, size_t item_bytes);
   char* Allot(size_t bytes);
   void Seal();
+  void Clear();
 
   size_t bytes_max_;
   size_t items_ = 0;
@@ -150,6 +183,7 @@ class PayloadWriter {
   // Not a string: that would clear what is written next.
   std::unique_ptr<char[]> buffer_;
   size_t capacity_ = 0;  // of it, at most bytes_max_
+  size_t given_ = 0;     // capacity of the last one that was given away: the next will be as full
   size_t size_ = 0;      // written
 };
 

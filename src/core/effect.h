@@ -90,8 +90,9 @@ struct SettledFree {
 // What few steps ask for.
 struct RareEffects {
   std::vector<LocationNotice> notices;
-  // Contained objects to let go of, each in its own shard.
+  // Contained objects to let go of, each in its own shard: single ones, and all of some object.
   std::vector<InnerRef> inners;
+  std::vector<InnerList> inner_lists;
   // Objects that lost their last copy and are still in scope.
   std::vector<ObjectId> lost;
   // Registered callbacks whose moment cannot come any more: the runtime's to release.
@@ -130,10 +131,28 @@ struct Effects {
     return !fired.empty() || (rare != nullptr && (!rare->notices.empty() || !rare->lost.empty() ||
                                                   !rare->settled.empty()));
   }
-  bool has_inners() const { return rare != nullptr && !rare->inners.empty(); }
+  bool has_inners() const {
+    return rare != nullptr && !(rare->inners.empty() && rare->inner_lists.empty());
+  }
+  // In order, in chunks of bounded length. Takes no element in its hands.
   // NOLINTNEXTLINE(readability-make-member-function-const): it takes
+  std::vector<std::vector<InnerRef>> TakeInnerChunks() {
+    std::vector<std::vector<InnerRef>> chunks;
+    if (rare == nullptr) return chunks;
+    if (!rare->inners.empty()) chunks.push_back(std::exchange(rare->inners, {}));
+    for (InnerList& list : rare->inner_lists) {
+      for (std::vector<InnerRef>& chunk : list.TakeChunks()) chunks.push_back(std::move(chunk));
+    }
+    rare->inner_lists.clear();
+    return chunks;
+  }
+  // The same as one list.
   std::vector<InnerRef> TakeInners() {
-    return rare == nullptr ? std::vector<InnerRef>() : std::exchange(rare->inners, {});
+    std::vector<InnerRef> inners;
+    for (const std::vector<InnerRef>& chunk : TakeInnerChunks()) {
+      inners.insert(inners.end(), chunk.begin(), chunk.end());
+    }
+    return inners;
   }
 };
 

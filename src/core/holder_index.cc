@@ -23,15 +23,11 @@ uint64_t HashOf(const HolderIndex::Holder& holder) {
   return HashOfAll(holder.record, holder.peer, holder.number);
 }
 
-}  // namespace
-
-uint32_t HolderIndex::Find(RecordIndex record, PeerIndex peer, uint64_t number) const {
-  const uint32_t found = by_all_.Find(HashOfAll(record, peer, number), [&](uint32_t index) {
-    const Holder& holder = pool_.At(index);
-    return holder.record == record && holder.peer == peer && holder.number == number;
-  });
-  return found == kNoRecord ? kNone : found;
+bool Same(const HolderIndex::Holder& a, const HolderIndex::Holder& b) {
+  return a.peer == b.peer && a.record == b.record && a.number == b.number;
 }
+
+}  // namespace
 
 uint32_t HolderIndex::FindHead(RecordIndex record) const {
   const uint32_t found = heads_.Find(
@@ -39,76 +35,91 @@ uint32_t HolderIndex::FindHead(RecordIndex record) const {
   return found == kNoRecord ? kNone : found;
 }
 
+uint32_t HolderIndex::FindOther(const Holder& wanted) const {
+  const uint32_t found =
+      others_.Find(HashOf(wanted), [&](uint32_t index) { return Same(pool_.At(index), wanted); });
+  return found == kNoRecord ? kNone : found;
+}
+
+uint32_t HolderIndex::Find(RecordIndex record, PeerIndex peer, uint64_t number) const {
+  const Holder wanted{record, peer, number};
+  const uint32_t head = FindHead(record);
+  if (head == kNone || Same(pool_.At(head), wanted)) return head;
+  return pool_.At(head).next == head ? kNone : FindOther(wanted);
+}
+
+bool HolderIndex::InsertHead(uint32_t index) {
+  return heads_.Insert(HashOfRecord(pool_.At(index).record), index,
+                       [this](uint32_t i) { return HashOfRecord(pool_.At(i).record); });
+}
+
+bool HolderIndex::InsertOther(uint32_t index) {
+  return others_.Insert(HashOf(pool_.At(index)), index,
+                        [this](uint32_t i) { return HashOf(pool_.At(i)); });
+}
+
 HolderIndex::Added HolderIndex::Add(RecordIndex record, PeerIndex peer, uint64_t number) {
-  if (Contains(record, peer, number)) return Added::kPresent;
+  const Holder wanted{record, peer, number};
+  const uint32_t head = FindHead(record);
+  if (head != kNone && (Same(pool_.At(head), wanted) || FindOther(wanted) != kNone)) {
+    return Added::kPresent;
+  }
   const uint32_t index = pool_.Allocate();
   if (index == kNone) return Added::kFull;
   Holder& holder = pool_.At(index);
-  holder.record = record;
-  holder.peer = peer;
-  holder.number = number;
-  const uint64_t hash = HashOf(holder);
-  if (!by_all_.Insert(hash, index, [this](uint32_t i) { return HashOf(pool_.At(i)); })) {
+  holder = wanted;
+  if (!(head == kNone ? InsertHead(index) : InsertOther(index))) {
     pool_.Release(index);
     return Added::kFull;
   }
-  const uint32_t head = FindHead(record);
-  if (head == kNone && !heads_.Insert(HashOfRecord(record), index, [this](uint32_t i) {
-        return HashOfRecord(pool_.At(i).record);
-      })) {
-    by_all_.Erase(hash, index);
-    pool_.Release(index);
-    return Added::kFull;
+  if (head == kNone) {
+    holder.next = holder.previous = index;
+  } else {
+    // The end of a ring is the one before its head.
+    Holder& first = pool_.At(head);
+    holder.next = head;
+    holder.previous = first.previous;
+    pool_.At(first.previous).next = index;
+    first.previous = index;
   }
-  LinkToRecord(index);
   LinkToPeer(index);
   return Added::kAdded;
 }
 
-bool HolderIndex::Remove(RecordIndex record, PeerIndex peer, uint64_t number) {
-  const uint32_t index = Find(record, peer, number);
-  if (index == kNone) return false;
-  by_all_.Erase(HashOf(pool_.At(index)), index);
-  UnlinkFromRecord(index);
+HolderIndex::Removed HolderIndex::Remove(RecordIndex record, PeerIndex peer, uint64_t number) {
+  const Holder wanted{record, peer, number};
+  const uint32_t head = FindHead(record);
+  if (head == kNone) return Removed::kAbsent;
+  const bool is_head = Same(pool_.At(head), wanted);
+  const uint32_t index = is_head ? head : FindOther(wanted);
+  if (index == kNone) return Removed::kAbsent;
+  const Holder& holder = pool_.At(index);
+  const uint32_t next = holder.next;
+  const bool last = next == index;
+  if (is_head) {
+    heads_.Erase(HashOfRecord(record), index);
+  } else {
+    others_.Erase(HashOf(wanted), index);
+  }
+  if (!last) {
+    pool_.At(next).previous = holder.previous;
+    pool_.At(holder.previous).next = next;
+  }
+  if (is_head && !last) {
+    others_.Erase(HashOf(pool_.At(next)), next);
+    const bool moved = InsertHead(next);  // there was room for the one that was just taken out
+    FREEHOLD_CHECK(moved);
+  }
   UnlinkFromPeer(index);
   pool_.Release(index);
-  return true;
-}
-
-// The end of a ring is the one before its head.
-void HolderIndex::LinkToRecord(uint32_t index) {
-  Holder& holder = pool_.At(index);
-  const uint32_t head = FindHead(holder.record);
-  if (head == index) {
-    holder.next = holder.previous = index;
-    return;
-  }
-  Holder& first = pool_.At(head);
-  holder.next = head;
-  holder.previous = first.previous;
-  pool_.At(first.previous).next = index;
-  first.previous = index;
-}
-
-void HolderIndex::UnlinkFromRecord(uint32_t index) {
-  const Holder& holder = pool_.At(index);
-  const uint64_t hash = HashOfRecord(holder.record);
-  const bool was_head = FindHead(holder.record) == index;
-  if (was_head) heads_.Erase(hash, index);
-  if (holder.next == index) return;
-  pool_.At(holder.next).previous = holder.previous;
-  pool_.At(holder.previous).next = holder.next;
-  if (!was_head) return;
-  // There was room for the one that was just taken out.
-  const bool moved = heads_.Insert(hash, holder.next,
-                                   [this](uint32_t i) { return HashOfRecord(pool_.At(i).record); });
-  FREEHOLD_CHECK(moved);
+  return last ? Removed::kLast : Removed::kOthersLeft;
 }
 
 void HolderIndex::LinkToPeer(uint32_t index) {
   Holder& holder = pool_.At(index);
-  ++peers_.At(holder.peer).size;
-  uint32_t& head = peers_.At(holder.peer).first;
+  PeerHead& of_peer = peers_.At(holder.peer);
+  ++of_peer.size;
+  uint32_t& head = of_peer.first;
   if (head == kNone) {
     head = holder.next_of_peer = holder.previous_of_peer = index;
     return;
@@ -122,8 +133,9 @@ void HolderIndex::LinkToPeer(uint32_t index) {
 
 void HolderIndex::UnlinkFromPeer(uint32_t index) {
   const Holder& holder = pool_.At(index);
-  --peers_.At(holder.peer).size;
-  uint32_t& head = peers_.At(holder.peer).first;
+  PeerHead& of_peer = *peers_.Find(holder.peer);
+  --of_peer.size;
+  uint32_t& head = of_peer.first;
   if (holder.next_of_peer == index) {
     head = kNone;
     return;
@@ -144,7 +156,7 @@ const HolderIndex::Holder* HolderIndex::FirstOfPeer(PeerIndex peer) const {
 }
 
 void HolderIndex::CheckInvariants() const {
-  FREEHOLD_CHECK(by_all_.size() == size());
+  FREEHOLD_CHECK(heads_.size() + others_.size() == size());
   uint64_t listed = 0;
   uint64_t records = 0;
   peers_.ForEach([&](PeerIndex peer, const PeerHead& head) {

@@ -18,14 +18,6 @@ IdIndex::IdIndex() {
   directory_.push_back(pages_.back().get());
 }
 
-uint32_t IdIndex::PlaceOf(const Bucket& bucket, uint32_t tag, RecordIndex index) {
-  for (uint32_t left = WithTag(bucket, tag); left != 0; left &= left - 1) {
-    const auto entry = static_cast<uint32_t>(__builtin_ctz(left));
-    if (bucket.At(entry) == index) return entry;
-  }
-  return kEntries;
-}
-
 bool IdIndex::InsertIntoPage(Page* page, uint64_t hash, RecordIndex index) {
   const uint32_t home = BucketOf(hash);
   for (uint32_t probe = 0, at = home; probe < kBuckets; ++probe, at = (at + 1) % kBuckets) {
@@ -43,22 +35,21 @@ bool IdIndex::InsertIntoPage(Page* page, uint64_t hash, RecordIndex index) {
   return false;
 }
 
-void IdIndex::Erase(uint64_t hash, RecordIndex index) {
-  Page& page = *directory_[DirectorySlot(hash)];
+void IdIndex::EraseBeyond(Page* page, uint64_t hash, RecordIndex index) {
   const uint32_t home = BucketOf(hash);
-  for (uint32_t probe = 0, at = home; probe < kBuckets; ++probe, at = (at + 1) % kBuckets) {
-    Bucket& bucket = page.buckets[at];
-    const uint32_t entry = PlaceOf(bucket, TagOf(hash), index);
-    if (entry == kEntries) continue;
-    bucket.Set(entry, kEmptyTag, kNoRecord);
-    for (uint32_t passed = home; passed != at; passed = (passed + 1) % kBuckets) {
-      --page.buckets[passed].passed_by;
-    }
-    --page.size;
-    --size_;
-    return;
+  uint32_t at = home;
+  uint32_t entry = kEntries;
+  for (uint32_t probe = 1; probe < kBuckets && entry == kEntries; ++probe) {
+    at = (at + 1) % kBuckets;
+    entry = PlaceOf(page->buckets[at], TagOf(hash), index);
   }
-  FREEHOLD_CHECK(false && "erased an id that is not in the index");
+  FREEHOLD_CHECK(entry != kEntries && "erased an id that is not in the index");
+  page->buckets[at].Set(entry, kEmptyTag, kNoRecord);
+  for (uint32_t passed = home; passed != at; passed = (passed + 1) % kBuckets) {
+    --page->buckets[passed].passed_by;
+  }
+  --page->size;
+  --size_;
 }
 
 bool IdIndex::OpenSplit(size_t slot, std::vector<RecordIndex>* entries) {

@@ -65,14 +65,20 @@ class IdIndex {
   // is asked for the entries of a page that is split. False: too many ids share one hash.
   template <typename HashOf>
   [[nodiscard]] bool Insert(uint64_t hash, RecordIndex index, HashOf hash_of) {
-    while (directory_[DirectorySlot(hash)]->size >= kSplitSize) {
-      if (!SplitPage(DirectorySlot(hash), hash_of)) break;
-    }
-    return InsertIntoPage(directory_[DirectorySlot(hash)], hash, index);
+    return InsertAtHome(directory_[DirectorySlot(hash)], hash, index) ||
+           InsertBeyond(hash, index, hash_of);
   }
 
   // REQUIRES: (hash, index) is in the index.
-  void Erase(uint64_t hash, RecordIndex index);
+  void Erase(uint64_t hash, RecordIndex index) {
+    Page& page = *directory_[DirectorySlot(hash)];
+    Bucket& home = page.buckets[BucketOf(hash)];
+    const uint32_t entry = PlaceOf(home, TagOf(hash), index);
+    if (entry == kEntries) return EraseBeyond(&page, hash, index);
+    home.Set(entry, kEmptyTag, kNoRecord);
+    --page.size;
+    --size_;
+  }
 
   size_t size() const { return size_; }
   size_t bytes() const;
@@ -80,6 +86,14 @@ class IdIndex {
   static constexpr size_t kMovedMax = 32 * 15;
 
  private:
+  template <typename HashOf>
+  __attribute__((noinline)) bool InsertBeyond(uint64_t hash, RecordIndex index, HashOf hash_of) {
+    while (directory_[DirectorySlot(hash)]->size >= kSplitSize) {
+      if (!SplitPage(DirectorySlot(hash), hash_of)) break;
+    }
+    return InsertIntoPage(directory_[DirectorySlot(hash)], hash, index);
+  }
+
   static constexpr uint32_t kBuckets = 32;
   static constexpr uint32_t kEntries = 15;
   static constexpr uint32_t kSplitSize = kBuckets * kEntries * 85 / 100;
@@ -131,7 +145,13 @@ class IdIndex {
     return bits & ((1u << kEntries) - 1);
   }
   // The entry of the bucket that has this tag and index; kEntries: none.
-  static uint32_t PlaceOf(const Bucket& bucket, uint32_t tag, RecordIndex index);
+  static uint32_t PlaceOf(const Bucket& bucket, uint32_t tag, RecordIndex index) {
+    for (uint32_t left = WithTag(bucket, tag); left != 0; left &= left - 1) {
+      const auto entry = static_cast<uint32_t>(__builtin_ctz(left));
+      if (bucket.At(entry) == index) return entry;
+    }
+    return kEntries;
+  }
 
   template <typename Is>
   static RecordIndex FindIn(const Bucket& bucket, uint64_t hash, Is is) {
@@ -159,7 +179,19 @@ class IdIndex {
     return static_cast<size_t>(hash >> 16) & directory_mask_;
   }
 
+  // False: its own bucket is full, or the page is to be split.
+  bool InsertAtHome(Page* page, uint64_t hash, RecordIndex index) {
+    Bucket& home = page->buckets[BucketOf(hash)];
+    if (page->size >= kSplitSize) return false;
+    const uint32_t entry = PlaceOf(home, kEmptyTag, kNoRecord);
+    if (entry == kEntries) return false;
+    home.Set(entry, TagOf(hash), index);
+    ++page->size;
+    ++size_;
+    return true;
+  }
   bool InsertIntoPage(Page* page, uint64_t hash, RecordIndex index);
+  void EraseBeyond(Page* page, uint64_t hash, RecordIndex index);
   // Makes two pages of the one at `slot` and answers false when its depth is at the limit. The
   // entries of the old page are handed back for redistribution.
   bool OpenSplit(size_t slot, std::vector<RecordIndex>* entries);

@@ -51,6 +51,15 @@ void CopyArena::Resize(ObjectRecord& record, uint32_t from, uint32_t to) {
   ReleaseBlock(before, SizeClass(from));
 }
 
+void CopyArena::FitBlock(ObjectRecord& record, uint32_t from, uint32_t to) {
+  const uint32_t before = from > kInline ? from - kInline : 0;
+  const uint32_t after = to > kInline ? to - kInline : 0;
+  if (before == after) return;
+  if (before == 0 || after == 0 || SizeClass(before) != SizeClass(after)) {
+    Resize(record, before, after);
+  }
+}
+
 Copy* CopyArena::LowerBound(Copy* first, Copy* last, PeerIndex node) {
   return std::lower_bound(first, last, node,
                           [](const Copy& copy, PeerIndex wanted) { return copy.node < wanted; });

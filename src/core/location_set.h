@@ -14,6 +14,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "src/core/object_record.h"
 
 namespace freehold::core {
@@ -23,6 +24,13 @@ class CopyArena {
   static constexpr uint32_t kInline = 2;
   // A record counts its copies in 16 bits.
   static constexpr uint32_t kCopiesMax = UINT16_MAX;
+
+ private:
+  // Up to so many copies of a block are looked through, in blocks of any more they are sorted.
+  static constexpr uint32_t kScanned = 16;
+
+ public:
+  static constexpr uint32_t kUnsortedMax = kInline + kScanned;
 
   CopyArena() = default;
   CopyArena(const CopyArena&) = delete;
@@ -46,8 +54,30 @@ class CopyArena {
                                                                       : PlaceInBlock(record, node);
     if (place == nullptr) return nullptr;
     record.copies = static_cast<uint16_t>(copies + 1);
-    *place = Copy{node & kNoPeer, 0, in_memory, 0, 0, 0, 0, 0, 0};
+    *place = Fresh(node, in_memory);
     return place;
+  }
+  // One in memory on each of `nodes`, in order and with one block for all, until `enter(copy)`
+  // answers false for one, which is then not there; it looks at the copies before that one alone.
+  // Answers how many were added. REQUIRES: together they are no more than kUnsortedMax.
+  template <typename Enter>
+  uint32_t InsertAll(ObjectRecord& record, absl::Span<const PeerIndex> nodes, Enter enter) {
+    const uint32_t before = record.copies;
+    const uint32_t wanted = before + static_cast<uint32_t>(nodes.size());
+    if (nodes.empty()) return 0;
+    FitBlock(record, before, wanted);
+    uint32_t count = before;
+    Copy* copy = &At(record, before);
+    for (const PeerIndex node : nodes) {
+      *copy = Fresh(node, /*in_memory=*/true);
+      record.copies = static_cast<uint16_t>(count);
+      if (!enter(copy)) break;
+      ++count;
+      copy = count == kInline && wanted > kInline ? Block(record.overflow) : copy + 1;
+    }
+    record.copies = static_cast<uint16_t>(count);
+    if (count < wanted) FitBlock(record, wanted, count);
+    return count - before;
   }
   // REQUIRES: there is one on `node`.
   void Remove(ObjectRecord& record, PeerIndex node);
@@ -78,15 +108,18 @@ class CopyArena {
   static constexpr uint32_t kOffsetBits = 10;
   static constexpr uint32_t kChunkCopies = 1u << kOffsetBits;
 
+  static Copy Fresh(PeerIndex node, bool in_memory) {
+    return Copy{node & kNoPeer, 0, in_memory, 0, 0, 0, 0, 0, 0};
+  }
   Copy* Block(uint32_t name) { return &chunks_[name >> kOffsetBits][name & (kChunkCopies - 1)]; }
-  // Up to so many copies of a block are looked through, in blocks of any more they are sorted.
-  static constexpr uint32_t kScanned = 16;
   // log2 of the block that holds `count` copies, count > 0.
   static uint32_t SizeClass(uint32_t count);
   uint32_t AllocateBlock(uint32_t size_class);
   void ReleaseBlock(uint32_t name, uint32_t size_class);
   // The record's block has, or will have, room for `to` copies instead of `from`.
   void Resize(ObjectRecord& record, uint32_t from, uint32_t to);
+  // The same for numbers of copies that count the inline ones.
+  void FitBlock(ObjectRecord& record, uint32_t from, uint32_t to);
   // Of a sorted block: the place of the first copy whose node is not below `node`.
   static Copy* LowerBound(Copy* first, Copy* last, PeerIndex node);
   Copy* FindInBlock(ObjectRecord& record, PeerIndex node);

@@ -30,7 +30,7 @@ void NodeIndex::Grow(PeerIndex node) {
   nodes_.resize(end_);
 }
 
-void NodeIndex::AddChunk(List* list) {
+RecordChunk* NodeIndex::AddChunk(List* list) {
   const uint32_t added = chunks_.Allocate();
   if (list->tail == kNoChunk) {
     list->head = added;
@@ -39,6 +39,8 @@ void NodeIndex::AddChunk(List* list) {
     chunks_.At(added).previous = list->tail;
   }
   list->tail = added;
+  list->last = &chunks_.At(added);
+  return list->last;
 }
 
 void NodeIndex::Thin(Node* node, const Copy& left) {
@@ -82,6 +84,7 @@ void NodeIndex::Drop(Node* node, CopyList which, uint32_t number) {
   List& list = node->list(which);
   (chunk.previous == kNoChunk ? list.head : chunks_.At(chunk.previous).next) = chunk.next;
   (chunk.next == kNoChunk ? list.tail : chunks_.At(chunk.next).previous) = chunk.previous;
+  list.last = list.tail == kNoChunk ? nullptr : &chunks_.At(list.tail);
   // An empty chunk's waiting ones are behind it; a merged one's are in front of it.
   if (which == CopyList::kFrees && node->unsent == number) {
     node->unsent = chunk.live == 0 ? chunk.next : chunk.previous;
@@ -164,6 +167,7 @@ void NodeIndex::CheckList(PeerIndex node, CopyList which, uint64_t* counts,
     previous = number;
   }
   FREEHOLD_CHECK(list.tail == previous);
+  FREEHOLD_CHECK(list.last == (list.tail == kNoChunk ? nullptr : &chunks_.At(list.tail)));
 }
 
 uint64_t NodeIndex::CheckInvariants() const {

@@ -39,6 +39,7 @@ namespace freehold::core {
 class NodeIndex {
  public:
   struct List {
+    RecordChunk* last = nullptr;  // the chunk `tail`: every copy that enters is written there
     uint32_t head = kNoChunk;
     uint32_t tail = kNoChunk;
   };
@@ -74,9 +75,9 @@ class NodeIndex {
     Enter(&At(copy->node), index, copy, which);
     ++Total(StateOnEntry(which));
   }
-  // The same in kHeld, for the node's entry.
+  // The same in kHeld, for the node's entry and a copy that is new.
   void Hold(Node* node, RecordIndex index, Copy* copy) {
-    Enter(node, index, copy, CopyList::kHeld);
+    Put(&node->list(CopyList::kHeld), index, copy);
     ++Total(FreeState::kHeld);
   }
   // The order of what stays is kept.
@@ -95,12 +96,12 @@ class NodeIndex {
   // REQUIRES: it is held.
   bool Await(RecordIndex index, Copy* copy) {
     Node& node = nodes_[copy->node];
-    const bool had_work = node.has_work();
     Leave(&node, *copy);
-    Enter(&node, index, copy, CopyList::kFrees);
+    Put(&node.list(CopyList::kFrees), index, copy);
+    copy->list_number = static_cast<uint32_t>(CopyList::kFrees);
     --Total(FreeState::kHeld);
     ++Total(FreeState::kWaiting);
-    return !had_work && !node.excluded;
+    return CountWaiting(&node) && node.late_frees == 0 && !node.excluded;
   }
   // Its node has said that it has the copy. `node`: its entry; `key_hash`: a DigestHash.
   void Report(Node* node, Copy* copy, uint64_t key_hash) {
@@ -221,18 +222,26 @@ class NodeIndex {
   }
   uint64_t& Total(FreeState state) { return totals_[static_cast<int>(state)]; }
   RecordChunk& ChunkOf(const Copy& copy) { return chunks_.At(copy.place >> kPositionBits); }
-  // Neither counts, but for what waits when it enters.
+  // None of the four counts in the totals. Writes the copy at the end of the list.
+  void Put(List* list, RecordIndex index, Copy* copy) {
+    RecordChunk* last = list->last;
+    if (last == nullptr || last->used == RecordChunk::kRecords) last = AddChunk(list);
+    const uint32_t position = last->used;
+    copy->place = (list->tail << kPositionBits) | position;
+    last->records[position] = index;
+    last->used = static_cast<uint8_t>(position + 1);
+    ++last->live;
+  }
+  // One more waits, the last one in its list. True: the first one.
+  static bool CountWaiting(Node* node) {
+    if (node->waiting++ != 0) return false;
+    node->unsent = node->list(CopyList::kFrees).tail;
+    return true;
+  }
   void Enter(Node* node, RecordIndex index, Copy* copy, CopyList which) {
-    List& list = node->list(which);
-    if (list.tail == kNoChunk || chunks_.At(list.tail).used == RecordChunk::kRecords) {
-      AddChunk(&list);
-    }
-    if (which == CopyList::kFrees && node->waiting++ == 0) node->unsent = list.tail;
-    RecordChunk& chunk = chunks_.At(list.tail);
+    Put(&node->list(which), index, copy);
     copy->list_number = static_cast<uint32_t>(which) & 3u;
-    copy->place = (list.tail << kPositionBits) | chunk.used;
-    chunk.records[chunk.used++] = index;
-    ++chunk.live;
+    if (which == CopyList::kFrees) (void)CountWaiting(node);
   }
   void Leave(Node* node, const Copy& copy) {
     RecordChunk& chunk = ChunkOf(copy);
@@ -246,7 +255,7 @@ class NodeIndex {
     }
   }
   void Grow(PeerIndex node);
-  void AddChunk(List* list);
+  RecordChunk* AddChunk(List* list);  // at its end
   // The copy left its chunk, and few or none are left in it.
   void Thin(Node* node, const Copy& left);
   void Merge(Node* node, const Copy& left, uint32_t number);

@@ -64,7 +64,7 @@ class ObjectTable {
   Verdict Step(const event::RemoveById& e, Effects* effects);
   Verdict Step(const event::DropTask& e, Effects* effects);
   Verdict Step(const event::DropNestedHold& e, Effects* effects);
-  // kNotFound, kNotOwner, kOutOfScope.
+  // kNotFound, kNotOwner, kOutOfScope, kTableFull.
   Verdict Step(const event::AddInners& e);
 
   // --- Quiet steps (object_table_quiet.h) -----------------------------------------------------
@@ -78,6 +78,11 @@ class ObjectTable {
   // A secondary copy in memory. `reported`: its node says so itself.
   bool AddCopyQuietly(const Key& key, PeerIndex node, uint32_t generation, uint64_t size,
                       bool reported = false);
+  // The same of one object on several nodes, in order. Answers how many were added: the first of
+  // the others is for the whole step. REQUIRES: at most kCopiesAtOnce.
+  size_t AddCopiesQuietly(const Key& key, absl::Span<const PeerIndex> nodes, uint32_t generation,
+                          uint64_t size);
+  static constexpr size_t kCopiesAtOnce = 64;
 
   // --- Steps: locations and frees (object_table_locations.cc) ---------------------------------
 
@@ -144,9 +149,7 @@ class ObjectTable {
   Time NextTokenEnd() const;
   const Sharing* sharing() const { return sharing_.get(); }  // null: no reference has crossed
   // REQUIRES: the record is borrowed.
-  const Borrow& BorrowOf(const ObjectRecord& record) const {
-    return sharing_->borrows.At(record.overflow);
-  }
+  const Borrow& BorrowOf(const ObjectRecord& record) const;
 
   // --- Steps: callbacks (object_table_callbacks.cc) --------------------------------------------
 
@@ -177,9 +180,7 @@ class ObjectTable {
   RecordIndex Visit(RecordIndex from, size_t slots_max, Visitor visit) const {
     return slabs_.Visit(from, slots_max, visit);
   }
-  bool HasWorkFor(PeerIndex node) const {
-    return nodes_.Find(node) != nullptr && nodes_.Find(node)->has_work();
-  }
+  bool HasWorkFor(PeerIndex node) const;
   // Answers that wait to be sent to the peer, which has caused them.
   uint64_t AnswersFor(PeerIndex peer) const;
   const NodeIndex& nodes() const { return nodes_; }
@@ -197,8 +198,10 @@ class ObjectTable {
   friend class TableDigest;
   friend class ScopeSteps;  // object_table_scopes.h
   RecordIndex FindIndex(const Key& key) const;
+  RecordIndex FindInline(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
   ObjectRecord* FindAtHome(const Key& key);
+  static bool TakesCopiesQuietly(const ObjectRecord& record, uint32_t generation);
   ObjectRecord* FindGeneration(ObjectRecord* record, uint32_t generation);
   // The record of an object in scope; otherwise null and the verdict.
   ObjectRecord* InScope(const Key& key, Verdict* verdict);
@@ -207,8 +210,10 @@ class ObjectTable {
 
   // A record with no reference yet, or kNoRecord when the table is full.
   RecordIndex Make(const Key& key, ObjectState state);
+  RecordIndex MakeInline(const Key& key, ObjectState state);
   // Takes it out of the table, and nothing else.
   void Unmake(ObjectRecord* record);
+  void CountState(ObjectRecord* record, ObjectState state);
   void SetState(ObjectRecord* record, ObjectState state, Effects* effects);
   void EndIfNotHeld(ObjectRecord* record, Effects* effects);
   void GoOutOfScope(ObjectRecord* record, Effects* effects);
@@ -256,7 +261,7 @@ class ObjectTable {
   void EraseBorrowed(ObjectRecord* record);
   bool ListBorrower(ObjectRecord* record, PeerIndex borrower);
   void ListNextBorrower(Effects* effects);
-  void RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder, Effects* effects);
+  bool RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder, Effects* effects);
   // object_table_askers.cc. The first: something changed that askers are told.
   void AnswerAskers(const ObjectRecord& record, Effects* effects);
   void AnswerAsFreed(RecordIndex index);

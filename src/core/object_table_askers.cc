@@ -111,8 +111,9 @@ Verdict ObjectTable::Step(const event::StopAsking& e) {
   bool ended = false;
   for (const bool subscribed : {true, false}) {
     const uint64_t watch = WatchNumber::Make(e.number, subscribed);
-    ended |= sharing_->watches.Remove(index, e.from, watch);
-    ended |= sharing_->due.Remove(index, e.from, watch);
+    for (HolderIndex* askers : {&sharing_->watches, &sharing_->due}) {
+      ended |= askers->Remove(index, e.from, watch) != HolderIndex::Removed::kAbsent;
+    }
   }
   RefreshAskers(index);
   return ended ? Verdict::kOk : Verdict::kNotFound;

@@ -86,6 +86,14 @@ Verdict ObjectTable::Step(const event::Subscribe& e, Effects* effects) {
 void ObjectTable::Fire(ObjectRecord* record, Moment moment, EndReason reason, Effects* effects) {
   Rare* rare = rares_.Find(*record);
   if (rare == nullptr || rare->callbacks.empty()) return;
+  if (rare->callbacks.size() == 1) {  // as nearly always
+    const RegisteredCallback& only = rare->callbacks.front();
+    if (only.moment != moment) return;
+    effects->fired.push_back({only.token, reason});
+    rare->callbacks.clear();
+    --counters_.callbacks;
+    return;
+  }
   auto rest = rare->callbacks.begin();
   for (const RegisteredCallback& callback : rare->callbacks) {
     if (callback.moment == moment) {

@@ -56,32 +56,33 @@ void ObjectTable::ListNextBorrower(Effects* effects) {
 
 Verdict ObjectTable::Step(const event::BorrowerReleased& e, Effects* effects) {
   const ObjectRecord* record = FindMutable(e.key);
-  if (record == nullptr || sharing_ == nullptr ||
-      !sharing_->borrowers.Contains(IndexOf(*record), e.from, 0)) {
-    return Verdict::kNotFound;
+  if (record == nullptr || sharing_ == nullptr) return Verdict::kNotFound;
+  const HolderIndex::Holder holder{IndexOf(*record), e.from, 0};
+  if (IsMutant(Mutant::kReleaseIgnored)) {
+    return sharing_->borrowers.Contains(holder.record, holder.peer, holder.number)
+               ? Verdict::kOk
+               : Verdict::kNotFound;
   }
-  if (IsMutant(Mutant::kReleaseIgnored)) return Verdict::kOk;
-  RemoveHolder(&sharing_->borrowers, {IndexOf(*record), e.from, 0}, effects);
-  return Verdict::kOk;
+  return RemoveHolder(&sharing_->borrowers, holder, effects) ? Verdict::kOk : Verdict::kNotFound;
 }
 
 Verdict ObjectTable::Step(const event::HandoffEnded& e, Effects* effects) {
   const ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr || sharing_ == nullptr ||
-      !sharing_->pins.Contains(IndexOf(*record), e.from, e.number)) {
+      !RemoveHolder(&sharing_->pins, {IndexOf(*record), e.from, e.number}, effects)) {
     return Verdict::kNotFound;
   }
-  RemoveHolder(&sharing_->pins, {IndexOf(*record), e.from, e.number}, effects);
   return Verdict::kOk;
 }
 
-// Of a borrower or a pin, which hold the record.
-void ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder,
+// Of a borrower or a pin, which hold the record. False: it was not there.
+bool ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& holder,
                                Effects* effects) {
-  (void)holders->Remove(holder.record, holder.peer, holder.number);
+  const HolderIndex::Removed removed = holders->Remove(holder.record, holder.peer, holder.number);
+  if (removed == HolderIndex::Removed::kAbsent) return false;
   const bool is_pin = holders == &sharing_->pins;
   if (is_pin) (void)sharing_->cancelled.Remove(holder.record, holder.peer, holder.number);
-  if (holders->FirstOf(holder.record) == nullptr) {
+  if (removed != HolderIndex::Removed::kOthersLeft) {
     ObjectRecord& record = slabs_.At(holder.record);
     if (is_pin) {
       record.has_pins = 0;
@@ -91,6 +92,7 @@ void ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& 
     EndIfNotHeld(&record, effects);
   }
   if (!is_pin && !sharing_->unlisted.empty()) ListNextBorrower(effects);
+  return true;
 }
 
 }  // namespace freehold::core

@@ -33,6 +33,32 @@ Verdict ObjectTable::Step(const event::SetLocation& e, Effects* effects) {
   return ApplyLocation(e, record, effects);
 }
 
+size_t ObjectTable::AddCopiesQuietly(const Key& key, absl::Span<const PeerIndex> nodes,
+                                     uint32_t generation, uint64_t size) {
+  ObjectRecord* record = FindAtHome(key);
+  if (record == nullptr || !TakesCopiesQuietly(*record, generation) ||
+      record->copies >= CopyArena::kUnsortedMax) {
+    return 0;
+  }
+  nodes = nodes.subspan(0, CopyArena::kUnsortedMax - record->copies);
+  // A node whose bit is not set has no copy: most need no look through the copies.
+  uint64_t seen = 0;
+  copies_.ForEach(*record, [&](const Copy* copy) { seen |= uint64_t{1} << (copy->node & 63); });
+  const RecordIndex index = IndexOf(*record);
+  const uint32_t added = copies_.InsertAll(*record, nodes, [&](Copy* copy) {
+    const PeerIndex node = copy->node;
+    NodeIndex::Node& entry = nodes_.At(node);
+    const uint64_t bit = uint64_t{1} << (node & 63);
+    if (entry.excluded) return false;
+    if ((seen & bit) != 0 && copies_.Find(*record, node) != nullptr) return false;
+    seen |= bit;
+    nodes_.Hold(&entry, index, copy);
+    return true;
+  });
+  if (size != 0 && added > 0) record->size = size;
+  return added;
+}
+
 // No record of that generation: nothing to remember but the free itself.
 void ObjectTable::AnswerWithFree(const event::SetLocation& e, Effects* effects) {
   ++counters_.late_reports_answered;
@@ -237,15 +263,22 @@ bool ObjectTable::PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter*
     return true;
   });
   if (full) return true;
-  nodes_.HandOver(node, records_max, [&](const ObjectRecord& record) {
-    return writer->AddFree(record.id(), record.generation, kFirstTerm);
+  PayloadWriter::FreeRun run = writer->BeginFrees(kFirstTerm);
+  nodes_.HandOver(node, records_max, [&run, writer](const ObjectRecord& record) {
+    if (run.Add(record.id(), record.generation)) return true;
+    writer->EndFrees(run);
+    const bool added = writer->AddFree(record.id(), record.generation, kFirstTerm);
+    run = writer->BeginFrees(kFirstTerm);
+    return added;
   });
+  writer->EndFrees(run);
   return HasWorkFor(node);
 }
 
 bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects) {
   nodes_.At(node).excluded = true;
-  nodes_.TakeLateFrees(node, [](const FreeItem&) { return true; });
+  nodes_.TakeLateFrees(node, [&](const FreeItem&) { return records_max > 0 && records_max-- > 0; });
+  if (nodes_.At(node).late_frees > 0) return true;
   nodes_.ForgetReports(node);
   for (const CopyList list : {CopyList::kHeld, CopyList::kFrees, CopyList::kDoomed}) {
     while (true) {

@@ -83,6 +83,15 @@ CopyFacts ObjectTable::Facts(const ObjectRecord& record, const Copy& copy) const
   return facts;
 }
 
+uint64_t ObjectTable::flush_waiting() const {
+  return sharing_ == nullptr ? 0 : sharing_->borrows.flush_waiting();
+}
+
+Time ObjectTable::NextTokenEnd() const {
+  return sharing_ == nullptr || sharing_->token_lives.empty() ? kInfiniteFuture
+                                                              : sharing_->token_lives.front().ends;
+}
+
 size_t ObjectTable::bytes() const {
   return slabs_.bytes() + index_.bytes() + copies_.bytes() + nodes_.bytes() + rares_.bytes() +
          (sharing_ == nullptr ? 0 : sharing_->bytes()) +

@@ -18,11 +18,23 @@
 
 namespace freehold::core {
 
+// A look-up inline, for the steps in which it is much of the work.
+inline RecordIndex ObjectTable::FindInline(const Key& key) const {
+  return index_.Find(key.hash, [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });
+}
+
 inline ObjectRecord* ObjectTable::FindAtHome(const Key& key) {
   return index_.FindAtHome(key.hash, [&](RecordIndex index) {
     ObjectRecord* record = &slabs_.At(index);
     return record->id() == key.id ? record : nullptr;
   });
+}
+
+// An available object has a copy, and so no state changes with another one; nobody is to be told.
+inline bool ObjectTable::TakesCopiesQuietly(const ObjectRecord& record, uint32_t generation) {
+  return record.state() == ObjectState::kAvailable && record.copies != 0 &&
+         record.generation == generation && record.rare == kNone && !record.has_askers &&
+         !record.is_member();
 }
 
 inline bool ObjectTable::AddByIdQuietly(const Key& key, uint32_t count) {
@@ -59,11 +71,8 @@ __attribute__((always_inline)) inline bool ObjectTable::AddCopyQuietly(
     const Key& key, PeerIndex node, uint32_t generation, uint64_t size, bool reported) {
   NodeIndex::Node& entry = nodes_.At(node);
   ObjectRecord* record = FindAtHome(key);
-  // An available object has a copy, and so no state changes.
-  if (record == nullptr || entry.excluded || record->state() != ObjectState::kAvailable ||
-      record->copies == 0 || record->copies == CopyArena::kCopiesMax ||
-      record->generation != generation || record->rare != kNone || record->has_askers ||
-      record->is_member() || copies_.Find(*record, node) != nullptr) {
+  if (record == nullptr || entry.excluded || !TakesCopiesQuietly(*record, generation) ||
+      record->copies == CopyArena::kCopiesMax || copies_.Find(*record, node) != nullptr) {
     return false;
   }
   Copy* copy = copies_.Insert(*record, node, /*in_memory=*/true);

@@ -5,7 +5,6 @@
 #ifndef FREEHOLD_SRC_CORE_RARE_H_
 #define FREEHOLD_SRC_CORE_RARE_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -13,26 +12,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "freehold/callbacks.h"
+#include "src/core/inner_list.h"
 #include "src/core/object_record.h"
 
 namespace freehold::core {
-
-// A contained object, held by `nested_in` of its record, so that no look-up is needed to let go.
-struct InnerRef {
-  uint32_t shard = 0;
-  RecordIndex record = kNoRecord;
-
-  friend bool operator==(const InnerRef& a, const InnerRef& b) {
-    return a.shard == b.shard && a.record == b.record;
-  }
-  template <typename H>
-  friend H AbslHashValue(H h, const InnerRef& inner) {
-    return H::combine(std::move(h), inner.shard, inner.record);
-  }
-};
 
 // Something of the host's that the core passes on and never looks into.
 using Token = uint64_t;
@@ -51,9 +36,7 @@ struct Subscriber {
 struct Rare {
   absl::InlinedVector<RegisteredCallback, 1> callbacks;  // in order of registration
   std::vector<Subscriber> subscribers;
-  std::vector<InnerRef> inners;  // in order of addition, each once
-  // The same as a set, once there are more than kInnersScanned. Only asked, never iterated.
-  std::unique_ptr<absl::flat_hash_set<InnerRef>> inner_set;
+  InnerList inners;
   std::vector<std::pair<PeerIndex, std::string>> spill_urls;
   // The next older generation whose copies are still being deleted; kNoRecord: none.
   RecordIndex ghost = kNoRecord;
@@ -62,28 +45,9 @@ struct Rare {
   void Clear() {
     callbacks.clear();
     GiveBack(&subscribers);
-    GiveBack(&inners);
-    inner_set.reset();
+    inners = InnerList();
     GiveBack(&spill_urls);
     ghost = kNoRecord;
-  }
-
-  static constexpr size_t kInnersScanned = 16;
-
-  bool Contains(const InnerRef& inner) const {
-    return inner_set != nullptr ? inner_set->contains(inner)
-                                : std::find(inners.begin(), inners.end(), inner) != inners.end();
-  }
-  // False: it was there.
-  bool AddInner(const InnerRef& inner) {
-    if (Contains(inner)) return false;
-    inners.push_back(inner);
-    if (inner_set != nullptr) {
-      inner_set->insert(inner);
-    } else if (inners.size() > kInnersScanned) {
-      inner_set = std::make_unique<absl::flat_hash_set<InnerRef>>(inners.begin(), inners.end());
-    }
-    return true;
   }
 
  private:

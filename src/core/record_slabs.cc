@@ -12,14 +12,7 @@ RecordSlabs::RecordSlabs(void* context, uint32_t records_max, SlabSource* source
       own_source_(source == nullptr ? new SlabRuns : nullptr),
       source_(source == nullptr ? own_source_.get() : source) {}
 
-RecordIndex RecordSlabs::Allocate() {
-  if (free_ != kNoRecord) {
-    const RecordIndex index = free_;
-    ObjectRecord& record = At(index);
-    free_ = record.rare;
-    record.in_use = 1;
-    return index;
-  }
+RecordIndex RecordSlabs::AllocateFresh() {
   if (handed_out_ == records_max_) return kNoRecord;
   if (used_in_last_ == kSlots) {
     if ((slabs_.size() << kSlotBits) + kSlots > kRecordIndexMax) return kNoRecord;

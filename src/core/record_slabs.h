@@ -30,7 +30,14 @@ class RecordSlabs {
   RecordSlabs& operator=(const RecordSlabs&) = delete;
 
   // A slot whose fields the caller sets, or kNoRecord when all are in use.
-  RecordIndex Allocate();
+  RecordIndex Allocate() {
+    const RecordIndex index = free_;
+    if (index == kNoRecord) return AllocateFresh();
+    ObjectRecord& record = At(index);
+    free_ = record.rare;
+    record.in_use = 1;
+    return index;
+  }
   void Release(RecordIndex index);
 
   ObjectRecord& At(RecordIndex index) {
@@ -49,8 +56,8 @@ class RecordSlabs {
   // The first record in use at or after `from` in slab order; kNoRecord when there is none.
   // Looks at no more than `slots_max` slots and then answers where to go on in `*resume`.
   RecordIndex NextInUse(RecordIndex from, size_t slots_max, RecordIndex* resume) const;
-  // Calls `visit(record)` for records in slab order from `from`, looking at up to `slots_max`
-  // slots; answers where to go on, kNoRecord at the end.
+  // Calls `visit(record)` for those in use from `from` on, looking at up to `slots_max` slots;
+  // answers where to go on, kNoRecord at the end.
   template <typename Visitor>
   RecordIndex Visit(RecordIndex from, size_t slots_max, Visitor visit) const {
     for (RecordIndex end = from, resume = kNoRecord;;) {
@@ -80,6 +87,7 @@ class RecordSlabs {
   };
   static_assert(sizeof(Slab) <= kSlabBytes, "a slab fits its allocation");
 
+  RecordIndex AllocateFresh();
   static const Slab* SlabOf(const void* inside) {
     return reinterpret_cast<const Slab*>(reinterpret_cast<uintptr_t>(inside) & ~(kSlabBytes - 1));
   }

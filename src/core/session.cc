@@ -51,12 +51,11 @@ Session::Session(PeerIndex peer, const Address& address) : address_(address), pe
 
 // --- Sending -------------------------------------------------------------------------------------
 
-OutEnvelope Session::Send(const SessionConfig& config, std::string payload, Time now,
-                          uint64_t random) {
+OutEnvelope Session::Send(const SessionConfig& config, Payload payload, Time now, uint64_t random) {
   FREEHOLD_CHECK(HasRoom(config));
-  FREEHOLD_CHECK(!payload.empty());
+  FREEHOLD_CHECK(payload.size() > 0);
   FREEHOLD_CHECK(payload.size() + kFrameBytes <= config.options.envelope_bytes_max);
-  OutEnvelope envelope = Emit(config, version_, ++sent_, payload);
+  OutEnvelope envelope = Emit(config, version_, ++sent_, payload.view());
   unacked_bytes_ += payload.size();
   unacked_.emplace_hint(unacked_.end(), sent_, Unacked{std::move(payload), version_});
   // A running timer stays: it is about the oldest.
@@ -79,7 +78,7 @@ OutEnvelope Session::Retransmit(const SessionConfig& config, Time now, uint64_t 
   }
   ArmTimeout(config, now, random);
   const auto& [sequence, oldest] = *unacked_.begin();
-  return Emit(config, oldest.version, sequence, oldest.payload);
+  return Emit(config, oldest.version, sequence, oldest.payload.view());
 }
 
 OutEnvelope Session::Acknowledge(const SessionConfig& config) {
@@ -109,7 +108,7 @@ void Session::ArmTimeout(const SessionConfig& config, Time now, uint64_t random)
 std::vector<std::string> Session::TakeUnacked() {
   std::vector<std::string> payloads;
   payloads.reserve(unacked_.size());
-  for (auto& [sequence, unacked] : unacked_) payloads.push_back(std::move(unacked.payload));
+  for (const auto& [sequence, unacked] : unacked_) payloads.emplace_back(unacked.payload.view());
   unacked_.clear();
   unacked_bytes_ = 0;
   acknowledged_ = sent_;

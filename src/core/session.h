@@ -82,7 +82,7 @@ class Session {
   Time deadline() const { return deadline_; }
 
   // REQUIRES: HasRoom(); the payload is not empty, nor longer than an envelope may be.
-  OutEnvelope Send(const SessionConfig& config, std::string payload, Time now, uint64_t random);
+  OutEnvelope Send(const SessionConfig& config, Payload payload, Time now, uint64_t random);
   // The oldest unacknowledged envelope once more. REQUIRES: deadline() has come.
   OutEnvelope Retransmit(const SessionConfig& config, Time now, uint64_t random);
   // An envelope without a payload.
@@ -104,7 +104,7 @@ class Session {
     kNextGap,  // the oldest envelope is known to be missing: due at once
   };
   struct Unacked {
-    std::string payload;
+    Payload payload;
     uint8_t version;  // that the payload was written for
   };
 

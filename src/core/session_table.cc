@@ -112,7 +112,7 @@ bool SessionTable::CanSend(PeerIndex peer) const {
   return session != nullptr && session->HasRoom(config_);
 }
 
-void SessionTable::Send(PeerIndex peer, std::string payload, Time now, uint64_t random,
+void SessionTable::Send(PeerIndex peer, Payload payload, Time now, uint64_t random,
                         std::vector<OutEnvelope>* out) {
   Session* const session = Find(peer);
   FREEHOLD_CHECK(session != nullptr);

@@ -55,7 +55,7 @@ class SessionTable {
   bool CanSend(PeerIndex peer) const;
   // Sends `payload` as the session's next envelope. REQUIRES: CanSend(peer); payload not empty, and
   // with kFrameBytes in front not longer than envelope_bytes_max.
-  void Send(PeerIndex peer, std::string payload, Time now, uint64_t random,
+  void Send(PeerIndex peer, Payload payload, Time now, uint64_t random,
             std::vector<OutEnvelope>* out);
   // Emits the retransmissions that are due at `now`, by deadline and then index, and after them the
   // acknowledgements that are owed and no envelope of this turn has carried, in order of debt. Call

@@ -116,7 +116,7 @@ struct Sharing {
   uint64_t registrations = 0;  // ever sent; numbers them
 
   bool HasWorkFor(PeerIndex peer) const {
-    return borrows.FirstToSend(peer) != kNone || !outbox.empty(peer) ||
+    return !outbox.empty(peer) || borrows.FirstToSend(peer) != kNone ||
            due.FirstOfPeer(peer) != nullptr || !settled_answers.empty(peer) ||
            !move_news.empty(peer);
   }

@@ -109,8 +109,7 @@ void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
   }
   if (!after->effects.scopes.empty()) scopes_.OnChanges(after->effects.scopes);
   if (after->effects.has_inners()) {
-    std::vector<std::vector<core::InnerRef>> stack;
-    stack.push_back(after->effects.TakeInners());
+    std::vector<std::vector<core::InnerRef>> stack = after->effects.TakeInnerChunks();
     DropInners(&stack, options_.nested_drops_inline_max);
     if (!stack.empty()) Defer(std::move(stack));
   }
@@ -195,9 +194,9 @@ void CounterImpl::DropInners(std::vector<std::vector<core::InnerRef>>* stack, ui
       Prepare(shard, &after);
     }
     // What this drop lets go of joins the stack instead of the call chain.
-    std::vector<core::InnerRef> further = after.effects.TakeInners();
+    std::vector<std::vector<core::InnerRef>> further = after.effects.TakeInnerChunks();
     Act(shard, &after);
-    if (!further.empty()) stack->push_back(std::move(further));
+    for (std::vector<core::InnerRef>& chunk : further) stack->push_back(std::move(chunk));
   }
 }
 

@@ -265,9 +265,12 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     {
       internal::MutexLock lock(&shard.mutex);
       // A free must not overtake what its node was to be told of the copy before.
+      const auto left = [&] {
+        return static_cast<uint32_t>(kPieceMax - (writer->items() - before));
+      };
       more = shard.table.PullMoves(node, kPieceMax, *this, writer) ||
-             shard.table.PullFrees(node, kPieceMax, writer);
-      more |= shard.table.PullSharing(node, kPieceMax, *this, writer);
+             shard.table.PullFrees(node, left(), writer);
+      more |= shard.table.PullSharing(node, left(), *this, writer);
     }
     if (!more) continue;
     peer.shards_with_work.fetch_or(bit, std::memory_order_release);

@@ -242,7 +242,7 @@ void Endpoint::Impl::FillPeer(PeerIndex peer, PeerState* state, Time now) {
     }
     more = client_->Fill(peer, &writer_);
     if (writer_.empty()) return;
-    sessions_.Send(peer, writer_.Take(), now, random_.Next(), &out_);
+    sessions_.Send(peer, writer_.TakePayload(), now, random_.Next(), &out_);
   }
 }
 

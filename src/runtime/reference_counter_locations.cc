@@ -37,7 +37,7 @@ absl::Status ValidateLocation(const Location& location) {
 }
 
 // A secondary copy in memory and nothing else: valid, and what nearly all of them are.
-bool IsPlain(const Location& location) {
+inline bool IsPlain(const Location& location) {
   return location.in_memory && !location.spilled && location.role == CopyRole::kSecondary &&
          location.spilled_url.empty() && !location.node.IsNil();
 }
@@ -73,6 +73,35 @@ absl::Status ReferenceCounter::AddLocation(const ObjectId& object, const Locatio
   });
   if (added) return absl::OkStatus();
   return SetLocation(impl_.get(), {key, node, generation, size, location.role}, location);
+}
+
+BatchResult ReferenceCounter::AddLocations(const ObjectId& object,
+                                           absl::Span<const Location> locations,
+                                           uint32_t generation, uint64_t size) {
+  BatchResult result;
+  CounterImpl& impl = *impl_;
+  const core::Key key = impl.KeyOf(object);
+  core::PeerIndex nodes[core::ObjectTable::kCopiesAtOnce];
+  for (size_t begin = 0; begin < locations.size();) {
+    const size_t run = std::min(locations.size() - begin, core::ObjectTable::kCopiesAtOnce);
+    size_t plain = 0;
+    for (; plain < run && IsPlain(locations[begin + plain]); ++plain) {
+      nodes[plain] = impl.InternNode(locations[begin + plain].node);
+      if (nodes[plain] == core::kNoPeer) break;
+    }
+    size_t added = 0;
+    if (plain > 0 && impl.is_open()) {
+      added = impl.Quietly(impl.ShardOf(key), [&](core::ObjectTable& table) {
+        return table.AddCopiesQuietly(key, {nodes, plain}, generation, size);
+      });
+    }
+    for (; added < run; ++added) {
+      absl::Status status = AddLocation(object, locations[begin + added], generation, size);
+      if (!status.ok()) result.failures.push_back({begin + added, std::move(status)});
+    }
+    begin += run;
+  }
+  return result;
 }
 
 absl::Status ReferenceCounter::RemoveLocation(const ObjectId& object, const NodeId& node,

@@ -217,7 +217,7 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
     size_t named = 0;
     VisitAll(*impl_, [&](const core::ObjectTable& table, const core::ObjectRecord& record) {
       const core::Rare* rare = table.FindRare(record);
-      if (named == kOutersNamed || rare == nullptr || !rare->Contains(self)) return;
+      if (named == kOutersNamed || rare == nullptr || !rare->inners.Contains(self)) return;
       absl::StrAppend(&text, "\n    contained in ", record.id().ToHex());
       ++named;
     });

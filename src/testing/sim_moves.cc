@@ -40,7 +40,8 @@ void OnEnded(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
   }
   if (result.outcome == MoveOutcome::kRefused) {
     oracle->Expect(oracle->ValueGone(object, move.generation) || move.evicted ||
-                       WasMovedFrom(*state, object, move.node) || node.excluded_by != 0,
+                       WasMovedFrom(*state, object, move.node) || node.excluded_by != 0 ||
+                       object.disagreed,
                    "a move of a live value is refused", details);
   }
 }
@@ -175,7 +176,7 @@ void LookAtMoves(Oracle* oracle, const State& state) {
                    "an object whose primary has moved has copies and no primary", details);
     const Store::Stored* stored = const_cast<Store&>(node.store).Find({object.id, move.generation});
     if (!node.live() || stored == nullptr || stored->instance != move.instance ||
-        WasFreed(object, move.node, move.generation)) {
+        WasFreed(object, move.node, move.generation) || object.disagreed) {
       continue;
     }
     oracle->Expect(IsPrimaryOn(state, object, move.node),

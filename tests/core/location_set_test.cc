@@ -77,6 +77,49 @@ TEST(CopyArena, ARecordWithoutCopiesFindsNone) {
   EXPECT_EQ(arena.Find(record, 5), nullptr);
 }
 
+TEST(CopyArena, SeveralAtOnceAreAsOneByOne) {
+  for (uint32_t before = 0; before <= CopyArena::kUnsortedMax; ++before) {
+    for (uint32_t more = 0; before + more <= CopyArena::kUnsortedMax; ++more) {
+      for (uint32_t stop = 0; stop <= more; ++stop) {
+        CopyArena arena;
+        Checked checked(&arena);
+        for (PeerIndex node = 0; node < before; ++node) checked.Insert(node, node);
+        std::vector<PeerIndex> nodes;
+        for (uint32_t i = 0; i < more; ++i) nodes.push_back(100 + i);
+        const uint32_t added = arena.InsertAll(checked.record, nodes, [&](Copy* copy) {
+          EXPECT_TRUE(copy->in_memory && copy->held() && !copy->primary);
+          if (copy->node == 100 + stop) return false;
+          EXPECT_EQ(arena.Find(checked.record, copy->node), nullptr) << "it enters only now";
+          Mark(copy, copy->node);
+          checked.model[copy->node] = copy->node;
+          return true;
+        });
+        ASSERT_EQ(added, stop);
+        ASSERT_NO_FATAL_FAILURE(checked.ExpectSameAsModel());
+        // The block is the one that so many copies have: more fit, and all can go.
+        for (PeerIndex node = 200; node < 220; ++node) checked.Insert(node, node);
+        ASSERT_NO_FATAL_FAILURE(checked.ExpectSameAsModel());
+        while (!checked.model.empty()) checked.Remove(checked.model.begin()->first);
+        ASSERT_EQ(checked.record.overflow, kNone);
+      }
+    }
+  }
+}
+
+TEST(CopyArena, FewerAtOnceThanWantedGiveTheirRoomBack) {
+  CopyArena arena;
+  const std::vector<PeerIndex> nodes = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  size_t bytes = 0;
+  for (int round = 0; round < 10'000; ++round) {
+    TestRecord record;
+    ASSERT_EQ(arena.InsertAll(record, nodes, [](const Copy* copy) { return copy->node < 5; }), 4u);
+    for (const PeerIndex node : {1, 2, 3, 4}) arena.Remove(record, node);
+    ASSERT_EQ(record.overflow, kNone);
+    if (round == 100) bytes = arena.bytes();
+  }
+  EXPECT_EQ(arena.bytes(), bytes) << "blocks are used again";
+}
+
 TEST(CopyArena, FromOneCopyTo5000AndBack) {
   CopyArena arena;
   Checked object(&arena);

@@ -50,7 +50,7 @@ inline Asked LayOpen(Effects effects) {
   asked.ready.assign(effects.ready.begin(), effects.ready.end());
   if (effects.rare != nullptr) {
     asked.notices = std::move(effects.rare->notices);
-    asked.inners = std::move(effects.rare->inners);
+    asked.inners = effects.TakeInners();
     asked.lost = std::move(effects.rare->lost);
     asked.settled = std::move(effects.rare->settled);
   }

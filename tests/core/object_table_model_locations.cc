@@ -144,7 +144,12 @@ std::vector<FreedCopy> ObjectTableModel::CopiesOn(PeerIndex node, FreeState stat
 Expected ObjectTableModel::Exclude(PeerIndex node, uint32_t records_max, bool* more) {
   Expected expected;
   excluded_.insert(node);
-  late_.erase(node);
+  for (std::deque<FreedCopy>& late = late_[node]; !late.empty(); late.pop_front()) {
+    if (records_max-- == 0) {
+      *more = true;
+      return expected;
+    }
+  }
   // What was sent is older than what waits.
   for (const FreeState state :
        {FreeState::kHeld, FreeState::kSent, FreeState::kWaiting, FreeState::kDoomed}) {

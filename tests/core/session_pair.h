@@ -41,7 +41,7 @@ class SessionPair {
     Side& s = sides_[side];
     std::vector<OutEnvelope> out;
     while (s.sent < s.submitted && s.table.CanSend(kPeer)) {
-      s.table.Send(kPeer, Payload(side, s.sent++), now_, NextRandom(), &out);
+      s.table.Send(kPeer, PayloadOf(side, s.sent++), now_, NextRandom(), &out);
     }
     s.table.Poll(now_, NextRandom(), &out);
     for (OutEnvelope& envelope : out) {
@@ -81,7 +81,7 @@ class SessionPair {
     }
     s.excluded = true;
     for (size_t i = 0; i < unacked.size(); ++i) {
-      FREEHOLD_CHECK(unacked[i] == Payload(side, s.sent - unacked.size() + i));
+      FREEHOLD_CHECK(unacked[i] == PayloadOf(side, s.sent - unacked.size() + i));
     }
     // Whatever is not among them has arrived.
     FREEHOLD_CHECK(sides_[1 - side].delivered >= s.sent - unacked.size());
@@ -128,7 +128,7 @@ class SessionPair {
   }
 
   // Different in length and content, and different from side to side.
-  static std::string Payload(int side, uint64_t number) {
+  static std::string PayloadOf(int side, uint64_t number) {
     PayloadWriter writer(8192);
     for (uint64_t i = 0; i <= number % 5; ++i) {
       const FreeItem item{ObjectId::FromNumber(number * 8 + i), static_cast<uint32_t>(side), 1};
@@ -153,7 +153,7 @@ class SessionPair {
     FREEHOLD_CHECK(deliveries.empty() || verdict == ReceiveVerdict::kAccepted);
     for (const Delivery& delivery : deliveries) {
       FREEHOLD_CHECK(delivery.from == kPeer);
-      FREEHOLD_CHECK(delivery.payload == Payload(1 - to, s.delivered));
+      FREEHOLD_CHECK(delivery.payload == PayloadOf(1 - to, s.delivered));
       ++s.delivered;
     }
     FREEHOLD_CHECK(s.delivered <= sides_[1 - to].sent);

@@ -63,7 +63,7 @@ TEST_F(SessionTableTest, DuplicatesAreDroppedAndAcknowledgedAgain) {
 TEST_F(SessionTableTest, AnEnvelopeCarriesTheAcknowledgementAndPollEmitsNoOther) {
   EXPECT_EQ(ToB(Send(1)), ReceiveVerdict::kAccepted);
   EXPECT_EQ(b.NextDeadline(), kInfinitePast);
-  const std::string answer = SendFrom(&b, kToA, Payload(9));
+  const std::string answer = SendFrom(&b, kToA, PayloadOf(9));
   EXPECT_NE(b.NextDeadline(), kInfinitePast);
   EXPECT_TRUE(Poll(&b).empty());
   std::vector<Delivery> deliveries;
@@ -73,7 +73,7 @@ TEST_F(SessionTableTest, AnEnvelopeCarriesTheAcknowledgementAndPollEmitsNoOther)
 }
 
 TEST_F(SessionTableTest, ARetransmissionCarriesTheAcknowledgementToo) {
-  SendFrom(&b, kToA, Payload(9));
+  SendFrom(&b, kToA, PayloadOf(9));
   now = b.NextDeadline();
   EXPECT_EQ(ToB(Send(1)), ReceiveVerdict::kAccepted);
   EXPECT_EQ(Poll(&b).size(), 1u);
@@ -108,7 +108,7 @@ TEST_F(SessionTableTest, AcknowledgementsLeaveInTheOrderInWhichTheyBecameOwed) {
   for (const uint64_t number : {5, 3, 4}) {
     const Address peer = ProcessId::FromNumber(number);
     b.Open(static_cast<PeerIndex>(number), peer);
-    const std::string bytes = EncodeFrame({1, 1, 1, 0}, peer, kB, Payload(1));
+    const std::string bytes = EncodeFrame({1, 1, 1, 0}, peer, kB, PayloadOf(1));
     EXPECT_EQ(b.Receive(static_cast<PeerIndex>(number), bytes, now, &deliveries),
               ReceiveVerdict::kAccepted);
   }
@@ -129,12 +129,12 @@ TEST_F(SessionTableTest, GarbageChangesNothingAndIsCounted) {
       "",
       "something else entirely",
       flipped,
-      EncodeFrame({2, 2, 1, 0}, kA, kB, Payload(1)),           // unknown version
-      EncodeFrame({1, 1, 1, 0}, kA, kB, "not a payload"),      // does not decode
-      EncodeFrame({1, 1, 3, 0}, kA, kB, Payload(1) + "rest"),  // nor does this one, early
-      EncodeFrame({1, 1, 1, 1}, kA, kB, Payload(1)),           // B has sent nothing
+      EncodeFrame({2, 2, 1, 0}, kA, kB, PayloadOf(1)),           // unknown version
+      EncodeFrame({1, 1, 1, 0}, kA, kB, "not a payload"),        // does not decode
+      EncodeFrame({1, 1, 3, 0}, kA, kB, PayloadOf(1) + "rest"),  // nor does this one, early
+      EncodeFrame({1, 1, 1, 1}, kA, kB, PayloadOf(1)),           // B has sent nothing
       EncodeFrame({1, 1, 0, 9}, kA, kB, ""),
-      EncodeFrame({1, 1, 1, 0}, kB, kA, Payload(1)),  // for the other end
+      EncodeFrame({1, 1, 1, 0}, kB, kA, PayloadOf(1)),  // for the other end
   };
   for (const std::string& bytes : garbage) EXPECT_EQ(ToB(bytes), ReceiveVerdict::kGarbage);
   EXPECT_EQ(b.GetStats().garbage_rejected, garbage.size());
@@ -229,7 +229,7 @@ TEST_F(SessionTableTest, NothingIsKnownOfAnUnknownPeer) {
 
 TEST_F(SessionTableTest, StatsCountWhatHappened) {
   const std::string first = Send(1), second = Send(2);
-  EXPECT_EQ(a.GetStats().unacked_bytes, 2 * Payload(1).size());
+  EXPECT_EQ(a.GetStats().unacked_bytes, 2 * PayloadOf(1).size());
   EXPECT_EQ(ToB(first), ReceiveVerdict::kAccepted);
   EXPECT_EQ(ToB(first), ReceiveVerdict::kDuplicate);
   EXPECT_EQ(ToA(AckOfB()), ReceiveVerdict::kAckOnly);
@@ -240,7 +240,7 @@ TEST_F(SessionTableTest, StatsCountWhatHappened) {
   EXPECT_EQ(sender.envelopes_sent, 2u);
   EXPECT_EQ(sender.envelopes_retransmitted, 1u);
   EXPECT_EQ(sender.bytes_sent, first.size() + second.size() + again.size());
-  EXPECT_EQ(sender.unacked_bytes, Payload(1).size());
+  EXPECT_EQ(sender.unacked_bytes, PayloadOf(1).size());
   EXPECT_EQ(sender.envelopes_received, 1u);
   const SessionStats receiver = b.GetStats();
   EXPECT_EQ(receiver.envelopes_received, 2u);

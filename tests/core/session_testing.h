@@ -20,7 +20,7 @@ inline constexpr PeerIndex kToA = 0;  // A's index at B
 inline constexpr Time kStart{Duration(0)};
 
 // A payload that says `number`; `ids` makes it longer.
-inline std::string Payload(uint64_t number, size_t ids = 1) {
+inline std::string PayloadOf(uint64_t number, size_t ids = 1) {
   PayloadWriter writer(kEnvelopeBytesMost);
   for (size_t i = 0; i < ids; ++i) {
     FREEHOLD_CHECK(writer.Add(FreeItem{ObjectId::FromNumber(number), 0, 1}));
@@ -31,7 +31,7 @@ inline std::string Payload(uint64_t number, size_t ids = 1) {
 inline std::vector<std::string> Payloads(uint64_t first, uint64_t last) {
   std::vector<std::string> payloads;
   payloads.reserve(static_cast<size_t>(last - first + 1));
-  for (uint64_t i = first; i <= last; ++i) payloads.push_back(Payload(i));
+  for (uint64_t i = first; i <= last; ++i) payloads.push_back(PayloadOf(i));
   return payloads;
 }
 
@@ -48,7 +48,7 @@ class SessionTableTest : public testing::Test {
   }
 
   // A sends one payload.
-  std::string Send(uint64_t number) { return SendFrom(&a, kToB, Payload(number)); }
+  std::string Send(uint64_t number) { return SendFrom(&a, kToB, PayloadOf(number)); }
   std::string SendFrom(SessionTable* table, PeerIndex to, std::string payload) const {
     std::vector<OutEnvelope> out;
     table->Send(to, std::move(payload), now, 0, &out);

@@ -66,7 +66,7 @@ TEST_F(SessionTableTest, JitterComesFromTheRandomArgumentAndDiffersFromPeerToPee
     std::vector<OutEnvelope> out;
     const PeerIndex peer = static_cast<PeerIndex>(number / 2);
     table.Open(peer, kB);
-    table.Send(peer, Payload(1), now, number % 2, &out);
+    table.Send(peer, PayloadOf(1), now, number % 2, &out);
     deadlines.push_back(table.NextDeadline());
   }
   std::sort(deadlines.begin(), deadlines.end());
@@ -158,7 +158,7 @@ TEST_F(SessionTableTest, TimersFireByDeadlineAndThenByIndex) {
   std::vector<OutEnvelope> out;
   const auto send = [&](PeerIndex peer) {
     table.Open(peer, ProcessId::FromNumber(peer));
-    table.Send(peer, Payload(1), now, 0, &out);
+    table.Send(peer, PayloadOf(1), now, 0, &out);
   };
   send(9);
   send(4);
@@ -208,7 +208,7 @@ TEST_F(SessionTableTest, WindowsThatOpenAreReportedInThatOrder) {
   std::vector<Delivery> deliveries;
   for (const PeerIndex peer : {1u, 2u, 3u}) {
     table.Open(peer, ProcessId::FromNumber(peer + 10));
-    table.Send(peer, Payload(1), now, 0, &out);
+    table.Send(peer, PayloadOf(1), now, 0, &out);
   }
   for (const PeerIndex peer : {3u, 1u, 2u}) {
     const std::string ack = EncodeFrame({1, 1, 0, 1}, ProcessId::FromNumber(peer + 10), kA, "");
@@ -219,11 +219,13 @@ TEST_F(SessionTableTest, WindowsThatOpenAreReportedInThatOrder) {
 }
 
 TEST_F(SessionTableTest, WhatIsBeyondTheWindowIsDroppedAndItsAcknowledgementCounts) {
-  SendFrom(&b, kToA, Payload(9));
+  SendFrom(&b, kToA, PayloadOf(9));
   const uint64_t beyond = options.window_envelopes + 1;
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, beyond - 1, 0}, kA, kB, Payload(1))), ReceiveVerdict::kAccepted);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, beyond, 1}, kA, kB, Payload(1))), ReceiveVerdict::kBeyondWindow);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, ~uint64_t{0}, 1}, kA, kB, Payload(1))),
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, beyond - 1, 0}, kA, kB, PayloadOf(1))),
+            ReceiveVerdict::kAccepted);
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, beyond, 1}, kA, kB, PayloadOf(1))),
+            ReceiveVerdict::kBeyondWindow);
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, ~uint64_t{0}, 1}, kA, kB, PayloadOf(1))),
             ReceiveVerdict::kBeyondWindow);
   EXPECT_EQ(b.unacked_envelopes(), 0u);
   EXPECT_TRUE(delivered.empty());
@@ -232,13 +234,14 @@ TEST_F(SessionTableTest, WhatIsBeyondTheWindowIsDroppedAndItsAcknowledgementCoun
 
 TEST_F(SessionTableTest, EarlyBytesAreBoundedButWhatIsNextIsAlwaysTaken) {
   const size_t bound = size_t{options.window_envelopes} * options.envelope_bytes_max;
-  const std::string large = Payload(1, bound / 28 - 1);
-  const std::string larger = Payload(1, bound / 28 + 1);
+  const std::string large = PayloadOf(1, bound / 28 - 1);
+  const std::string larger = PayloadOf(1, bound / 28 + 1);
   ASSERT_LE(large.size(), bound);
   ASSERT_GT(larger.size(), bound);
   EXPECT_EQ(ToB(EncodeFrame({1, 1, 3, 0}, kA, kB, larger)), ReceiveVerdict::kBeyondWindow);
   EXPECT_EQ(ToB(EncodeFrame({1, 1, 3, 0}, kA, kB, large)), ReceiveVerdict::kAccepted);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, 2, 0}, kA, kB, Payload(1, 10))), ReceiveVerdict::kBeyondWindow);
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, 2, 0}, kA, kB, PayloadOf(1, 10))),
+            ReceiveVerdict::kBeyondWindow);
   EXPECT_EQ(ToB(EncodeFrame({1, 1, 1, 0}, kA, kB, larger)), ReceiveVerdict::kAccepted);
   EXPECT_EQ(ToB(EncodeFrame({1, 1, 2, 0}, kA, kB, larger)), ReceiveVerdict::kAccepted);
   EXPECT_EQ(delivered.size(), 3u);

@@ -23,7 +23,7 @@ class VersionTest : public SessionTableTest {
 
 TEST_F(VersionTest, ANewerAndAnOlderSideSpeakTheOlderVersion) {
   // The newer one begins.
-  const std::string hello = SendFrom(&newer_a, kToB, Payload(1));
+  const std::string hello = SendFrom(&newer_a, kToB, PayloadOf(1));
   EXPECT_EQ(FrameOf(hello).version, 1);
   EXPECT_EQ(FrameOf(hello).version_max, 2);
   EXPECT_EQ(ToB(hello), ReceiveVerdict::kAccepted);
@@ -31,7 +31,7 @@ TEST_F(VersionTest, ANewerAndAnOlderSideSpeakTheOlderVersion) {
   EXPECT_EQ(newer_a.Receive(kToB, AckOfB(), now, &deliveries), ReceiveVerdict::kAckOnly);
   EXPECT_EQ(newer_a.version(kToB), 1);
   EXPECT_EQ(newer_a.unacked_envelopes(), 0u);
-  EXPECT_EQ(ToB(SendFrom(&newer_a, kToB, Payload(2))), ReceiveVerdict::kAccepted);
+  EXPECT_EQ(ToB(SendFrom(&newer_a, kToB, PayloadOf(2))), ReceiveVerdict::kAccepted);
   EXPECT_EQ(delivered, Payloads(1, 2));
 }
 
@@ -39,7 +39,7 @@ TEST_F(VersionTest, AnOlderAndANewerSideSpeakTheOlderVersion) {
   // The older one begins.
   EXPECT_EQ(newer_b.Receive(kToA, Send(1), now, &deliveries), ReceiveVerdict::kAccepted);
   EXPECT_EQ(newer_b.version(kToA), 1);
-  const std::string answer = SendFrom(&newer_b, kToA, Payload(2));
+  const std::string answer = SendFrom(&newer_b, kToA, PayloadOf(2));
   std::vector<Delivery> at_a;
   EXPECT_EQ(a.Receive(kToB, answer, now, &at_a), ReceiveVerdict::kAccepted);
   EXPECT_EQ(at_a.size(), 1u);
@@ -49,7 +49,7 @@ TEST_F(VersionTest, AnOlderAndANewerSideSpeakTheOlderVersion) {
 
 TEST_F(VersionTest, TwoNewerSidesSpeakTheNewerVersionFromTheFirstFrameHeard) {
   EXPECT_EQ(newer_a.version(kToB), kVersionMin);
-  const std::string hello = SendFrom(&newer_a, kToB, Payload(1));
+  const std::string hello = SendFrom(&newer_a, kToB, PayloadOf(1));
   EXPECT_EQ(FrameOf(hello, 2).version, 1);
   EXPECT_EQ(newer_b.Receive(kToA, hello, now, &deliveries), ReceiveVerdict::kAccepted);
   EXPECT_EQ(newer_b.version(kToA), 2);
@@ -58,11 +58,11 @@ TEST_F(VersionTest, TwoNewerSidesSpeakTheNewerVersionFromTheFirstFrameHeard) {
   ASSERT_EQ(out.size(), 1u);
   EXPECT_EQ(newer_a.Receive(kToB, out[0].bytes, now, &deliveries), ReceiveVerdict::kAckOnly);
   EXPECT_EQ(newer_a.version(kToB), 2);
-  EXPECT_EQ(FrameOf(SendFrom(&newer_a, kToB, Payload(2)), 2).version, 2);
+  EXPECT_EQ(FrameOf(SendFrom(&newer_a, kToB, PayloadOf(2)), 2).version, 2);
 }
 
 TEST_F(VersionTest, ARetransmissionKeepsTheVersionThatItsPayloadWasWrittenIn) {
-  SendFrom(&newer_a, kToB, Payload(1));
+  SendFrom(&newer_a, kToB, PayloadOf(1));
   const std::string hello = EncodeFrame({1, 2, 0, 0}, kB, kA, "");
   EXPECT_EQ(newer_a.Receive(kToB, hello, now, &deliveries), ReceiveVerdict::kAckOnly);
   EXPECT_EQ(newer_a.version(kToB), 2);
@@ -71,7 +71,7 @@ TEST_F(VersionTest, ARetransmissionKeepsTheVersionThatItsPayloadWasWrittenIn) {
 }
 
 TEST_F(VersionTest, AFrameInAnUnknownVersionIsRejectedAndNotAcknowledged) {
-  const std::string newer = EncodeFrame({2, 2, 1, 0}, kA, kB, Payload(1));
+  const std::string newer = EncodeFrame({2, 2, 1, 0}, kA, kB, PayloadOf(1));
   EXPECT_EQ(ToB(newer), ReceiveVerdict::kGarbage);
   EXPECT_TRUE(Poll(&b).empty());
   EXPECT_EQ(b.version(kToA), 1);

@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/runtime/counter_world.h"
@@ -25,6 +26,64 @@ TEST(Locations, AreListedInAStableOrder) {
   const auto locations = world.counter->GetLocations(Object(1))->locations;
   ASSERT_EQ(locations.size(), 5u);
   for (uint64_t i = 0; i < 5; ++i) EXPECT_EQ(locations[i].node, Node(i + 1));
+}
+
+// Of every kind, plain ones in runs of several lengths; node 0 is nil.
+std::vector<Location> ManyLocations() {
+  std::vector<Location> locations;
+  for (uint64_t i = 0; i < 150; ++i) {
+    Location location = InMemory(i < 100 ? i % 40 + 1 : i + 100);
+    if (i % 17 == 5) location.node = NodeId();
+    if (i % 19 == 7) location.role = CopyRole::kPrimary;
+    if (i % 23 == 11) {
+      location.spilled = true;
+      location.spilled_url = "file:///" + std::to_string(i);
+    }
+    if (i % 29 == 13) {
+      location.in_memory = false;
+      location.prospective = true;
+    }
+    locations.push_back(location);
+  }
+  return locations;
+}
+
+TEST(Locations, SeveralAtOnceAreTheSameAsOneByOne) {
+  const std::vector<Location> many = ManyLocations();
+  for (const size_t from : {0, 12, 50, 100, 148}) {
+    for (const size_t count : {0, 1, 2, 17, 50, 150}) {
+      for (const uint32_t generation : {0, 1}) {
+        CounterWorld world(5);
+        const auto span = absl::MakeConstSpan(many).subspan(from, count);
+        const ObjectRef one = world.Put(1, {1, 2});
+        const ObjectRef other = world.Put(2, {1, 2});
+        const BatchResult added = world.counter->AddLocations(Object(1), span, generation, 77);
+        size_t failed = 0;
+        for (size_t i = 0; i < span.size(); ++i) {
+          const absl::Status status =
+              world.counter->AddLocation(Object(2), span[i], generation, 77);
+          if (status.ok()) continue;
+          ASSERT_LT(failed, added.failures.size());
+          EXPECT_EQ(added.failures[failed].index, i);
+          EXPECT_EQ(added.failures[failed++].status.code(), status.code());
+        }
+        EXPECT_EQ(failed, added.failures.size());
+        const ObjectLocations a = *world.counter->GetLocations(Object(1));
+        const ObjectLocations b = *world.counter->GetLocations(Object(2));
+        EXPECT_EQ(a.locations, b.locations);
+        EXPECT_EQ(a.size, b.size);
+      }
+    }
+  }
+}
+
+TEST(Locations, SeveralAtOnceOfAnObjectThatIsGoneAreFreed) {
+  CounterWorld world(5);
+  const std::vector<Location> locations = {InMemory(1), InMemory(2)};
+  const BatchResult added = world.counter->AddLocations(Object(9), locations);
+  ASSERT_EQ(added.failures.size(), 2u);
+  EXPECT_EQ(added.failures[0].status.code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(world.counter->GetStats().late_reports_answered, 2u);
 }
 
 TEST(Locations, ReportedByAgentsReachTheOwner) {
