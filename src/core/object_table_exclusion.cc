@@ -88,15 +88,6 @@ bool ObjectTable::FailBorrows(uint32_t items_max, PeerIndex* owner, Effects* eff
 
 // --- Answers and small parts of Sharing ----------------------------------------------------------
 
-uint64_t ObjectTable::flush_waiting() const {
-  return sharing_ == nullptr ? 0 : sharing_->borrows.flush_waiting();
-}
-
-Time ObjectTable::NextTokenEnd() const {
-  return sharing_ == nullptr || sharing_->token_lives.empty() ? kInfiniteFuture
-                                                              : sharing_->token_lives.front().ends;
-}
-
 Sharing& ObjectTable::Share() {
   if (sharing_ == nullptr) sharing_ = std::make_unique<Sharing>();
   return *sharing_;

@@ -83,6 +83,14 @@ CopyFacts ObjectTable::Facts(const ObjectRecord& record, const Copy& copy) const
   return facts;
 }
 
+const Borrow& ObjectTable::BorrowOf(const ObjectRecord& record) const {
+  return sharing_->borrows.At(record.overflow);
+}
+
+bool ObjectTable::HasWorkFor(PeerIndex node) const {
+  return nodes_.Find(node) != nullptr && nodes_.Find(node)->has_work();
+}
+
 uint64_t ObjectTable::flush_waiting() const {
   return sharing_ == nullptr ? 0 : sharing_->borrows.flush_waiting();
 }

@@ -15,6 +15,14 @@ namespace freehold::runtime {
 
 using core::ScopeVerdict;
 
+namespace {
+
+// What a pump turn does of it before it sends: many pieces, so that the frees of a large scope
+// share envelopes, and few enough that arrivals do not wait long.
+constexpr uint64_t kTurnMax = 32 * CounterImpl::kPieceMax;
+
+}  // namespace
+
 // --- After a step --------------------------------------------------------------------------------
 
 void Scopes::Prepare(core::ScopeEffects* effects, bool* must_post) {
@@ -107,7 +115,7 @@ Time Scopes::Work(Time now) {
     more = table.Tick(now, CounterImpl::kPieceMax, effects);
     return ScopeVerdict::kOk;
   });
-  more |= WorkOff(CounterImpl::kPieceMax);
+  more |= WorkOff(kTurnMax);
   if (more) return kInfinitePast;
   internal::MutexLock lock(&mutex_);
   return table_.NextDeadline();
@@ -123,9 +131,10 @@ bool Scopes::WorkOff(uint64_t budget) {
     bool more = false;
     (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
       if (table.HasMore()) {
-        more = table.EndMore(static_cast<uint32_t>(budget), effects);
+        const uint64_t steps = std::min<uint64_t>(budget, CounterImpl::kPieceMax);
+        more = table.EndMore(static_cast<uint32_t>(steps), effects);
         // Every part of a work is paid for, or it might not end.
-        budget -= std::min<uint64_t>(budget, more ? budget : 1);
+        budget -= std::min<uint64_t>(budget, more ? steps : 1);
       }
       return ScopeVerdict::kOk;
     });
@@ -164,13 +173,16 @@ bool Scopes::Do(Job* job, uint64_t* budget) {
     --*budget;  // for the look at the shard
     Shard& shard = counter_->ShardAt(static_cast<uint32_t>(__builtin_ctzll(release.shards)));
     bool more = false;  // a shard that is closed has none
+    const uint64_t piece = std::min<uint64_t>(*budget, CounterImpl::kPieceMax);
+    uint64_t left = piece;
     (void)counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
       core::ScopeSteps steps(&table);
-      more = release.force ? steps.Force(release.scope, budget, effects)
-                           : steps.Release(release.scope, budget, effects);
+      more = release.force ? steps.Force(release.scope, &left, effects)
+                           : steps.Release(release.scope, &left, effects);
       return core::Verdict::kOk;
     });
-    if (more) return false;
+    *budget -= piece - left;
+    if (more) continue;
     release.shards &= release.shards - 1;
   }
   if (!job->to_free.empty()) return false;
