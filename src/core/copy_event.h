@@ -154,7 +154,7 @@ enum class [[nodiscard]] CopyVerdict : uint8_t{
     kNoChange,          // a repeated notice; DeleteFailed: for the same reason as before
     kMore,              // Sweep: call it again
 };
-inline constexpr int kCopyVerdicts = 18;
+inline constexpr int kCopyVerdicts = 19;
 const char* CopyVerdictName(CopyVerdict verdict);
 
 struct EndedMove {

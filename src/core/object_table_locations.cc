@@ -277,9 +277,9 @@ bool ObjectTable::PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter*
 
 bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects) {
   nodes_.At(node).excluded = true;
+  nodes_.ForgetReports(node);
   nodes_.TakeLateFrees(node, [&](const FreeItem&) { return records_max > 0 && records_max-- > 0; });
   if (nodes_.At(node).late_frees > 0) return true;
-  nodes_.ForgetReports(node);
   for (const CopyList list : {CopyList::kHeld, CopyList::kFrees, CopyList::kDoomed}) {
     while (true) {
       const RecordIndex index = nodes_.First(node, list);

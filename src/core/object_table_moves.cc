@@ -71,6 +71,7 @@ void ObjectTable::LetGo(ObjectRecord* record, Copy* copy, Effects* effects) {
   const PeerIndex node = copy->node;
   copy->primary = 0;
   if (config_.settle_at_once) {
+    nodes_.Unreport(copy, DigestHash({record->id(), record->generation}));
     Settle(record, copy, FreeOutcome::kSettled, effects);
   } else {
     WaitForFree(IndexOf(*record), copy, effects);

@@ -12,9 +12,11 @@ using core::CopyVerdict;
 using core::Verdict;
 
 // No world is large enough to fill a table, and calls after the end are refused before they reach
-// one: only threads that race bring kShutDown about. kOk is not counted: all else is what it is.
+// one, like those with a scope that has ended: only threads that race bring kShutDown and
+// kScopeEnded about. kOk is not counted: all else is what it is.
 bool CanHappen(Verdict verdict) {
-  return verdict != Verdict::kOk && verdict != Verdict::kTableFull && verdict != Verdict::kShutDown;
+  return verdict != Verdict::kOk && verdict != Verdict::kTableFull &&
+         verdict != Verdict::kShutDown && verdict != Verdict::kScopeEnded;
 }
 
 // Free is refused to who lies only, and its sessions drop what the excluded send.

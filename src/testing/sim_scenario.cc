@@ -57,6 +57,17 @@ bool ParseHeader(const std::vector<std::string_view>& words, SimWorldOptions* op
 
 }  // namespace
 
+// Nothing for hosts of the usual kind.
+std::string HostsText(const SimWorldOptions& options) {
+  if (options.orphan_grace == Duration::zero() && options.token_life == Duration::zero() &&
+      !options.sealed_tokens) {
+    return "";
+  }
+  return Format(kHosts, {options.orphan_grace.count(), options.token_life.count(),
+                         options.sealed_tokens ? 1 : 0}) +
+         "\n";
+}
+
 std::string HeaderText(const SimWorldOptions& options) {
   const SimNetworkOptions& network = options.network;
   return Format(kWorld, {static_cast<int64_t>(options.seed), options.processes, options.nodes,
@@ -67,10 +78,7 @@ std::string HeaderText(const SimWorldOptions& options) {
          "\n" +
          Format(kFaults,
                 {network.loss, network.duplication, network.reordering, network.corruption}) +
-         "\n" +
-         Format(kHosts, {options.orphan_grace.count(), options.token_life.count(),
-                         options.sealed_tokens ? 1 : 0}) +
-         "\n" +
+         "\n" + HostsText(options) +
          (options.digest_interval == Duration::zero()
               ? ""
               : Format(kDigests, {options.digest_interval.count()}) + "\n");

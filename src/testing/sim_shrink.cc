@@ -74,9 +74,9 @@ class Shrinker {
     return true;
   }
 
-  // A network without faults, one fault after the other.
+  // A network without faults, one fault after the other; hosts of the usual kind; no digests.
   void Calm() {
-    for (int fault = 0; fault < 6; ++fault) {
+    for (int fault = 0; fault < 10; ++fault) {
       Scenario calmer = best_;
       SimNetworkOptions& network = calmer.options.network;
       if (fault == 0) network = SimNetworkOptions{Duration(0), Duration(0)};
@@ -85,6 +85,10 @@ class Shrinker {
       if (fault == 3) network.duplication = 0;
       if (fault == 4) network.loss = 0;
       if (fault == 5) network.delay_max = network.delay_min;
+      if (fault == 6) calmer.options.sealed_tokens = false;
+      if (fault == 7) calmer.options.token_life = Duration(0);
+      if (fault == 8) calmer.options.orphan_grace = Duration(0);
+      if (fault == 9) calmer.options.digest_interval = Duration(0);
       if (sim::HeaderText(calmer.options) != sim::HeaderText(best_.options)) {
         (void)Try(std::move(calmer));
       }

@@ -335,6 +335,7 @@ class DigestPair {
         to_.Say([pair = &to_, item] { pair->Apply(item); });
         return true;
       }
+      bool Add(const MovePrimaryItem&) override { return true; }  // none is asked for here
 
      private:
       DigestPair& to_;

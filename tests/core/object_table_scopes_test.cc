@@ -13,6 +13,13 @@ namespace {
 constexpr ScopeIndex kScope = 3;
 constexpr ScopeIndex kOther = 4;
 
+void Clear(Effects* effects) {
+  effects->fired.clear();
+  effects->ready.clear();
+  effects->scopes.clear();
+  effects->rare.reset();
+}
+
 class Harness {
  public:
   Verdict Declare(uint64_t number, ScopeIndex scope, bool hold = false, LabelIndex label = 0,
@@ -29,7 +36,7 @@ class Harness {
     return verdict;
   }
   void Drop(uint64_t number) {
-    effects = Effects();
+    Clear(&effects);
     ObjectRecord* record = records.at(number);
     ASSERT_TRUE(record->cell.DropUnderLock());
     ASSERT_EQ(table.Step(event::DropLastHandle{record}, &effects), Verdict::kOk);
@@ -44,13 +51,13 @@ class Harness {
     return verdict;
   }
   bool Release(ScopeIndex scope, uint64_t budget = 1000) {
-    effects = Effects();
+    Clear(&effects);
     const bool more = ScopeSteps(&table).Release(scope, &budget, &effects);
     table.CheckInvariants();
     return more;
   }
   bool Force(ScopeIndex scope, uint64_t budget = 1000) {
-    effects = Effects();
+    Clear(&effects);
     const bool more = ScopeSteps(&table).Force(scope, &budget, &effects);
     table.CheckInvariants();
     return more;
@@ -206,7 +213,7 @@ TEST(ObjectTableScopes, CopiesAndSizesAreTold) {
   ASSERT_EQ(h.table.Step(e, &h.effects), Verdict::kOk);
   EXPECT_EQ(h.Sum().copies, 1);
   EXPECT_EQ(h.Sum().bytes, 15);
-  h.effects = Effects();
+  Clear(&h.effects);
   ASSERT_EQ(h.table.Step(event::RemoveLocation{{id, id.Hash()}, 2, 0}, &h.effects), Verdict::kOk);
   EXPECT_EQ(h.Sum().copies, -1);
   h.Drop(1);
@@ -230,7 +237,7 @@ TEST(ObjectTableScopes, CopiesOfAnOldValueAreNotThoseOfTheNewOne) {
   table.CheckInvariants();
   PayloadWriter writer(kEnvelopeBytesMost);
   (void)table.PullFrees(1, 10, &writer);
-  effects = Effects();
+  Clear(&effects);
   ASSERT_EQ(table.Step(event::FreeAnswered{{id, id.Hash()}, 1, 0, FreeResult::kDeleted}, &effects),
             Verdict::kOk);
   EXPECT_TRUE(effects.scopes.empty()) << "the ghost's copy counted no more";
@@ -241,7 +248,7 @@ TEST(ObjectTableScopes, WhatIsHeldNoLongerStaysAMember) {
   Harness h;
   ASSERT_EQ(h.Declare(1, kScope, /*hold=*/true), Verdict::kOk);
   const ObjectId id = ObjectId::FromNumber(1);
-  h.effects = Effects();
+  Clear(&h.effects);
   ScopeSteps steps(&h.table);
   EXPECT_EQ(steps.Step(event::StopHolding{{id, id.Hash()}, kOther}, &h.effects), Verdict::kNotHeld);
   EXPECT_EQ(steps.Step(event::StopHolding{{id, id.Hash()}, kScope}, &h.effects), Verdict::kOk);

@@ -372,8 +372,8 @@ void SharingSim::ReadNested(PeerIndex p) {
     ++process.handles[inner];
     if (Draw(4) != 0) {
       After(p, &effects);
-      effects = Effects();
       Drop(p, outer);
+      return;
     }
   } else {
     effects.Rarely().inners.push_back(hold);
