@@ -202,7 +202,7 @@ bool Scopes::Idle() const {
 
 // --- Waiting, the end ----------------------------------------------------------------------------
 
-// As CounterImpl::Flush does.
+// As CounterImpl::PumpUntil does.
 absl::Status Scopes::Wait(ScopeId id, Time deadline) {
   constexpr auto kPoll = std::chrono::milliseconds(1);
   constexpr int kStandstillPolls = 200;

@@ -108,11 +108,6 @@ bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, bool
   const bool may_run = !runs && scope->parent != 0 && !Runs(*state, scope->parent);
   oracle->Expect(runs == status.ok() || may_run, "the end of a scope is answered wrongly",
                  status.ToString());
-  // Forced frees are not told one by one: what the host says next is to meet all of them.
-  for (int turn = 0; force && turn < 100 && process->counter->NextDeadline() == kInfinitePast;
-       ++turn) {
-    process->counter->Pump(state->clock.Now());
-  }
   state->coverage.Count(force ? "scope forced" : runs ? "scope ended" : "scope ended twice");
   return true;
 }
