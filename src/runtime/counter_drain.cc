@@ -166,13 +166,12 @@ ExitReadiness CounterImpl::CanExit() const {
   left.drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
   for (const std::unique_ptr<Shard>& shard : shards_) {
     internal::MutexLock lock(&shard->mutex);
-    const core::ObjectTable& table = shard->table;
-    const uint64_t* by_state = table.counters().by_state;
+    const uint64_t* by_state = shard->table.counters().by_state;
     const auto in = [&](ObjectState state) { return by_state[static_cast<int>(state)]; };
     left.owned_in_scope += in(ObjectState::kPending) + in(ObjectState::kAvailable) +
                            in(ObjectState::kFreed) + in(ObjectState::kLost);
-    left.frees_unanswered += table.unanswered_frees();
-    const core::Sharing* sharing = table.sharing();
+    left.frees_unanswered += shard->table.unanswered_frees();
+    const core::Sharing* sharing = shard->table.sharing();
     if (sharing == nullptr) continue;
     // Those that have failed are nobody's but the handles'.
     left.borrowed += sharing->borrows.size() - in(ObjectState::kFailed);
