@@ -174,7 +174,7 @@ bool Holds(const std::vector<Row>& rows) {
     holds = false;
   };
   for (const char* event : {"process dies", "node dies"}) {
-    const ScaleCost& base = Series(rows, event, "changed").front().cost;
+    const ScaleCost base = Series(rows, event, "changed").front().cost;
     for (const char* grows : {"objects", "processes", "nodes", "all"}) {
       for (const Row& row : Series(rows, event, grows)) {
         if (row.cost.envelopes != base.envelopes || row.cost.bytes != base.bytes) {
