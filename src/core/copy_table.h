@@ -189,17 +189,18 @@ class CopyTable {
     OwnerPhase phase = OwnerPhase::kLive;
     bool in_sweep = false;
     uint32_t orphan_cursor = kNoCopy;  // the next copy that Sweep dooms
+    uint32_t replies_pulled = 0;       // a prefix of `replies`
     uint64_t here_since = 0;           // its key in owners_here_
     uint64_t bytes = 0;
     OwnerList copies;
     ReportList reports;
     DigestSum told;
     std::vector<Reply> replies;
-    size_t replies_pulled = 0;  // a prefix of `replies`
-    std::deque<uint64_t> moves_to_send;
+    // Null when there are none, as nearly always. By number, hence oldest first.
+    std::unique_ptr<absl::btree_set<uint64_t>> moves_to_send;
 
     bool has_nothing_to_hear() const {
-      return reports.empty() && replies.empty() && moves_to_send.empty();
+      return reports.empty() && replies.empty() && moves_to_send == nullptr;
     }
   };
   struct FixedHash {

@@ -27,14 +27,17 @@ CopyVerdict CopyTable::Step(const copy_event::MovePrimary& event, CopyEffects* e
   // An owner that is excluded hears no more; its barrier ends the move.
   if (!Reports(owner)) return CopyVerdict::kOk;
   if (owner.has_nothing_to_hear()) effects->ready.push_back(owner.peer);
-  owner.moves_to_send.push_back(event.number);
+  if (owner.moves_to_send == nullptr) {
+    owner.moves_to_send = std::make_unique<absl::btree_set<uint64_t>>();
+  }
+  owner.moves_to_send->insert(event.number);
   return CopyVerdict::kOk;
 }
 
 PullVerdict CopyTable::PullMoves(Owner* owner, uint32_t items_max, ReportSink* sink) {
-  for (; !owner->moves_to_send.empty(); --items_max) {
+  for (; owner->moves_to_send != nullptr; --items_max) {
     if (items_max == 0) return PullVerdict::kMore;
-    const uint64_t number = owner->moves_to_send.front();
+    const uint64_t number = *owner->moves_to_send->begin();
     Move& move = moves_.at(number);
     MovePrimaryItem item;
     item.object = move.object;
@@ -44,7 +47,8 @@ PullVerdict CopyTable::PullMoves(Owner* owner, uint32_t items_max, ReportSink* s
     if (const CopyRecord* copy = Find(move.object, move.generation)) item.term = copy->term;
     if (!sink->Add(item)) return PullVerdict::kFull;
     move.sent = true;
-    owner->moves_to_send.pop_front();
+    owner->moves_to_send->erase(owner->moves_to_send->begin());
+    if (owner->moves_to_send->empty()) owner->moves_to_send.reset();
   }
   return PullVerdict::kEmpty;
 }
@@ -121,9 +125,9 @@ void CopyTable::CheckMoves() const {
   }
   FREEHOLD_CHECK(pinned == 0);
   for (const std::unique_ptr<Owner>& owner : owners_) {
-    if (owner == nullptr) continue;
-    FREEHOLD_CHECK(owner->moves_to_send.empty() || Reports(*owner));
-    for (const uint64_t number : owner->moves_to_send) FREEHOLD_CHECK(moves_.contains(number));
+    if (owner == nullptr || owner->moves_to_send == nullptr) continue;
+    FREEHOLD_CHECK(!owner->moves_to_send->empty() && Reports(*owner));
+    for (const uint64_t number : *owner->moves_to_send) FREEHOLD_CHECK(moves_.contains(number));
   }
 }
 

@@ -293,7 +293,7 @@ void CopyTable::WithdrawReplies(Owner* owner) {
   stats_.reports_waiting -= owner->replies.size() - owner->replies_pulled;
   std::vector<Reply>().swap(owner->replies);
   owner->replies_pulled = 0;
-  owner->moves_to_send.clear();
+  owner->moves_to_send.reset();
 }
 
 CopyVerdict CopyTable::Step(const copy_event::Sweep& event, CopyEffects* effects) {

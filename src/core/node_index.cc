@@ -27,6 +27,8 @@ uint32_t RecordChunks::Allocate() {
 
 void NodeIndex::Grow(PeerIndex node) {
   end_ = node + 1;
+  // By a quarter, not to twice as many: an end with ten thousand peers has none to spare.
+  if (end_ > nodes_.capacity()) nodes_.reserve(end_ + end_ / 4);
   nodes_.resize(end_);
 }
 
