@@ -37,7 +37,7 @@ Address ReadAddress(std::string_view* bytes) {
 
 Channel::~Channel() { close(fd_); }
 
-bool Channel::Write(const Message& message, bool may_drop) {
+bool Channel::Write(const Message& message, bool may_drop) const {
   std::string bytes;
   bytes.reserve(kHeadBytes + message.text.size());
   bytes.push_back(static_cast<char>(message.kind));
@@ -55,7 +55,7 @@ bool Channel::Write(const Message& message, bool may_drop) {
   return sent == static_cast<ssize_t>(bytes.size());
 }
 
-bool Channel::Receive(Message* message) {
+bool Channel::Receive(Message* message) const {
   std::string buffer(kMessageBytesMax, '\0');
   ssize_t got;
   do {

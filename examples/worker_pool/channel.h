@@ -54,14 +54,14 @@ class Channel {
   Channel& operator=(const Channel&) = delete;
 
   // Blocks while the socket is full. False: the other end is gone.
-  bool Send(const Message& message) { return Write(message, false); }
+  bool Send(const Message& message) const { return Write(message, false); }
   // Drops it while the socket is full.
-  void Post(const Message& message) { (void)Write(message, true); }
+  void Post(const Message& message) const { (void)Write(message, true); }
   // Blocks. False: the other end is gone.
-  bool Receive(Message* message);
+  bool Receive(Message* message) const;
 
  private:
-  bool Write(const Message& message, bool may_drop);
+  bool Write(const Message& message, bool may_drop) const;
   const int fd_;
 };
 

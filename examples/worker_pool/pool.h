@@ -44,15 +44,15 @@ class Pool final : public freehold::Transport {
   // Answers the worker's number, 0 when it could not be started.
   uint64_t StartWorker();
   // Runs a task on it and takes the reference that it answers.
-  absl::StatusOr<freehold::ObjectRef> RunTask(uint64_t worker, const std::string& text);
+  absl::StatusOr<freehold::ObjectRef> RunTask(uint64_t number, const std::string& text);
   // What the policy is asked about.
   std::vector<freehold::WorkerState> States();
   // Has it drained; it goes on while that takes.
-  void BeginRetire(uint64_t worker, std::chrono::milliseconds timeout);
+  void BeginRetire(uint64_t number, std::chrono::milliseconds timeout);
   // Waits for that. Empty: nothing is left, else who holds what.
-  std::string FinishRetire(uint64_t worker);
+  std::string FinishRetire(uint64_t number);
   // It exits now, whatever it owns, and is excluded once it is gone. Answers its exit status.
-  int End(uint64_t worker);
+  int End(uint64_t number);
   // Everybody has dealt with whoever was excluded.
   bool WaitForBarrier();
 

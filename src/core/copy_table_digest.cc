@@ -2,13 +2,9 @@
 
 #include <algorithm>
 
-#include "src/base/mutant.h"
 #include "src/core/copy_table.h"
 
 namespace freehold::core {
-
-using internal::IsMutant;
-using internal::Mutant;
 
 void CopyTable::Tell(Owner* owner, CopyRecord* copy, CopyReport report) {
   bool told = copy->told;

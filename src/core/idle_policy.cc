@@ -126,7 +126,7 @@ Time IdleWorkerPolicy::NextCheck(Time last_check) const {
 std::vector<std::string> IdleWorkerPolicy::Risks(Duration worker_start) const {
   std::vector<std::string> risks;
   if (options_.check_interval == Duration::zero()) {
-    risks.push_back("check_interval is zero: idle workers, and what they own, stay for ever");
+    risks.emplace_back("check_interval is zero: idle workers, and what they own, stay for ever");
     return risks;
   }
   const auto ms = [](Duration duration) {
