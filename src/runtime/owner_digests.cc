@@ -9,7 +9,6 @@
 
 namespace freehold::runtime {
 
-using core::DigestExchange;
 using core::DigestKey;
 using core::DigestRange;
 using core::DigestSum;
