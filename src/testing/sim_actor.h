@@ -103,7 +103,7 @@ class Actor {
   void ExcludeCrashed();
   void Tick(const Action& action);
   void Hear(End* end);
-  void PumpAll(Process* process);
+  bool ActOnScope(const Action& action);
   void Pump(End* end);
   void PassGraces(End* end, Time now);
   void Turn();

@@ -42,9 +42,7 @@ bool Actor::ActProcess(const Action& action) {
     return node != nullptr && n[3] != 0 && Declare(process, n[1], node, nullptr, n[3]);
   }
   if (action.verb >= Verb::kScope && action.verb <= Verb::kScopeForce) {
-    if (!ActScope(&oracle_, &s_, action)) return false;
-    if (action.verb == Verb::kScopeForce) PumpAll(s_.process(action.numbers[0]));
-    return true;
+    return ActOnScope(action);
   }
   if (action.verb == Verb::kEnd) return EndTask(process, n[1]);
   if (action.verb == Verb::kUnwatch) return Unwatch(process, n[1]);

@@ -82,10 +82,14 @@ void Actor::Pump(End* end) {
 }
 
 // Forced frees are not told one by one: what the host says next is to meet all of them.
-void Actor::PumpAll(Process* process) {
+bool Actor::ActOnScope(const Action& action) {
+  if (!ActScope(&oracle_, &s_, action)) return false;
+  if (action.verb != Verb::kScopeForce) return true;
+  Process* process = s_.process(action.numbers[0]);
   for (int turn = 0; turn < 100 && process->counter->NextDeadline() == kInfinitePast; ++turn) {
     Pump(process);
   }
+  return true;
 }
 
 // As the turn that follows will: it takes the views that were heard, and a grace that has ended is
