@@ -34,7 +34,7 @@ class Real {
     for (const ScopeChange& change : effects.scopes) late.push_back(change);
     for (const InnerRef& inner : effects.TakeInners()) Unhold(inner);
   }
-  void Follow(ScopeEffects effects) {
+  void Follow(const ScopeEffects& effects) {
     for (const ScopeEffects::Release& release : effects.release) work.push_back(release);
     for (const ScopeEffects::Forget& forget : effects.forget) {
       scopes.Forgotten(forget.scope, ScopeSteps(&table).Forget(forget.scope));
@@ -52,12 +52,12 @@ class Real {
     late.erase(late.begin() + static_cast<ptrdiff_t>(which));
     ScopeEffects effects;
     scopes.Step(change, &effects);
-    Follow(std::move(effects));
+    Follow(effects);
   }
   bool WorkOne(uint64_t budget) {
     ScopeEffects more;
     if (scopes.HasMore()) (void)scopes.EndMore(static_cast<uint32_t>(budget), &more);
-    Follow(std::move(more));
+    Follow(more);
     if (work.empty()) return scopes.HasMore();
     ScopeEffects::Release release = work.front();
     Effects effects;
@@ -67,7 +67,7 @@ class Real {
     Follow(std::move(effects));
     ScopeEffects after;
     if (!left) scopes.Released(release.scope, &after);
-    Follow(std::move(after));
+    Follow(after);
     return true;
   }
   void Quiet() {
@@ -87,7 +87,7 @@ class Real {
     Admission admission;
     ScopeEffects effects;
     const ScopeVerdict admitted = scopes.Step(admit, &admission, &effects);
-    Follow(std::move(effects));
+    Follow(effects);
     if (admitted != ScopeVerdict::kOk) return Verdict::kScopeEnded;
     event::Declare e{{id, id.Hash()}, static_cast<uint64_t>(size), copy ? 1u : kNoPeer};
     e.scope = admission.scope;
@@ -100,7 +100,7 @@ class Real {
     if (verdict != Verdict::kOk) {
       ScopeEffects undone;
       scopes.Withdraw(admit, admission, &undone);
-      Follow(std::move(undone));
+      Follow(undone);
     }
     return verdict;
   }
@@ -134,7 +134,7 @@ class Real {
     InnerRef ref;
     ref.record = moved.record;
     scopes.Arrived(admission, ref, out, in, &effects);
-    Follow(std::move(effects));
+    Follow(effects);
     return verdict == Verdict::kOk;
   }
   bool Use(uint64_t by, uint64_t number) {
@@ -152,7 +152,7 @@ class Real {
                               : kRootScope;
     ScopeEffects effects;
     scopes.UsedOf(IdOf(by), ref, of, &effects);
-    Follow(std::move(effects));
+    Follow(effects);
     return true;
   }
   bool Knows(uint64_t number) const {
@@ -341,7 +341,7 @@ class RandomRun {
     ScopeEffects effects;
     const ScopeVerdict verdict = real_.scopes.Step(
         event::EndScope{ScopeId(id), forced ? ScopeEnd::kForced : ScopeEnd::kEnded}, &effects);
-    real_.Follow(std::move(effects));
+    real_.Follow(effects);
     // Not ended in the model is not ended; the other way round it may be about to.
     ASSERT_TRUE(verdict == ScopeVerdict::kOk || model_.scopes.at(id).ended);
     if (verdict == ScopeVerdict::kOk) model_.End(id, forced);

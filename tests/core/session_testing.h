@@ -49,9 +49,9 @@ class SessionTableTest : public testing::Test {
 
   // A sends one payload.
   std::string Send(uint64_t number) { return SendFrom(&a, kToB, PayloadOf(number)); }
-  std::string SendFrom(SessionTable* table, PeerIndex to, std::string payload) const {
+  std::string SendFrom(SessionTable* table, PeerIndex to, const std::string& payload) const {
     std::vector<OutEnvelope> out;
-    table->Send(to, std::move(payload), now, 0, &out);
+    table->Send(to, payload, now, 0, &out);
     EXPECT_EQ(out.size(), 1u);
     EXPECT_EQ(out[0].to, to);
     return out[0].bytes;

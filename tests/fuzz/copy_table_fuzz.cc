@@ -83,7 +83,7 @@ class Harness {
     bool Add(const MovePrimaryItem& item) override {
       if (room_ == 0) return false;
       --room_;
-      harness_.asked_.push_back({owner_, item});
+      harness_.asked_.emplace_back(owner_, item);
       return true;
     }
 
@@ -208,7 +208,7 @@ class Harness {
     const CopyVerdict verdict = Step(copy_event::MoveAnswered{from, item.object, item.generation,
                                                               item.number, answer, NodeId()});
     FREEHOLD_CHECK((verdict == CopyVerdict::kOk) == (effects_.moves.size() == ended + 1));
-    if (from != owner) asked_.push_back({owner, item});
+    if (from != owner) asked_.emplace_back(owner, item);
   }
 
   void EndRead(const Key& key) {

@@ -31,15 +31,15 @@ TEST(Scope, MembersAreReleasedOnceOnTheExecutorBeforeTheEndIsTold) {
   ASSERT_TRUE(scope.AddMember(std::move(task)).ok());
   ScopeMember file;
   file.kind = MemberKind::kFile;
-  file.release = [&](ScopeEnd) { order.push_back("file"); };
+  file.release = [&](ScopeEnd) { order.emplace_back("file"); };
   const uint64_t number = *scope.AddMember(std::move(file));
   ScopeMember metadata;
   metadata.release = [&](ScopeEnd) -> void {
-    order.push_back("metadata");
+    order.emplace_back("metadata");
     throw std::runtime_error("no such entry");
   };
   ASSERT_TRUE(scope.AddMember(std::move(metadata)).ok());
-  ASSERT_TRUE(*scope.OnEnded([&](ScopeId, ScopeEnd) { order.push_back("ended"); }));
+  ASSERT_TRUE(*scope.OnEnded([&](ScopeId, ScopeEnd) { order.emplace_back("ended"); }));
   EXPECT_EQ(scope.GetStatus()->tasks, 1u);
   EXPECT_TRUE(scope.RemoveMember(number).ok());
   EXPECT_EQ(scope.RemoveMember(number).code(), absl::StatusCode::kNotFound);

@@ -156,8 +156,8 @@ TEST(ScopeThreads, UsesRaceMovesAndEnds) {
     Scope a = *counter->OpenScope(Holding());
     Scope b = *counter->OpenScope(Holding());
     Scope c = *counter->OpenScope(Holding());
-    const ObjectId id = ObjectId::FromNumber(static_cast<uint64_t>(2 * round));
-    const ObjectId other = ObjectId::FromNumber(static_cast<uint64_t>(2 * round + 1));
+    const ObjectId id = ObjectId::FromNumber(2 * static_cast<uint64_t>(round));
+    const ObjectId other = ObjectId::FromNumber(2 * static_cast<uint64_t>(round) + 1);
     DeclareOptions options;
     options.scope = a.id();
     ASSERT_TRUE(counter->Declare(id, options).ok());
