@@ -25,6 +25,13 @@ bool Actor::CanAsk(const Process& process, const Object& object) const {
   return oracle_.Held(object) || oracle_.IsExact(object);
 }
 
+bool Actor::ActOnLocation(const Action& action, Process* process, Object* object, Node* node) {
+  if (action.verb == Verb::kAwait) return Await(process, object, node);
+  if (action.verb == Verb::kToldNot) return ToldNot(process, object, node);
+  if (action.verb == Verb::kForget) return Forget(process, object, node);
+  return Told(process, object, node, static_cast<uint32_t>(action.numbers[3]));
+}
+
 bool Actor::ActProcess(const Action& action) {
   const Numbers& n = action.numbers;
   Process* process = s_.process(n[0]);
@@ -41,9 +48,7 @@ bool Actor::ActProcess(const Action& action) {
     Node* node = s_.node(n[2]);
     return node != nullptr && n[3] != 0 && Declare(process, n[1], node, nullptr, n[3]);
   }
-  if (action.verb >= Verb::kScope && action.verb <= Verb::kScopeForce) {
-    return ActOnScope(action);
-  }
+  if (action.verb >= Verb::kScope && action.verb <= Verb::kScopeForce) return ActOnScope(action);
   if (action.verb == Verb::kEnd) return EndTask(process, n[1]);
   if (action.verb == Verb::kUnwatch) return Unwatch(process, n[1]);
   if (action.verb == Verb::kUnfollow) return Unfollow(process, n[1]);
@@ -102,11 +107,7 @@ bool Actor::ActProcess(const Action& action) {
     case Verb::kToldNot:
     case Verb::kForget: {
       Node* node = s_.node(n[2]);
-      if (node == nullptr) return false;
-      if (action.verb == Verb::kAwait) return Await(process, object, node);
-      if (action.verb == Verb::kToldNot) return ToldNot(process, object, node);
-      if (action.verb == Verb::kForget) return Forget(process, object, node);
-      return Told(process, object, node, static_cast<uint32_t>(n[3]));
+      return node != nullptr && ActOnLocation(action, process, object, node);
     }
     default:
       return false;
