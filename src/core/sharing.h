@@ -120,6 +120,10 @@ struct Sharing {
            due.FirstOfPeer(peer) != nullptr || !settled_answers.empty(peer) ||
            !move_news.empty(peer);
   }
+  // To whoever asked or told something, not sent yet.
+  uint64_t answers_waiting() const {
+    return uint64_t{outbox.size()} + due.size() + settled_answers.size() + move_news.size();
+  }
   size_t bytes() const {
     return sizeof(*this) + borrowers.bytes() + pins.bytes() + cancelled.bytes() + owed.bytes() +
            borrows.bytes() + outbox.bytes() + ledger.bytes() + watches.bytes() + due.bytes() +

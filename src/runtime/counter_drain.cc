@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "freehold/drain.h"
+#include "src/base/guarded_call.h"
 #include "src/core/object_table_scopes.h"
 #include "src/runtime/counter_impl.h"
 
@@ -81,8 +82,11 @@ std::string ExitReadiness::ToString() const {
   add(frees_unanswered, "frees not answered");
   add(answers_waiting, "answers waiting");
   add(drops_deferred, "drops deferred");
-  if (unacknowledged)
-    absl::StrAppend(&text, text.empty() ? "" : ", ", "envelopes not acknowledged");
+  const auto say = [&](bool is_so, const char* what) {
+    if (is_so) absl::StrAppend(&text, text.empty() ? "" : ", ", what);
+  };
+  say(scopes_ending, "scopes that end");
+  say(unacknowledged, "envelopes not acknowledged");
   return text;
 }
 
@@ -157,6 +161,14 @@ class Blockers {
   DrainReport& report_;
 };
 
+// What throws cannot be asked again.
+bool IsInterrupted(const DrainOptions& options) {
+  bool interrupted = false;
+  const auto thrown = internal::CallGuarded(
+      [&] { interrupted = options.interrupted != nullptr && options.interrupted(); });
+  return interrupted || thrown.has_value();
+}
+
 }  // namespace
 
 ExitReadiness CounterImpl::CanExit() const {
@@ -177,9 +189,9 @@ ExitReadiness CounterImpl::CanExit() const {
     left.borrowed += sharing->borrows.size() - in(ObjectState::kFailed);
     left.handoffs += sharing->pins.size();
     left.acknowledgements += sharing->owed.size();
-    left.answers_waiting +=
-        sharing->outbox.size() + sharing->due.size() + sharing->settled_answers.size();
+    left.answers_waiting += sharing->answers_waiting();
   }
+  left.scopes_ending = !scopes_.Idle();
   left.unacknowledged = !endpoint_->Idle();
   return left;
 }
@@ -194,8 +206,7 @@ void CounterImpl::SetDraining(bool draining) {
 DrainReport CounterImpl::Drain(const DrainOptions& options) {
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
   SetDraining(true);
-  PumpUntil([this] { return CanExit().can_exit(); },
-            [&options] { return options.interrupted != nullptr && options.interrupted(); },
+  PumpUntil([this] { return CanExit().can_exit(); }, [&options] { return IsInterrupted(options); },
             SaturatingAdd(clock_.Now(), options.timeout));
   DrainReport report;
   report.left = CanExit();

@@ -254,8 +254,7 @@ void AddSharing(const core::ObjectTable& table, ReferenceCounterStats* stats) {
   stats->handoffs_owed += sharing->owed.size();
   stats->handoff_intervals += sharing->ledger.intervals();
   stats->handoffs_given_up += sharing->ledger.holes_closed();
-  stats->answers_waiting +=
-      sharing->outbox.size() + sharing->due.size() + sharing->settled_answers.size();
+  stats->answers_waiting += sharing->answers_waiting();
   stats->flush_waiting += sharing->borrows.flush_waiting();
   stats->registrations_waiting += sharing->unlisted.size();
   stats->location_watches += sharing->watches.size();

@@ -5,11 +5,13 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "freehold/scope.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/runtime/sharing_world.h"
@@ -218,6 +220,31 @@ TEST_F(DrainTest, ASignalInTheMiddleEndsIt) {
   };
   EXPECT_FALSE(world_[1].Drain(options).complete());
   EXPECT_EQ(asked, 4);
+}
+
+TEST_F(DrainTest, AnInterruptionThatThrowsEndsItToo) {
+  const ObjectRef own = world_.Declare(1, 7);
+  DrainOptions options;
+  options.interrupted = []() -> bool { throw std::runtime_error("no"); };
+  EXPECT_FALSE(world_[1].Drain(options).complete());
+}
+
+TEST_F(DrainTest, ItWaitsForWhatAnEndingScopeLetsGoOf) {
+  ScopeOptions held;
+  held.hold = true;
+  Scope scope = *world_[1].OpenScope(held);
+  DeclareOptions in_it;
+  in_it.scope = scope.id();
+  for (uint64_t object = 1; object <= 5000; ++object) {
+    ASSERT_TRUE(world_[1].Declare(Object(object), in_it).ok());
+  }
+  const DrainReport before = Drain(milliseconds(3));
+  EXPECT_EQ(before.left.owned_in_scope, 5000u);
+  EXPECT_EQ(before.blockers[0].hold, DrainHold::kScope);
+  ASSERT_TRUE(scope.End().ok());
+  EXPECT_TRUE(world_[1].CanExit().scopes_ending) << "in pieces, which the pump works off";
+  EXPECT_TRUE(Drain(seconds(1)).complete());
+  EXPECT_FALSE(world_[1].CanExit().scopes_ending);
 }
 
 TEST_F(DrainTest, CancelledItTakesObjectsAgain) {
