@@ -225,8 +225,13 @@ TEST_F(DrainTest, ASignalInTheMiddleEndsIt) {
 TEST_F(DrainTest, AnInterruptionThatThrowsEndsItToo) {
   const ObjectRef own = world_.Declare(1, 7);
   DrainOptions options;
-  options.interrupted = []() -> bool { throw std::runtime_error("no"); };
+  int asked = 0;
+  options.interrupted = [&]() -> bool {
+    ++asked;
+    throw std::runtime_error("no");
+  };
   EXPECT_FALSE(world_[1].Drain(options).complete());
+  EXPECT_EQ(asked, 1);
 }
 
 TEST_F(DrainTest, ItWaitsForWhatAnEndingScopeLetsGoOf) {
