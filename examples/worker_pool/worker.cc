@@ -1,5 +1,6 @@
 #include "worker.h"
 
+#include <atomic>
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
@@ -106,7 +107,7 @@ class Worker {
     for (Message message; channel_.Receive(&message) && message.kind != Kind::kEnd;) {
       Handle(std::move(message));
     }
-    if (draining_.joinable()) draining_.join();
+    StopDraining();
     return 0;
   }
 
@@ -122,6 +123,7 @@ class Worker {
         return;
       case Kind::kRetire:
         // On a thread of its own, for what the drain waits for arrives on this one.
+        StopDraining();
         draining_ = std::thread([this, ms = message.number] { Retire(ms); });
         return;
       default:
@@ -152,9 +154,16 @@ class Worker {
     channel_.Send({Kind::kResult, 1, {}, {}, exported.ok() ? exported->token : std::string()});
   }
 
+  void StopDraining() {
+    stop_draining_ = true;
+    if (draining_.joinable()) draining_.join();
+    stop_draining_ = false;
+  }
+
   void Retire(uint64_t milliseconds) {
     DrainOptions options;
     options.timeout = std::chrono::milliseconds(milliseconds);
+    options.interrupted = [this] { return stop_draining_.load(); };
     const DrainReport report = counter_->Drain(options);
     std::string holders;
     for (const freehold::DrainBlocker& blocker : report.blockers) {
@@ -174,6 +183,7 @@ class Worker {
   std::unique_ptr<ReferenceCounter> counter_;
   uint64_t objects_ = 0;
   std::thread draining_;
+  std::atomic<bool> stop_draining_{false};
 };
 
 }  // namespace

@@ -83,7 +83,8 @@ void HandoffLedger::End(uint64_t number, bool refused, Lane* lane) {
     lane->refused.InsertHole(lane->ended.FillLowestHole());
     ++holes_closed_;
   }
-  if (lane->refused.intervals().size() > kIntervalsMax) lane->refused.DropLowest();
+  // One call may add two of them: the number, and the hole.
+  while (lane->refused.intervals().size() > kIntervalsMax) lane->refused.DropLowest();
   intervals_ += lane->ended.intervals().size() + lane->refused.intervals().size() - intervals;
   interval_bytes_ += lane->ended.bytes() + lane->refused.bytes() - bytes;
 }

@@ -101,6 +101,8 @@ class Blockers {
       : counter_(counter), max_(max), report_(*report) {}
 
   void Look(const core::ObjectTable& table, const core::ObjectRecord& record) {
+    // What has failed is of use to nobody: its handles are in nobody's way.
+    if (record.state() == ObjectState::kFailed) return;
     if (record.in_scope()) {
       Add(table, record, DrainHold::kHandles, record.cell.count());
       Add(table, record, DrainHold::kById, record.by_id);

@@ -142,6 +142,17 @@ TEST(HandoffLedger, ASenderThatLeavesHolesWithoutEndGrowsNothing) {
   }
 }
 
+// Each refusal then closes a hole among the redeemed ones as well: two runs of refused numbers.
+TEST(HandoffLedger, RefusalsAboveAFullLaneGrowNothing) {
+  HandoffLedger ledger;
+  for (uint64_t i = 0; i < HandoffLedger::kIntervalsMax; ++i) ledger.Redeem(kA, 0, 2 * i + 1);
+  for (uint64_t i = 0; i < 2 * HandoffLedger::kIntervalsMax; ++i) {
+    ledger.Refuse(kA, 0, 2 * (HandoffLedger::kIntervalsMax + i) + 1);
+    ASSERT_LE(ledger.intervals(), 2 * HandoffLedger::kIntervalsMax) << i;
+  }
+  ledger.CheckInvariants();
+}
+
 TEST(HandoffLedger, ATokenThatWasGivenUpIsRefusedAndOneThatWasRedeemedIsNot) {
   HandoffLedger ledger;
   for (uint64_t i = 0; i <= HandoffLedger::kIntervalsMax; ++i) ledger.Redeem(kA, 0, 10 * (i + 1));

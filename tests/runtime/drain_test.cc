@@ -198,6 +198,21 @@ TEST_F(DrainTest, AnOwnerThatDoesNotTakeTheReleaseIsNamed) {
   EXPECT_TRUE(again.complete()) << again.left.ToString();
 }
 
+TEST_F(DrainTest, AReferenceThatHasFailedIsInNobodysWay) {
+  ObjectRef theirs = world_.Declare(2, 8);
+  const ObjectRef failed = world_.Pass(2, 8, 1);
+  world_.Settle();
+  world_.Crash(2);
+  world_.Exclude(2);
+  world_.Settle({1, 3});
+  ASSERT_EQ(world_.Check(1, 8), ErrorReason::kOwnerDied);
+  EXPECT_TRUE(world_[1].CanExit().can_exit());
+  const ObjectRef own = world_.Declare(1, 7);
+  DrainOptions options;
+  options.timeout = Duration::zero();
+  EXPECT_THAT(Texts(world_[1].Drain(options)), ElementsAre("object " + Hex(7) + ": 1 handles"));
+}
+
 TEST_F(DrainTest, ANodeThatDoesNotAnswerIsNamed) {
   ObjectRef own = world_.Declare(1, 7);
   ASSERT_TRUE(world_[1].AddLocation(Object(7), InMemory(11)).ok());
