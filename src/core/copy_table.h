@@ -250,8 +250,9 @@ class CopyTable {
   // Moves.
   PullVerdict PullMoves(Owner* owner, uint32_t items_max, ReportSink* sink);
   CopyVerdict Promote(const copy_event::MoveAnswered& event, CopyEffects* effects);
-  // Those asked of `owner`; kNoPeer: all.
-  void EndMoves(PeerIndex owner, MoveOutcome outcome, CopyEffects* effects);
+  // Those asked of owners that are past their barrier; all, if this node is excluded. One pass over
+  // what is moving, however many owners went.
+  void EndMoves(MoveOutcome outcome, CopyEffects* effects);
   void Unpin(const Move& move, uint64_t number, bool is_primary);
 
   // The store.
@@ -260,7 +261,7 @@ class CopyTable {
   Time RetryAt(const CopyRarity& rarity, Time now, uint64_t random) const;
 
   // Exclusion.
-  void PassBarrier(Owner* owner, CopyEffects* effects);
+  void PassBarrier(Owner* owner);
   void AddToSweep(Owner* owner);
   void WithdrawReplies(Owner* owner);
   bool WithdrawReports(Owner* owner, uint32_t* budget);

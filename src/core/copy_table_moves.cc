@@ -98,9 +98,9 @@ void CopyTable::Unpin(const Move& move, uint64_t number, bool is_primary) {
   if (is_primary) copy.role = CopyRole::kPrimary;
 }
 
-void CopyTable::EndMoves(PeerIndex owner, MoveOutcome outcome, CopyEffects* effects) {
+void CopyTable::EndMoves(MoveOutcome outcome, CopyEffects* effects) {
   for (auto at = moves_.begin(); at != moves_.end();) {
-    if (owner != kNoPeer && at->second.owner != owner) {
+    if (options_.reports && OwnerOf(at->second.owner).phase != OwnerPhase::kPastBarrier) {
       ++at;
       continue;
     }

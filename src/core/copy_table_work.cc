@@ -229,6 +229,7 @@ std::vector<const CopyRecord*> CopyTable::Freed() const {
 
 CopyVerdict CopyTable::Step(const copy_event::View& event, CopyEffects* effects) {
   CopyVerdict verdict = CopyVerdict::kNoChange;
+  bool passed = false;
   for (const PeerIndex peer : event.excluded) {
     Owner& owner = OwnerOf(peer);
     if (owner.phase != OwnerPhase::kLive) continue;
@@ -239,13 +240,15 @@ CopyVerdict CopyTable::Step(const copy_event::View& event, CopyEffects* effects)
     // could wait for it.
     if (event.version <= latest_barrier_ || (event.joining && owner.copies.empty()) ||
         internal::IsMutant(internal::Mutant::kOrphansAtView)) {
-      PassBarrier(&owner, effects);
+      PassBarrier(&owner);
+      passed = true;
     } else {
       before_barrier_.emplace_back(event.version, peer);
     }
     if (!owner.reports.empty()) AddToSweep(&owner);
     effects->work = effects->work || owner.in_sweep;
   }
+  if (passed) EndMoves(MoveOutcome::kOwnerDied, effects);
   return verdict;
 }
 
@@ -256,8 +259,8 @@ CopyVerdict CopyTable::Step(const copy_event::Barrier& event, CopyEffects* effec
     return entry.first > latest_barrier_;
   };
   const auto closed = std::stable_partition(before_barrier_.begin(), before_barrier_.end(), waits);
-  for (auto it = closed; it != before_barrier_.end(); ++it)
-    PassBarrier(&OwnerOf(it->second), effects);
+  for (auto it = closed; it != before_barrier_.end(); ++it) PassBarrier(&OwnerOf(it->second));
+  if (closed != before_barrier_.end()) EndMoves(MoveOutcome::kOwnerDied, effects);
   before_barrier_.erase(closed, before_barrier_.end());
   effects->work = effects->work || sweeping();
   return CopyVerdict::kOk;
@@ -271,16 +274,15 @@ CopyVerdict CopyTable::Step(const copy_event::SelfExcluded&, CopyEffects* effect
     WithdrawReplies(owner.get());
     if (!owner->reports.empty()) AddToSweep(owner.get());
   }
-  EndMoves(kNoPeer, MoveOutcome::kAbandoned, effects);
+  EndMoves(MoveOutcome::kAbandoned, effects);
   effects->work = effects->work || sweeping();
   return CopyVerdict::kOk;
 }
 
-void CopyTable::PassBarrier(Owner* owner, CopyEffects* effects) {
+void CopyTable::PassBarrier(Owner* owner) {
   owner->phase = OwnerPhase::kPastBarrier;
   owner->orphan_cursor = owner->copies.head();
   if (!owner->copies.empty()) AddToSweep(owner);
-  EndMoves(owner->peer, MoveOutcome::kOwnerDied, effects);
 }
 
 void CopyTable::AddToSweep(Owner* owner) {

@@ -41,7 +41,8 @@ class TableDigest {
   class Walk {
    public:
     explicit Walk(PeerIndex node) : node_(node) {}
-    // Adds what is found in up to `records_max` records. True: call it again for the rest.
+    // Adds what is found in up to `records_max` records, after a first call that lists the numbers
+    // of all. True: call it again for the rest.
     bool Next(const ObjectTable& table, uint32_t records_max, DigestTally* tally);
 
    private:

@@ -36,13 +36,14 @@ void NodeAgent::Impl::WatchOwner(PeerIndex owner, const DigestSum& told) {
   if (digests_.Watch(owner, endpoint_->AddressOf(owner).Hash())) endpoint_->WakeWork();
 }
 
+DigestSum NodeAgent::Impl::ToldOf(PeerIndex owner) const {
+  MutexLock lock(&mutex_);
+  return table_.Told(owner);
+}
+
 bool NodeAgent::Impl::FillDigest(PeerIndex owner, core::PayloadWriter* writer) {
   if (digests_.IsDue(owner)) {
-    DigestSum told;
-    {
-      MutexLock lock(&mutex_);
-      told = table_.Told(owner);
-    }
+    const DigestSum told = ToldOf(owner);
     // What was told before goes in front of it, what is told from now on behind it.
     if (!writer->Add(core::DigestSumsItem{0, DigestRange(), {told}})) return true;
     digests_.OnSent(owner, told);
@@ -55,7 +56,9 @@ bool NodeAgent::Impl::AnswerDigest(PeerIndex owner, core::PayloadWriter* writer)
   const core::DigestDesk::Questions& questions = *digests_.QuestionsOf(owner);
   const uint64_t number = questions.number;
   DigestTally tally(questions.ranges, core::kDigestListMax);
-  for (uint32_t next = 0; next != core::kNoCopy;) {
+  // Of whom nothing is told there is nothing to look for: a stranger may ask as often as it likes.
+  uint32_t next = ToldOf(owner).copies == 0 ? core::kNoCopy : 0;
+  while (next != core::kNoCopy) {
     MutexLock lock(&mutex_);
     next = table_.VisitTold(owner, next, kRecordsPerLock, &tally);
   }

@@ -138,6 +138,7 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   void WatchOwner(runtime::PeerIndex owner, const core::DigestSum& told);
   // True, both: the writer is full.
   bool FillDigest(runtime::PeerIndex owner, core::PayloadWriter* writer) FREEHOLD_EXCLUDES(mutex_);
+  core::DigestSum ToldOf(runtime::PeerIndex owner) const;
   bool AnswerDigest(runtime::PeerIndex owner, core::PayloadWriter* writer)
       FREEHOLD_EXCLUDES(mutex_);
 

@@ -35,9 +35,12 @@ void SortOut(std::vector<DigestKey>* keys) {
 void OwnerDigests::OnSums(PeerIndex from, absl::Span<const core::DigestSumsItem> items) {
   std::vector<DigestRange> ranges;
   std::vector<const core::DigestSumsItem*> answers;
+  bool compared = false;  // what stands in a row shares a cut: one digest of it is enough
   for (const core::DigestSumsItem& item : items) {
     if (item.number == 0) {
-      if (item.range == DigestRange() && item.sums.size() == 1) Compare(from, item.sums[0]);
+      if (compared || !(item.range == DigestRange()) || item.sums.size() != 1) continue;
+      compared = true;
+      Compare(from, item.sums[0]);
       continue;
     }
     const auto exchange = exchanges_.find(from);

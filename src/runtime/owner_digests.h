@@ -1,8 +1,10 @@
 // The owner's side of comparing digests, for a ReferenceCounter: what node agents say that they
 // have is held against its shards, and what differs is asked about, down to the copies, and healed.
 //
-// A shard is looked at under its lock in pieces. Nothing that a node says is applied meanwhile (the
-// pump role does both), so that the shards, one after the other, show one cut of its stream.
+// A shard is looked at under its lock in pieces, but for the numbers of the node's records, four
+// bytes each, which are taken at once: after a difference only. Nothing that a node says is applied
+// meanwhile (the pump role does both), so that the shards, one after the other, show one cut of its
+// stream.
 //
 // Thread safety: pump role, but for AddTo. Ownership: borrows the counter, whose member it is.
 

@@ -239,9 +239,12 @@ class Liar final : public runtime::Endpoint::Client, public core::PayloadSink {
   }
   ~Liar() override { endpoint_->Stop(false); }
 
+  // In one envelope, `times` over.
   template <typename Item>
-  void Say(const Address& to, const Item& item) {
-    queue_.push_back([item](core::PayloadWriter* writer) { return writer->Add(item); });
+  void Say(const Address& to, const Item& item, int times = 1) {
+    for (int i = 0; i < times; ++i) {
+      queue_.push_back([item](core::PayloadWriter* writer) { return writer->Add(item); });
+    }
     endpoint_->MarkReady(endpoint_->Intern(to));
     for (int i = 0; i < 5; ++i) {
       endpoint_->Pump(world_.clock.Now());
@@ -250,6 +253,7 @@ class Liar final : public runtime::Endpoint::Client, public core::PayloadSink {
   }
   std::vector<core::DigestQueryItem> asked;
   std::vector<core::DigestKey> again;
+  std::vector<core::DigestCopiesItem> lists;
 
  private:
   uint64_t OnPayload(runtime::PeerIndex, std::string_view payload, Time) override {
@@ -275,6 +279,9 @@ class Liar final : public runtime::Endpoint::Client, public core::PayloadSink {
   void OnLocationAnswer(const core::LocationAnswerItem&) override {}
   void OnDigestQuery(const core::DigestQueryItem& item) override { asked.push_back(item); }
   void OnReportAgain(const core::ReportAgainItem& item) override { again.push_back(item.copy); }
+  void OnDigestCopies(absl::Span<const core::DigestCopiesItem> items) override {
+    lists.insert(lists.end(), items.begin(), items.end());
+  }
 
   CounterWorld& world_;
   std::deque<std::function<bool(core::PayloadWriter*)>> queue_;
@@ -321,6 +328,27 @@ TEST(Digests, AListThatNobodyAskedForOrThatIsCutHealsNothingWrongly) {
   ASSERT_EQ(liar.asked.size(), 1u);
   liar.Say(owner, core::DigestCopiesItem{liar.asked[0].number, core::DigestRange(), true, {}});
   EXPECT_EQ(world.counter->GetLocations(Object(1))->locations.size(), 2u) << "it said: and more";
+}
+
+TEST(Digests, AFloodOfDigestsIsOneComparison) {
+  CounterWorld world(1);
+  Liar liar(Node(9), &world);
+  const core::DigestSumsItem digest{0, core::DigestRange(), {core::DigestSum()}};
+  liar.Say(world.counter->process(), digest, 1000);
+  EXPECT_EQ(world.counter->GetStats().digests_compared, 1u);
+  liar.Say(world.counter->process(), digest);
+  EXPECT_EQ(world.counter->GetStats().digests_compared, 2u);
+}
+
+TEST(Digests, AStrangerThatAsksIsAnsweredWithNothing) {
+  CounterWorld world(1);
+  const ObjectRef ref = world.Put(1, {1});
+  Liar stranger(ProcessId::FromNumber(77), &world);
+  stranger.Say(Node(1), core::DigestQueryItem{5, core::DigestRange()});
+  ASSERT_EQ(stranger.lists.size(), 1u);
+  EXPECT_EQ(stranger.lists[0].number, 5u);
+  EXPECT_TRUE(stranger.lists[0].copies.empty());
+  EXPECT_FALSE(stranger.lists[0].truncated);
 }
 
 TEST(Digests, EachItemIsTakenFromThoseOnlyWhoMaySendIt) {
