@@ -27,8 +27,7 @@ using freehold::View;
 using freehold::WorkerState;
 
 struct Pool::Worker {
-  Worker(uint64_t its_number, int fd) : number(its_number), channel(fd) {}
-  const uint64_t number;
+  explicit Worker(int fd) : channel(fd) {}
   Channel channel;
   pid_t pid = -1;
   std::shared_ptr<freehold::MembershipListener> forwarder;
@@ -86,9 +85,7 @@ Pool::Pool(std::string program, std::string folder)
 }
 
 Pool::~Pool() {
-  for (const auto& [number, worker] : workers_) {
-    if (!worker->gone) (void)End(number);
-  }
+  for (const uint64_t number : Running()) (void)End(number);
   (void)counter_->Shutdown(freehold::ShutdownMode::kGraceful, std::chrono::seconds(1));
   (void)node_->Shutdown(std::chrono::seconds(1));
   for (const auto& [number, worker] : workers_) worker->listener.join();
@@ -102,8 +99,7 @@ uint64_t Pool::StartWorker() {
   {
     std::lock_guard<std::mutex> lock(mutex_);
     number = next_number_++;
-    worker =
-        workers_.emplace(number, std::make_unique<Worker>(number, ends[0])).first->second.get();
+    worker = workers_.emplace(number, std::make_unique<Worker>(ends[0])).first->second.get();
   }
   worker->forwarder = std::make_shared<Forwarder>(&worker->channel);
   // What the child needs is made before fork: after it, only calls that are safe there.
@@ -198,18 +194,21 @@ absl::StatusOr<ObjectRef> Pool::RunTask(uint64_t number, const std::string& text
   return counter_->Import(answer.text);
 }
 
-std::vector<WorkerState> Pool::States() {
-  std::vector<Worker*> running;
-  {
-    std::lock_guard<std::mutex> lock(mutex_);
-    for (const auto& [number, worker] : workers_) {
-      if (!worker->gone) running.push_back(worker.get());
-    }
+std::vector<uint64_t> Pool::Running() {
+  std::vector<uint64_t> running;
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (const auto& [number, worker] : workers_) {
+    if (!worker->gone) running.push_back(number);
   }
+  return running;
+}
+
+std::vector<WorkerState> Pool::States() {
   std::vector<WorkerState> states;
-  for (Worker* worker : running) {
+  for (const uint64_t number : Running()) {
+    Worker* worker = Find(number);
     WorkerState state;
-    state.worker = worker->number;
+    state.worker = number;
     state.idle = true;  // this pool waits for each task
     state.idle_since = worker->idle_since;
     state.leaving = worker->leaving;

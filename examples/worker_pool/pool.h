@@ -70,6 +70,7 @@ class Pool final : public freehold::Transport {
   bool Ask(Worker* worker, const Message& question, Kind kind, Message* answer);
   bool Await(Worker* worker, Kind kind, Message* answer);
   Worker* Find(uint64_t number);
+  std::vector<uint64_t> Running();  // whose channels are open
 
   const std::string program_;
   const std::string folder_;
