@@ -49,7 +49,7 @@ struct Copy {
   uint32_t primary : 1;
   uint32_t in_memory : 1;
   uint32_t spilled : 1;
-  uint32_t prospective : 1;
+  uint32_t prospective : 1;  // its node has asked for the bytes
   uint32_t list_number : 2;  // CopyList
   uint32_t reported : 1;     // its node has said that it has it, and nothing else since
   uint32_t unused : 1;
@@ -59,6 +59,9 @@ struct Copy {
   bool held() const { return list() == CopyList::kHeld; }
   // There are bytes of the object at the node.
   bool real() const { return in_memory != 0 || spilled != 0; }
+  // It is let go of, and its node has asked for the bytes meanwhile: once these here are gone, it
+  // is prospective.
+  bool asked_again() const { return prospective != 0 && real(); }
 };
 static_assert(sizeof(Copy) == 8, "two inline copies and the counts fit 88 bytes");
 

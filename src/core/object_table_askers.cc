@@ -42,7 +42,7 @@ bool ChooseCopies(const CopyArena& copies, const ObjectRecord& record, AnswerCop
     const bool has_primary = !by_rank[0].empty();
     if (has_primary && by_rank[0].size() + by_rank[1].size() >= kAnswerLocationsMax) break;
     const Copy& copy = copies.At(record, position);
-    if (!copy.held()) continue;
+    if (!copy.held() && !copy.asked_again()) continue;
     ++held;
     AnswerCopies& of_rank = by_rank[Rank(copy)];
     if (of_rank.size() < kAnswerLocationsMax) of_rank.push_back(&copy);
@@ -60,7 +60,7 @@ void AddUrls(const Rare* rare, const AnswerCopies& chosen, LocationAnswerItem* i
   if (rare == nullptr || rare->spill_urls.empty()) return;
   absl::flat_hash_map<PeerIndex, size_t> places;
   for (size_t i = 0; i < chosen.size(); ++i) {
-    if (chosen[i]->spilled) places[chosen[i]->node] = i;
+    if (chosen[i]->spilled && !chosen[i]->prospective) places[chosen[i]->node] = i;
   }
   for (const auto& [node, url] : rare->spill_urls) {
     const auto at = places.find(node);
@@ -252,9 +252,9 @@ LocationAnswerItem ObjectTable::AnswerFor(const ObjectRecord& record, uint64_t w
     Location location;
     location.node = names.NodeAt(copy->node);
     location.role = copy->primary ? CopyRole::kPrimary : CopyRole::kSecondary;
-    location.in_memory = copy->in_memory;
-    location.spilled = copy->spilled;
     location.prospective = copy->prospective;
+    location.in_memory = copy->in_memory && !copy->prospective;
+    location.spilled = copy->spilled && !copy->prospective;
     item.locations.push_back(std::move(location));
   }
   AddUrls(rares_.Find(record), chosen, &item);

@@ -46,8 +46,8 @@ Verdict TableDigest::Step(const event::DigestFound& e, ObjectTable* table, Effec
     if (copy->held()) return Verdict::kOk;
     // Its free has been begun for what only the host had said: that settles it, and its node, which
     // may have taken that free, reports it no more.
+    if (!copy->asked_again()) copy->prospective = 0;
     copy->in_memory = 1;
-    copy->prospective = 0;
     table->nodes_.Report(&table->nodes_.At(e.node), copy, DigestHash(e.key.hash, e.generation));
     return Verdict::kToBeFreed;
   }

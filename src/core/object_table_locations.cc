@@ -76,9 +76,12 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
       !record->in_scope() || record->state() == ObjectState::kFreed || record->is_ghost;
   Copy* copy = copies_.Find(*record, e.node);
   const bool is_new = copy == nullptr;
-  // Whoever asks for the bytes although its node has them changes nothing.
+  // Whoever asks for the bytes although its node has them changes nothing, unless they are about to
+  // go: then it fetches them after that.
   if (!is_new && !e.in_memory && !e.spilled && copy->real()) {
-    return unwanted ? Verdict::kToBeFreed : Verdict::kUnchanged;
+    if (unwanted) return Verdict::kToBeFreed;
+    if (!copy->held()) copy->prospective = 1;
+    return Verdict::kUnchanged;
   }
   if (unwanted && is_new) {
     ++counters_.late_reports_answered;
@@ -98,7 +101,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
       (copy->primary || (e.role == CopyRole::kPrimary && !HasPrimaryElsewhere(*record, e.node)));
   copy->in_memory = e.in_memory;
   copy->spilled = e.spilled || (keep && copy->spilled);
-  copy->prospective = !copy->real();
+  copy->prospective = !copy->real() || (is_let_go && copy->prospective);
   copy->primary = copy->real() && is_primary;
   if (e.merge && (e.in_memory || e.spilled)) {
     nodes_.Report(&nodes_.At(e.node), copy, DigestHash(e.key.hash, e.generation));
@@ -210,6 +213,15 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
   ++counters_.copies_freed;
   if (config_.observe_frees)
     effects->Rarely().settled.push_back({record->id(), copy->node, outcome});
+  if (copy->asked_again() && !nodes_.IsExcluded(copy->node)) {
+    if (copy->spilled) SetUrl(record, copy->node, {});
+    copy->in_memory = copy->spilled = 0;
+    nodes_.Move(IndexOf(*record), copy, CopyList::kHeld);
+    const bool unwanted =
+        !record->in_scope() || record->state() == ObjectState::kFreed || record->is_ghost;
+    if (unwanted) WaitForFree(IndexOf(*record), copy, effects);
+    return;
+  }
   RemoveCopy(record, copy);
   CountInScope(*record, -1, 0, effects);
 }

@@ -6,6 +6,7 @@
 // it can be taken back.
 
 #include <algorithm>
+#include <vector>
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
@@ -99,6 +100,7 @@ void ObjectTable::Promote(ObjectRecord* record, Effects* effects) {
   if (best == nullptr) return;
   if (!best->held()) nodes_.Move(IndexOf(*record), best, CopyList::kHeld);
   best->primary = 1;
+  best->prospective = 0;
   ++counters_.primaries_promoted;
   if (record->rare != kNone) {
     NotifyCopy(*record, Facts(*record, *best), LocationUpdate::Kind::kChanged, effects);
@@ -108,11 +110,18 @@ void ObjectTable::Promote(ObjectRecord* record, Effects* effects) {
 }
 
 // To the ghost, the copies that are being deleted: all of a freed value, and of a lost one the
-// former primaries. The others are few, so that taking these out from the end moves little.
+// former primaries. The others are few, so that taking these out from the end moves little. A node
+// that has asked for a lost value again waits for the new one.
 void ObjectTable::MoveCopiesToGo(ObjectRecord* record, ObjectRecord* ghost) {
   const RecordIndex ghost_index = IndexOf(*ghost);
   uint32_t to_go = 0;
-  copies_.ForEach(*record, [&](const Copy* copy) { to_go += copy->held() ? 0 : 1; });
+  std::vector<PeerIndex> asked_again;
+  copies_.ForEach(*record, [&](Copy* copy) {
+    to_go += copy->held() ? 0 : 1;
+    if (record->state() != ObjectState::kLost || !copy->asked_again()) return;
+    copy->prospective = 0;
+    if (!nodes_.IsExcluded(copy->node)) asked_again.push_back(copy->node);
+  });
   if (to_go == record->copies) {
     ghost->overflow = record->overflow;
     ghost->copies = record->copies;
@@ -121,14 +130,19 @@ void ObjectTable::MoveCopiesToGo(ObjectRecord* record, ObjectRecord* ghost) {
     record->overflow = kNone;
     record->copies = 0;
     copies_.ForEach(*ghost, [&](const Copy* copy) { nodes_.Rename(*copy, ghost_index); });
-    return;
+  } else {
+    for (uint32_t i = record->copies; i > 0; --i) {
+      const Copy copy = copies_.At(*record, i - 1);
+      if (copy.held()) continue;
+      nodes_.Rename(copy, ghost_index);
+      *copies_.Insert(*ghost, copy.node) = copy;
+      copies_.Remove(*record, copy.node);
+    }
   }
-  for (uint32_t i = record->copies; i > 0; --i) {
-    const Copy copy = copies_.At(*record, i - 1);
-    if (copy.held()) continue;
-    nodes_.Rename(copy, ghost_index);
-    *copies_.Insert(*ghost, copy.node) = copy;
-    copies_.Remove(*record, copy.node);
+  for (const PeerIndex node : asked_again) {
+    Copy* const copy = copies_.Insert(*record, node);
+    copy->prospective = 1;
+    nodes_.Link(IndexOf(*record), copy, CopyList::kHeld);
   }
 }
 

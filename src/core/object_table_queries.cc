@@ -129,7 +129,8 @@ void ObjectTable::CheckRecord(const ObjectRecord& record) const {
     // While the object has a value, what is not held is a former primary that is let go of.
     FREEHOLD_CHECK(to_go ? !copy.held() : copy.held() || copy.primary == 0);
     FREEHOLD_CHECK(copies_.Find(record, copy.node) == &copy);
-    FREEHOLD_CHECK(copy.real() != (copy.prospective != 0));
+    FREEHOLD_CHECK(copy.real() || copy.prospective != 0);
+    FREEHOLD_CHECK(!copy.asked_again() || !copy.held());
   }
   FREEHOLD_CHECK(primaries <= 1);
   for (const Rare* walk = rare; walk != nullptr && walk->ghost != kNoRecord;) {

@@ -66,6 +66,10 @@ Expected ObjectTableModel::Recreate(uint64_t object) {
         found->copies[found->generation].insert(*at);
         at = old.erase(at);
       } else {
+        if (at->second.asked_again && !IsExcluded(at->first)) {
+          Enter(&found->copies[found->generation][at->first], FreeState::kHeld);
+        }
+        at->second.asked_again = false;
         ++at;
       }
     }
@@ -235,6 +239,18 @@ void ObjectTableModel::Drop(uint64_t name, uint32_t generation, PeerIndex node,
   object->copies[generation].erase(node);
   if (object->copies[generation].empty()) object->copies.erase(generation);
   if (gone.primary && gone.held()) Promote(name, expected);
+  AfterDrop(name, expected);
+}
+
+void ObjectTableModel::BeGone(uint64_t name, uint32_t generation, PeerIndex node,
+                              Expected* expected) {
+  expected->settled.emplace(name, node, FreeOutcome::kSettled);
+  ModelObject* object = Find(name);
+  ModelCopy& copy = object->copies[generation][node];
+  if (!copy.asked_again || IsExcluded(node)) return Drop(name, generation, node, expected);
+  copy = ModelCopy();
+  Enter(&copy, FreeState::kHeld);
+  if (object->ended() || generation < object->generation) WaitForFree(node, &copy, expected);
   AfterDrop(name, expected);
 }
 

@@ -27,6 +27,7 @@ struct ModelCopy {
   bool primary = false;
   bool in_memory = false;
   bool spilled = false;
+  bool asked_again = false;  // while it is let go of
   std::string url;
   FreeState state = FreeState::kHeld;
   uint64_t since = 0;  // when it entered that state
@@ -119,6 +120,8 @@ class ObjectTableModel {
   void WaitForFree(PeerIndex node, ModelCopy* copy, Expected* expected);
   // Takes a copy out and sees to what follows.
   void Drop(uint64_t name, uint32_t generation, PeerIndex node, Expected* expected);
+  // The same, unless its node has asked for the bytes again: then it is prospective.
+  void BeGone(uint64_t name, uint32_t generation, PeerIndex node, Expected* expected);
   void AfterDrop(uint64_t name, Expected* expected);
   // The primary has gone: another copy takes its place.
   void Promote(uint64_t name, Expected* expected);

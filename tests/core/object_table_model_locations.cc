@@ -36,6 +36,7 @@ Expected ObjectTableModel::SetLocation(uint64_t name, PeerIndex node, uint32_t g
   const bool brings_bytes = report.in_memory || report.spilled;
   if (!is_new && !brings_bytes && copies[node].real()) {
     if (!unwanted) expected.verdict = Verdict::kUnchanged;
+    if (!unwanted && !copies[node].held()) copies[node].asked_again = true;
     return expected;
   }
   if (unwanted && is_new && settle_at_once_) {
@@ -88,8 +89,11 @@ Expected ObjectTableModel::RemoveLocation(uint64_t name, PeerIndex node, uint32_
     expected.verdict = Verdict::kUnchanged;
     return expected;
   }
-  if (state == FreeState::kWaiting) expected.settled.emplace(name, node, FreeOutcome::kSettled);
-  Drop(name, generation, node, &expected);
+  if (state == FreeState::kWaiting) {
+    BeGone(name, generation, node, &expected);
+  } else {
+    Drop(name, generation, node, &expected);
+  }
   return expected;
 }
 
@@ -108,8 +112,7 @@ Expected ObjectTableModel::Answer(uint64_t name, PeerIndex node, FreeResult resu
   if (copy.state != FreeState::kSent && copy.state != FreeState::kDoomed) return expected;
   expected.verdict = Verdict::kOk;
   if (result == FreeResult::kDeleted || result == FreeResult::kUnknown) {
-    expected.settled.emplace(name, node, FreeOutcome::kSettled);
-    Drop(name, generation, node, &expected);
+    BeGone(name, generation, node, &expected);
     return expected;
   }
   if (result == FreeResult::kFailed) {

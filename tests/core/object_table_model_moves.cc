@@ -32,6 +32,7 @@ void ObjectTableModel::Promote(uint64_t name, Expected* expected) {
   if (best == nullptr) return;
   if (!best->held()) Enter(best, FreeState::kHeld);
   best->primary = true;
+  best->asked_again = false;
   if (settle_at_once_) return;
   Tell(best_node, {name, object->generation, 0, MoveAnswer::kPromoted, kNoPeer}, expected);
 }

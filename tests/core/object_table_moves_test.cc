@@ -324,5 +324,82 @@ TEST_F(ObjectTableMoves, WordsArePulledInPieces) {
   EXPECT_FALSE(table.more_to_pull);
 }
 
+// --- A node that is let go of, and asks for the bytes again --------------------------------------
+
+class ObjectTableAskedAgain : public ObjectTableMoves {
+ protected:
+  // kP's bytes are on their way out, and somebody there asks for them.
+  void SetUp() override {
+    ObjectTableMoves::SetUp();
+    ASSERT_EQ(table.MovePrimary(kA, kC, kP), Verdict::kOk);
+    EXPECT_EQ(table.Pull(kP).size(), 1u);
+    Report asked;
+    asked.in_memory = false;
+    asked.prospective = true;
+    asked.merge = true;
+    EXPECT_EQ(table.SetLocation(kA, kP, 0, asked), Verdict::kUnchanged);
+  }
+  bool IsProspective() {
+    const auto copies = table.Copies(kA);
+    const auto at = copies.find(kP);
+    return at != copies.end() && at->second.prospective && !at->second.in_memory;
+  }
+};
+
+TEST_F(ObjectTableAskedAgain, IsProspectiveOnceTheBytesAreGone) {
+  EXPECT_EQ(table.Answer(kA, kP, FreeResult::kUnknown), Verdict::kOk);
+  EXPECT_TRUE(IsProspective());
+  EXPECT_EQ(StateAt(kP), FreeState::kHeld);
+  table.DropHandle(kA);
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}})) << "what it has fetched meanwhile";
+}
+
+TEST_F(ObjectTableAskedAgain, IsFreedAgainIfTheObjectEndsMeanwhile) {
+  table.DropHandle(kA);
+  EXPECT_EQ(table.Pull(kP), Frees{}) << "the first one is not answered";
+  EXPECT_EQ(table.Pull(kC).size(), 1u);
+  EXPECT_EQ(table.Answer(kA, kC), Verdict::kOk);
+  EXPECT_EQ(table.Answer(kA, kP), Verdict::kOk);
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}}));
+  EXPECT_EQ(table.Answer(kA, kP, FreeResult::kUnknown), Verdict::kOk);
+  EXPECT_EQ(table.objects(), 0u);
+}
+
+TEST_F(ObjectTableAskedAgain, WaitsForTheNewValueIfThisOneIsLost) {
+  ASSERT_EQ(table.RemoveLocation(kA, kC), Verdict::kOk);
+  ASSERT_EQ(State(), ObjectState::kLost);
+  ASSERT_EQ(table.Recreate(kA), Verdict::kOk);
+  EXPECT_TRUE(IsProspective());
+  EXPECT_EQ(table.Answer(kA, kP), Verdict::kOk) << "of the old one";
+  EXPECT_TRUE(IsProspective());
+  EXPECT_EQ(table.ghosts(), 0u);
+}
+
+TEST_F(ObjectTableAskedAgain, DoesNotWaitForWhatIsMadeInPlaceOfAFreedValue) {
+  ASSERT_EQ(table.FreeExplicitly(kA), Verdict::kOk);
+  ASSERT_EQ(table.Recreate(kA), Verdict::kOk);
+  EXPECT_FALSE(IsProspective());
+  EXPECT_EQ(table.Answer(kA, kP, FreeResult::kDeleted, 0), Verdict::kOk);
+  EXPECT_EQ(table.Pull(kP), (Frees{{kA, 0}})) << "it may have fetched the old one";
+}
+
+TEST_F(ObjectTableAskedAgain, IsForgottenWithItsNode) {
+  EXPECT_FALSE(table.Exclude(kP));
+  EXPECT_EQ(table.Copies(kA).count(kP), 0u);
+}
+
+TEST_F(ObjectTableAskedAgain, IsWhatItWasIfItIsPromoted) {
+  ASSERT_EQ(table.Answer(kA, kP), Verdict::kOk);
+  ASSERT_EQ(table.SetLocation(kA, kP), Verdict::kOk);
+  ASSERT_EQ(table.MovePrimary(kA, kP, kC), Verdict::kOk);
+  Report asked;
+  asked.in_memory = false;
+  asked.prospective = true;
+  EXPECT_EQ(table.SetLocation(kA, kC, 0, asked), Verdict::kUnchanged);
+  ASSERT_EQ(table.RemoveLocation(kA, kP), Verdict::kOk);
+  EXPECT_EQ(Primary(), kC) << "the free had not left";
+  EXPECT_FALSE(table.Copies(kA).at(kC).prospective);
+}
+
 }  // namespace
 }  // namespace freehold::core
