@@ -59,6 +59,7 @@ struct CopyFacts {
   bool spilled = false;
   bool prospective = false;
   FreeState free_state = FreeState::kHeld;
+  bool listed = true;  // one of the object's locations: not about to go, or asked for again
   std::string url;
 };
 

@@ -77,7 +77,7 @@ Verdict ObjectTable::Step(const event::Subscribe& e, Effects* effects) {
   notice.generation = record->generation;
   notice.size = record->size;
   for (CopyFacts& facts : AllFacts(*record)) {
-    if (facts.free_state == FreeState::kHeld) notice.copies.push_back(std::move(facts));
+    if (facts.listed) notice.copies.push_back(std::move(facts));
   }
   effects->Rarely().notices.push_back(std::move(notice));
   return Verdict::kOk;

@@ -80,7 +80,13 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   // go: then it fetches them after that.
   if (!is_new && !e.in_memory && !e.spilled && copy->real()) {
     if (unwanted) return Verdict::kToBeFreed;
-    if (!copy->held()) copy->prospective = 1;
+    if (!copy->held() && copy->prospective == 0) {
+      copy->prospective = 1;
+      if (record->rare != kNone) {
+        NotifyCopy(*record, Facts(*record, *copy), LocationUpdate::Kind::kChanged, effects);
+      }
+      if (record->has_askers) AnswerAskers(*record, effects);
+    }
     return Verdict::kUnchanged;
   }
   if (unwanted && is_new) {
@@ -213,17 +219,26 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
   ++counters_.copies_freed;
   if (config_.observe_frees)
     effects->Rarely().settled.push_back({record->id(), copy->node, outcome});
-  if (copy->asked_again() && !nodes_.IsExcluded(copy->node)) {
-    if (copy->spilled) SetUrl(record, copy->node, {});
+  if (!copy->asked_again()) {
+    RemoveCopy(record, copy);
+    CountInScope(*record, -1, 0, effects);
+    return;
+  }
+  const bool unwanted =
+      !record->in_scope() || record->state() == ObjectState::kFreed || record->is_ghost;
+  const PeerIndex node = copy->node;
+  if (outcome == FreeOutcome::kSettled) {
+    if (copy->spilled) SetUrl(record, node, {});
     copy->in_memory = copy->spilled = 0;
     nodes_.Move(IndexOf(*record), copy, CopyList::kHeld);
-    const bool unwanted =
-        !record->in_scope() || record->state() == ObjectState::kFreed || record->is_ghost;
     if (unwanted) WaitForFree(IndexOf(*record), copy, effects);
     return;
   }
   RemoveCopy(record, copy);
   CountInScope(*record, -1, 0, effects);
+  if (unwanted) return;
+  if (record->rare != kNone) NotifyRemoved(*record, node, effects);
+  if (record->has_askers) AnswerAskers(*record, effects);
 }
 
 Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {

@@ -120,7 +120,7 @@ void ObjectTable::MoveCopiesToGo(ObjectRecord* record, ObjectRecord* ghost) {
     to_go += copy->held() ? 0 : 1;
     if (record->state() != ObjectState::kLost || !copy->asked_again()) return;
     copy->prospective = 0;
-    if (!nodes_.IsExcluded(copy->node)) asked_again.push_back(copy->node);
+    asked_again.push_back(copy->node);
   });
   if (to_go == record->copies) {
     ghost->overflow = record->overflow;

@@ -69,11 +69,14 @@ CopyFacts ObjectTable::Facts(const ObjectRecord& record, const Copy& copy) const
   CopyFacts facts;
   facts.node = copy.node;
   facts.role = copy.primary ? CopyRole::kPrimary : CopyRole::kSecondary;
-  facts.in_memory = copy.in_memory;
-  facts.spilled = copy.spilled;
+  // Of one that is asked for again the bytes are as good as gone.
+  facts.in_memory = copy.in_memory && !copy.prospective;
+  facts.spilled = copy.spilled && !copy.prospective;
   facts.prospective = copy.prospective;
   facts.free_state = nodes_.StateOf(copy);
-  if (copy.spilled) {
+  facts.listed = copy.held() ||
+                 (copy.asked_again() && record.in_scope() && record.state() != ObjectState::kFreed);
+  if (facts.spilled) {
     if (const Rare* rare = rares_.Find(record); rare != nullptr) {
       for (const auto& [node, url] : rare->spill_urls) {
         if (node == copy.node) facts.url = url;

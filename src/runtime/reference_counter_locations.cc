@@ -133,7 +133,7 @@ absl::StatusOr<ObjectLocations> ReferenceCounter::GetLocations(const ObjectId& o
     copies = shard.table.AllFacts(*record);
   }
   for (const core::CopyFacts& facts : copies) {
-    if (facts.free_state == core::FreeState::kHeld) {
+    if (facts.listed) {
       answer.locations.push_back(impl_->ToLocation(facts));
     }
   }

@@ -13,11 +13,10 @@ namespace {
 
 void ExpectSame(const CopyFacts& facts, const ModelCopy& copy) {
   EXPECT_EQ(facts.role == CopyRole::kPrimary, copy.primary);
-  EXPECT_EQ(facts.in_memory, copy.in_memory);
-  EXPECT_EQ(facts.spilled, copy.spilled);
-  EXPECT_EQ(facts.prospective, !copy.real());
-  EXPECT_EQ(facts.free_state, copy.state);
-  EXPECT_EQ(facts.url, copy.spilled ? copy.url : "");
+  EXPECT_EQ(facts.in_memory, copy.in_memory && !copy.asked_again);
+  EXPECT_EQ(facts.spilled, copy.spilled && !copy.asked_again);
+  EXPECT_EQ(facts.prospective, !copy.real() || copy.asked_again);
+  EXPECT_EQ(facts.url, copy.spilled && !copy.asked_again ? copy.url : "");
 }
 
 }  // namespace
@@ -150,6 +149,8 @@ void ComparedTables::CompareObject(uint64_t name, const ModelObject& wanted,
     for (const auto& [node, copy] : expected) {
       ASSERT_EQ(copies[generation].count(node), 1u) << "object " << name << " node " << node;
       ExpectSame(copies[generation][node], copy);
+      EXPECT_EQ(copies[generation][node].free_state, copy.state);
+      met_->asked_again += copy.asked_again ? 1 : 0;
     }
   }
   for (const auto& [number, token] : wanted.subscribers) CompareReplica(wanted, token);
@@ -166,11 +167,13 @@ void ComparedTables::CompareReplica(const ModelObject& wanted, Token token) {
   }
   EXPECT_EQ(replica.size, wanted.size);
   const auto present = wanted.copies.find(wanted.generation);
-  size_t held = 0;
+  size_t listed = 0;
   if (present != wanted.copies.end()) {
-    for (const auto& [node, copy] : present->second) held += copy.held() ? 1 : 0;
+    for (const auto& [node, copy] : present->second) {
+      listed += copy.held() || copy.asked_again ? 1 : 0;
+    }
   }
-  ASSERT_EQ(replica.copies.size(), held);
+  ASSERT_EQ(replica.copies.size(), listed);
   for (const auto& [node, copy] : replica.copies) ExpectSame(copy, present->second.at(node));
 }
 

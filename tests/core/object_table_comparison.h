@@ -36,6 +36,7 @@ struct Met {
   uint64_t answers[kMoveAnswerMax + 1] = {};  // by MoveAnswer
   uint64_t generations_most = 0;              // of one object with copies at once
   uint64_t copies_most = 0;                   // of one value at once
+  uint64_t asked_again = 0;                   // looks at a copy that is let go of and asked for
 };
 
 class ComparedTables {

@@ -66,7 +66,7 @@ Expected ObjectTableModel::Recreate(uint64_t object) {
         found->copies[found->generation].insert(*at);
         at = old.erase(at);
       } else {
-        if (at->second.asked_again && !IsExcluded(at->first)) {
+        if (at->second.asked_again) {
           Enter(&found->copies[found->generation][at->first], FreeState::kHeld);
         }
         at->second.asked_again = false;
@@ -247,7 +247,7 @@ void ObjectTableModel::BeGone(uint64_t name, uint32_t generation, PeerIndex node
   expected->settled.emplace(name, node, FreeOutcome::kSettled);
   ModelObject* object = Find(name);
   ModelCopy& copy = object->copies[generation][node];
-  if (!copy.asked_again || IsExcluded(node)) return Drop(name, generation, node, expected);
+  if (!copy.asked_again) return Drop(name, generation, node, expected);
   copy = ModelCopy();
   Enter(&copy, FreeState::kHeld);
   if (object->ended() || generation < object->generation) WaitForFree(node, &copy, expected);

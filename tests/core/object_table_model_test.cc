@@ -407,6 +407,7 @@ void ExpectMetEverything(const Met& met) {
   for (const uint64_t answers : met.answers) EXPECT_GT(answers, 50u);
   EXPECT_GE(met.generations_most, 3u);
   EXPECT_EQ(met.copies_most, kNodes);
+  EXPECT_GT(met.asked_again, 100u);
 }
 
 TEST(ObjectTableModel, RandomRunsMatchStepByStep) {

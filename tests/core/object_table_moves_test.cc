@@ -342,9 +342,15 @@ class ObjectTableAskedAgain : public ObjectTableMoves {
   bool IsProspective() {
     const auto copies = table.Copies(kA);
     const auto at = copies.find(kP);
-    return at != copies.end() && at->second.prospective && !at->second.in_memory;
+    return at != copies.end() && at->second.prospective && at->second.listed &&
+           !at->second.in_memory;
   }
 };
+
+TEST_F(ObjectTableAskedAgain, IsProspectiveAtOnce) {
+  EXPECT_TRUE(IsProspective());
+  EXPECT_EQ(StateAt(kP), FreeState::kSent) << "the first one";
+}
 
 TEST_F(ObjectTableAskedAgain, IsProspectiveOnceTheBytesAreGone) {
   EXPECT_EQ(table.Answer(kA, kP, FreeResult::kUnknown), Verdict::kOk);
