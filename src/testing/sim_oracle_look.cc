@@ -65,10 +65,11 @@ void Oracle::LookAtCopies(const Node& node) {
     }
     const auto at = std::find_if(known->locations.begin(), known->locations.end(),
                                  [&](const Location& each) { return each.node == node.id; });
-    // A former primary with readers is not to be used, and so not named.
+    // A former primary with readers is not to be used, and so not named, or as one that fetches.
     const std::pair<int64_t, uint32_t> free(-node.end, key.second);
     const bool freed = std::count(object->frees_sent.begin(), object->frees_sent.end(), free) > 0;
-    if (at == known->locations.end() && freed && stored.readers > 0) continue;
+    const bool named = at != known->locations.end() && !at->prospective;
+    if (!named && freed && stored.readers > 0) continue;
     if (at == known->locations.end()) {
       Violate("a copy is unknown to its owner", what);
     } else if (at->in_memory != stored.in_memory || at->spilled_url != stored.url) {
