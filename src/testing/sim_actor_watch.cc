@@ -82,6 +82,7 @@ bool Actor::WatchFailed(Process* process, Object* object, int64_t number) {
   registration.object = object->number;
   registration.process = process->end;
   registration.moment = Moment::kFailed;
+  registration.spell = holding->spell;
   registration.order = ++orders_;
   const auto answer = Register(process, *object, Moment::kFailed, number);
   Note(Verb::kWatchFailed, answer.status());

@@ -82,7 +82,11 @@ void Oracle::OnFailed(const Registration& registration, EndReason reason) {
          "S1: a borrower is told Gone of what it holds", details);
   Expect(reason != EndReason::kOwnerDied || process.PastBarrier(s_.OwnerOf(object)),
          "S8: a borrower is told too early that its owner died", details);
-  object.holdings[process.end].failed = true;
+  // It was told late if the reference has been dropped since, and there is another one, which need
+  // not have failed.
+  Holding& holding = object.holdings[process.end];
+  holding.failed = holding.failed || holding.spell == registration.spell ||
+                   !process.counter->CheckReference(object.id).ok();
 }
 
 void Oracle::OnCopyFreed(const Process& process, const ObjectId& id, const NodeId& node_id,

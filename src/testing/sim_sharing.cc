@@ -11,6 +11,13 @@ namespace freehold::testing::sim {
 
 namespace {
 
+// Where there was no reference before, it is another one than any that has failed.
+void Begin(Holding* holding) {
+  if (holding->held()) return;
+  holding->failed = false;
+  ++holding->spell;
+}
+
 void Note(State* state, Verb verb, const absl::Status& status) {
   const ErrorReason reason = ReasonOf(status);
   state->trace.Add("answer A I",
@@ -126,7 +133,7 @@ bool Import(Oracle* oracle, State* state, const Numbers& n) {
     return true;
   }
   token.redeemed = true;
-  if (!holding.held()) holding.failed = false;
+  Begin(&holding);
   holding.handles.push_back(*std::move(ref));
   return true;
 }
@@ -187,7 +194,7 @@ bool ReadNested(Oracle* oracle, State* state, const Numbers& n, bool misread) {
     return true;
   }
   Holding& holding = inner->holdings[reader->end];
-  if (!holding.held()) holding.failed = false;
+  Begin(&holding);
   holding.handles.push_back(*std::move(ref));
   return true;
 }

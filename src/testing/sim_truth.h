@@ -29,6 +29,7 @@ struct Holding {
   uint32_t tasks = 0;
   WeakRef weak;
   bool failed = false;  // it was told, rightly, that the reference is of no use any more
+  uint64_t spell = 0;   // how often it has begun to hold one
   bool held() const { return !handles.empty() || by_id > 0 || tasks > 0; }
 };
 
@@ -93,6 +94,7 @@ struct Registration {
   bool has_context = false;  // registered through the C interface
   int contexts_destroyed = 0;
   uint64_t ends_before = 0;  // ends of which it cannot be told
+  uint64_t spell = 0;        // of the holding that may fail
   CallbackRegistration answer;
 };
 
