@@ -54,6 +54,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/callback_thread_rep.cc
   src/runtime/clock.cc
   src/runtime/counter_drain.cc
+  src/runtime/counter_handles.cc
   src/runtime/counter_impl.cc
   src/runtime/counter_nesting.cc
   src/runtime/counter_pump.cc

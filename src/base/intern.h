@@ -42,10 +42,14 @@ class AddressInterner {
   uint32_t Intern(const Address& address);
   // The same of a node's address. For a node that was asked for recently this is a comparison.
   uint32_t InternNode(const NodeId& node) {
+    const uint32_t recent = FindRecentNode(node);
+    return recent != kNotFound ? recent : InternOtherNode(node);
+  }
+  // kNotFound: it was not asked for recently, or never.
+  uint32_t FindRecentNode(const NodeId& node) const {
     // acquire: pairs with the release that published the entry.
     const Entry* entry = recent_[RecentSlot(node.data())].load(std::memory_order_acquire);
-    if (entry != nullptr && SameId(entry->bytes(), node.data())) return entry->index;
-    return InternOtherNode(node);
+    return entry != nullptr && SameId(entry->bytes(), node.data()) ? entry->index : kNotFound;
   }
   // kNotFound when it was never interned.
   uint32_t Find(const Address& address) const;

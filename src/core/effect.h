@@ -106,7 +106,8 @@ struct Effects {
   // Callbacks that are due, in the order in which they must run.
   absl::InlinedVector<FiredCallback, 2> fired;
   // Nodes that had nothing waiting and now have. Edge-triggered.
-  absl::InlinedVector<PeerIndex, 4> ready;
+  using Nodes = absl::InlinedVector<PeerIndex, 4>;
+  Nodes ready;
   // What became of members of scopes, for the ScopeTable.
   absl::InlinedVector<ScopeChange, 1> scopes;
   // Null for nearly every step, which keeps an Effects cheap to make and to destroy.

@@ -6,6 +6,8 @@
 
 namespace freehold::core {
 
+const ObjectRecord IdIndex::kNobody{};
+
 IdIndex::Page::Page(uint32_t page_depth) : depth(page_depth) {
   for (Bucket& bucket : buckets) {
     std::memset(&bucket, 0xff, sizeof(bucket));

@@ -30,6 +30,9 @@
 namespace freehold::core {
 
 class IdIndex {
+ private:
+  static constexpr uint32_t kEntries = 15;
+
  public:
   IdIndex();
 
@@ -43,22 +46,65 @@ class IdIndex {
     return FindBeyond(page, hash, is);
   }
 
-  // The first that is not null of what `look(record)` answers for the records that may be the one
-  // and lie where they belong, as nearly all do. Null: look for it with Find.
-  template <typename Look>
-  ObjectRecord* FindAtHome(uint64_t hash, Look look) const {
+  // A record and its index; null: none.
+  struct Found {
+    ObjectRecord* record = nullptr;
+    RecordIndex index = kNoRecord;
+  };
+  // The record for which `is(record)` answers true, if it lies where it belongs, as nearly all do.
+  // Null: look for it with Find. `at(index)` is the record of that index.
+  template <typename At, typename Is>
+  __attribute__((always_inline)) Found FindAtHome(uint64_t hash, At at, Is is) const {
     const Bucket& home = directory_[DirectorySlot(hash)]->buckets[BucketOf(hash)];
     for (uint32_t left = WithTag(home, TagOf(hash)); left != 0; left &= left - 1) {
       const RecordIndex index = home.At(static_cast<uint32_t>(__builtin_ctz(left)));
       if (index == kNoRecord) continue;
-      if (ObjectRecord* record = look(index)) return record;
+      ObjectRecord& record = at(index);
+      if (is(record)) return {&record, index};
     }
-    return nullptr;
+    return {};
+  }
+  // The same, but the record that was found by it or noted last is found at once.
+  template <typename At, typename Is>
+  __attribute__((always_inline)) Found FindAgain(uint64_t hash, At at, Is is) {
+    if (hash == last_hash_ && is(*last_.record)) return last_;
+    const Found found = FindAtHome(hash, at, is);
+    if (found.record != nullptr) Note(hash, found.record, found.index);
+    return found;
+  }
+  // It is asked for next, most likely. REQUIRES: (hash, index) is in the index.
+  void Note(uint64_t hash, ObjectRecord* record, RecordIndex index) {
+    last_hash_ = hash;
+    last_ = {record, index};
   }
 
   // The entry will be asked for or erased soon: brings it into the cache meanwhile.
   void Foresee(uint64_t hash) const {
     __builtin_prefetch(&directory_[DirectorySlot(hash)]->buckets[BucketOf(hash)]);
+  }
+
+  // Where a record goes whose id is not in the index, for PutAt before the index is next changed.
+  struct Place {
+    uint32_t entry = kEntries;  // kEntries: for Find and Insert to say
+    void* page = nullptr;
+  };
+  // One look for what Find and Insert would need two. It leaves to them what may be in the index,
+  // and what does not go where it belongs.
+  Place PlaceFor(uint64_t hash) {
+    Page& page = *directory_[DirectorySlot(hash)];
+    const Bucket& home = page.buckets[BucketOf(hash)];
+    if (WithTag(home, TagOf(hash)) != 0 || home.passed_by != 0 || page.size >= kSplitSize) {
+      return {};
+    }
+    return {PlaceOf(home, kEmptyTag, kNoRecord), &page};
+  }
+  static bool IsPlace(const Place& place) { return place.entry != kEntries; }
+  // REQUIRES: IsPlace(place).
+  void PutAt(const Place& place, uint64_t hash, RecordIndex index) {
+    Page& page = *static_cast<Page*>(place.page);
+    page.buckets[BucketOf(hash)].Set(place.entry, TagOf(hash), index);
+    ++page.size;
+    ++size_;
   }
 
   // REQUIRES: the id is not in the index. `hash_of(record)` answers the hash of a record's id; it
@@ -71,6 +117,7 @@ class IdIndex {
 
   // REQUIRES: (hash, index) is in the index.
   void Erase(uint64_t hash, RecordIndex index) {
+    if (index == last_.index) Note(kNobodysHash, Nobody(), kNoRecord);
     Page& page = *directory_[DirectorySlot(hash)];
     Bucket& home = page.buckets[BucketOf(hash)];
     const uint32_t entry = PlaceOf(home, TagOf(hash), index);
@@ -80,6 +127,8 @@ class IdIndex {
     --size_;
   }
 
+  // What FindAgain would look at first. kNoRecord for its index: nothing.
+  const Found& last() const { return last_; }
   size_t size() const { return size_; }
   size_t bytes() const;
   // The most entries that one insertion may move.
@@ -95,7 +144,6 @@ class IdIndex {
   }
 
   static constexpr uint32_t kBuckets = 32;
-  static constexpr uint32_t kEntries = 15;
   static constexpr uint32_t kSplitSize = kBuckets * kEntries * 85 / 100;
   static constexpr uint32_t kDepthMax = 17;
   static constexpr uint32_t kIndexBytes = 3;
@@ -212,6 +260,14 @@ class IdIndex {
   std::vector<std::unique_ptr<Page>> pages_;
   std::vector<RecordIndex> moving_;  // scratch of a split
   size_t size_ = 0;
+  // Calls about one object come in a row: it is declared and its copies are reported, a reference
+  // is added and removed. When there is none: a record with the nil id, and a hash that this has
+  // not.
+  static constexpr uint64_t kNobodysHash = 0;
+  static const ObjectRecord kNobody;
+  static ObjectRecord* Nobody() { return const_cast<ObjectRecord*>(&kNobody); }
+  uint64_t last_hash_ = kNobodysHash;
+  Found last_{Nobody(), kNoRecord};
 };
 
 }  // namespace freehold::core

@@ -1,6 +1,7 @@
 #include "src/core/location_set.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "src/base/check.h"
 
@@ -67,25 +68,45 @@ Copy* CopyArena::LowerBound(Copy* first, Copy* last, PeerIndex node) {
 
 Copy* CopyArena::FindInBlock(ObjectRecord& record, PeerIndex node) {
   Copy* const first = Block(record.overflow);
-  Copy* const last = first + (record.copies - kInline);
-  if (last - first > ptrdiff_t{kScanned}) {
+  const uint32_t copies = record.copies - kInline;
+  Copy* const last = first + copies;
+  if (copies > kScanned) {
     Copy* const at = LowerBound(first, last, node);
     return at != last && at->node == node ? at : nullptr;
   }
+  if (copies > 2 && !MayHaveAmong(first, copies, node)) return nullptr;
   for (Copy* at = first; at != last; ++at) {
     if (at->node == node) return at;
   }
   return nullptr;
 }
 
+Copy* CopyArena::Widen(ObjectRecord& record, uint32_t copies) {
+  const uint32_t before = record.overflow;
+  // Full, it has a power of two.
+  const uint32_t size_class = copies == 0 ? 1 : static_cast<uint32_t>(__builtin_ctz(copies)) + 1;
+  record.overflow = AllocateBlock(size_class);
+  Copy* const to = Block(record.overflow);
+  if (copies == 0) return to;
+  const Copy* const from = Block(before);
+  Copy none[2];
+  MakeFresh(&none[0], kNoPeer, /*in_memory=*/false);
+  none[1] = none[0];
+  for (uint32_t i = 0; i < copies; i += 2) {
+    std::memcpy(to + i, from + i, sizeof(none));
+    std::memcpy(to + copies + i, none, sizeof(none));  // for MayHaveAmong
+  }
+  ReleaseBlock(before, size_class - 1);
+  return to + copies;
+}
+
 Copy* CopyArena::PlaceInBlock(ObjectRecord& record, PeerIndex node) {
   const uint32_t copies = record.copies;
   if (copies == kCopiesMax) return nullptr;
   const uint32_t beyond = copies - kInline;
-  if (beyond == 0 || beyond == (1u << SizeClass(beyond))) Resize(record, beyond, beyond + 1);
+  if (beyond == (1u << SizeClass(beyond))) Resize(record, beyond, beyond + 1);
   Copy* const first = Block(record.overflow);
   Copy* const end = first + beyond;
-  if (beyond < kScanned) return end;
   const auto by_node = [](const Copy& a, const Copy& b) { return a.node < b.node; };
   if (beyond == kScanned) std::sort(first, end, by_node);
   Copy* const at = LowerBound(first, end, node);

@@ -9,8 +9,13 @@
 #ifndef FREEHOLD_SRC_CORE_LOCATION_SET_H_
 #define FREEHOLD_SRC_CORE_LOCATION_SET_H_
 
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <vector>
 
@@ -46,16 +51,33 @@ class CopyArena {
   const Copy* Find(const ObjectRecord& record, PeerIndex node) const {
     return const_cast<CopyArena*>(this)->Find(const_cast<ObjectRecord&>(record), node);
   }
+  // False: the object has no copy on `node`. True: it may have one.
+  bool MayHave(const ObjectRecord& record, PeerIndex node) const {
+    const uint32_t copies = record.copies;
+    if (copies > 0 && record.inline_copies[0].node == node) return true;
+    if (copies > 1 && record.inline_copies[1].node == node) return true;
+    if (copies <= kInline) return false;
+    const Copy* const first = Block(record.overflow);
+    if (copies <= 2 * kInline) return first[0].node == node || first[1].node == node;
+    return copies > kUnsortedMax || MayHaveAmong(first, copies - kInline, node);
+  }
   // A copy with all facts unset, in no list. REQUIRES: none on `node` yet. Null when the object
   // has kCopiesMax copies.
   Copy* Insert(ObjectRecord& record, PeerIndex node, bool in_memory = false) {
     const uint32_t copies = record.copies;
     Copy* const place = copies < kInline || HasRoom(copies - kInline) ? &At(record, copies)
-                                                                      : PlaceInBlock(record, node);
+                        : copies < kUnsortedMax ? Widen(record, copies - kInline)
+                                                : PlaceInBlock(record, node);
     if (place == nullptr) return nullptr;
     record.copies = static_cast<uint16_t>(copies + 1);
-    *place = Fresh(node, in_memory);
+    MakeFresh(place, node, in_memory);
     return place;
+  }
+  // One in memory. REQUIRES: the object has none yet.
+  static Copy* InsertFirst(ObjectRecord& record, PeerIndex node) {
+    record.copies = 1;
+    MakeFresh(&record.inline_copies[0], node, /*in_memory=*/true);
+    return &record.inline_copies[0];
   }
   // One in memory on each of `nodes`, in order and with one block for all, until `enter(copy)`
   // answers false for one, which is then not there; it looks at the copies before that one alone.
@@ -69,7 +91,7 @@ class CopyArena {
     uint32_t count = before;
     Copy* copy = &At(record, before);
     for (const PeerIndex node : nodes) {
-      *copy = Fresh(node, /*in_memory=*/true);
+      MakeFresh(copy, node, /*in_memory=*/true);
       record.copies = static_cast<uint16_t>(count);
       if (!enter(copy)) break;
       ++count;
@@ -108,10 +130,15 @@ class CopyArena {
   static constexpr uint32_t kOffsetBits = 10;
   static constexpr uint32_t kChunkCopies = 1u << kOffsetBits;
 
-  static Copy Fresh(PeerIndex node, bool in_memory) {
-    return Copy{node & kNoPeer, 0, in_memory, 0, 0, 0, 0, 0, 0};
+  static void MakeFresh(Copy* place, PeerIndex node, bool in_memory) {
+    Copy fresh = {};
+    fresh.in_memory = in_memory;
+    fresh.node = node & kNoPeer;
+    std::memcpy(place, &fresh, sizeof(fresh));  // not field by field
   }
-  Copy* Block(uint32_t name) { return &chunks_[name >> kOffsetBits][name & (kChunkCopies - 1)]; }
+  Copy* Block(uint32_t name) const {
+    return &chunks_[name >> kOffsetBits][name & (kChunkCopies - 1)];
+  }
   // log2 of the block that holds `count` copies, count > 0.
   static uint32_t SizeClass(uint32_t count);
   uint32_t AllocateBlock(uint32_t size_class);
@@ -123,11 +150,16 @@ class CopyArena {
   // Of a sorted block: the place of the first copy whose node is not below `node`.
   static Copy* LowerBound(Copy* first, Copy* last, PeerIndex node);
   Copy* FindInBlock(ObjectRecord& record, PeerIndex node);
+  // Four at a time. REQUIRES: a block with room for a multiple of 4.
+  static bool MayHaveAmong(const Copy* first, uint32_t copies, PeerIndex node);
   // A block with so many copies takes another one at its end. Blocks have 2^k places, at least 2.
   static constexpr bool HasRoom(uint32_t copies) {
     return copies < kScanned && (copies == 1 || (copies & (copies - 1)) != 0);
   }
-  // Makes room for the copy of `node` where it belongs.
+  // A block that is full, or none, becomes one of the next size; answers the place after `copies`.
+  // REQUIRES: copies < kScanned and !HasRoom(copies).
+  Copy* Widen(ObjectRecord& record, uint32_t copies);
+  // Makes room in a sorted block, or one that becomes one, for the copy of `node` where it belongs.
   Copy* PlaceInBlock(ObjectRecord& record, PeerIndex node);
 
   std::vector<std::unique_ptr<Copy[]>> chunks_;
@@ -136,6 +168,25 @@ class CopyArena {
   uint32_t shared_used_ = 0;
   size_t copies_allocated_ = 0;
 };
+
+// Places that are not in use are looked at too: what lies in them may make the answer true in vain.
+inline bool CopyArena::MayHaveAmong(const Copy* first, uint32_t copies, PeerIndex node) {
+#if defined(__SSE2__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  const __m128i wanted = _mm_set1_epi32(static_cast<int>(node << 8));
+  __m128i found = _mm_setzero_si128();
+  const auto* at = reinterpret_cast<const float*>(first);
+  for (uint32_t i = 0; i < copies; i += 4, at += 8) {
+    // The first half of each copy, in which the lower 24 bits are its node.
+    const __m128 nodes = _mm_shuffle_ps(_mm_loadu_ps(at), _mm_loadu_ps(at + 4), 0x88);
+    const __m128i same = _mm_cmpeq_epi32(_mm_slli_epi32(_mm_castps_si128(nodes), 8), wanted);
+    found = _mm_or_si128(found, same);
+  }
+  return _mm_movemask_epi8(found) != 0;
+#else
+  (void)first, (void)copies, (void)node;
+  return true;
+#endif
+}
 
 }  // namespace freehold::core
 

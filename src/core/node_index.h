@@ -92,16 +92,18 @@ class NodeIndex {
     Unlink(*copy);
     Link(index, copy, which);
   }
-  // The copy is to be freed. Answers whether there was nothing to send to its node and now is.
-  // REQUIRES: it is held.
+  // The copy is to be freed. Answers whether there was nothing to send to its node and now is. The
+  // caller counts it with CountAwaited, once for many. REQUIRES: it is held.
   bool Await(RecordIndex index, Copy* copy) {
     Node& node = nodes_[copy->node];
     Leave(&node, *copy);
     Put(&node.list(CopyList::kFrees), index, copy);
     copy->list_number = static_cast<uint32_t>(CopyList::kFrees);
-    --Total(FreeState::kHeld);
-    ++Total(FreeState::kWaiting);
     return CountWaiting(&node) && node.late_frees == 0 && !node.excluded;
+  }
+  void CountAwaited(uint32_t copies) {
+    Total(FreeState::kHeld) -= copies;
+    Total(FreeState::kWaiting) += copies;
   }
   // Its node has said that it has the copy. `node`: its entry; `key_hash`: a DigestHash.
   void Report(Node* node, Copy* copy, uint64_t key_hash) {

@@ -20,10 +20,8 @@ ObjectTable::ObjectTable(const Config& config)
       slabs_(config.context, config.records_max, config.slabs),
       nodes_(&slabs_, &copies_) {}
 
-RecordIndex ObjectTable::FindIndex(const Key& key) const { return FindInline(key); }
-
 ObjectRecord* ObjectTable::FindMutable(const Key& key) {
-  const RecordIndex index = FindIndex(key);
+  const RecordIndex index = FindInline(key);
   return index == kNoRecord ? nullptr : &slabs_.At(index);
 }
 
@@ -55,12 +53,14 @@ ObjectRecord* ObjectTable::InScope(const Key& key, Verdict* verdict) {
 // --- Existence -----------------------------------------------------------------------------------
 
 // Inline in the one step that happens a million times a second.
-inline __attribute__((always_inline)) RecordIndex ObjectTable::MakeInline(const Key& key,
-                                                                          ObjectState state) {
+inline __attribute__((always_inline)) IdIndex::Found ObjectTable::MakeInline(const Key& key,
+                                                                             ObjectState state,
+                                                                             bool handle,
+                                                                             IdIndex::Place place) {
   const RecordIndex index = slabs_.Allocate();
-  if (index == kNoRecord) return kNoRecord;
+  if (index == kNoRecord) return {};
   ObjectRecord& made = slabs_.At(index);
-  made.cell.Reset(key.id, 0);
+  made.cell.Reset(key.id, handle ? 1 : 0);
   made.by_id = 0;
   made.tasks = 0;
   made.nested_in = 0;
@@ -70,7 +70,7 @@ inline __attribute__((always_inline)) RecordIndex ObjectTable::MakeInline(const 
   made.overflow = kNone;
   made.copies = 0;
   made.state_byte = static_cast<uint8_t>(state);
-  made.has_handles = 0;
+  made.has_handles = handle;
   made.was_freed = 0;
   made.is_ghost = 0;
   made.has_borrowers = 0;
@@ -78,42 +78,47 @@ inline __attribute__((always_inline)) RecordIndex ObjectTable::MakeInline(const 
   made.borrowed = 0;
   made.has_askers = 0;
   made.origin = kNone;
-  if (!index_.Insert(key.hash, index, [this](RecordIndex i) { return HashOf(i); })) {
+  if (IdIndex::IsPlace(place)) {
+    index_.PutAt(place, key.hash, index);
+  } else if (!index_.Insert(key.hash, index, [this](RecordIndex i) { return HashOf(i); })) {
     slabs_.Release(index);
-    return kNoRecord;
+    return {};
   }
   ++counters_.by_state[static_cast<int>(state)];
-  return index;
+  return {&made, index};
 }
 
-RecordIndex ObjectTable::Make(const Key& key, ObjectState state) { return MakeInline(key, state); }
+RecordIndex ObjectTable::Make(const Key& key, ObjectState state) {
+  return MakeInline(key, state, /*handle=*/false, {}).index;
+}
 
 Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
-  if (FindInline(e.key) != kNoRecord) return Verdict::kAlreadyExists;
+  const IdIndex::Place place = index_.PlaceFor(e.key.hash);
+  if (!IdIndex::IsPlace(place) && FindInline(e.key) != kNoRecord) return Verdict::kAlreadyExists;
   if (e.primary != kNoPeer && nodes_.IsExcluded(e.primary)) return Verdict::kNodeExcluded;
   const bool is_member = e.scope != kRootScope || e.label != kNoLabel || e.hold;
   if (is_member && scopes_ != nullptr && scopes_->IsClosed(e.scope)) return Verdict::kScopeEnded;
-  const RecordIndex index =
-      MakeInline(e.key, e.primary == kNoPeer ? ObjectState::kPending : ObjectState::kAvailable);
-  if (index == kNoRecord) return Verdict::kTableFull;
-  ObjectRecord& made = slabs_.At(index);
-  made.cell.Reset(e.key.id, 1);
-  made.size = e.size;
-  made.has_handles = 1;
-  made.origin = e.call_site;
+  const IdIndex::Found found =
+      MakeInline(e.key, e.primary == kNoPeer ? ObjectState::kPending : ObjectState::kAvailable,
+                 /*handle=*/true, place);
+  ObjectRecord* const made = found.record;
+  if (made == nullptr) return Verdict::kTableFull;
+  made->size = e.size;
+  made->origin = e.call_site;
   ++counters_.declared;
   if (e.primary != kNoPeer) {
-    Copy* copy = copies_.Insert(made, e.primary, /*in_memory=*/true);
+    Copy* copy = CopyArena::InsertFirst(*made, e.primary);
     copy->primary = 1;
-    nodes_.Hold(&nodes_.At(e.primary), index, copy);
+    nodes_.Hold(&nodes_.At(e.primary), found.index, copy);
   }
-  if (is_member && !ScopeSteps(this).Enter(&made, e)) {
-    if (made.copies > 0) RemoveCopy(&made, &copies_.At(made, 0));
+  if (is_member && !ScopeSteps(this).Enter(made, e)) {
+    if (made->copies > 0) RemoveCopy(made, &copies_.At(*made, 0));
     --counters_.declared;
-    Unmake(&made);
+    Unmake(made);
     return Verdict::kTableFull;
   }
-  *record = &made;
+  index_.Note(e.key.hash, made, found.index);
+  *record = made;
   return Verdict::kOk;
 }
 
@@ -198,6 +203,10 @@ Verdict ObjectTable::Step(const event::AddHandle& e, ObjectRecord** record) {
 }
 
 Verdict ObjectTable::Step(const event::DropLastHandle& e, Effects* effects) {
+  if (EndsQuietly(*e.record)) {
+    EndQuietly(e.record, &effects->ready);
+    return Verdict::kOk;
+  }
   e.record->has_handles = 0;
   EndIfNotHeld(e.record, effects);
   return Verdict::kOk;
@@ -307,11 +316,9 @@ void ObjectTable::EndIfNotHeld(ObjectRecord* record, Effects* effects) {
 
 void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
   ++counters_.out_of_scope;
-  // Of nearly all objects the copies are all there is to see to.
-  if (record->rare == kNone && !record->has_askers && record->copies > 0 &&
-      !config_.settle_at_once) {
+  if (HasCopiesAlone(*record) && !config_.settle_at_once) {
     CountState(record, ObjectState::kOutOfScope);
-    BeginFree(record, effects);
+    FreeCopies(record, &effects->ready);
     return;
   }
   if (record->copies == 0) index_.Foresee(record->id().Hash());  // to be erased, most likely
@@ -336,13 +343,35 @@ void ObjectTable::BeginFree(ObjectRecord* record, Effects* effects) {
     }
     return;
   }
+  FreeCopies(record, &effects->ready);
+}
+
+inline void ObjectTable::FreeCopies(ObjectRecord* record, Effects::Nodes* ready) {
   const RecordIndex index = IndexOf(*record);
+  uint32_t awaited = 0;
   copies_.ForEach(*record, [&](Copy* copy) {
-    if (copy->held()) WaitForFree(index, copy, effects);
+    if (copy->held()) {
+      ++awaited;
+      // An excluded node gets none, although copies there may be left that a later piece takes out.
+      if (nodes_.Await(index, copy)) ready->push_back(copy->node);
+    }
     if (IsMutant(Mutant::kDigestForgetsFrees)) {
       nodes_.Unreport(copy, DigestHash({record->id(), record->generation}));
     }
   });
+  nodes_.CountAwaited(awaited);
+}
+
+void ObjectTable::EndQuietly(ObjectRecord* record, Effects::Nodes* ready) {
+  record->has_handles = 0;
+  ++counters_.out_of_scope;
+  CountState(record, ObjectState::kOutOfScope);
+  FreeCopies(record, ready);
+}
+
+void ObjectTable::WaitForFree(RecordIndex index, Copy* copy, Effects* effects) {
+  nodes_.CountAwaited(1);
+  if (nodes_.Await(index, copy)) effects->ready.push_back(copy->node);
 }
 
 void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {

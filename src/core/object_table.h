@@ -75,6 +75,9 @@ class ObjectTable {
   ObjectRecord* AddTaskQuietly(const Key& key);
   // REQUIRES: it has a task.
   bool DropTaskQuietly(ObjectRecord* record);
+  // The last handle of such an object may go by EndQuietly; `ready` is that of an Effects.
+  bool EndsQuietly(const ObjectRecord& record) const;
+  void EndQuietly(ObjectRecord* record, Effects::Nodes* ready);
   // A secondary copy in memory. `reported`: its node says so itself.
   bool AddCopyQuietly(const Key& key, PeerIndex node, uint32_t generation, uint64_t size,
                       bool reported = false);
@@ -197,11 +200,10 @@ class ObjectTable {
  private:
   friend class TableDigest;
   friend class ScopeSteps;  // object_table_scopes.h
-  RecordIndex FindIndex(const Key& key) const;
   RecordIndex FindInline(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
-  ObjectRecord* FindAtHome(const Key& key);
-  static bool TakesCopiesQuietly(const ObjectRecord& record, uint32_t generation);
+  IdIndex::Found FindAtHome(const Key& key);
+  IdIndex::Found FindAgain(const Key& key);
   ObjectRecord* FindGeneration(ObjectRecord* record, uint32_t generation);
   // The record of an object in scope; otherwise null and the verdict.
   ObjectRecord* InScope(const Key& key, Verdict* verdict);
@@ -210,7 +212,7 @@ class ObjectTable {
 
   // A record with no reference yet, or kNoRecord when the table is full.
   RecordIndex Make(const Key& key, ObjectState state);
-  RecordIndex MakeInline(const Key& key, ObjectState state);
+  IdIndex::Found MakeInline(const Key& key, ObjectState state, bool handle, IdIndex::Place place);
   // Takes it out of the table, and nothing else.
   void Unmake(ObjectRecord* record);
   void CountState(ObjectRecord* record, ObjectState state);
@@ -218,14 +220,12 @@ class ObjectTable {
   void EndIfNotHeld(ObjectRecord* record, Effects* effects);
   void GoOutOfScope(ObjectRecord* record, Effects* effects);
   void BeginFree(ObjectRecord* record, Effects* effects);
+  void FreeCopies(ObjectRecord* record, Effects::Nodes* ready);
   void AfterCopiesGone(ObjectRecord* record, Effects* effects);
   void EraseGhost(ObjectRecord* ghost, Effects* effects);
   void Erase(ObjectRecord* record, Effects* effects);
   bool SplitOffGhost(ObjectRecord* record);
-  void WaitForFree(RecordIndex index, Copy* copy, Effects* effects) {
-    // An excluded node gets none, although copies there may be left that a later piece takes out.
-    if (nodes_.Await(index, copy)) effects->ready.push_back(copy->node);
-  }
+  void WaitForFree(RecordIndex index, Copy* copy, Effects* effects);
   void RemoveCopy(ObjectRecord* record, Copy* copy);
   void SetSize(ObjectRecord* record, uint64_t size, Effects* effects) const;
   void CountInScope(const ObjectRecord& of, int32_t copies, int64_t bytes, Effects* effects) const;

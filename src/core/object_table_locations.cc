@@ -35,7 +35,8 @@ Verdict ObjectTable::Step(const event::SetLocation& e, Effects* effects) {
 
 size_t ObjectTable::AddCopiesQuietly(const Key& key, absl::Span<const PeerIndex> nodes,
                                      uint32_t generation, uint64_t size) {
-  ObjectRecord* record = FindAtHome(key);
+  const IdIndex::Found found = FindAgain(key);
+  ObjectRecord* const record = found.record;
   if (record == nullptr || !TakesCopiesQuietly(*record, generation) ||
       record->copies >= CopyArena::kUnsortedMax) {
     return 0;
@@ -44,7 +45,6 @@ size_t ObjectTable::AddCopiesQuietly(const Key& key, absl::Span<const PeerIndex>
   // A node whose bit is not set has no copy: most need no look through the copies.
   uint64_t seen = 0;
   copies_.ForEach(*record, [&](const Copy* copy) { seen |= uint64_t{1} << (copy->node & 63); });
-  const RecordIndex index = IndexOf(*record);
   const uint32_t added = copies_.InsertAll(*record, nodes, [&](Copy* copy) {
     const PeerIndex node = copy->node;
     NodeIndex::Node& entry = nodes_.At(node);
@@ -52,7 +52,7 @@ size_t ObjectTable::AddCopiesQuietly(const Key& key, absl::Span<const PeerIndex>
     if (entry.excluded) return false;
     if ((seen & bit) != 0 && copies_.Find(*record, node) != nullptr) return false;
     seen |= bit;
-    nodes_.Hold(&entry, index, copy);
+    nodes_.Hold(&entry, found.index, copy);
     return true;
   });
   if (size != 0 && added > 0) record->size = size;

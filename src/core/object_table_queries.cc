@@ -156,6 +156,10 @@ void ObjectTable::CheckInvariants() const {
     ++by_state[record.state_byte];
   });
   FREEHOLD_CHECK(records == index_.size());
+  if (const IdIndex::Found last = index_.last(); last.index != kNoRecord) {
+    FREEHOLD_CHECK(Find({last.record->id(), last.record->id().Hash()}) == last.record);
+    FREEHOLD_CHECK(IndexOf(*last.record) == last.index);
+  }
   for (int state = 0; state < kObjectStates; ++state) {
     FREEHOLD_CHECK(by_state[state] == counters_.by_state[state]);
   }

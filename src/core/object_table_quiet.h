@@ -16,6 +16,9 @@
 
 #include "src/core/object_table.h"
 
+// Where a call would cost as much as what it does.
+#define FREEHOLD_QUIETLY __attribute__((always_inline)) inline
+
 namespace freehold::core {
 
 // A look-up inline, for the steps in which it is much of the work.
@@ -23,29 +26,34 @@ inline RecordIndex ObjectTable::FindInline(const Key& key) const {
   return index_.Find(key.hash, [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });
 }
 
-inline ObjectRecord* ObjectTable::FindAtHome(const Key& key) {
-  return index_.FindAtHome(key.hash, [&](RecordIndex index) {
-    ObjectRecord* record = &slabs_.At(index);
-    return record->id() == key.id ? record : nullptr;
-  });
+FREEHOLD_QUIETLY IdIndex::Found ObjectTable::FindAtHome(const Key& key) {
+  return index_.FindAtHome(
+      key.hash, [this](RecordIndex index) -> ObjectRecord& { return slabs_.At(index); },
+      [&key](const ObjectRecord& record) { return record.id() == key.id; });
+}
+
+// For calls that come in a row for one object.
+FREEHOLD_QUIETLY IdIndex::Found ObjectTable::FindAgain(const Key& key) {
+  return index_.FindAgain(
+      key.hash, [this](RecordIndex index) -> ObjectRecord& { return slabs_.At(index); },
+      [&key](const ObjectRecord& record) { return record.id() == key.id; });
 }
 
 // An available object has a copy, and so no state changes with another one; nobody is to be told.
-inline bool ObjectTable::TakesCopiesQuietly(const ObjectRecord& record, uint32_t generation) {
-  return record.state() == ObjectState::kAvailable && record.copies != 0 &&
-         record.generation == generation && record.rare == kNone && !record.has_askers &&
-         !record.is_member();
+inline bool TakesCopiesQuietly(const ObjectRecord& record, uint32_t generation) {
+  return record.state() == ObjectState::kAvailable && record.generation == generation &&
+         record.rare == kNone && !record.has_askers && !record.is_member();
 }
 
-inline bool ObjectTable::AddByIdQuietly(const Key& key, uint32_t count) {
-  ObjectRecord* record = FindAtHome(key);
+FREEHOLD_QUIETLY bool ObjectTable::AddByIdQuietly(const Key& key, uint32_t count) {
+  ObjectRecord* record = FindAgain(key).record;
   if (record == nullptr || !record->in_scope() || count > UINT32_MAX - record->by_id) return false;
   record->by_id += count;
   return true;
 }
 
-inline bool ObjectTable::RemoveByIdQuietly(const Key& key, uint32_t count) {
-  ObjectRecord* record = FindAtHome(key);
+FREEHOLD_QUIETLY bool ObjectTable::RemoveByIdQuietly(const Key& key, uint32_t count) {
+  ObjectRecord* record = FindAgain(key).record;
   if (record == nullptr || count > record->by_id) return false;
   record->by_id -= count;
   if (record->held()) return true;
@@ -53,8 +61,8 @@ inline bool ObjectTable::RemoveByIdQuietly(const Key& key, uint32_t count) {
   return false;
 }
 
-inline ObjectRecord* ObjectTable::AddTaskQuietly(const Key& key) {
-  ObjectRecord* record = FindAtHome(key);
+FREEHOLD_QUIETLY ObjectRecord* ObjectTable::AddTaskQuietly(const Key& key) {
+  ObjectRecord* record = FindAtHome(key).record;
   if (record == nullptr || !record->in_scope() || record->tasks == UINT32_MAX) return nullptr;
   ++record->tasks;
   return record;
@@ -67,21 +75,36 @@ inline bool ObjectTable::DropTaskQuietly(ObjectRecord* record) {
   return false;
 }
 
-__attribute__((always_inline)) inline bool ObjectTable::AddCopyQuietly(
-    const Key& key, PeerIndex node, uint32_t generation, uint64_t size, bool reported) {
+// Of nearly all objects the copies are all there is to see to when they go out of scope.
+inline bool HasCopiesAlone(const ObjectRecord& record) {
+  return record.copies > 0 && record.rare == kNone && !record.has_askers;
+}
+
+inline bool ObjectTable::EndsQuietly(const ObjectRecord& record) const {
+  return record.in_scope() && record.by_id == 0 && record.tasks == 0 && record.nested_in == 0 &&
+         !record.has_borrowers && !record.has_pins && HasCopiesAlone(record) &&
+         !config_.settle_at_once;
+}
+
+FREEHOLD_QUIETLY bool ObjectTable::AddCopyQuietly(const Key& key, PeerIndex node,
+                                                  uint32_t generation, uint64_t size,
+                                                  bool reported) {
+  const IdIndex::Found found = FindAgain(key);
+  ObjectRecord* const record = found.record;
+  if (record == nullptr || !TakesCopiesQuietly(*record, generation)) return false;
   NodeIndex::Node& entry = nodes_.At(node);
-  ObjectRecord* record = FindAtHome(key);
-  if (record == nullptr || entry.excluded || !TakesCopiesQuietly(*record, generation) ||
-      record->copies == CopyArena::kCopiesMax || copies_.Find(*record, node) != nullptr) {
-    return false;
-  }
+  if (entry.excluded) return false;
+  if (copies_.MayHave(*record, node) && copies_.Find(*record, node) != nullptr) return false;
   Copy* copy = copies_.Insert(*record, node, /*in_memory=*/true);
-  nodes_.Hold(&entry, IndexOf(*record), copy);
+  if (copy == nullptr) return false;
+  nodes_.Hold(&entry, found.index, copy);
   if (reported) nodes_.Report(&entry, copy, DigestHash(key.hash, generation));
   if (size != 0) record->size = size;
   return true;
 }
 
 }  // namespace freehold::core
+
+#undef FREEHOLD_QUIETLY
 
 #endif  // FREEHOLD_SRC_CORE_OBJECT_TABLE_QUIET_H_

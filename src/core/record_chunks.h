@@ -23,8 +23,8 @@ struct alignas(64) RecordChunk {
   uint32_t previous;
   uint32_t next;
   uint8_t used;    // places that were ever given away
-  uint8_t live;    // of those, not given back
   uint8_t passed;  // of those, handed over: the first so many
+  uint8_t live;    // of those, not given back
   uint8_t unused;
   RecordIndex records[kRecords];  // kNoRecord where it was given back
 };

@@ -1,4 +1,4 @@
-// CounterImpl: what follows a step, handles, answers.
+// CounterImpl: what follows a step, answers. Handles are in counter_handles.cc.
 
 #include "src/runtime/counter_impl.h"
 
@@ -218,93 +218,6 @@ void CounterImpl::ReleaseInners(std::vector<core::InnerRef> inners) {
   stack.push_back(std::move(inners));
   DropInners(&stack, options_.nested_drops_inline_max);
   if (!stack.empty()) Defer(std::move(stack));
-}
-
-// --- Handles -------------------------------------------------------------------------------------
-
-// Something outside that pointed into the shard lets go. `step(table, &effects)` answers whether it
-// did, and is told whether the counter is still there to be stepped.
-template <typename StepFunction>
-void CounterImpl::LetGo(Shard& shard, StepFunction step) {
-  AfterStep after;
-  std::shared_ptr<CounterImpl> keep;
-  {
-    internal::MutexLock lock(&shard.mutex);
-    if (!step(shard.table, shard.closed, &after.effects)) return;
-    --shard.outstanding;
-    if (!shard.closed) {
-      Prepare(shard, &after);
-      if (!after.must_post && after.effects.empty()) return;
-      // What was let go no longer keeps the counter, which may be ending right now.
-      keep = shared_from_this();
-    }
-  }
-  if (keep == nullptr) {
-    ReleaseRemaining(1);
-  } else {
-    ActKept(shard, &after);
-  }
-}
-
-void CounterImpl::ReleaseLast(Shard& shard, internal::RefCell* cell) {
-  LetGo(shard, [cell](core::ObjectTable& table, bool closed, core::Effects* effects) {
-    if (!cell->DropUnderLock()) return false;  // meanwhile another handle came
-    auto* record = reinterpret_cast<core::ObjectRecord*>(cell);
-    if (!closed) (void)table.Step(core::event::DropLastHandle{record}, effects);
-    return true;
-  });
-}
-
-void CounterImpl::EndTask(Shard& shard, internal::RefCell* cell) {
-  LetGo(shard, [cell](core::ObjectTable& table, bool closed, core::Effects* effects) {
-    auto* record = reinterpret_cast<core::ObjectRecord*>(cell);
-    if (!closed) (void)table.Step(core::event::DropTask{record}, effects);
-    return true;
-  });
-}
-
-absl::Status CounterImpl::AddById(const ObjectId& object, uint32_t count) {
-  const core::Key key = KeyOf(object);
-  const core::Verdict verdict = ApplyQuietly(ShardOf(key), [&](core::ObjectTable& table) {
-    return table.Step(core::event::AddById{key, count});
-  });
-  return ToStatus(verdict, object);
-}
-
-absl::Status CounterImpl::RemoveById(const ObjectId& object, uint32_t count) {
-  const core::Key key = KeyOf(object);
-  const core::Verdict verdict =
-      Apply(ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
-        return table.Step(core::event::RemoveById{key, count}, effects);
-      });
-  if (verdict == core::Verdict::kOk) return absl::OkStatus();
-  return Misuse(verdict, key, "RemoveLocalReference");
-}
-
-absl::StatusOr<ObjectRef> CounterImpl::GetRef(const ObjectId& object) {
-  if (absl::Status open = CheckOpen(); !open.ok()) return open;
-  const core::Key key = KeyOf(object);
-  Shard& shard = ShardOf(key);
-  core::ObjectRecord* record = nullptr;
-  const core::Verdict verdict =
-      ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-        const core::Verdict answer = table.Step(core::event::AddHandle{key}, &record);
-        if (answer != core::Verdict::kOk) return answer;
-        const bool first = record->cell.count() == 0;
-        if (!record->cell.Add()) return core::Verdict::kCountFull;
-        shard.outstanding += first ? 1 : 0;
-        return core::Verdict::kOk;
-      });
-  if (verdict == core::Verdict::kOk) return ObjectRef(&record->cell);
-  return ToStatus(verdict, object);
-}
-
-bool CounterImpl::InScope(const ObjectId& object) const {
-  const core::Key key = KeyOf(object);
-  Shard& shard = ShardOf(key);
-  internal::MutexLock lock(&shard.mutex);
-  const core::ObjectRecord* record = shard.table.Find(key);
-  return record != nullptr && record->in_scope() && !shard.closed;
 }
 
 // --- Answers -------------------------------------------------------------------------------------

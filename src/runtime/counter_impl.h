@@ -91,16 +91,6 @@ class CounterImpl final : public Endpoint::Client,
     internal::MutexLock lock(&shard.mutex);
     return shard.closed ? core::Verdict::kShutDown : shard.Count(step(shard.table));
   }
-  // The same for a quiet step: `step(table)` answers whether it was one. False or null: nothing was
-  // changed, and the whole step is to be applied. A lock that is held by somebody is not waited
-  // for, so that nothing has to be kept over the wait.
-  template <typename StepFunction>
-  auto Quietly(Shard& shard, StepFunction step) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-    if (!shard.mutex.TryLock()) return decltype(step(shard.table)){};
-    const auto answer = shard.closed ? decltype(step(shard.table)){} : step(shard.table);
-    shard.mutex.Unlock();
-    return answer;
-  }
   // Puts aside, under the lock, what the host is to be told.
   void Prepare(Shard& shard, AfterStep* after) FREEHOLD_REQUIRES(shard.mutex) {
     if (after->effects.has_host_work()) PrepareHostWork(shard, after);
@@ -125,9 +115,9 @@ class CounterImpl final : public Endpoint::Client,
   // The same of one that contains others.
   absl::StatusOr<ObjectRef> DeclareOuter(const core::event::Declare& event, ScopeId scope,
                                          absl::Span<const ObjectId> contains);
-  // Not quietly.
-  absl::Status AddById(const ObjectId& object, uint32_t count);
-  absl::Status RemoveById(const ObjectId& object, uint32_t count);
+  // Not quietly. `held`: see Shard::OkQuietly.
+  absl::Status AddById(const ObjectId& object, uint32_t count, Shard* held);
+  absl::Status RemoveById(const ObjectId& object, uint32_t count, Shard* held);
 
   // --- Handles -------------------------------------------------------------------------------
 
@@ -137,7 +127,7 @@ class CounterImpl final : public Endpoint::Client,
   void EndTask(Shard& shard, internal::RefCell* cell);
   // False: nothing was changed, and EndTask is to be called.
   bool EndTaskQuietly(Shard& shard, internal::RefCell* cell) {
-    return Quietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+    return shard.Quietly([&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
       if (!table.DropTaskQuietly(reinterpret_cast<core::ObjectRecord*>(cell))) return false;
       --shard.outstanding;
       return true;
@@ -230,8 +220,10 @@ class CounterImpl final : public Endpoint::Client,
   };
   class Sink;
 
+  // REQUIRES: the lock is held; it is given back.
   template <typename StepFunction>
   void LetGo(Shard& shard, StepFunction step);
+  void StopTakingCalls();
   template <typename StepFunction>
   absl::StatusOr<ObjectRef> TakeHandle(const core::Key& key, StepFunction step);
   // Calls `piece(table, effects)` for each shard, until it answers that nothing is left there.

@@ -17,7 +17,7 @@ absl::StatusOr<TaskReferences> CounterImpl::SubmitTask(absl::Span<const ObjectId
     const core::Key key = KeyOf(argument);
     Shard& shard = ShardOf(key);
     core::ObjectRecord* record =
-        Quietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+        shard.Quietly([&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
           core::ObjectRecord* found = table.AddTaskQuietly(key);
           if (found != nullptr) ++shard.outstanding;
           return found;

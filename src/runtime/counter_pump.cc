@@ -282,7 +282,7 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
 void CounterImpl::OnSelfExcluded() {
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
   excluded_.store(true, std::memory_order_release);
-  open_.store(false, std::memory_order_release);
+  StopTakingCalls();
   logger_.Log(LogLevel::kError,
               "this process was excluded from the membership; what it owns is gone");
   FailBorrows();
@@ -291,11 +291,19 @@ void CounterImpl::OnSelfExcluded() {
 
 // --- The end -------------------------------------------------------------------------------------
 
+void CounterImpl::StopTakingCalls() {
+  open_.store(false, std::memory_order_release);
+  for (const std::unique_ptr<Shard>& shard : shards_) {
+    internal::MutexLock lock(&shard->mutex);
+    shard->is_open = false;
+  }
+}
+
 ShutdownReport CounterImpl::Shutdown(ShutdownMode mode, Duration timeout) {
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
   ShutdownReport report;
   if (stopping_.exchange(true, std::memory_order_acq_rel)) return report;
-  open_.store(false, std::memory_order_release);
+  StopTakingCalls();
   if (mode == ShutdownMode::kGraceful && !excluded()) {
     PumpUntil([this] { return FlushDone(); }, [] { return false; },
               SaturatingAdd(clock_.Now(), timeout));

@@ -118,6 +118,8 @@ class Endpoint {
   PeerIndex InternNode(const NodeId& node) {
     return std::min<uint32_t>(interner_.InternNode(node), core::kNoPeer);
   }
+  // The same without the call: kNoPeer or more for any other node.
+  PeerIndex RecentNode(const NodeId& node) const { return interner_.FindRecentNode(node); }
   // kNoPeer when it was never seen.
   PeerIndex Find(const Address& address) const;
   // REQUIRES: the index was given by this endpoint.

@@ -12,6 +12,7 @@ namespace freehold {
 
 using core::Verdict;
 using runtime::CounterImpl;
+using runtime::Shard;
 
 namespace {
 
@@ -137,23 +138,17 @@ WeakRef ReferenceCounter::GetWeakRef(const ObjectRef& ref) const {
 }
 
 absl::Status ReferenceCounter::AddLocalReference(const ObjectId& object, uint32_t count) {
-  if (!impl_->is_open()) return impl_->WhyClosed();
   const core::Key key = impl_->KeyOf(object);
-  const bool added = impl_->Quietly(impl_->ShardOf(key), [&](core::ObjectTable& table) {
-    return table.AddByIdQuietly(key, count);
-  });
-  if (added) return absl::OkStatus();
-  return impl_->AddById(object, count);
+  return impl_->ShardOf(key).OkQuietly(
+      [&](core::ObjectTable& table) { return table.AddByIdQuietly(key, count); },
+      [&](Shard* held) { return impl_->AddById(object, count, held); });
 }
 
 absl::Status ReferenceCounter::RemoveLocalReference(const ObjectId& object, uint32_t count) {
-  if (!impl_->is_open()) return impl_->WhyClosed();
   const core::Key key = impl_->KeyOf(object);
-  const bool removed = impl_->Quietly(impl_->ShardOf(key), [&](core::ObjectTable& table) {
-    return table.RemoveByIdQuietly(key, count);
-  });
-  if (removed) return absl::OkStatus();
-  return impl_->RemoveById(object, count);
+  return impl_->ShardOf(key).OkQuietly(
+      [&](core::ObjectTable& table) { return table.RemoveByIdQuietly(key, count); },
+      [&](Shard* held) { return impl_->RemoveById(object, count, held); });
 }
 
 BatchResult ReferenceCounter::AddLocalReferences(absl::Span<const ObjectId> objects) {

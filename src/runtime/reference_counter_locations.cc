@@ -36,43 +36,53 @@ absl::Status ValidateLocation(const Location& location) {
   return absl::OkStatus();
 }
 
-// A secondary copy in memory and nothing else: valid, and what nearly all of them are.
+// A secondary copy in memory and nothing else: valid if it names a node, and what nearly all are.
 inline bool IsPlain(const Location& location) {
   return location.in_memory && !location.spilled && location.role == CopyRole::kSecondary &&
-         location.spilled_url.empty() && !location.node.IsNil();
+         location.spilled_url.empty();
 }
 
-absl::Status SetLocation(CounterImpl* counter, core::event::SetLocation event,
-                         const Location& location) {
+__attribute__((noinline)) absl::Status AddAnyLocation(CounterImpl* counter, const ObjectId& object,
+                                                      const Location& location, uint32_t generation,
+                                                      uint64_t size, Shard* held) {
+  Shard::Unlock(held);
+  if (!counter->is_open()) return counter->WhyClosed();
+  if (absl::Status valid = ValidateLocation(location); !valid.ok()) return valid;
+  const core::PeerIndex node = counter->InternNode(location.node);
+  if (node == core::kNoPeer) {
+    return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
+  }
+  const core::Key key = counter->KeyOf(object);
+  core::event::SetLocation event{key, node, generation, size, location.role};
   event.in_memory = location.in_memory;
   event.spilled = location.spilled;
   event.url = location.spilled_url;
   event.merge = false;
   const Verdict verdict = counter->Apply(
-      counter->ShardOf(event.key),
+      counter->ShardOf(key),
       [&](core::ObjectTable& table, core::Effects* effects) { return table.Step(event, effects); });
-  return counter->ToStatus(verdict, event.key.id);
+  return counter->ToStatus(verdict, object);
 }
 
 }  // namespace
 
 absl::Status ReferenceCounter::AddLocation(const ObjectId& object, const Location& location,
                                            uint32_t generation, uint64_t size) {
-  if (!impl_->is_open()) return impl_->WhyClosed();
-  const bool plain = IsPlain(location);
-  if (!plain) {
-    if (absl::Status valid = ValidateLocation(location); !valid.ok()) return valid;
+  CounterImpl* const impl = impl_.get();
+  if (IsPlain(location)) {
+    const core::PeerIndex node = impl->endpoint().RecentNode(location.node);
+    if (node < core::kNoPeer) {
+      const core::Key key = impl->KeyOf(object);
+      return impl->ShardOf(key).OkQuietly(
+          [&](core::ObjectTable& table) {
+            return table.AddCopyQuietly(key, node, generation, size);
+          },
+          [&](Shard* held) {
+            return AddAnyLocation(impl, object, location, generation, size, held);
+          });
+    }
   }
-  const core::PeerIndex node = impl_->InternNode(location.node);
-  if (node == core::kNoPeer) {
-    return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
-  }
-  const core::Key key = impl_->KeyOf(object);
-  const bool added = plain && impl_->Quietly(impl_->ShardOf(key), [&](core::ObjectTable& table) {
-    return table.AddCopyQuietly(key, node, generation, size);
-  });
-  if (added) return absl::OkStatus();
-  return SetLocation(impl_.get(), {key, node, generation, size, location.role}, location);
+  return AddAnyLocation(impl, object, location, generation, size, nullptr);
 }
 
 BatchResult ReferenceCounter::AddLocations(const ObjectId& object,
@@ -85,13 +95,15 @@ BatchResult ReferenceCounter::AddLocations(const ObjectId& object,
   for (size_t begin = 0; begin < locations.size();) {
     const size_t run = std::min(locations.size() - begin, core::ObjectTable::kCopiesAtOnce);
     size_t plain = 0;
-    for (; plain < run && IsPlain(locations[begin + plain]); ++plain) {
-      nodes[plain] = impl.InternNode(locations[begin + plain].node);
+    for (; plain < run; ++plain) {
+      const Location& location = locations[begin + plain];
+      if (!IsPlain(location) || location.node.IsNil()) break;
+      nodes[plain] = impl.InternNode(location.node);
       if (nodes[plain] == core::kNoPeer) break;
     }
     size_t added = 0;
-    if (plain > 0 && impl.is_open()) {
-      added = impl.Quietly(impl.ShardOf(key), [&](core::ObjectTable& table) {
+    if (plain > 0) {
+      added = impl.ShardOf(key).Quietly([&](core::ObjectTable& table) {
         return table.AddCopiesQuietly(key, {nodes, plain}, generation, size);
       });
     }

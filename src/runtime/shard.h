@@ -15,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "src/base/mutex.h"
 #include "src/core/effect.h"
 #include "src/core/object_table.h"
@@ -62,7 +63,7 @@ using VerdictCounts = std::array<uint64_t, core::kVerdicts>;
 
 struct alignas(128) Shard {
   Shard(CounterImpl* owner, uint32_t shard_number, core::ObjectTable::Config config)
-      : counter(owner), number(shard_number), table(WithContext(config, this)) {}
+      : number(shard_number), counter(owner), table(WithContext(config, this)) {}
 
   static Shard* Of(const internal::RefCell* cell) {
     return static_cast<Shard*>(core::RecordSlabs::ContextOf(cell));
@@ -79,20 +80,46 @@ struct alignas(128) Shard {
                            FREEHOLD_NO_THREAD_SAFETY_ANALYSIS { visit(table, record); });
   }
 
+  // For a quiet step: `step(table)` answers whether it was one. False or null: nothing was changed,
+  // and the whole step is to be applied. A lock that is held by somebody is not waited for, so that
+  // nothing has to be kept over the wait.
+  template <typename StepFunction>
+  auto Quietly(StepFunction step) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+    if (!mutex.TryLock()) return decltype(step(table)){};
+    const auto answer = is_open ? step(table) : decltype(step(table)){};
+    mutex.Unlock();
+    return answer;
+  }
+  // The same, but answers Ok, or what `otherwise(held)` does, which calls Unlock(held) and applies
+  // the whole step: so nothing is kept over that unlocking either.
+  template <typename StepFunction, typename Otherwise>
+  __attribute__((always_inline)) absl::Status OkQuietly(StepFunction step, Otherwise otherwise)
+      FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+    if (!mutex.TryLock()) return otherwise(static_cast<Shard*>(nullptr));
+    if (!is_open || !step(table)) return otherwise(this);
+    mutex.Unlock();
+    return absl::OkStatus();
+  }
+  static void Unlock(Shard* held) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+    if (held != nullptr) held->mutex.Unlock();
+  }
+
   // Answers it.
   core::Verdict Count(core::Verdict verdict) FREEHOLD_REQUIRES(mutex) {
     if (verdict != core::Verdict::kOk) ++verdicts[static_cast<size_t>(verdict)];
     return verdict;
   }
 
+  mutable internal::Mutex mutex;  // first: what is at the address itself needs none computed
   // Constant after construction.
-  CounterImpl* const counter;
   const uint32_t number;
+  CounterImpl* const counter;
 
-  mutable internal::Mutex mutex;
   core::ObjectTable table FREEHOLD_GUARDED_BY(mutex);
   // Cells with handles plus task references: what points into the table from outside.
   uint64_t outstanding FREEHOLD_GUARDED_BY(mutex) = 0;
+  // The counter takes calls. Looked at by quiet steps instead of at the counter.
+  bool is_open FREEHOLD_GUARDED_BY(mutex) = true;
   // The counter has ended; handles still let go, nothing else happens.
   bool closed FREEHOLD_GUARDED_BY(mutex) = false;
   bool draining FREEHOLD_GUARDED_BY(mutex) = false;       // nothing is declared any more

@@ -264,6 +264,75 @@ TEST(IdIndex, ErasingAndInsertingInSteadyStateNeedsNoMoreMemory) {
   EXPECT_EQ(both.index.bytes(), bytes);
 }
 
+// Records outside a slab, found by the id alone.
+class FoundAgain : public ::testing::Test {
+ protected:
+  FoundAgain() : records_(3) {
+    for (uint32_t i = 0; i < records_.size(); ++i) {
+      records_[i].cell.Reset(ObjectId::FromNumber(i + 1), 0);
+    }
+  }
+  static uint64_t HashOf(uint32_t record) { return ObjectId::FromNumber(record + 1).Hash(); }
+  void Insert(uint32_t record) {
+    ASSERT_TRUE(index_.Insert(HashOf(record), record, HashOf));
+    index_.Note(HashOf(record), &records_[record], record);
+  }
+  IdIndex::Found Find(const ObjectId& id, uint64_t hash) {
+    return index_.FindAgain(
+        hash, [this](RecordIndex at) -> ObjectRecord& { return records_[at]; },
+        [&](const ObjectRecord& record) { return record.id() == id; });
+  }
+  IdIndex::Found Find(uint32_t record) {
+    return Find(ObjectId::FromNumber(record + 1), HashOf(record));
+  }
+
+  std::vector<ObjectRecord> records_;
+  IdIndex index_;
+};
+
+TEST_F(FoundAgain, IsWhatWasFoundOrNotedLast) {
+  Insert(0);
+  Insert(1);
+  EXPECT_EQ(index_.last().index, 1u);
+  EXPECT_EQ(Find(1).record, &records_[1]);
+  EXPECT_EQ(Find(0).record, &records_[0]);
+  EXPECT_EQ(index_.last().record, &records_[0]);
+  EXPECT_EQ(Find(0).index, 0u);
+  EXPECT_EQ(Find(2).record, nullptr);
+}
+
+TEST_F(FoundAgain, IsNotWhatWasErased) {
+  Insert(0);
+  Insert(1);
+  index_.Erase(HashOf(1), 1);
+  EXPECT_EQ(index_.last().index, kNoRecord);
+  EXPECT_EQ(Find(1).record, nullptr);
+  EXPECT_EQ(Find(0).record, &records_[0]);
+  index_.Erase(HashOf(0), 0);
+  EXPECT_EQ(Find(0).record, nullptr);
+}
+
+TEST_F(FoundAgain, IsNotAnotherIdOfTheSameHash) {
+  Insert(0);
+  EXPECT_EQ(Find(ObjectId::FromNumber(7), HashOf(0)).record, nullptr);
+  EXPECT_EQ(Find(0).record, &records_[0]);
+}
+
+TEST_F(FoundAgain, IsNobodyForTheNilId) {
+  EXPECT_NE(ObjectId().Hash(), 0u);
+  EXPECT_EQ(Find(ObjectId(), ObjectId().Hash()).record, nullptr);
+  EXPECT_EQ(Find(0).record, nullptr);
+}
+
+TEST_F(FoundAgain, APlaceIsGivenToWhatIsNotThereAlone) {
+  const IdIndex::Place place = index_.PlaceFor(HashOf(0));
+  ASSERT_TRUE(IdIndex::IsPlace(place));
+  index_.PutAt(place, HashOf(0), 0);
+  EXPECT_EQ(index_.size(), 1u);
+  EXPECT_EQ(Find(0).record, &records_[0]);
+  EXPECT_FALSE(IdIndex::IsPlace(index_.PlaceFor(HashOf(0))));
+}
+
 TEST(IdIndexDeathTest, ErasingWhatIsNotThereIsABug) {
   IndexAndModel both;
   ASSERT_TRUE(both.Insert(1, 1));

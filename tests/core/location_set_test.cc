@@ -184,6 +184,22 @@ TEST(CopyArena, ManyObjectsDoNotTouchEachOther) {
   for (Checked& object : objects) object.ExpectSameAsModel();
 }
 
+TEST(CopyArena, WhatIsThereMayAlwaysBeThereAndTheRestRarely) {
+  CopyArena arena;
+  TestRecord record;
+  uint32_t in_vain = 0;
+  for (PeerIndex node = 0; node < CopyArena::kUnsortedMax; ++node) {
+    ASSERT_NE(arena.Insert(record, 3 * node), nullptr);
+    for (PeerIndex other = 0; other <= 3 * node; ++other) {
+      const bool there = other % 3 == 0;
+      const bool may = arena.MayHave(record, other);
+      ASSERT_GE(may, there) << other << " of " << node;
+      in_vain += may == there ? 0 : 1;
+    }
+  }
+  EXPECT_EQ(in_vain, 0u);
+}
+
 TEST(CopyArena, BlocksAreUsedAgain) {
   CopyArena arena;
   std::deque<Checked> objects;

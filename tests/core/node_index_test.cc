@@ -222,6 +222,7 @@ TEST_F(NodeIndexTest, AnyOrderOfComingMovingAndGoingKeepsTheListsInOrder) {
       if (act < 7 && list == 0) {
         const bool had_work = nodes_.At(node).has_work();
         ASSERT_EQ(nodes_.Await(record, CopyAt(record, node)), !had_work);
+        nodes_.CountAwaited(1);
         model.lists[1].push_back(record);
       } else if (act < 8) {
         const int to = static_cast<int>(below(kCopyLists));

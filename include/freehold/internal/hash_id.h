@@ -50,8 +50,13 @@ inline uint64_t MultiplyFold(uint64_t a, uint64_t b) {
 inline uint64_t HashId(const uint8_t* bytes28) {
   // The third word overlaps the second, not the fourth: so the last eight bytes, in which most
   // hosts count, enter one multiplication alone.
-  const uint64_t front = MultiplyFold(LoadLittle64(bytes28) ^ kHashSecret[0],
-                                      LoadLittle64(bytes28 + 8) ^ kHashSecret[1]);
+  uint64_t front = MultiplyFold(LoadLittle64(bytes28) ^ kHashSecret[0],
+                                LoadLittle64(bytes28 + 8) ^ kHashSecret[1]);
+#if defined(__GNUC__)
+  // Folded before the next product: gcc would keep the halves of both, and spill what is in its
+  // way.
+  __asm__("" : "+r"(front));
+#endif
   const uint64_t back = MultiplyFold(LoadLittle64(bytes28 + 12) ^ kHashSecret[2],
                                      LoadLittle64(bytes28 + 20) ^ kHashSecret[3]);
   // Front and back are independent, so they run side by side; the third mixes across them.
