@@ -109,6 +109,12 @@ struct ScopeEffects {
 // An object that is used, as something to sort by: shard and record.
 using UsedObject = std::pair<uint32_t, RecordIndex>;
 
+// A use of one: whose it is, as far as has been heard.
+struct ScopeUse {
+  WhoseObject whose;
+  bool known = false;  // the scope counts the user in `used_by`
+};
+
 // One scope. Read by the runtime, changed by the table alone.
 struct ScopeRecord {
   struct Member {
@@ -154,9 +160,9 @@ struct ScopeRecord {
   Time done;
   uint64_t last_member = 0;
   absl::btree_map<uint64_t, Member> members;
-  std::vector<Token> waiting;                     // to be told of the end
-  std::vector<ObjectId> kept;                     // moved out by Keep
-  absl::btree_map<UsedObject, ScopeIndex> uses;   // and whose they are; kNoScope: not known yet
+  std::vector<Token> waiting;  // to be told of the end
+  std::vector<ObjectId> kept;  // moved out by Keep
+  absl::btree_map<UsedObject, ScopeUse> uses;
   absl::btree_map<ScopeIndex, uint32_t> used_by;  // scopes that use objects of it: how many
 };
 

@@ -174,8 +174,8 @@ void ScopeTable::Step(const ScopeChange& change, ScopeEffects* effects) {
   if (change.steps > 0) EraseIfUnnamed(change.scope);
 }
 
-void ScopeTable::Arrived(const Admission& admission, const InnerRef& object, const ScopeChange& out,
-                         const ScopeChange& in, ScopeEffects* effects) {
+void ScopeTable::Arrived(const Admission& admission, const InnerRef& object, uint64_t move,
+                         const ScopeChange& out, const ScopeChange& in, ScopeEffects* effects) {
   // Both before anything is concluded: nothing is in two scopes, or in none.
   Apply(out);
   Apply(in);
@@ -187,7 +187,7 @@ void ScopeTable::Arrived(const Admission& admission, const InnerRef& object, con
     for (auto at = users_.lower_bound({used, 0}); at != users_.end() && at->first == used; ++at) {
       users.push_back(at->second);
     }
-    for (const ScopeIndex by : users) SetUsed(by, used, to, effects);
+    for (const ScopeIndex by : users) SetUsed(by, used, {to, move});
     CheckLimits(out.scope, effects);
     CheckLimits(to, effects);
     Settle(out.scope, effects);
@@ -318,9 +318,9 @@ void ScopeTable::CheckInvariants() const {
     FREEHOLD_CHECK(bytes == scope.bytes_all);
     FREEHOLD_CHECK((scope.end != ScopeEnd::kNone) == (scope.state != ScopeState::kRunning));
     uses += scope.uses.size();
-    for (const auto& [object, of] : scope.uses) {
+    for (const auto& [object, use] : scope.uses) {
       FREEHOLD_CHECK(users_.contains({object, index}));
-      FREEHOLD_CHECK(of == kNoScope || scopes_[of].used_by.contains(index));
+      FREEHOLD_CHECK(!use.known || scopes_[use.whose.scope].used_by.contains(index));
     }
     if (scope.state != ScopeState::kDone) continue;
     // What comes late cancels out: its sum was zero when the scope was done.
@@ -328,6 +328,7 @@ void ScopeTable::CheckInvariants() const {
       FREEHOLD_CHECK(scope.objects == 0 && scope.copies == 0 && scope.bytes_all == 0);
     }
     FREEHOLD_CHECK(scope.members.empty() && scope.uses.empty() && scope.children == 0);
+    FREEHOLD_CHECK(scope.used_by.empty());
   }
   FREEHOLD_CHECK(named == by_id_.size() && uses == users_.size());
 }

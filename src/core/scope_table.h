@@ -59,18 +59,19 @@ class ScopeTable {
   ScopeVerdict Step(const event::AdmitToScope& e, Admission* admission, ScopeEffects* effects);
   void Withdraw(const event::AdmitToScope& e, const Admission& admission, ScopeEffects* effects);
   void Step(const ScopeChange& change, ScopeEffects* effects);
-  // What was admitted as moving is there: what that took from one scope and gave to another. Two
-  // empty changes: it did not come after all.
-  void Arrived(const Admission& admission, const InnerRef& object, const ScopeChange& out,
-               const ScopeChange& in, ScopeEffects* effects);
+  // What was admitted as moving is there: by which move of its shard, what that took from one scope
+  // and gave to another. Two empty changes: it did not come after all. Of two moves of an object
+  // the later one may be told first.
+  void Arrived(const Admission& admission, const InnerRef& object, uint64_t move,
+               const ScopeChange& out, const ScopeChange& in, ScopeEffects* effects);
   void RecordKept(ScopeIndex index, const ObjectId& object) {
     scopes_[index].kept.push_back(object);
   }
   // `by` keeps an object, which the runtime has held for it, until it is done. Whose it is, UsedOf
-  // says next, unless the object moves meanwhile. kNotFound, kEnded; kNotMember: it has it already,
+  // says next, by a look at the shard after this. kNotFound, kEnded; kNotMember: it has it already,
   // the hold is the runtime's to give back.
   ScopeVerdict Use(ScopeId by, const InnerRef& object);
-  void UsedOf(ScopeId by, const InnerRef& object, ScopeIndex of, ScopeEffects* effects);
+  void UsedOf(ScopeId by, const InnerRef& object, WhoseObject whose, ScopeEffects* effects);
   // The scope to which what this one keeps goes: the next around it that runs.
   ScopeIndex KeeperOf(ScopeIndex index) const;
 
@@ -145,9 +146,9 @@ class ScopeTable {
   using IndexSet = absl::btree_set<ScopeIndex>;
   // Null: all of them.
   void DropUses(ScopeIndex index, const IndexSet* of, ScopeEffects* effects);
-  // The object of one of `by`'s uses belongs to `of`.
-  void SetUsed(ScopeIndex by, const UsedObject& object, ScopeIndex of, ScopeEffects* effects);
-  void ForgetUser(ScopeIndex by, ScopeIndex of);
+  // An object that `by` uses has come to `whose`, unless a later move was heard of.
+  void SetUsed(ScopeIndex by, const UsedObject& object, WhoseObject whose);
+  void ForgetUser(ScopeIndex by, const ScopeUse& use);
   void DropUse(ScopeIndex by, const UsedObject& object, ScopeEffects* effects);
   void BreakRing(ScopeIndex index, ScopeEffects* effects);
   // Ending scopes that `from` waits for (or that wait for it), over any number of others.

@@ -192,34 +192,43 @@ ScopeVerdict ScopeTable::Use(ScopeId by, const InnerRef& object) {
   if (verdict != ScopeVerdict::kOk) return verdict;
   if (index == kRootScope) return ScopeVerdict::kInvalid;
   const UsedObject used{object.shard, object.record};
-  if (!scopes_[index].uses.insert({used, kNoScope}).second) return ScopeVerdict::kNotMember;
+  if (!scopes_[index].uses.try_emplace(used).second) return ScopeVerdict::kNotMember;
   users_.insert({used, index});
   return ScopeVerdict::kOk;
 }
 
-void ScopeTable::UsedOf(ScopeId by, const InnerRef& object, ScopeIndex of, ScopeEffects* effects) {
+void ScopeTable::UsedOf(ScopeId by, const InnerRef& object, WhoseObject whose,
+                        ScopeEffects* effects) {
   const ScopeIndex index = IndexOf(by);
   if (index == kNoScope) return;  // done meanwhile
   const UsedObject used{object.shard, object.record};
   const auto at = scopes_[index].uses.find(used);
-  // Where it has moved since, Arrived has said; otherwise `of` counts it yet.
-  if (at == scopes_[index].uses.end() || at->second != kNoScope) return;
-  SetUsed(index, used, of, effects);
+  if (at == scopes_[index].uses.end() || at->second.known) return;
+  // Of the moves that were told already, those since the look are this object's, and every one of
+  // them was told while it was used: the last of them stands, and its scope counts the object yet.
+  ScopeUse& use = at->second;
+  if (use.whose.move <= whose.move) use.whose = whose;
+  use.known = true;
+  ++scopes_[use.whose.scope].used_by[index];
+  const ScopeIndex of = use.whose.scope;
   if (scopes_[of].state == ScopeState::kEnding) BreakRing(of, effects);
 }
 
-void ScopeTable::SetUsed(ScopeIndex by, const UsedObject& object, ScopeIndex of,
-                         ScopeEffects* effects) {
-  ForgetUser(by, scopes_[by].uses.find(object)->second);
-  scopes_[by].uses.find(object)->second = of;
-  ++scopes_[of].used_by[by];
-  if (by == of) DropUse(by, object, effects);  // its own
+void ScopeTable::SetUsed(ScopeIndex by, const UsedObject& object, WhoseObject whose) {
+  ScopeUse& use = scopes_[by].uses.find(object)->second;
+  if (whose.move <= use.whose.move) return;
+  ForgetUser(by, use);
+  use.whose = whose;
+  // Before the look it may be an earlier object of the same record that has come.
+  if (use.known) ++scopes_[whose.scope].used_by[by];
 }
 
-void ScopeTable::ForgetUser(ScopeIndex by, ScopeIndex of) {
-  if (of == kNoScope) return;
-  const auto user = scopes_[of].used_by.find(by);
-  if (--user->second == 0) scopes_[of].used_by.erase(user);
+void ScopeTable::ForgetUser(ScopeIndex by, const ScopeUse& use) {
+  if (!use.known) return;
+  auto& used_by = scopes_[use.whose.scope].used_by;
+  const auto user = used_by.find(by);
+  FREEHOLD_CHECK(user != used_by.end());
+  if (--user->second == 0) used_by.erase(user);
 }
 
 void ScopeTable::DropUse(ScopeIndex by, const UsedObject& object, ScopeEffects* effects) {
@@ -235,8 +244,8 @@ void ScopeTable::DropUse(ScopeIndex by, const UsedObject& object, ScopeEffects* 
 
 void ScopeTable::DropUses(ScopeIndex index, const IndexSet* of, ScopeEffects* effects) {
   std::vector<UsedObject> objects;
-  for (const auto& [object, whose] : scopes_[index].uses) {
-    if (of == nullptr || of->contains(whose)) objects.push_back(object);
+  for (const auto& [object, use] : scopes_[index].uses) {
+    if (of == nullptr || (use.known && of->contains(use.whose.scope))) objects.push_back(object);
   }
   for (const UsedObject& object : objects) DropUse(index, object, effects);
 }
@@ -259,8 +268,8 @@ ScopeTable::IndexSet ScopeTable::Awaited(ScopeIndex from, bool waits) const {
         at = scopes_[at].next == scope.first_child ? kNoScope : scopes_[at].next;
       }
     } else {
-      for (const auto& [object, of] : scope.uses) {
-        if (of != kNoScope) look_at(of);
+      for (const auto& [object, use] : scope.uses) {
+        if (use.known) look_at(use.whose.scope);
       }
       look_at(scope.parent);
     }

@@ -235,7 +235,7 @@ absl::Status Scopes::Move(ScopeId from, const ObjectId& object, ScopeId to) {
   ref.shard = shard.number;
   ref.record = moved.record;
   (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-    table.Arrived(admission, ref, out, in, effects);
+    table.Arrived(admission, ref, moved.number, out, in, effects);
     if (keep && verdict == core::Verdict::kOk) table.RecordKept(from_index, object);
     return ScopeVerdict::kOk;
   });
@@ -279,14 +279,13 @@ absl::Status Scopes::Use(ScopeId by, const ObjectId& object) {
     return used == ScopeVerdict::kNotMember ? absl::OkStatus() : Explain(used, by);
   }
   // Only now: where it moves from here on, the table hears and sees who uses it.
-  core::ScopeIndex of = core::kRootScope;
-  (void)counter_->ApplyQuietly(shard, [&](core::ObjectTable& table) {
-    const core::ObjectRecord& record = table.At(hold[0].record);
-    if (record.is_member()) of = table.scopes()->ScopeOf(table.scopes()->At(record.member()));
+  core::WhoseObject whose{core::kRootScope, 0};
+  (void)counter_->ApplyQuietly(shard, [&](const core::ObjectTable& table) {
+    whose = core::ScopeSteps::WhoseIs(table, hold[0].record);
     return core::Verdict::kOk;
   });
   (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-    table.UsedOf(by, hold[0], of, effects);
+    table.UsedOf(by, hold[0], whose, effects);
     return ScopeVerdict::kOk;
   });
   return absl::OkStatus();
