@@ -76,11 +76,13 @@ class Scope {
   // --- The end -------------------------------------------------------------------------------
 
   absl::Status End();
-  // Keeps these first. If one of them cannot be kept, the scope goes on and the status names it.
+  // Keeps these first. If some of them cannot be kept, the scope goes on and the status names the
+  // first; the others are kept all the same, and belong to the scope around from then on.
   absl::Status End(absl::Span<const ObjectId> keep);
   // Ends it; members hear ScopeEnd::kCancelled.
   absl::Status Cancel();
-  // Runs `call` on the executor when everything of it is reclaimed. False: it is done already.
+  // Runs `call` on the executor when everything of it is reclaimed, or this process is excluded.
+  // False: it is done already.
   absl::StatusOr<bool> OnEnded(ScopeCallback call);
   // Returns when everything of it is reclaimed, pumping meanwhile along with whoever else pumps;
   // DeadlineExceeded says what it waits for. Not from inside a callback.

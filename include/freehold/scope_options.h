@@ -54,6 +54,7 @@ enum class ScopeEnd : uint8_t {
   kParentEnded,  // the scope around it ended
   kDriverDied,   // the process that drives it was excluded
   kForced,       // unsafe::ForceEnd, unsafe::Delete
+  kExcluded,     // this process was excluded: nothing of it will be heard of any more
 };
 const char* ScopeEndName(ScopeEnd end);
 
@@ -67,7 +68,8 @@ struct ScopeMember {
   MemberKind kind = MemberKind::kOther;
   std::string name;
   // Stops the task, closes the file, erases the metadata. Runs on the callback executor, once, when
-  // the scope ends in whatever way; never when the member is removed before, or at a shutdown.
+  // the scope ends in whatever way, this process's exclusion included; never when the member is
+  // removed before, or at a shutdown.
   absl::AnyInvocable<void(ScopeEnd)> release;
 };
 

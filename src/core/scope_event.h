@@ -6,6 +6,7 @@
 #define FREEHOLD_SRC_CORE_SCOPE_EVENT_H_
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,8 +46,8 @@ struct OpenScope {
   bool handle = false;  // one names it from now on
   std::string name;
 };
-// An object is about to join in a shard. Of a declared one what it counts for is said, and Withdraw
-// takes it back; of one that moves, Arrived says so.
+// An object is about to join in a shard. A declared one, of which is said what it counts for, is
+// there with Entered or not with Withdraw; one that moves, with Arrived.
 struct AdmitToScope {
   ScopeId id;
   uint32_t shard;
@@ -66,6 +67,7 @@ struct Admission {
   ScopeIndex scope = kNoScope;
   LabelIndex label = kNoLabel;
   bool hold = false;
+  bool counted = false;  // otherwise it counts from when it is said to be there
 };
 
 // What the runtime is to do, once the lock is released.
@@ -124,7 +126,8 @@ struct ScopeRecord {
   };
   ScopeId id;
   std::string name;
-  ScopeIndex parent = kNoScope;
+  ScopeIndex parent = kNoScope;  // none any more when it is done
+  ScopeId parent_id;
   ScopeIndex first_child = kNoScope;  // a ring
   ScopeIndex next = kNoScope;
   ScopeIndex previous = kNoScope;
@@ -138,12 +141,14 @@ struct ScopeRecord {
   bool forced = false;
   bool over_limit = false;
   bool forgotten = false;  // by the shards
+  bool abandoned = false;  // done although not everything of it is gone; see Abandon
   bool queued = false;     // to be gone on with by EndMore
+  bool finishing = false;  // but for what it uses it is done
   uint64_t told = 0;       // changes that shards have sent; known once they have forgotten it
   uint64_t heard = 0;      // of those, that have come
   uint32_t releasing = 0;  // pieces of work that Released has not answered
   uint32_t handles = 0;
-  uint32_t arriving = 0;  // objects that move and have not arrived
+  uint32_t arriving = 0;  // objects that were admitted, not counted, and are not there yet
   uint32_t tasks = 0;
   LabelIndex label = kNoLabel;
   PeerIndex driver = kNoPeer;
@@ -161,7 +166,7 @@ struct ScopeRecord {
   uint64_t last_member = 0;
   absl::btree_map<uint64_t, Member> members;
   std::vector<Token> waiting;  // to be told of the end
-  std::vector<ObjectId> kept;  // moved out by Keep
+  std::deque<ObjectId> kept;   // moved out by Keep, and there when last looked at
   absl::btree_map<UsedObject, ScopeUse> uses;
   absl::btree_map<ScopeIndex, uint32_t> used_by;  // scopes that use objects of it: how many
 };

@@ -16,7 +16,9 @@
 // wait for each other in a ring do so in vain: what they use of each other is let go of together.
 //
 // Thread safety: thread-compatible; the runtime keeps one lock for it.
-// Costs: O(1) and O(depth), which is at most kDepthMax; the search for rings O(scopes that end).
+// Costs: O(1) and O(depth), which is at most kDepthMax. What has no bound goes in pieces: EndMore,
+// Tick, CloseDriver, Abandon. Except for rings: the search for one is O(scopes that end and what
+// they use), and what is used within one that was found is let go of at once.
 
 #ifndef FREEHOLD_SRC_CORE_SCOPE_TABLE_H_
 #define FREEHOLD_SRC_CORE_SCOPE_TABLE_H_
@@ -35,6 +37,8 @@ namespace freehold::core {
 class ScopeTable {
  public:
   static constexpr uint32_t kDepthMax = 64;
+  // So many used objects are let go of with the last step of a scope, the others in pieces before.
+  static constexpr uint32_t kUsesAtOnce = 64;
   static constexpr uint64_t kHostIdMax = (uint64_t{1} << 63) - 1;
 
   explicit ScopeTable(Time now);
@@ -55,8 +59,11 @@ class ScopeTable {
 
   // --- Objects -------------------------------------------------------------------------------
 
-  // kNotFound, kEnded.
+  // kNotFound, kEnded. Causes nothing by itself. Where somebody is to be told of too many bytes,
+  // the object is not counted before it is there: it may never be.
   ScopeVerdict Step(const event::AdmitToScope& e, Admission* admission, ScopeEffects* effects);
+  // A declared object is there, or will not be.
+  void Entered(const event::AdmitToScope& e, const Admission& admission, ScopeEffects* effects);
   void Withdraw(const event::AdmitToScope& e, const Admission& admission, ScopeEffects* effects);
   void Step(const ScopeChange& change, ScopeEffects* effects);
   // What was admitted as moving is there: by which move of its shard, what that took from one scope
@@ -64,9 +71,10 @@ class ScopeTable {
   // the later one may be told first.
   void Arrived(const Admission& admission, const InnerRef& object, uint64_t move,
                const ScopeChange& out, const ScopeChange& in, ScopeEffects* effects);
-  void RecordKept(ScopeIndex index, const ObjectId& object) {
-    scopes_[index].kept.push_back(object);
-  }
+  // For Delete. Of those that were kept before, `*oldest` are to be looked at: what is gone is to
+  // be told to ForgetKept. So two for each one more that there are few of those that are gone.
+  void RecordKept(ScopeIndex index, const ObjectId& object, std::vector<ObjectId>* oldest);
+  void ForgetKept(ScopeIndex index, const ObjectId& object);
   // `by` keeps an object, which the runtime has held for it, until it is done. Whose it is, UsedOf
   // says next, by a look at the shard after this. kNotFound, kEnded; kNotMember: it has it already,
   // the hold is the runtime's to give back.
@@ -102,7 +110,12 @@ class ScopeTable {
   }
   // The time that the next steps happen at.
   void SetNow(Time now) { now_ = now; }
-  void CloseDriver(PeerIndex driver, ScopeEffects* effects);
+  // Ends up to so many jobs of that driver. True: more are left.
+  bool CloseDriver(PeerIndex driver, uint32_t scopes_max, ScopeEffects* effects);
+  // This process was excluded: what is left of its objects nobody will hear of. All scopes are
+  // done, inner ones first, and whoever waits is told. No scope is opened any more. True: more are
+  // left.
+  bool Abandon(uint32_t steps_max, ScopeEffects* effects);
   // Takes every token out, for the end of the world.
   std::vector<Token> TakeAllTokens();
 
@@ -136,11 +149,17 @@ class ScopeTable {
   void Unlink(ScopeIndex index);
   void Apply(const ScopeChange& change);
   void CheckLimits(ScopeIndex index, ScopeEffects* effects);
+  // Somebody is to be told of too many bytes in it, or in one around it.
+  bool IsLimited(ScopeIndex index) const;
   void Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects);
+  void SetEnding(ScopeIndex index, ScopeEnd why);
   // One that is ending, and all in it.
   void Force(ScopeIndex index, ScopeEffects* effects);
   void AskRelease(ScopeIndex index, bool force, ScopeEffects* effects);
   void EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects);
+  void Queue(ScopeIndex index, ScopeEffects* effects);
+  void ReleaseMember(ScopeRecord* scope, ScopeEffects* effects);
+  void TellEnded(ScopeIndex index, ScopeEffects* effects);
   void Settle(ScopeIndex index, ScopeEffects* effects);
   void Finish(ScopeIndex index, ScopeEffects* effects);
   using IndexSet = absl::btree_set<ScopeIndex>;
@@ -165,6 +184,7 @@ class ScopeTable {
   std::deque<ScopeIndex> ending_;  // with inner scopes to end, or members to release
   std::vector<Sums> labels_;
   Time now_;
+  bool abandoned_ = false;
 };
 
 }  // namespace freehold::core

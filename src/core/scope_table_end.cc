@@ -18,14 +18,10 @@ ScopeVerdict ScopeTable::Step(const event::EndScope& e, ScopeEffects* effects) {
 }
 
 void ScopeTable::Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects) {
-  ScopeRecord& scope = scopes_[index];
-  scope.state = ScopeState::kEnding;
-  scope.end = why;
-  if (scope.deadline != kInfiniteFuture) deadlines_.erase({scope.deadline, index});
-  if (scope.driver != kNoPeer) drivers_.erase({scope.driver, index});
+  SetEnding(index, why);
   if (why == ScopeEnd::kForced) {
     AskRelease(index, /*force=*/true, effects);
-  } else if (!scope.no_cleanup) {
+  } else if (!scopes_[index].no_cleanup) {
     AskRelease(index, /*force=*/false, effects);
   }
   EndChildrenAndMembers(index, effects);
@@ -33,13 +29,25 @@ void ScopeTable::Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects) {
   Settle(index, effects);
 }
 
+void ScopeTable::SetEnding(ScopeIndex index, ScopeEnd why) {
+  ScopeRecord& scope = scopes_[index];
+  scope.state = ScopeState::kEnding;
+  scope.end = why;
+  if (scope.deadline != kInfiniteFuture) deadlines_.erase({scope.deadline, index});
+  if (scope.driver != kNoPeer) drivers_.erase({scope.driver, index});
+}
+
 void ScopeTable::EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects) {
   ScopeRecord& scope = scopes_[index];
   const bool visits = !internal::IsMutant(internal::Mutant::kInnerScopesRun);
   scope.to_visit = visits ? scope.children : 0;
   if (scope.queued || (scope.children == 0 && scope.members.empty())) return;
+  Queue(index, effects);
+}
+
+void ScopeTable::Queue(ScopeIndex index, ScopeEffects* effects) {
   ending_.push_back(index);
-  scope.queued = true;
+  scopes_[index].queued = true;
   effects->more = true;
 }
 
@@ -69,7 +77,8 @@ ScopeVerdict ScopeTable::Delete(ScopeId id, std::vector<ObjectId>* kept, ScopeEf
   if (index == kNoScope) return ScopeVerdict::kNotFound;
   if (index == kRootScope) return ScopeVerdict::kInvalid;
   ScopeRecord& scope = scopes_[index];
-  *kept = std::exchange(scope.kept, {});
+  kept->assign(scope.kept.begin(), scope.kept.end());
+  scope.kept.clear();
   switch (scope.state) {
     case ScopeState::kRunning:
       Begin(index, ScopeEnd::kForced, effects);
@@ -89,10 +98,7 @@ bool ScopeTable::EndMore(uint32_t steps_max, ScopeEffects* effects) {
     ScopeRecord& scope = scopes_[index];
     while (!scope.members.empty()) {
       if (steps_max-- == 0) return true;
-      const auto first = scope.members.begin();
-      effects->hooks.push_back({first->second.token, scope.id, scope.end});
-      if (first->second.kind == MemberKind::kTask) --scope.tasks;
-      scope.members.erase(first);
+      ReleaseMember(&scope, effects);
     }
     // Those that are done meanwhile leave the ring: one may be visited twice, none is missed.
     for (; scope.to_visit > 0 && scope.children > 0; --scope.to_visit) {
@@ -105,11 +111,23 @@ bool ScopeTable::EndMore(uint32_t steps_max, ScopeEffects* effects) {
         Force(child, effects);
       }
     }
+    while (scope.finishing && !scope.uses.empty()) {
+      if (steps_max-- == 0) return true;
+      const UsedObject first = scope.uses.begin()->first;
+      DropUse(index, first, effects);
+    }
     ending_.pop_front();
     scope.queued = false;
     Settle(index, effects);
   }
   return false;
+}
+
+void ScopeTable::ReleaseMember(ScopeRecord* scope, ScopeEffects* effects) {
+  const auto first = scope->members.begin();
+  effects->hooks.push_back({first->second.token, scope->id, scope->end});
+  if (first->second.kind == MemberKind::kTask) --scope->tasks;
+  scope->members.erase(first);
 }
 
 bool ScopeTable::Tick(Time now, uint32_t scopes_max, ScopeEffects* effects) {
@@ -123,12 +141,34 @@ bool ScopeTable::Tick(Time now, uint32_t scopes_max, ScopeEffects* effects) {
   return false;
 }
 
-void ScopeTable::CloseDriver(PeerIndex driver, ScopeEffects* effects) {
+bool ScopeTable::CloseDriver(PeerIndex driver, uint32_t scopes_max, ScopeEffects* effects) {
   while (true) {
     const auto at = drivers_.lower_bound({driver, 0});
-    if (at == drivers_.end() || at->first != driver) return;
+    if (at == drivers_.end() || at->first != driver) return false;
+    if (scopes_max-- == 0) return true;
     Begin(at->second, ScopeEnd::kDriverDied, effects);
   }
+}
+
+bool ScopeTable::Abandon(uint32_t steps_max, ScopeEffects* effects) {
+  abandoned_ = true;
+  while (scopes_[kRootScope].first_child != kNoScope) {
+    ScopeIndex index = scopes_[kRootScope].first_child;
+    while (scopes_[index].first_child != kNoScope) index = scopes_[index].first_child;
+    ScopeRecord& scope = scopes_[index];
+    if (scope.state == ScopeState::kRunning) SetEnding(index, ScopeEnd::kExcluded);
+    for (; !scope.members.empty(); ReleaseMember(&scope, effects)) {
+      if (steps_max-- == 0) return true;
+    }
+    if (steps_max-- == 0) return true;
+    scope.abandoned = true;
+    TellEnded(index, effects);
+    for (ScopeIndex at = scope.parent; at != kNoScope; at = scopes_[at].parent) {
+      scopes_[at].bytes_all -= scope.bytes_all;
+    }
+    Unlink(index);
+  }
+  return false;
 }
 
 // --- Done ----------------------------------------------------------------------------------------
@@ -140,13 +180,18 @@ void ScopeTable::Settle(ScopeIndex index, ScopeEffects* effects) {
     if (scope.state != ScopeState::kEnding || scope.releasing > 0 || scope.queued) return;
     if (scope.objects != 0 || scope.copies != 0 || scope.bytes != 0) return;
     if (scope.arriving > 0 || scope.children > 0 || !scope.members.empty()) return;
+    if (scope.uses.size() > kUsesAtOnce) {
+      scopes_[index].finishing = true;
+      Queue(index, effects);
+      return;
+    }
     const ScopeIndex parent = scope.parent;
     Finish(index, effects);
     index = parent;
   }
 }
 
-void ScopeTable::Finish(ScopeIndex index, ScopeEffects* effects) {
+void ScopeTable::TellEnded(ScopeIndex index, ScopeEffects* effects) {
   ScopeRecord& scope = scopes_[index];
   scope.state = ScopeState::kDone;
   scope.done = now_;
@@ -155,8 +200,13 @@ void ScopeTable::Finish(ScopeIndex index, ScopeEffects* effects) {
     effects->ended.push_back({token, scope.id, scope.end});
   }
   if (scope.on_bytes != 0) effects->dropped.push_back(std::exchange(scope.on_bytes, 0));
+}
+
+void ScopeTable::Finish(ScopeIndex index, ScopeEffects* effects) {
+  TellEnded(index, effects);
   DropUses(index, nullptr, effects);
   Unlink(index);
+  const ScopeRecord& scope = scopes_[index];
   if (scope.shards != 0) {
     effects->forget.push_back({index, scope.shards});
   } else {

@@ -287,6 +287,7 @@ void CounterImpl::OnSelfExcluded() {
               "this process was excluded from the membership; what it owns is gone");
   FailBorrows();
   queries_.OnSelfExcluded();
+  scopes_.OnSelfExcluded();
 }
 
 // --- The end -------------------------------------------------------------------------------------

@@ -23,6 +23,11 @@ absl::Status NoExecutor() {
   return absl::FailedPreconditionError("a callback needs ReferenceCounterOptions.executor");
 }
 
+absl::Status DriverExcluded() {
+  return WithReason(absl::FailedPreconditionError("ScopeOptions.driver names an excluded process"),
+                    ErrorReason::kPeerExcluded);
+}
+
 uint64_t Shown(int64_t sum) { return static_cast<uint64_t>(std::max<int64_t>(sum, 0)); }
 
 }  // namespace
@@ -77,11 +82,7 @@ absl::StatusOr<ScopeId> Scopes::Open(const ScopeOptions& options, bool handle) {
     if (event.driver == core::kNoPeer) {
       return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
     }
-    if (counter_->endpoint().IsExcluded(event.driver)) {
-      return WithReason(
-          absl::FailedPreconditionError("ScopeOptions.driver names an excluded process"),
-          ErrorReason::kPeerExcluded);
-    }
+    if (counter_->endpoint().IsExcluded(event.driver)) return DriverExcluded();
   }
   if (options.on_bytes_exceeded) {
     if (counter_->options().executor == nullptr) return NoExecutor();
@@ -93,8 +94,15 @@ absl::StatusOr<ScopeId> Scopes::Open(const ScopeOptions& options, bool handle) {
   const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
     return table.Step(event, &id, effects);
   });
-  if (verdict == ScopeVerdict::kOk) return id;
+  if (verdict == ScopeVerdict::kOk) {
+    // The barrier may have come between the look and the step, and ended what it found.
+    if (event.driver == core::kNoPeer || !counter_->endpoint().IsExcluded(event.driver)) return id;
+    (void)End(id, ScopeEnd::kDriverDied);
+    if (handle) DropHandle(id);
+    return DriverExcluded();
+  }
   if (event.on_bytes != 0) ReleaseScopeToken(event.on_bytes);
+  if (absl::Status open = counter_->CheckOpen(); !open.ok()) return open;
   return Explain(verdict, verdict == ScopeVerdict::kEnded ? event.parent : options.id);
 }
 
@@ -109,6 +117,7 @@ void Scopes::DropHandle(ScopeId id) {
 }
 
 absl::Status Scopes::End(ScopeId id, ScopeEnd why) {
+  const std::shared_ptr<CounterImpl> keep = counter_->shared_from_this();
   const Time now = counter_->clock().Now();
   const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
     table.SetNow(now);
@@ -119,6 +128,7 @@ absl::Status Scopes::End(ScopeId id, ScopeEnd why) {
 }
 
 absl::Status Scopes::Delete(ScopeId id) {
+  const std::shared_ptr<CounterImpl> keep = counter_->shared_from_this();
   const Time now = counter_->clock().Now();
   Job job;
   const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
@@ -192,9 +202,14 @@ core::Verdict Scopes::Declare(core::event::Declare event, ScopeId scope,
   event.label = admission.label;
   event.hold = admission.hold;
   const core::Verdict verdict = counter_->Declare(event, ScopeId(), record);
-  if (verdict == core::Verdict::kOk) return verdict;
+  const bool is_there = verdict == core::Verdict::kOk;
+  if (is_there && admission.counted) return verdict;
   (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-    table.Withdraw(admit, admission, effects);
+    if (is_there) {
+      table.Entered(admit, admission, effects);
+    } else {
+      table.Withdraw(admit, admission, effects);
+    }
     return ScopeVerdict::kOk;
   });
   return verdict;
@@ -234,11 +249,18 @@ absl::Status Scopes::Move(ScopeId from, const ObjectId& object, ScopeId to) {
   core::InnerRef ref;
   ref.shard = shard.number;
   ref.record = moved.record;
+  const std::shared_ptr<CounterImpl> counter = counter_->shared_from_this();
+  std::vector<ObjectId> kept_before;
   (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    if (keep && verdict == core::Verdict::kOk) table.RecordKept(from_index, object, &kept_before);
     table.Arrived(admission, ref, moved.number, out, in, effects);
-    if (keep && verdict == core::Verdict::kOk) table.RecordKept(from_index, object);
     return ScopeVerdict::kOk;
   });
+  for (const ObjectId& before : kept_before) {
+    if (counter->InScope(before)) continue;
+    internal::MutexLock lock(&mutex_);
+    table_.ForgetKept(from_index, before);
+  }
   if (verdict != core::Verdict::kNotHeld) return counter_->ToStatus(verdict, object);
   return absl::InvalidArgumentError(
       absl::StrCat("object ", object.ToHex(), " is not in scope ", from.number()));
@@ -296,7 +318,7 @@ absl::Status Scopes::Use(ScopeId by, const ObjectId& object) {
 void Scopes::FillStatus(const core::ScopeRecord& scope, ScopeStatus* status) const {
   status->id = scope.id;
   status->name = scope.name;
-  if (scope.parent != core::kNoScope) status->parent = table_.At(scope.parent).id;
+  status->parent = scope.parent_id;
   status->state = scope.state;
   status->end = scope.end;
   status->created = scope.created;

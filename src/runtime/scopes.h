@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -82,6 +83,7 @@ class Scopes {
   Time Work(Time now);
   // A barrier has closed the exclusion of this process.
   void CloseDriver(core::PeerIndex driver);
+  void OnSelfExcluded();
   bool Idle() const;
   // Destroys every callback. Answers how many. The table is stepped no more.
   uint64_t Close();
@@ -124,6 +126,7 @@ class Scopes {
   core::ScopeTable table_ FREEHOLD_GUARDED_BY(mutex_);
   std::vector<Post> outbox_ FREEHOLD_GUARDED_BY(mutex_);
   bool posting_ FREEHOLD_GUARDED_BY(mutex_) = false;
+  std::thread::id poster_ FREEHOLD_GUARDED_BY(mutex_);  // while posting_
   bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;
   std::deque<Job> jobs_ FREEHOLD_GUARDED_BY(mutex_);
   uint32_t busy_ FREEHOLD_GUARDED_BY(mutex_) = 0;  // jobs that a thread works at

@@ -103,11 +103,13 @@ class Real {
     ObjectRecord* record = nullptr;
     const Verdict verdict = table.Step(e, &record);
     if (verdict == Verdict::kOk) records[number] = record;
-    if (verdict != Verdict::kOk) {
-      ScopeEffects undone;
-      scopes.Withdraw(admit, admission, &undone);
-      Follow(undone);
+    ScopeEffects after;
+    if (verdict == Verdict::kOk) {
+      scopes.Entered(admit, admission, &after);
+    } else {
+      scopes.Withdraw(admit, admission, &after);
     }
+    Follow(after);
     return verdict;
   }
   void Drop(uint64_t number) {

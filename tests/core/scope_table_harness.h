@@ -28,7 +28,11 @@ class ScopeTableHarness {
     event::AdmitToScope e{ScopeId(id), shard, label};
     e.copies = 1;
     e.bytes = bytes;
-    return Checked([&] { return table.Step(e, &admission, &effects); });
+    return Checked([&] {
+      const ScopeVerdict verdict = table.Step(e, &admission, &effects);
+      if (verdict == ScopeVerdict::kOk) table.Entered(e, admission, &effects);
+      return verdict;
+    });
   }
   // An object of one copy that was admitted has been erased.
   void Gone(uint64_t id, int64_t bytes = 1, LabelIndex label = 0) {

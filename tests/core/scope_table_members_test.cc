@@ -87,7 +87,7 @@ TEST(ScopeTable, ADriversDeathEndsItsJobsAlone) {
     (void)h.Open(e);
   }
   (void)h.Checked([&] {
-    h.table.CloseDriver(6, &h.effects);
+    EXPECT_FALSE(h.table.CloseDriver(6, 8, &h.effects));
     return ScopeVerdict::kOk;
   });
   EXPECT_TRUE(h.IsDone(1));
@@ -325,7 +325,8 @@ TEST(ScopeTable, DeleteForcesWhatIsLeftAndHandsOutWhatWasKept) {
   e.no_cleanup = true;
   (void)h.Open(e);
   (void)h.Admit(7, 1, 2);
-  h.table.RecordKept(h.admission.scope, ObjectId::FromNumber(5));
+  std::vector<ObjectId> oldest;
+  h.table.RecordKept(h.admission.scope, ObjectId::FromNumber(5), &oldest);
   (void)h.End(7);
   EXPECT_THAT(h.effects.release, IsEmpty()) << "no_cleanup";
   std::vector<ObjectId> kept;
