@@ -28,6 +28,7 @@ enum class [[nodiscard]] ScopeVerdict : uint8_t{
     kNotMember,
     kNoParent,  // the scope to open it in is unknown
     kInvalid,   // not for the root scope; an id that hosts must not choose
+    kNotOwner,  // a part of another process's scope
 };
 
 namespace event {
@@ -60,8 +61,24 @@ struct EndScope {
   ScopeId id;
   ScopeEnd why = ScopeEnd::kEnded;
 };
+// This process joins a scope of another one.
+struct JoinScope {
+  PeerIndex owner = kNoPeer;
+  ScopeId scope;  // its id there
+  bool hold = false;
+  bool no_cleanup = false;
+  Time now;
+};
 
 }  // namespace event
+
+// What goes into the token of a scope.
+struct ScopeExport {
+  PeerIndex owner = kNoPeer;  // kNoPeer: this process
+  ScopeId scope;              // its id there
+  bool hold = false;
+  bool no_cleanup = false;
+};
 
 struct Admission {
   ScopeIndex scope = kNoScope;
@@ -97,14 +114,15 @@ struct ScopeEffects {
   std::vector<Forget> forget;
   std::vector<InnerRef> inners;                          // used objects to be let go of
   std::vector<std::pair<ScopeId, std::string>> overdue;  // ended by their deadline, with names
+  std::vector<PeerIndex> ready;                          // PullLinks has something for them
   bool more = false;                                     // EndMore has something to do
   bool deadline = false;                                 // NextDeadline may be earlier than before
   bool done = false;                                     // some scope is done
 
   bool empty() const {
     return ended.empty() && exceeded.empty() && hooks.empty() && dropped.empty() &&
-           release.empty() && forget.empty() && inners.empty() && overdue.empty() && !more &&
-           !deadline && !done;
+           release.empty() && forget.empty() && inners.empty() && overdue.empty() &&
+           ready.empty() && !more && !deadline && !done;
   }
 };
 
@@ -150,10 +168,13 @@ struct ScopeRecord {
   uint32_t handles = 0;
   uint32_t arriving = 0;  // objects that were admitted, not counted, and are not there yet
   uint32_t tasks = 0;
+  uint32_t remote = 0;  // processes that have joined, and not answered its end
   LabelIndex label = kNoLabel;
   PeerIndex driver = kNoPeer;
-  uint64_t shards = 0;       // that may know it
-  uint64_t held_shards = 0;  // in which it may hold something
+  PeerIndex owner = kNoPeer;  // of a part: whose scope it is,
+  ScopeId owner_scope;        // and its id there
+  uint64_t shards = 0;        // that may know it
+  uint64_t held_shards = 0;   // in which it may hold something
   int64_t objects = 0;
   int64_t copies = 0;
   int64_t bytes = 0;

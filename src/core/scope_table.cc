@@ -343,6 +343,7 @@ ScopeUsage ScopeTable::UsageOf(LabelIndex label) const {
 void ScopeTable::CheckInvariants() const {
   size_t named = 0;
   size_t uses = 0;
+  size_t remote = 0;
   for (ScopeIndex index = 0; index < scopes_.size(); ++index) {
     const ScopeRecord& scope = scopes_[index];
     if (scope.id.IsNil()) continue;
@@ -361,6 +362,7 @@ void ScopeTable::CheckInvariants() const {
     FREEHOLD_CHECK(bytes == scope.bytes_all);
     FREEHOLD_CHECK((scope.end != ScopeEnd::kNone) == (scope.state != ScopeState::kRunning));
     uses += scope.uses.size();
+    remote += scope.remote;
     for (const auto& [object, use] : scope.uses) {
       FREEHOLD_CHECK(users_.contains({object, index}));
       FREEHOLD_CHECK(!use.known || scopes_[use.whose.scope].used_by.contains(index));
@@ -371,8 +373,10 @@ void ScopeTable::CheckInvariants() const {
       FREEHOLD_CHECK(scope.objects == 0 && scope.copies == 0 && scope.bytes_all == 0);
     }
     FREEHOLD_CHECK(scope.members.empty() && scope.uses.empty() && scope.children == 0);
-    FREEHOLD_CHECK(scope.used_by.empty());
+    FREEHOLD_CHECK(scope.used_by.empty() && scope.remote == 0);
   }
+  FREEHOLD_CHECK(remote == links_.listed());
+  links_.CheckInvariants();
   FREEHOLD_CHECK(named == by_id_.size() && uses == users_.size());
 }
 

@@ -15,6 +15,9 @@
 // A scope may use objects of others: it keeps them until it is done. Scopes that have all ended and
 // wait for each other in a ring do so in vain: what they use of each other is let go of together.
 //
+// Other processes may join a scope (scope_links.h): it is done after they are. What is here of a
+// scope of theirs is a part, right below the root, which ends when its owner says so.
+//
 // Thread safety: thread-compatible; the runtime keeps one lock for it.
 // Costs: O(1) and O(depth), which is at most kDepthMax. What has no bound goes in pieces: EndMore,
 // Tick, CloseDriver, Abandon. Except for rings: the search for one is O(scopes that end and what
@@ -31,6 +34,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "src/core/scope_event.h"
+#include "src/core/scope_links.h"
 
 namespace freehold::core {
 
@@ -93,7 +97,7 @@ class ScopeTable {
 
   // --- The end -------------------------------------------------------------------------------
 
-  // kNotFound, kEnded, kInvalid (the root).
+  // kNotFound, kEnded, kInvalid (the root), kNotOwner.
   ScopeVerdict Step(const event::EndScope& e, ScopeEffects* effects);
   // Frees what is left of it and what it kept, also after its end.
   ScopeVerdict Delete(ScopeId id, std::vector<ObjectId>* kept, ScopeEffects* effects);
@@ -118,6 +122,22 @@ class ScopeTable {
   bool Abandon(uint32_t steps_max, ScopeEffects* effects);
   // Takes every token out, for the end of the world.
   std::vector<Token> TakeAllTokens();
+
+  // --- Other processes (scope_table_links.cc) ------------------------------------------------
+
+  // kNotFound, kEnded, kInvalid (the root). Changes nothing: a token may never arrive.
+  ScopeVerdict Export(ScopeId id, ScopeExport* exported) const;
+  // One more handle names the part, which is made unless it is here.
+  ScopeVerdict Step(const event::JoinScope& e, ScopeId* id, ScopeEffects* effects);
+  // kNotMember: `from` may not say that. kNotFound: it comes too late to mean anything.
+  ScopeVerdict Step(PeerIndex from, const ScopeItem& item, ScopeEffects* effects);
+  // After the barrier of an excluded process: up to so many of those that it drives, has joined or
+  // owns. True: more are left.
+  bool ClosePeer(PeerIndex peer, uint32_t scopes_max, ScopeEffects* effects);
+  // The same of one part.
+  void LoseOwner(ScopeId id, ScopeEffects* effects);
+  bool PullLinks(PeerIndex peer, PayloadWriter* writer) { return links_.Pull(peer, writer); }
+  const ScopeLinks& links() const { return links_; }
 
   // --- Queries -------------------------------------------------------------------------------
 
@@ -158,6 +178,9 @@ class ScopeTable {
   void AskRelease(ScopeIndex index, bool force, ScopeEffects* effects);
   void EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects);
   void Queue(ScopeIndex index, ScopeEffects* effects);
+  ScopeVerdict TakeJoin(PeerIndex from, const ScopeItem& item, ScopeEffects* effects);
+  ScopeVerdict TakeEnd(PeerIndex from, const ScopeItem& item, ScopeEffects* effects);
+  void EndOrphan(ScopeIndex part, ScopeEnd why, ScopeEffects* effects);
   void ReleaseMember(ScopeRecord* scope, ScopeEffects* effects);
   void TellEnded(ScopeIndex index, ScopeEffects* effects);
   void Settle(ScopeIndex index, ScopeEffects* effects);
@@ -183,6 +206,7 @@ class ScopeTable {
   absl::btree_set<std::pair<UsedObject, ScopeIndex>> users_;
   std::deque<ScopeIndex> ending_;  // with inner scopes to end, or members to release
   std::vector<Sums> labels_;
+  ScopeLinks links_;
   Time now_;
   bool abandoned_ = false;
 };

@@ -13,6 +13,7 @@ ScopeVerdict ScopeTable::Step(const event::EndScope& e, ScopeEffects* effects) {
   const ScopeVerdict verdict = Running(e.id, &index);
   if (verdict != ScopeVerdict::kOk) return verdict;
   if (index == kRootScope) return ScopeVerdict::kInvalid;
+  if (scopes_[index].owner != kNoPeer) return ScopeVerdict::kNotOwner;
   Begin(index, e.why, effects);
   return ScopeVerdict::kOk;
 }
@@ -24,6 +25,7 @@ void ScopeTable::Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects) {
   } else if (!scopes_[index].no_cleanup) {
     AskRelease(index, /*force=*/false, effects);
   }
+  links_.Tell(index, scopes_[index].id.number(), why, &effects->ready);
   EndChildrenAndMembers(index, effects);
   BreakRing(index, effects);
   Settle(index, effects);
@@ -54,6 +56,7 @@ void ScopeTable::Queue(ScopeIndex index, ScopeEffects* effects) {
 void ScopeTable::Force(ScopeIndex index, ScopeEffects* effects) {
   if (scopes_[index].forced) return;
   AskRelease(index, /*force=*/true, effects);
+  links_.Tell(index, scopes_[index].id.number(), ScopeEnd::kForced, &effects->ready);
   EndChildrenAndMembers(index, effects);
 }
 
@@ -76,6 +79,7 @@ ScopeVerdict ScopeTable::Delete(ScopeId id, std::vector<ObjectId>* kept, ScopeEf
   const ScopeIndex index = IndexOf(id);
   if (index == kNoScope) return ScopeVerdict::kNotFound;
   if (index == kRootScope) return ScopeVerdict::kInvalid;
+  if (scopes_[index].owner != kNoPeer) return ScopeVerdict::kNotOwner;
   ScopeRecord& scope = scopes_[index];
   kept->assign(scope.kept.begin(), scope.kept.end());
   scope.kept.clear();
@@ -180,6 +184,7 @@ void ScopeTable::Settle(ScopeIndex index, ScopeEffects* effects) {
     if (scope.state != ScopeState::kEnding || scope.releasing > 0 || scope.queued) return;
     if (scope.objects != 0 || scope.copies != 0 || scope.bytes != 0) return;
     if (scope.arriving > 0 || scope.children > 0 || !scope.members.empty()) return;
+    if (scope.remote > 0 && !internal::IsMutant(internal::Mutant::kScopeMembersNotAwaited)) return;
     if (scope.uses.size() > kUsesAtOnce) {
       scopes_[index].finishing = true;
       Queue(index, effects);
@@ -207,6 +212,9 @@ void ScopeTable::Finish(ScopeIndex index, ScopeEffects* effects) {
   DropUses(index, nullptr, effects);
   Unlink(index);
   const ScopeRecord& scope = scopes_[index];
+  if (scope.owner != kNoPeer && links_.PartDone(scope.owner, scope.owner_scope.number())) {
+    effects->ready.push_back(scope.owner);
+  }
   if (scope.shards != 0) {
     effects->forget.push_back({index, scope.shards});
   } else {

@@ -56,9 +56,14 @@ absl::Status Scopes::Explain(ScopeVerdict verdict, ScopeId id) const {
       return absl::NotFoundError(absl::StrCat(name, " has no such member, or released it"));
     case ScopeVerdict::kNoParent:
       return absl::InvalidArgumentError("ScopeOptions.parent is unknown here, or done");
+    case ScopeVerdict::kNotOwner:
+      return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                            name, " is a part of another process's scope, which ends it")),
+                        ErrorReason::kNotOwner);
     case ScopeVerdict::kInvalid:
       return absl::InvalidArgumentError(
-          id.IsRoot() ? "the root scope does not end, uses nothing and has nothing around it"
+          id.IsRoot() ? "the root scope does not end, uses nothing, has nothing around it and is "
+                        "this process's alone"
                       : "ScopeOptions.id must be below 2^63");
   }
   return absl::InternalError("unknown verdict");
@@ -327,6 +332,7 @@ void Scopes::FillStatus(const core::ScopeRecord& scope, ScopeStatus* status) con
   status->tasks = scope.tasks;
   status->members = scope.members.size();
   status->inner_scopes = scope.children;
+  status->processes = scope.remote;
   if (scope.state == ScopeState::kEnding) {
     status->waiting_for_scopes = table_.AwaitedBy(scope, ScopeStatus::kNamed);
   }
@@ -336,6 +342,8 @@ absl::StatusOr<ScopeStatus> Scopes::StatusOf(ScopeId id) {
   ScopeStatus status;
   core::ScopeIndex index;
   uint64_t shards = 0;
+  core::PeerIndex owner = core::kNoPeer;
+  std::vector<core::PeerIndex> members;
   Time until = counter_->clock().Now();
   {
     internal::MutexLock lock(&mutex_);
@@ -343,10 +351,18 @@ absl::StatusOr<ScopeStatus> Scopes::StatusOf(ScopeId id) {
     if (index == core::kNoScope) return Explain(ScopeVerdict::kNotFound, id);
     const core::ScopeRecord& scope = table_.At(index);
     FillStatus(scope, &status);
+    owner = scope.owner;
+    if (scope.state == ScopeState::kEnding) {
+      members = table_.links().MembersOf(index, ScopeStatus::kNamed);
+    }
     if (scope.state == ScopeState::kDone) until = scope.done;
     shards = scope.shards;
   }
   status.elapsed = until - status.created;
+  if (owner != core::kNoPeer) status.owner = counter_->endpoint().AddressOf(owner).process();
+  for (const core::PeerIndex member : members) {
+    status.waiting_for_processes.push_back(counter_->endpoint().AddressOf(member).process());
+  }
   if (status.state == ScopeState::kEnding) {
     status.waiting_for_objects = ObjectsOf(index, shards, ScopeStatus::kNamed);
   }

@@ -57,6 +57,7 @@ void Scopes::Act(core::ScopeEffects* effects, bool must_post) {
         absl::StrCat("scope ", id.number(), name.empty() ? "" : " \"", name,
                      name.empty() ? "" : "\"", " was ended because its deadline has passed"));
   }
+  for (const core::PeerIndex peer : effects->ready) counter_->endpoint().MarkReady(peer);
   counter_->ReleaseInners(std::move(effects->inners));
   if (effects->done) done_.NotifyAll();
   if (effects->more || effects->deadline || !effects->release.empty()) {
@@ -101,12 +102,12 @@ void Scopes::OnChanges(const Changes& changes) {
   });
 }
 
-void Scopes::CloseDriver(core::PeerIndex driver) {
+void Scopes::ClosePeer(core::PeerIndex peer) {
   if (!used_.load(std::memory_order_relaxed)) return;
   for (bool more = true; more;) {
     more = false;
     (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-      more = table.CloseDriver(driver, CounterImpl::kPieceMax, effects);
+      more = table.ClosePeer(peer, CounterImpl::kPieceMax, effects);
       return ScopeVerdict::kOk;
     });
   }
@@ -215,7 +216,8 @@ bool Scopes::Idle() const {
   internal::MutexLock lock(&mutex_);
   // What a callback of ours asks cannot wait for those that are posted after it.
   const bool posted = !posting_ || poster_ == std::this_thread::get_id();
-  return closed_ || (posted && jobs_.empty() && busy_ == 0 && !table_.HasMore());
+  return closed_ || (posted && jobs_.empty() && busy_ == 0 && !table_.HasMore() &&
+                     table_.links().waiting() == 0);
 }
 
 // --- Waiting, the end ----------------------------------------------------------------------------
@@ -260,6 +262,10 @@ std::string Scopes::WaitsFor(ScopeId id) {
   if (!status->waiting_for_scopes.empty()) absl::StrAppend(&text, ", scopes");
   for (const ScopeId scope : status->waiting_for_scopes)
     absl::StrAppend(&text, " ", scope.number());
+  if (status->processes > 0) absl::StrAppend(&text, ", ", status->processes, " processes");
+  for (const ProcessId& process : status->waiting_for_processes) {
+    absl::StrAppend(&text, " ", process.ToHex());
+  }
   return text;
 }
 
