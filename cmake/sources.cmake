@@ -11,6 +11,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/codec.cc
   src/core/codec_digest.cc
   src/core/codec_moves.cc
+  src/core/codec_scopes.cc
   src/core/codec_sharing.cc
   src/core/copy_table.cc
   src/core/copy_table_check.cc
@@ -39,9 +40,12 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_scopes.cc
   src/core/object_table_sharing.cc
   src/core/record_slabs.cc
+  src/core/scope_links.cc
   src/core/scope_members.cc
   src/core/scope_table.cc
   src/core/scope_table_end.cc
+  src/core/scope_table_links.cc
+  src/core/scope_token.cc
   src/core/session.cc
   src/core/session_options.cc
   src/core/session_table.cc
@@ -87,6 +91,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/reference_counter_queries.cc
   src/runtime/scope.cc
   src/runtime/scopes.cc
+  src/runtime/scopes_links.cc
   src/runtime/scopes_work.cc
 )
 
@@ -116,6 +121,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_queries.cc
   src/testing/sim_rename.cc
   src/testing/sim_scenario.cc
+  src/testing/sim_scope_links.cc
   src/testing/sim_scopes.cc
   src/testing/sim_sharing.cc
   src/testing/sim_shrink.cc

@@ -167,6 +167,10 @@ class ReferenceCounter {
   // A handle that does not end it. NotFound: unknown, or done and named by no handle.
   absl::StatusOr<Scope> FindScope(ScopeId id);
   absl::Status EndScope(ScopeId id);
+  // A handle, which does not end it, on this process's part of a scope of another one; see scope.h.
+  // Errors: InvalidArgument (kMalformedToken, kWrongReceiver), FailedPrecondition (kPeerExcluded:
+  // the scope's owner or who exported it is), NotFound (a scope of this process that is done).
+  absl::StatusOr<Scope> JoinScope(std::string_view token);
   // Of the calling thread: the scope that is bound, or the root. Nil unbinds; answers what was
   // bound before, for the next call. What is bound when the counter ends is to be unbound.
   ScopeId CurrentScope() const;

@@ -8,6 +8,12 @@
 // nobody refers to goes at once, unless ScopeOptions::hold says otherwise. What somebody outside
 // refers to survives the end, and the scope waits for it.
 //
+// Other processes may join a scope, with a token from Export: each then has a part of it, a scope
+// of its own table in which what it declares there is, and which ends when this one does. Only the
+// process that opened it ends it: End, Cancel, ForceEnd and Delete of a part are refused
+// (kNotOwner). A scope is done when its parts are, or their processes are excluded; when its owner
+// is excluded, the parts end. Around a part is the root of its process: that is where Keep keeps.
+//
 // Frees are grouped as ever: one batch for each node, however many objects end. A scope of a
 // million ends in pieces that the pump works off; the caller of End pays for a few.
 //
@@ -27,6 +33,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -76,11 +83,13 @@ class Scope {
   // --- The end -------------------------------------------------------------------------------
 
   absl::Status End();
-  // Keeps these first. If one of them cannot be kept, the scope goes on and the status names it.
+  // Keeps these first. If some of them cannot be kept, the scope goes on and the status names the
+  // first; the others are kept all the same, and belong to the scope around from then on.
   absl::Status End(absl::Span<const ObjectId> keep);
   // Ends it; members hear ScopeEnd::kCancelled.
   absl::Status Cancel();
-  // Runs `call` on the executor when everything of it is reclaimed. False: it is done already.
+  // Runs `call` on the executor when everything of it is reclaimed, or this process is excluded.
+  // False: it is done already.
   absl::StatusOr<bool> OnEnded(ScopeCallback call);
   // Returns when everything of it is reclaimed, pumping meanwhile along with whoever else pumps;
   // DeadlineExceeded says what it waits for. Not from inside a callback.
@@ -106,6 +115,14 @@ class Scope {
   absl::StatusOr<uint64_t> AddMember(ScopeMember member);
   // Its hook does not run, and is destroyed. NotFound when it was released already.
   absl::Status RemoveMember(uint64_t number);
+
+  // --- Other processes -----------------------------------------------------------------------
+
+  // Bytes for the host's own message to that process, which gives them to JoinScope; for a task,
+  // say, that is to declare things in this scope there. Nobody waits for a token that never
+  // arrives. FailedPrecondition: it has ended (kScopeEnded), the process is excluded
+  // (kPeerExcluded), there is no transport. InvalidArgument: to this process, or of the root.
+  absl::StatusOr<std::string> Export(const ProcessId& to) const;
 
   absl::StatusOr<ScopeStatus> GetStatus() const;
 

@@ -54,6 +54,8 @@ enum class ScopeEnd : uint8_t {
   kParentEnded,  // the scope around it ended
   kDriverDied,   // the process that drives it was excluded
   kForced,       // unsafe::ForceEnd, unsafe::Delete
+  kOwnerDied,    // of one that was joined: the process that opened it was excluded
+  kExcluded,     // this process was excluded: nothing of it will be heard of any more
 };
 const char* ScopeEndName(ScopeEnd end);
 
@@ -67,7 +69,8 @@ struct ScopeMember {
   MemberKind kind = MemberKind::kOther;
   std::string name;
   // Stops the task, closes the file, erases the metadata. Runs on the callback executor, once, when
-  // the scope ends in whatever way; never when the member is removed before, or at a shutdown.
+  // the scope ends in whatever way, this process's exclusion included; never when the member is
+  // removed before, or at a shutdown.
   absl::AnyInvocable<void(ScopeEnd)> release;
 };
 
@@ -121,6 +124,7 @@ struct ScopeStatus {
   ScopeId id;
   std::string name;
   ScopeId parent;
+  ProcessId owner;  // of one that was joined: who opened it; nil: this process
   ScopeState state = ScopeState::kRunning;
   ScopeEnd end = ScopeEnd::kNone;
   Time created;
@@ -130,9 +134,11 @@ struct ScopeStatus {
   uint64_t tasks = 0;      // members of kind kTask
   uint64_t members = 0;    // of every kind
   uint64_t inner_scopes = 0;
+  uint64_t processes = 0;  // others that have joined it, and are not done with it
   // While it is ending, what it waits for; up to kNamed of each.
   std::vector<ScopeId> waiting_for_scopes;
   std::vector<ObjectId> waiting_for_objects;
+  std::vector<ProcessId> waiting_for_processes;
 };
 
 }  // namespace freehold

@@ -76,8 +76,15 @@ enum class Mutant : uint8_t {
   kInnerScopesRun,         // they do not end with the one around them
   kScopeCopiesMiscounted,  // a copy that goes is counted on
   kScopeDeadlineIgnored,
+  // 14, scopes across processes
+  kScopeMembersNotAwaited,  // a scope is done before those who joined it have answered
+  kScopeEndNotTold,         // to one who joined
+  kScopeEndedNotAnswered,   // by one who joined, when it is done
+  kLateJoinForgotten,       // who joins a scope that has ended hears nothing
+  kDeadMemberAwaited,       // after its barrier too
+  kForceNotTold,            // a scope that is forced ends plainly elsewhere
 };
-inline constexpr int kMutants = 51;         // kNone included
+inline constexpr int kMutants = 57;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -142,6 +142,8 @@ class PayloadWriter {
   [[nodiscard]] bool Add(const DigestCopiesItem& item);
   [[nodiscard]] bool Add(const DigestQueryItem& item);
   [[nodiscard]] bool Add(const ReportAgainItem& item);
+  // `end` and `unlisted` are written for kEnd only (codec_scopes.cc). REQUIRES: what the item says.
+  [[nodiscard]] bool Add(const ScopeItem& item);
 
   bool empty() const { return items_ == 0; }
   size_t items() const { return items_; }
@@ -216,6 +218,8 @@ class PayloadSink {
   virtual void OnDigestCopies(absl::Span<const DigestCopiesItem> /*items*/) {}
   virtual void OnDigestQuery(const DigestQueryItem& /*item*/) {}
   virtual void OnReportAgain(const ReportAgainItem& /*item*/) {}
+  // Between processes; a node agent has no scopes.
+  virtual void OnScope(const ScopeItem& /*item*/) {}
 };
 // Answers an error where it meets it: the sink has then seen what came before. Where CheckPayload
 // says kOk, so does this.

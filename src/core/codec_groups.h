@@ -1,6 +1,6 @@
 // The groups of a payload: what codec.cc, which holds frees, results and reports,
 // codec_sharing.cc, which holds references that cross processes, codec_moves.cc, which holds
-// primary moves, and codec_digest.cc have in common.
+// primary moves, codec_scopes.cc and codec_digest.cc have in common.
 //
 // Every group starts with the same head:
 //   kind (1 byte), detail (1), generation (4), term (4), count (4, not 0)
@@ -24,6 +24,9 @@
 //                       generation (4)
 //   16 kDigestQueries   number (8), range (5)
 //   17 kReportsAgain    object (28)
+//   18 kScopeJoins      scope (8), number (8)
+//   19 kScopeEnds       scope (8), number (8)                  detail: why; 128 more: not listed
+//   20 kScopeEndeds     scope (8), number (8)
 // What has no detail has 0 there. A range is its prefix (4) and bits (1). From 5 on the generation
 // is 0 except in 11 to 13 and 17; from 10 on the term is kFirstTerm, except in 12 and 13.
 //
@@ -60,8 +63,11 @@ enum GroupKind : uint8_t {
   kDigestCopies = 15,
   kDigestQueries = 16,
   kReportsAgain = 17,
+  kScopeJoins = 18,
+  kScopeEnds = 19,
+  kScopeEndeds = 20,
 };
-inline constexpr uint8_t kGroupKindMax = kReportsAgain;
+inline constexpr uint8_t kGroupKindMax = kScopeEndeds;
 
 struct GroupHead {
   uint8_t kind;
@@ -109,7 +115,9 @@ inline char* PutBytes(std::string_view bytes, char* at) {
 CodecError ReadSharingGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 // The same of kMovePrimaries and kMovePrimaryAcks.
 CodecError ReadMovesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
-// The same from kDigestSums on.
+// The same from kScopeJoins on.
+CodecError ReadScopesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
+// The same from kDigestSums to kReportsAgain.
 CodecError ReadDigestGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 
 }  // namespace freehold::core::codec

@@ -11,6 +11,7 @@
 
 #include "freehold/ids.h"
 #include "freehold/location.h"
+#include "freehold/scope_options.h"
 
 namespace freehold::core {
 
@@ -162,6 +163,23 @@ struct MovePrimaryAckItem {
   uint32_t term = kFirstTerm;
   MoveAnswer answer = MoveAnswer::kMoved;
   NodeId primary;  // of kSecondary: who is; nil: nobody
+};
+
+// --- Scopes across processes ---------------------------------------------------------------------
+
+enum class ScopeItemKind : uint8_t {
+  kJoin = 1,   // member → owner: list me
+  kEnd = 2,    // owner → member: it has ended
+  kEnded = 3,  // member → owner: everything of it is gone here
+};
+
+// What the owner of a scope and those who joined it tell each other.
+struct ScopeItem {
+  uint64_t scope = 0;   // its id at its owner
+  uint64_t number = 0;  // the member's own, of the join; the others echo it
+  ScopeItemKind kind = ScopeItemKind::kJoin;
+  ScopeEnd end = ScopeEnd::kNone;  // of kEnd, from kEnded to kForced
+  bool unlisted = false;           // of kEnd: it was over before the join, no kEnded is waited for
 };
 
 }  // namespace freehold::core

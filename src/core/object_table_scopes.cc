@@ -73,6 +73,7 @@ Verdict ScopeSteps::Step(const event::MoveToScope& e, MovedMember* moved) {
   }
   moved->from = from;
   moved->record = table_.IndexOf(*record);
+  moved->number = members.CountMove();
   moved->label = was.label;
   moved->copies = record->copies;
   moved->bytes = static_cast<int64_t>(record->size);
@@ -133,6 +134,14 @@ bool ScopeSteps::Force(ScopeIndex scope, uint64_t* budget, Effects* effects) {
     }
   }
   return false;
+}
+
+WhoseObject ScopeSteps::WhoseIs(const ObjectTable& table, RecordIndex object) {
+  if (table.scopes_ == nullptr) return {kRootScope, 0};
+  const ObjectRecord& record = table.At(object);
+  const ScopeIndex scope =
+      record.is_member() ? table.scopes_->ScopeOf(table.scopes_->At(record.member())) : kRootScope;
+  return {scope, table.scopes_->moves()};
 }
 
 void ScopeSteps::CheckMember(const ObjectTable& table, const ObjectRecord& record) {

@@ -39,6 +39,7 @@ struct StopHolding {
 struct MovedMember {
   ScopeIndex from = kNoScope;  // the root if it was a plain object; kNoScope: nothing moved
   RecordIndex record = kNoRecord;
+  uint64_t number = 0;  // of the move, in its shard
   LabelIndex label = kNoLabel;
   bool counted = false;  // it had been, in `from`
   bool counts = false;   // it does now, in `to`
@@ -78,6 +79,8 @@ class ScopeSteps {
   static bool IsHeldByScope(const ObjectTable& table, const ObjectRecord& record) {
     return record.is_member() && table.scopes_->At(record.member()).list() == MemberList::kHeld;
   }
+  // In which scope an object is now, after how many moves in this shard.
+  static WhoseObject WhoseIs(const ObjectTable& table, RecordIndex object);
   static void CheckMember(const ObjectTable& table, const ObjectRecord& record);
 
  private:

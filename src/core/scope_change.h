@@ -29,6 +29,12 @@ struct ScopeChange {
   uint32_t steps = 0;  // of how many it is the sum, so that none can be missed
 };
 
+// In which scope an object is, after how many moves in its shard.
+struct WhoseObject {
+  ScopeIndex scope = kNoScope;
+  uint64_t move = 0;
+};
+
 }  // namespace freehold::core
 
 #endif  // FREEHOLD_SRC_CORE_SCOPE_CHANGE_H_

@@ -6,6 +6,7 @@
 #define FREEHOLD_SRC_CORE_SCOPE_EVENT_H_
 
 #include <cstdint>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ enum class [[nodiscard]] ScopeVerdict : uint8_t{
     kNotMember,
     kNoParent,  // the scope to open it in is unknown
     kInvalid,   // not for the root scope; an id that hosts must not choose
+    kNotOwner,  // a part of another process's scope
 };
 
 namespace event {
@@ -45,8 +47,8 @@ struct OpenScope {
   bool handle = false;  // one names it from now on
   std::string name;
 };
-// An object is about to join in a shard. Of a declared one what it counts for is said, and Withdraw
-// takes it back; of one that moves, Arrived says so.
+// An object is about to join in a shard. A declared one, of which is said what it counts for, is
+// there with Entered or not with Withdraw; one that moves, with Arrived.
 struct AdmitToScope {
   ScopeId id;
   uint32_t shard;
@@ -59,13 +61,30 @@ struct EndScope {
   ScopeId id;
   ScopeEnd why = ScopeEnd::kEnded;
 };
+// This process joins a scope of another one.
+struct JoinScope {
+  PeerIndex owner = kNoPeer;
+  ScopeId scope;  // its id there
+  bool hold = false;
+  bool no_cleanup = false;
+  Time now;
+};
 
 }  // namespace event
+
+// What goes into the token of a scope.
+struct ScopeExport {
+  PeerIndex owner = kNoPeer;  // kNoPeer: this process
+  ScopeId scope;              // its id there
+  bool hold = false;
+  bool no_cleanup = false;
+};
 
 struct Admission {
   ScopeIndex scope = kNoScope;
   LabelIndex label = kNoLabel;
   bool hold = false;
+  bool counted = false;  // otherwise it counts from when it is said to be there
 };
 
 // What the runtime is to do, once the lock is released.
@@ -95,19 +114,26 @@ struct ScopeEffects {
   std::vector<Forget> forget;
   std::vector<InnerRef> inners;                          // used objects to be let go of
   std::vector<std::pair<ScopeId, std::string>> overdue;  // ended by their deadline, with names
+  std::vector<PeerIndex> ready;                          // PullLinks has something for them
   bool more = false;                                     // EndMore has something to do
   bool deadline = false;                                 // NextDeadline may be earlier than before
   bool done = false;                                     // some scope is done
 
   bool empty() const {
     return ended.empty() && exceeded.empty() && hooks.empty() && dropped.empty() &&
-           release.empty() && forget.empty() && inners.empty() && overdue.empty() && !more &&
-           !deadline && !done;
+           release.empty() && forget.empty() && inners.empty() && overdue.empty() &&
+           ready.empty() && !more && !deadline && !done;
   }
 };
 
 // An object that is used, as something to sort by: shard and record.
 using UsedObject = std::pair<uint32_t, RecordIndex>;
+
+// A use of one: whose it is, as far as has been heard.
+struct ScopeUse {
+  WhoseObject whose;
+  bool known = false;  // the scope counts the user in `used_by`
+};
 
 // One scope. Read by the runtime, changed by the table alone.
 struct ScopeRecord {
@@ -118,7 +144,8 @@ struct ScopeRecord {
   };
   ScopeId id;
   std::string name;
-  ScopeIndex parent = kNoScope;
+  ScopeIndex parent = kNoScope;  // none any more when it is done
+  ScopeId parent_id;
   ScopeIndex first_child = kNoScope;  // a ring
   ScopeIndex next = kNoScope;
   ScopeIndex previous = kNoScope;
@@ -132,17 +159,22 @@ struct ScopeRecord {
   bool forced = false;
   bool over_limit = false;
   bool forgotten = false;  // by the shards
+  bool abandoned = false;  // done although not everything of it is gone; see Abandon
   bool queued = false;     // to be gone on with by EndMore
+  bool finishing = false;  // but for what it uses it is done
   uint64_t told = 0;       // changes that shards have sent; known once they have forgotten it
   uint64_t heard = 0;      // of those, that have come
   uint32_t releasing = 0;  // pieces of work that Released has not answered
   uint32_t handles = 0;
-  uint32_t arriving = 0;  // objects that move and have not arrived
+  uint32_t arriving = 0;  // objects that were admitted, not counted, and are not there yet
   uint32_t tasks = 0;
+  uint32_t remote = 0;  // processes that have joined, and not answered its end
   LabelIndex label = kNoLabel;
   PeerIndex driver = kNoPeer;
-  uint64_t shards = 0;       // that may know it
-  uint64_t held_shards = 0;  // in which it may hold something
+  PeerIndex owner = kNoPeer;  // of a part: whose scope it is,
+  ScopeId owner_scope;        // and its id there
+  uint64_t shards = 0;        // that may know it
+  uint64_t held_shards = 0;   // in which it may hold something
   int64_t objects = 0;
   int64_t copies = 0;
   int64_t bytes = 0;
@@ -154,9 +186,9 @@ struct ScopeRecord {
   Time done;
   uint64_t last_member = 0;
   absl::btree_map<uint64_t, Member> members;
-  std::vector<Token> waiting;                     // to be told of the end
-  std::vector<ObjectId> kept;                     // moved out by Keep
-  absl::btree_map<UsedObject, ScopeIndex> uses;   // and whose they are; kNoScope: not known yet
+  std::vector<Token> waiting;  // to be told of the end
+  std::deque<ObjectId> kept;   // moved out by Keep, and there when last looked at
+  absl::btree_map<UsedObject, ScopeUse> uses;
   absl::btree_map<ScopeIndex, uint32_t> used_by;  // scopes that use objects of it: how many
 };
 

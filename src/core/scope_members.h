@@ -85,6 +85,11 @@ class ScopeMembers {
     effects->AddScopeChange({part.scope, of.label, objects, copies, bytes, 1});
   }
 
+  // Moves between scopes are numbered in their order, so that whoever hears of them in another one
+  // knows which was the last.
+  uint64_t CountMove() { return ++moves_; }
+  uint64_t moves() const { return moves_; }
+
   uint32_t size() const { return pool_.in_use(); }
   size_t scopes() const { return by_scope_.size(); }
   size_t bytes() const {
@@ -107,6 +112,7 @@ class ScopeMembers {
 
   Pool<Member> pool_;
   Pool<Part> parts_;
+  uint64_t moves_ = 0;
   absl::flat_hash_map<ScopeIndex, uint32_t> by_scope_;  // never iterated, but to check
 };
 

@@ -3,6 +3,7 @@
 #include "src/core/scope_table.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
@@ -55,6 +56,7 @@ ScopeVerdict ScopeTable::Step(const event::OpenScope& e, ScopeId* id, ScopeEffec
     if (verdict == ScopeVerdict::kNotFound) return ScopeVerdict::kNoParent;
     if (verdict != ScopeVerdict::kOk) return verdict;
   }
+  if (abandoned_) return ScopeVerdict::kEnded;
   if (scopes_[parent].depth + 1 > kDepthMax) return ScopeVerdict::kTooDeep;
   *id = e.id.IsNil() ? ScopeId(++last_made_) : e.id;
 
@@ -88,6 +90,7 @@ void ScopeTable::Link(ScopeIndex parent, ScopeIndex index) {
   ScopeRecord& around = scopes_[parent];
   ScopeRecord& child = scopes_[index];
   child.parent = parent;
+  child.parent_id = around.id;
   ++around.children;
   if (around.first_child == kNoScope) {
     around.first_child = child.next = child.previous = index;
@@ -101,8 +104,10 @@ void ScopeTable::Link(ScopeIndex parent, ScopeIndex index) {
 }
 
 void ScopeTable::Unlink(ScopeIndex index) {
-  const ScopeRecord& child = scopes_[index];
+  ScopeRecord& child = scopes_[index];
   ScopeRecord& parent = scopes_[child.parent];
+  // Its index may soon be that of another scope.
+  child.parent = kNoScope;
   --parent.children;
   if (child.next == index) {
     parent.first_child = kNoScope;
@@ -154,17 +159,37 @@ ScopeVerdict ScopeTable::Step(const event::AdmitToScope& e, Admission* admission
   scope.shards |= bit;
   // What moves in may be held already.
   if (scope.hold || e.moves) scope.held_shards |= bit;
-  if (e.moves) {
-    ++scope.arriving;
-  } else {
+  admission->counted = !e.moves && (e.bytes == 0 || !IsLimited(index));
+  if (admission->counted) {
     Step(ScopeChange{index, admission->label, 1, e.copies, e.bytes}, effects);
+  } else {
+    ++scope.arriving;
   }
   return ScopeVerdict::kOk;
 }
 
+void ScopeTable::Entered(const event::AdmitToScope& e, const Admission& admission,
+                         ScopeEffects* effects) {
+  if (admission.counted) return;
+  --scopes_[admission.scope].arriving;
+  Step(ScopeChange{admission.scope, admission.label, 1, e.copies, e.bytes}, effects);
+}
+
 void ScopeTable::Withdraw(const event::AdmitToScope& e, const Admission& admission,
                           ScopeEffects* effects) {
-  Step(ScopeChange{admission.scope, admission.label, -1, -e.copies, -e.bytes}, effects);
+  if (admission.counted) {
+    Step(ScopeChange{admission.scope, admission.label, -1, -e.copies, -e.bytes}, effects);
+    return;
+  }
+  --scopes_[admission.scope].arriving;
+  Settle(admission.scope, effects);
+}
+
+bool ScopeTable::IsLimited(ScopeIndex index) const {
+  for (ScopeIndex at = index; at != kNoScope; at = scopes_[at].parent) {
+    if (scopes_[at].on_bytes != 0) return true;
+  }
+  return false;
 }
 
 void ScopeTable::Step(const ScopeChange& change, ScopeEffects* effects) {
@@ -174,8 +199,8 @@ void ScopeTable::Step(const ScopeChange& change, ScopeEffects* effects) {
   if (change.steps > 0) EraseIfUnnamed(change.scope);
 }
 
-void ScopeTable::Arrived(const Admission& admission, const InnerRef& object, const ScopeChange& out,
-                         const ScopeChange& in, ScopeEffects* effects) {
+void ScopeTable::Arrived(const Admission& admission, const InnerRef& object, uint64_t move,
+                         const ScopeChange& out, const ScopeChange& in, ScopeEffects* effects) {
   // Both before anything is concluded: nothing is in two scopes, or in none.
   Apply(out);
   Apply(in);
@@ -187,7 +212,7 @@ void ScopeTable::Arrived(const Admission& admission, const InnerRef& object, con
     for (auto at = users_.lower_bound({used, 0}); at != users_.end() && at->first == used; ++at) {
       users.push_back(at->second);
     }
-    for (const ScopeIndex by : users) SetUsed(by, used, to, effects);
+    for (const ScopeIndex by : users) SetUsed(by, used, {to, move});
     CheckLimits(out.scope, effects);
     CheckLimits(to, effects);
     Settle(out.scope, effects);
@@ -228,6 +253,24 @@ void ScopeTable::CheckLimits(ScopeIndex index, ScopeEffects* effects) {
     }
     scope.over_limit = over;
   }
+}
+
+void ScopeTable::RecordKept(ScopeIndex index, const ObjectId& object,
+                            std::vector<ObjectId>* oldest) {
+  std::deque<ObjectId>& kept = scopes_[index].kept;
+  for (size_t looks = std::min<size_t>(2, kept.size()); looks > 0; --looks) {
+    kept.push_back(kept.front());
+    kept.pop_front();
+    oldest->push_back(kept.back());
+  }
+  kept.push_back(object);
+}
+
+void ScopeTable::ForgetKept(ScopeIndex index, const ObjectId& object) {
+  std::deque<ObjectId>& kept = scopes_[index].kept;
+  // It was put at the end just now.
+  const auto found = std::find(kept.rbegin(), kept.rend(), object);
+  if (found != kept.rend()) kept.erase(std::next(found).base());
 }
 
 ScopeIndex ScopeTable::KeeperOf(ScopeIndex index) const {
@@ -300,6 +343,7 @@ ScopeUsage ScopeTable::UsageOf(LabelIndex label) const {
 void ScopeTable::CheckInvariants() const {
   size_t named = 0;
   size_t uses = 0;
+  size_t remote = 0;
   for (ScopeIndex index = 0; index < scopes_.size(); ++index) {
     const ScopeRecord& scope = scopes_[index];
     if (scope.id.IsNil()) continue;
@@ -318,17 +362,21 @@ void ScopeTable::CheckInvariants() const {
     FREEHOLD_CHECK(bytes == scope.bytes_all);
     FREEHOLD_CHECK((scope.end != ScopeEnd::kNone) == (scope.state != ScopeState::kRunning));
     uses += scope.uses.size();
-    for (const auto& [object, of] : scope.uses) {
+    remote += scope.remote;
+    for (const auto& [object, use] : scope.uses) {
       FREEHOLD_CHECK(users_.contains({object, index}));
-      FREEHOLD_CHECK(of == kNoScope || scopes_[of].used_by.contains(index));
+      FREEHOLD_CHECK(!use.known || scopes_[use.whose.scope].used_by.contains(index));
     }
-    if (scope.state != ScopeState::kDone) continue;
+    if (scope.state != ScopeState::kDone || scope.abandoned) continue;
     // What comes late cancels out: its sum was zero when the scope was done.
     if (!scope.forgotten || scope.heard == scope.told) {
       FREEHOLD_CHECK(scope.objects == 0 && scope.copies == 0 && scope.bytes_all == 0);
     }
     FREEHOLD_CHECK(scope.members.empty() && scope.uses.empty() && scope.children == 0);
+    FREEHOLD_CHECK(scope.used_by.empty() && scope.remote == 0);
   }
+  FREEHOLD_CHECK(remote == links_.listed());
+  links_.CheckInvariants();
   FREEHOLD_CHECK(named == by_id_.size() && uses == users_.size());
 }
 

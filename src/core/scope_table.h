@@ -15,8 +15,13 @@
 // A scope may use objects of others: it keeps them until it is done. Scopes that have all ended and
 // wait for each other in a ring do so in vain: what they use of each other is let go of together.
 //
+// Other processes may join a scope (scope_links.h): it is done after they are. What is here of a
+// scope of theirs is a part, right below the root, which ends when its owner says so.
+//
 // Thread safety: thread-compatible; the runtime keeps one lock for it.
-// Costs: O(1) and O(depth), which is at most kDepthMax; the search for rings O(scopes that end).
+// Costs: O(1) and O(depth), which is at most kDepthMax. What has no bound goes in pieces: EndMore,
+// Tick, CloseDriver, Abandon. Except for rings: the search for one is O(scopes that end and what
+// they use), and what is used within one that was found is let go of at once.
 
 #ifndef FREEHOLD_SRC_CORE_SCOPE_TABLE_H_
 #define FREEHOLD_SRC_CORE_SCOPE_TABLE_H_
@@ -29,12 +34,15 @@
 #include "absl/container/btree_set.h"
 #include "absl/container/flat_hash_map.h"
 #include "src/core/scope_event.h"
+#include "src/core/scope_links.h"
 
 namespace freehold::core {
 
 class ScopeTable {
  public:
   static constexpr uint32_t kDepthMax = 64;
+  // So many used objects are let go of with the last step of a scope, the others in pieces before.
+  static constexpr uint32_t kUsesAtOnce = 64;
   static constexpr uint64_t kHostIdMax = (uint64_t{1} << 63) - 1;
 
   explicit ScopeTable(Time now);
@@ -55,22 +63,27 @@ class ScopeTable {
 
   // --- Objects -------------------------------------------------------------------------------
 
-  // kNotFound, kEnded.
+  // kNotFound, kEnded. Causes nothing by itself. Where somebody is to be told of too many bytes,
+  // the object is not counted before it is there: it may never be.
   ScopeVerdict Step(const event::AdmitToScope& e, Admission* admission, ScopeEffects* effects);
+  // A declared object is there, or will not be.
+  void Entered(const event::AdmitToScope& e, const Admission& admission, ScopeEffects* effects);
   void Withdraw(const event::AdmitToScope& e, const Admission& admission, ScopeEffects* effects);
   void Step(const ScopeChange& change, ScopeEffects* effects);
-  // What was admitted as moving is there: what that took from one scope and gave to another. Two
-  // empty changes: it did not come after all.
-  void Arrived(const Admission& admission, const InnerRef& object, const ScopeChange& out,
-               const ScopeChange& in, ScopeEffects* effects);
-  void RecordKept(ScopeIndex index, const ObjectId& object) {
-    scopes_[index].kept.push_back(object);
-  }
+  // What was admitted as moving is there: by which move of its shard, what that took from one scope
+  // and gave to another. Two empty changes: it did not come after all. Of two moves of an object
+  // the later one may be told first.
+  void Arrived(const Admission& admission, const InnerRef& object, uint64_t move,
+               const ScopeChange& out, const ScopeChange& in, ScopeEffects* effects);
+  // For Delete. Of those that were kept before, `*oldest` are to be looked at: what is gone is to
+  // be told to ForgetKept. So two for each one more that there are few of those that are gone.
+  void RecordKept(ScopeIndex index, const ObjectId& object, std::vector<ObjectId>* oldest);
+  void ForgetKept(ScopeIndex index, const ObjectId& object);
   // `by` keeps an object, which the runtime has held for it, until it is done. Whose it is, UsedOf
-  // says next, unless the object moves meanwhile. kNotFound, kEnded; kNotMember: it has it already,
+  // says next, by a look at the shard after this. kNotFound, kEnded; kNotMember: it has it already,
   // the hold is the runtime's to give back.
   ScopeVerdict Use(ScopeId by, const InnerRef& object);
-  void UsedOf(ScopeId by, const InnerRef& object, ScopeIndex of, ScopeEffects* effects);
+  void UsedOf(ScopeId by, const InnerRef& object, WhoseObject whose, ScopeEffects* effects);
   // The scope to which what this one keeps goes: the next around it that runs.
   ScopeIndex KeeperOf(ScopeIndex index) const;
 
@@ -84,7 +97,7 @@ class ScopeTable {
 
   // --- The end -------------------------------------------------------------------------------
 
-  // kNotFound, kEnded, kInvalid (the root).
+  // kNotFound, kEnded, kInvalid (the root), kNotOwner.
   ScopeVerdict Step(const event::EndScope& e, ScopeEffects* effects);
   // Frees what is left of it and what it kept, also after its end.
   ScopeVerdict Delete(ScopeId id, std::vector<ObjectId>* kept, ScopeEffects* effects);
@@ -101,9 +114,30 @@ class ScopeTable {
   }
   // The time that the next steps happen at.
   void SetNow(Time now) { now_ = now; }
-  void CloseDriver(PeerIndex driver, ScopeEffects* effects);
+  // Ends up to so many jobs of that driver. True: more are left.
+  bool CloseDriver(PeerIndex driver, uint32_t scopes_max, ScopeEffects* effects);
+  // This process was excluded: what is left of its objects nobody will hear of. All scopes are
+  // done, inner ones first, and whoever waits is told. No scope is opened any more. True: more are
+  // left.
+  bool Abandon(uint32_t steps_max, ScopeEffects* effects);
   // Takes every token out, for the end of the world.
   std::vector<Token> TakeAllTokens();
+
+  // --- Other processes (scope_table_links.cc) ------------------------------------------------
+
+  // kNotFound, kEnded, kInvalid (the root). Changes nothing: a token may never arrive.
+  ScopeVerdict Export(ScopeId id, ScopeExport* exported) const;
+  // One more handle names the part, which is made unless it is here.
+  ScopeVerdict Step(const event::JoinScope& e, ScopeId* id, ScopeEffects* effects);
+  // kNotMember: `from` may not say that. kNotFound: it comes too late to mean anything.
+  ScopeVerdict Step(PeerIndex from, const ScopeItem& item, ScopeEffects* effects);
+  // After the barrier of an excluded process: up to so many of those that it drives, has joined or
+  // owns. True: more are left.
+  bool ClosePeer(PeerIndex peer, uint32_t scopes_max, ScopeEffects* effects);
+  // The same of one part.
+  void LoseOwner(ScopeId id, ScopeEffects* effects);
+  bool PullLinks(PeerIndex peer, PayloadWriter* writer) { return links_.Pull(peer, writer); }
+  const ScopeLinks& links() const { return links_; }
 
   // --- Queries -------------------------------------------------------------------------------
 
@@ -135,19 +169,28 @@ class ScopeTable {
   void Unlink(ScopeIndex index);
   void Apply(const ScopeChange& change);
   void CheckLimits(ScopeIndex index, ScopeEffects* effects);
+  // Somebody is to be told of too many bytes in it, or in one around it.
+  bool IsLimited(ScopeIndex index) const;
   void Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects);
+  void SetEnding(ScopeIndex index, ScopeEnd why);
   // One that is ending, and all in it.
   void Force(ScopeIndex index, ScopeEffects* effects);
   void AskRelease(ScopeIndex index, bool force, ScopeEffects* effects);
   void EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects);
+  void Queue(ScopeIndex index, ScopeEffects* effects);
+  ScopeVerdict TakeJoin(PeerIndex from, const ScopeItem& item, ScopeEffects* effects);
+  ScopeVerdict TakeEnd(PeerIndex from, const ScopeItem& item, ScopeEffects* effects);
+  void EndOrphan(ScopeIndex part, ScopeEnd why, ScopeEffects* effects);
+  void ReleaseMember(ScopeRecord* scope, ScopeEffects* effects);
+  void TellEnded(ScopeIndex index, ScopeEffects* effects);
   void Settle(ScopeIndex index, ScopeEffects* effects);
   void Finish(ScopeIndex index, ScopeEffects* effects);
   using IndexSet = absl::btree_set<ScopeIndex>;
   // Null: all of them.
   void DropUses(ScopeIndex index, const IndexSet* of, ScopeEffects* effects);
-  // The object of one of `by`'s uses belongs to `of`.
-  void SetUsed(ScopeIndex by, const UsedObject& object, ScopeIndex of, ScopeEffects* effects);
-  void ForgetUser(ScopeIndex by, ScopeIndex of);
+  // An object that `by` uses has come to `whose`, unless a later move was heard of.
+  void SetUsed(ScopeIndex by, const UsedObject& object, WhoseObject whose);
+  void ForgetUser(ScopeIndex by, const ScopeUse& use);
   void DropUse(ScopeIndex by, const UsedObject& object, ScopeEffects* effects);
   void BreakRing(ScopeIndex index, ScopeEffects* effects);
   // Ending scopes that `from` waits for (or that wait for it), over any number of others.
@@ -163,7 +206,9 @@ class ScopeTable {
   absl::btree_set<std::pair<UsedObject, ScopeIndex>> users_;
   std::deque<ScopeIndex> ending_;  // with inner scopes to end, or members to release
   std::vector<Sums> labels_;
+  ScopeLinks links_;
   Time now_;
+  bool abandoned_ = false;
 };
 
 }  // namespace freehold::core

@@ -13,24 +13,30 @@ ScopeVerdict ScopeTable::Step(const event::EndScope& e, ScopeEffects* effects) {
   const ScopeVerdict verdict = Running(e.id, &index);
   if (verdict != ScopeVerdict::kOk) return verdict;
   if (index == kRootScope) return ScopeVerdict::kInvalid;
+  if (scopes_[index].owner != kNoPeer) return ScopeVerdict::kNotOwner;
   Begin(index, e.why, effects);
   return ScopeVerdict::kOk;
 }
 
 void ScopeTable::Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects) {
+  SetEnding(index, why);
+  if (why == ScopeEnd::kForced) {
+    AskRelease(index, /*force=*/true, effects);
+  } else if (!scopes_[index].no_cleanup) {
+    AskRelease(index, /*force=*/false, effects);
+  }
+  links_.Tell(index, scopes_[index].id.number(), why, &effects->ready);
+  EndChildrenAndMembers(index, effects);
+  BreakRing(index, effects);
+  Settle(index, effects);
+}
+
+void ScopeTable::SetEnding(ScopeIndex index, ScopeEnd why) {
   ScopeRecord& scope = scopes_[index];
   scope.state = ScopeState::kEnding;
   scope.end = why;
   if (scope.deadline != kInfiniteFuture) deadlines_.erase({scope.deadline, index});
   if (scope.driver != kNoPeer) drivers_.erase({scope.driver, index});
-  if (why == ScopeEnd::kForced) {
-    AskRelease(index, /*force=*/true, effects);
-  } else if (!scope.no_cleanup) {
-    AskRelease(index, /*force=*/false, effects);
-  }
-  EndChildrenAndMembers(index, effects);
-  BreakRing(index, effects);
-  Settle(index, effects);
 }
 
 void ScopeTable::EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects) {
@@ -38,14 +44,19 @@ void ScopeTable::EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects) 
   const bool visits = !internal::IsMutant(internal::Mutant::kInnerScopesRun);
   scope.to_visit = visits ? scope.children : 0;
   if (scope.queued || (scope.children == 0 && scope.members.empty())) return;
+  Queue(index, effects);
+}
+
+void ScopeTable::Queue(ScopeIndex index, ScopeEffects* effects) {
   ending_.push_back(index);
-  scope.queued = true;
+  scopes_[index].queued = true;
   effects->more = true;
 }
 
 void ScopeTable::Force(ScopeIndex index, ScopeEffects* effects) {
   if (scopes_[index].forced) return;
   AskRelease(index, /*force=*/true, effects);
+  links_.Tell(index, scopes_[index].id.number(), ScopeEnd::kForced, &effects->ready);
   EndChildrenAndMembers(index, effects);
 }
 
@@ -68,8 +79,10 @@ ScopeVerdict ScopeTable::Delete(ScopeId id, std::vector<ObjectId>* kept, ScopeEf
   const ScopeIndex index = IndexOf(id);
   if (index == kNoScope) return ScopeVerdict::kNotFound;
   if (index == kRootScope) return ScopeVerdict::kInvalid;
+  if (scopes_[index].owner != kNoPeer) return ScopeVerdict::kNotOwner;
   ScopeRecord& scope = scopes_[index];
-  *kept = std::exchange(scope.kept, {});
+  kept->assign(scope.kept.begin(), scope.kept.end());
+  scope.kept.clear();
   switch (scope.state) {
     case ScopeState::kRunning:
       Begin(index, ScopeEnd::kForced, effects);
@@ -89,10 +102,7 @@ bool ScopeTable::EndMore(uint32_t steps_max, ScopeEffects* effects) {
     ScopeRecord& scope = scopes_[index];
     while (!scope.members.empty()) {
       if (steps_max-- == 0) return true;
-      const auto first = scope.members.begin();
-      effects->hooks.push_back({first->second.token, scope.id, scope.end});
-      if (first->second.kind == MemberKind::kTask) --scope.tasks;
-      scope.members.erase(first);
+      ReleaseMember(&scope, effects);
     }
     // Those that are done meanwhile leave the ring: one may be visited twice, none is missed.
     for (; scope.to_visit > 0 && scope.children > 0; --scope.to_visit) {
@@ -105,11 +115,23 @@ bool ScopeTable::EndMore(uint32_t steps_max, ScopeEffects* effects) {
         Force(child, effects);
       }
     }
+    while (scope.finishing && !scope.uses.empty()) {
+      if (steps_max-- == 0) return true;
+      const UsedObject first = scope.uses.begin()->first;
+      DropUse(index, first, effects);
+    }
     ending_.pop_front();
     scope.queued = false;
     Settle(index, effects);
   }
   return false;
+}
+
+void ScopeTable::ReleaseMember(ScopeRecord* scope, ScopeEffects* effects) {
+  const auto first = scope->members.begin();
+  effects->hooks.push_back({first->second.token, scope->id, scope->end});
+  if (first->second.kind == MemberKind::kTask) --scope->tasks;
+  scope->members.erase(first);
 }
 
 bool ScopeTable::Tick(Time now, uint32_t scopes_max, ScopeEffects* effects) {
@@ -123,12 +145,34 @@ bool ScopeTable::Tick(Time now, uint32_t scopes_max, ScopeEffects* effects) {
   return false;
 }
 
-void ScopeTable::CloseDriver(PeerIndex driver, ScopeEffects* effects) {
+bool ScopeTable::CloseDriver(PeerIndex driver, uint32_t scopes_max, ScopeEffects* effects) {
   while (true) {
     const auto at = drivers_.lower_bound({driver, 0});
-    if (at == drivers_.end() || at->first != driver) return;
+    if (at == drivers_.end() || at->first != driver) return false;
+    if (scopes_max-- == 0) return true;
     Begin(at->second, ScopeEnd::kDriverDied, effects);
   }
+}
+
+bool ScopeTable::Abandon(uint32_t steps_max, ScopeEffects* effects) {
+  abandoned_ = true;
+  while (scopes_[kRootScope].first_child != kNoScope) {
+    ScopeIndex index = scopes_[kRootScope].first_child;
+    while (scopes_[index].first_child != kNoScope) index = scopes_[index].first_child;
+    ScopeRecord& scope = scopes_[index];
+    if (scope.state == ScopeState::kRunning) SetEnding(index, ScopeEnd::kExcluded);
+    for (; !scope.members.empty(); ReleaseMember(&scope, effects)) {
+      if (steps_max-- == 0) return true;
+    }
+    if (steps_max-- == 0) return true;
+    scope.abandoned = true;
+    TellEnded(index, effects);
+    for (ScopeIndex at = scope.parent; at != kNoScope; at = scopes_[at].parent) {
+      scopes_[at].bytes_all -= scope.bytes_all;
+    }
+    Unlink(index);
+  }
+  return false;
 }
 
 // --- Done ----------------------------------------------------------------------------------------
@@ -140,13 +184,19 @@ void ScopeTable::Settle(ScopeIndex index, ScopeEffects* effects) {
     if (scope.state != ScopeState::kEnding || scope.releasing > 0 || scope.queued) return;
     if (scope.objects != 0 || scope.copies != 0 || scope.bytes != 0) return;
     if (scope.arriving > 0 || scope.children > 0 || !scope.members.empty()) return;
+    if (scope.remote > 0 && !internal::IsMutant(internal::Mutant::kScopeMembersNotAwaited)) return;
+    if (scope.uses.size() > kUsesAtOnce) {
+      scopes_[index].finishing = true;
+      Queue(index, effects);
+      return;
+    }
     const ScopeIndex parent = scope.parent;
     Finish(index, effects);
     index = parent;
   }
 }
 
-void ScopeTable::Finish(ScopeIndex index, ScopeEffects* effects) {
+void ScopeTable::TellEnded(ScopeIndex index, ScopeEffects* effects) {
   ScopeRecord& scope = scopes_[index];
   scope.state = ScopeState::kDone;
   scope.done = now_;
@@ -155,8 +205,16 @@ void ScopeTable::Finish(ScopeIndex index, ScopeEffects* effects) {
     effects->ended.push_back({token, scope.id, scope.end});
   }
   if (scope.on_bytes != 0) effects->dropped.push_back(std::exchange(scope.on_bytes, 0));
+}
+
+void ScopeTable::Finish(ScopeIndex index, ScopeEffects* effects) {
+  TellEnded(index, effects);
   DropUses(index, nullptr, effects);
   Unlink(index);
+  const ScopeRecord& scope = scopes_[index];
+  if (scope.owner != kNoPeer && links_.PartDone(scope.owner, scope.owner_scope.number())) {
+    effects->ready.push_back(scope.owner);
+  }
   if (scope.shards != 0) {
     effects->forget.push_back({index, scope.shards});
   } else {
@@ -192,34 +250,43 @@ ScopeVerdict ScopeTable::Use(ScopeId by, const InnerRef& object) {
   if (verdict != ScopeVerdict::kOk) return verdict;
   if (index == kRootScope) return ScopeVerdict::kInvalid;
   const UsedObject used{object.shard, object.record};
-  if (!scopes_[index].uses.insert({used, kNoScope}).second) return ScopeVerdict::kNotMember;
+  if (!scopes_[index].uses.try_emplace(used).second) return ScopeVerdict::kNotMember;
   users_.insert({used, index});
   return ScopeVerdict::kOk;
 }
 
-void ScopeTable::UsedOf(ScopeId by, const InnerRef& object, ScopeIndex of, ScopeEffects* effects) {
+void ScopeTable::UsedOf(ScopeId by, const InnerRef& object, WhoseObject whose,
+                        ScopeEffects* effects) {
   const ScopeIndex index = IndexOf(by);
   if (index == kNoScope) return;  // done meanwhile
   const UsedObject used{object.shard, object.record};
   const auto at = scopes_[index].uses.find(used);
-  // Where it has moved since, Arrived has said; otherwise `of` counts it yet.
-  if (at == scopes_[index].uses.end() || at->second != kNoScope) return;
-  SetUsed(index, used, of, effects);
+  if (at == scopes_[index].uses.end() || at->second.known) return;
+  // Of the moves that were told already, those since the look are this object's, and every one of
+  // them was told while it was used: the last of them stands, and its scope counts the object yet.
+  ScopeUse& use = at->second;
+  if (use.whose.move <= whose.move) use.whose = whose;
+  use.known = true;
+  ++scopes_[use.whose.scope].used_by[index];
+  const ScopeIndex of = use.whose.scope;
   if (scopes_[of].state == ScopeState::kEnding) BreakRing(of, effects);
 }
 
-void ScopeTable::SetUsed(ScopeIndex by, const UsedObject& object, ScopeIndex of,
-                         ScopeEffects* effects) {
-  ForgetUser(by, scopes_[by].uses.find(object)->second);
-  scopes_[by].uses.find(object)->second = of;
-  ++scopes_[of].used_by[by];
-  if (by == of) DropUse(by, object, effects);  // its own
+void ScopeTable::SetUsed(ScopeIndex by, const UsedObject& object, WhoseObject whose) {
+  ScopeUse& use = scopes_[by].uses.find(object)->second;
+  if (whose.move <= use.whose.move) return;
+  ForgetUser(by, use);
+  use.whose = whose;
+  // Before the look it may be an earlier object of the same record that has come.
+  if (use.known) ++scopes_[whose.scope].used_by[by];
 }
 
-void ScopeTable::ForgetUser(ScopeIndex by, ScopeIndex of) {
-  if (of == kNoScope) return;
-  const auto user = scopes_[of].used_by.find(by);
-  if (--user->second == 0) scopes_[of].used_by.erase(user);
+void ScopeTable::ForgetUser(ScopeIndex by, const ScopeUse& use) {
+  if (!use.known) return;
+  auto& used_by = scopes_[use.whose.scope].used_by;
+  const auto user = used_by.find(by);
+  FREEHOLD_CHECK(user != used_by.end());
+  if (--user->second == 0) used_by.erase(user);
 }
 
 void ScopeTable::DropUse(ScopeIndex by, const UsedObject& object, ScopeEffects* effects) {
@@ -235,8 +302,8 @@ void ScopeTable::DropUse(ScopeIndex by, const UsedObject& object, ScopeEffects* 
 
 void ScopeTable::DropUses(ScopeIndex index, const IndexSet* of, ScopeEffects* effects) {
   std::vector<UsedObject> objects;
-  for (const auto& [object, whose] : scopes_[index].uses) {
-    if (of == nullptr || of->contains(whose)) objects.push_back(object);
+  for (const auto& [object, use] : scopes_[index].uses) {
+    if (of == nullptr || (use.known && of->contains(use.whose.scope))) objects.push_back(object);
   }
   for (const UsedObject& object : objects) DropUse(index, object, effects);
 }
@@ -259,8 +326,8 @@ ScopeTable::IndexSet ScopeTable::Awaited(ScopeIndex from, bool waits) const {
         at = scopes_[at].next == scope.first_child ? kNoScope : scopes_[at].next;
       }
     } else {
-      for (const auto& [object, of] : scope.uses) {
-        if (of != kNoScope) look_at(of);
+      for (const auto& [object, use] : scope.uses) {
+        if (use.known) look_at(use.whose.scope);
       }
       look_at(scope.parent);
     }

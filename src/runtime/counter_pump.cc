@@ -162,6 +162,12 @@ class CounterImpl::Sink final : public core::PayloadSink {
   void OnDigestQuery(const core::DigestQueryItem&) override { ++refused_; }
   void OnReportAgain(const core::ReportAgainItem&) override { ++refused_; }
 
+  // Between processes only.
+  void OnScope(const core::ScopeItem& item) override {
+    if (item.kind == core::ScopeItemKind::kJoin) CountAnswer();
+    if (from_node_ || !counter_->scopes_.OnItem(from_, item)) ++refused_;
+  }
+
  private:
   core::Verdict Take(const core::SharingItem& item, const core::Key& key, core::ObjectTable* table,
                      core::Effects* effects) {
@@ -219,7 +225,7 @@ uint64_t CounterImpl::OnPayload(PeerIndex from, std::string_view payload, Time /
 bool CounterImpl::CanTake(PeerIndex from) {
   Peer* peer = peers_.Find(from);
   if (peer == nullptr || peer->answers.load(std::memory_order_relaxed) < kAnswersMax) return true;
-  uint64_t waiting = 0;
+  uint64_t waiting = scopes_.AnswersFor(from);
   for (const std::unique_ptr<Shard>& shard : shards_) {
     internal::MutexLock lock(&shard->mutex);
     waiting += shard->table.AnswersFor(from);
@@ -247,7 +253,9 @@ Time CounterImpl::Work(Time now) {
 }
 
 bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
-  if (queries_.Fill(node, writer) || digests_.Fill(node, writer)) return true;
+  if (queries_.Fill(node, writer) || digests_.Fill(node, writer) || scopes_.Fill(node, writer)) {
+    return true;
+  }
   Peer& peer = peers_.Reach(node);
   while (true) {
     // acquire: pairs with MarkReady. The bit is cleared before the shard is looked at, so that
@@ -287,6 +295,7 @@ void CounterImpl::OnSelfExcluded() {
               "this process was excluded from the membership; what it owns is gone");
   FailBorrows();
   queries_.OnSelfExcluded();
+  scopes_.OnSelfExcluded();
 }
 
 // --- The end -------------------------------------------------------------------------------------

@@ -6,9 +6,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
-#include "src/base/guarded_call.h"
 #include "src/core/token.h"
 #include "src/runtime/counter_impl.h"
+#include "src/runtime/token_seal.h"
 
 namespace freehold::runtime {
 
@@ -58,12 +58,10 @@ absl::StatusOr<ExportedReference> CounterImpl::Export(const ObjectId& object,
   token.receiver = receiver;
   token.number = exported.number;
   ExportedReference answer{core::EncodeToken(token), {object, receiver, exported.number}};
-  if (options_.token_sealer == nullptr) return answer;
-  const std::optional<std::string> thrown =
-      internal::CallGuarded([&] { answer.token = options_.token_sealer->Seal(answer.token); });
-  if (!thrown.has_value()) return answer;
+  const absl::Status sealed = SealToken(options_.token_sealer, &answer.token);
+  if (sealed.ok()) return answer;
   (void)CancelHandoff(answer.handoff);
-  return absl::InternalError("TokenSealer::Seal threw " + *thrown);
+  return sealed;
 }
 
 absl::Status CounterImpl::CancelHandoff(const Handoff& handoff) {
@@ -88,12 +86,8 @@ absl::StatusOr<ObjectRef> CounterImpl::Import(std::string_view bytes) {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
   if (options_.transport == nullptr) return NoTransport();
   std::optional<std::string> opened;
-  if (options_.token_sealer != nullptr) {
-    const std::optional<std::string> thrown =
-        internal::CallGuarded([&] { opened = options_.token_sealer->Open(bytes); });
-    if (thrown.has_value()) return absl::InternalError("TokenSealer::Open threw " + *thrown);
-    if (!opened.has_value()) return MalformedToken("its seal does not open");
-    bytes = *opened;
+  if (absl::Status open = OpenToken(options_.token_sealer, &bytes, &opened); !open.ok()) {
+    return open;
   }
   core::ReferenceToken token;
   const core::TokenError error = core::DecodeToken(bytes, &token);
@@ -303,7 +297,7 @@ void CounterImpl::OnBarrier(uint64_t version) {
       InPieces([process](core::ObjectTable& table, core::Effects* effects) {
         return table.CloseProcess(process, kPieceMax, effects);
       });
-      scopes_.CloseDriver(process);
+      scopes_.ClosePeer(process);
     }
   }
 }

@@ -114,6 +114,10 @@ const char* ScopeEndName(ScopeEnd end) {
       return "driver died";
     case ScopeEnd::kForced:
       return "forced";
+    case ScopeEnd::kOwnerDied:
+      return "owner died";
+    case ScopeEnd::kExcluded:
+      return "excluded";
   }
   return "unknown";
 }

@@ -87,6 +87,8 @@ class NodeAgent::Impl::PayloadTaker final : public core::PayloadSink {
     agent_.digests_.OnQueries(from_, item);
     agent_.endpoint_->MarkReady(from_);
   }
+  // A node has no scopes.
+  void OnScope(const core::ScopeItem& /*item*/) override { ++refused_; }
   void OnReportAgain(const core::ReportAgainItem& item) override {
     CopyEffects effects;
     const copy_event::ReportAgain again{from_, item.copy.object, item.copy.generation};

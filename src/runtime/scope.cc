@@ -97,6 +97,11 @@ absl::Status Scope::RemoveMember(uint64_t number) {
   return counter_->scopes().RemoveMember(id_, number);
 }
 
+absl::StatusOr<std::string> Scope::Export(const ProcessId& to) const {
+  if (absl::Status open = CheckOpen(); !open.ok()) return open;
+  return counter_->scopes().Export(id_, to);
+}
+
 absl::StatusOr<ScopeStatus> Scope::GetStatus() const {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
   return counter_->scopes().StatusOf(id_);
@@ -142,6 +147,13 @@ absl::StatusOr<Scope> ReferenceCounter::FindScope(ScopeId id) {
 absl::Status ReferenceCounter::EndScope(ScopeId id) {
   if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
   return impl_->scopes().End(id, ScopeEnd::kEnded);
+}
+
+absl::StatusOr<Scope> ReferenceCounter::JoinScope(std::string_view token) {
+  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  absl::StatusOr<ScopeId> id = impl_->scopes().Join(token);
+  if (!id.ok()) return id.status();
+  return Scope(impl_, *id, /*ends=*/false);
 }
 
 ScopeId ReferenceCounter::CurrentScope() const {

@@ -23,6 +23,11 @@ absl::Status NoExecutor() {
   return absl::FailedPreconditionError("a callback needs ReferenceCounterOptions.executor");
 }
 
+absl::Status DriverExcluded() {
+  return WithReason(absl::FailedPreconditionError("ScopeOptions.driver names an excluded process"),
+                    ErrorReason::kPeerExcluded);
+}
+
 uint64_t Shown(int64_t sum) { return static_cast<uint64_t>(std::max<int64_t>(sum, 0)); }
 
 }  // namespace
@@ -51,9 +56,14 @@ absl::Status Scopes::Explain(ScopeVerdict verdict, ScopeId id) const {
       return absl::NotFoundError(absl::StrCat(name, " has no such member, or released it"));
     case ScopeVerdict::kNoParent:
       return absl::InvalidArgumentError("ScopeOptions.parent is unknown here, or done");
+    case ScopeVerdict::kNotOwner:
+      return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                            name, " is a part of another process's scope, which ends it")),
+                        ErrorReason::kNotOwner);
     case ScopeVerdict::kInvalid:
       return absl::InvalidArgumentError(
-          id.IsRoot() ? "the root scope does not end, uses nothing and has nothing around it"
+          id.IsRoot() ? "the root scope does not end, uses nothing, has nothing around it and is "
+                        "this process's alone"
                       : "ScopeOptions.id must be below 2^63");
   }
   return absl::InternalError("unknown verdict");
@@ -77,11 +87,7 @@ absl::StatusOr<ScopeId> Scopes::Open(const ScopeOptions& options, bool handle) {
     if (event.driver == core::kNoPeer) {
       return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
     }
-    if (counter_->endpoint().IsExcluded(event.driver)) {
-      return WithReason(
-          absl::FailedPreconditionError("ScopeOptions.driver names an excluded process"),
-          ErrorReason::kPeerExcluded);
-    }
+    if (counter_->endpoint().IsExcluded(event.driver)) return DriverExcluded();
   }
   if (options.on_bytes_exceeded) {
     if (counter_->options().executor == nullptr) return NoExecutor();
@@ -93,8 +99,15 @@ absl::StatusOr<ScopeId> Scopes::Open(const ScopeOptions& options, bool handle) {
   const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
     return table.Step(event, &id, effects);
   });
-  if (verdict == ScopeVerdict::kOk) return id;
+  if (verdict == ScopeVerdict::kOk) {
+    // The barrier may have come between the look and the step, and ended what it found.
+    if (event.driver == core::kNoPeer || !counter_->endpoint().IsExcluded(event.driver)) return id;
+    (void)End(id, ScopeEnd::kDriverDied);
+    if (handle) DropHandle(id);
+    return DriverExcluded();
+  }
   if (event.on_bytes != 0) ReleaseScopeToken(event.on_bytes);
+  if (absl::Status open = counter_->CheckOpen(); !open.ok()) return open;
   return Explain(verdict, verdict == ScopeVerdict::kEnded ? event.parent : options.id);
 }
 
@@ -109,6 +122,7 @@ void Scopes::DropHandle(ScopeId id) {
 }
 
 absl::Status Scopes::End(ScopeId id, ScopeEnd why) {
+  const std::shared_ptr<CounterImpl> keep = counter_->shared_from_this();
   const Time now = counter_->clock().Now();
   const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
     table.SetNow(now);
@@ -119,6 +133,7 @@ absl::Status Scopes::End(ScopeId id, ScopeEnd why) {
 }
 
 absl::Status Scopes::Delete(ScopeId id) {
+  const std::shared_ptr<CounterImpl> keep = counter_->shared_from_this();
   const Time now = counter_->clock().Now();
   Job job;
   const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
@@ -192,9 +207,14 @@ core::Verdict Scopes::Declare(core::event::Declare event, ScopeId scope,
   event.label = admission.label;
   event.hold = admission.hold;
   const core::Verdict verdict = counter_->Declare(event, ScopeId(), record);
-  if (verdict == core::Verdict::kOk) return verdict;
+  const bool is_there = verdict == core::Verdict::kOk;
+  if (is_there && admission.counted) return verdict;
   (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-    table.Withdraw(admit, admission, effects);
+    if (is_there) {
+      table.Entered(admit, admission, effects);
+    } else {
+      table.Withdraw(admit, admission, effects);
+    }
     return ScopeVerdict::kOk;
   });
   return verdict;
@@ -234,11 +254,18 @@ absl::Status Scopes::Move(ScopeId from, const ObjectId& object, ScopeId to) {
   core::InnerRef ref;
   ref.shard = shard.number;
   ref.record = moved.record;
+  const std::shared_ptr<CounterImpl> counter = counter_->shared_from_this();
+  std::vector<ObjectId> kept_before;
   (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-    table.Arrived(admission, ref, out, in, effects);
-    if (keep && verdict == core::Verdict::kOk) table.RecordKept(from_index, object);
+    if (keep && verdict == core::Verdict::kOk) table.RecordKept(from_index, object, &kept_before);
+    table.Arrived(admission, ref, moved.number, out, in, effects);
     return ScopeVerdict::kOk;
   });
+  for (const ObjectId& before : kept_before) {
+    if (counter->InScope(before)) continue;
+    internal::MutexLock lock(&mutex_);
+    table_.ForgetKept(from_index, before);
+  }
   if (verdict != core::Verdict::kNotHeld) return counter_->ToStatus(verdict, object);
   return absl::InvalidArgumentError(
       absl::StrCat("object ", object.ToHex(), " is not in scope ", from.number()));
@@ -279,14 +306,13 @@ absl::Status Scopes::Use(ScopeId by, const ObjectId& object) {
     return used == ScopeVerdict::kNotMember ? absl::OkStatus() : Explain(used, by);
   }
   // Only now: where it moves from here on, the table hears and sees who uses it.
-  core::ScopeIndex of = core::kRootScope;
-  (void)counter_->ApplyQuietly(shard, [&](core::ObjectTable& table) {
-    const core::ObjectRecord& record = table.At(hold[0].record);
-    if (record.is_member()) of = table.scopes()->ScopeOf(table.scopes()->At(record.member()));
+  core::WhoseObject whose{core::kRootScope, 0};
+  (void)counter_->ApplyQuietly(shard, [&](const core::ObjectTable& table) {
+    whose = core::ScopeSteps::WhoseIs(table, hold[0].record);
     return core::Verdict::kOk;
   });
   (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-    table.UsedOf(by, hold[0], of, effects);
+    table.UsedOf(by, hold[0], whose, effects);
     return ScopeVerdict::kOk;
   });
   return absl::OkStatus();
@@ -297,7 +323,7 @@ absl::Status Scopes::Use(ScopeId by, const ObjectId& object) {
 void Scopes::FillStatus(const core::ScopeRecord& scope, ScopeStatus* status) const {
   status->id = scope.id;
   status->name = scope.name;
-  if (scope.parent != core::kNoScope) status->parent = table_.At(scope.parent).id;
+  status->parent = scope.parent_id;
   status->state = scope.state;
   status->end = scope.end;
   status->created = scope.created;
@@ -306,6 +332,7 @@ void Scopes::FillStatus(const core::ScopeRecord& scope, ScopeStatus* status) con
   status->tasks = scope.tasks;
   status->members = scope.members.size();
   status->inner_scopes = scope.children;
+  status->processes = scope.remote;
   if (scope.state == ScopeState::kEnding) {
     status->waiting_for_scopes = table_.AwaitedBy(scope, ScopeStatus::kNamed);
   }
@@ -315,6 +342,8 @@ absl::StatusOr<ScopeStatus> Scopes::StatusOf(ScopeId id) {
   ScopeStatus status;
   core::ScopeIndex index;
   uint64_t shards = 0;
+  core::PeerIndex owner = core::kNoPeer;
+  std::vector<core::PeerIndex> members;
   Time until = counter_->clock().Now();
   {
     internal::MutexLock lock(&mutex_);
@@ -322,10 +351,18 @@ absl::StatusOr<ScopeStatus> Scopes::StatusOf(ScopeId id) {
     if (index == core::kNoScope) return Explain(ScopeVerdict::kNotFound, id);
     const core::ScopeRecord& scope = table_.At(index);
     FillStatus(scope, &status);
+    owner = scope.owner;
+    if (scope.state == ScopeState::kEnding) {
+      members = table_.links().MembersOf(index, ScopeStatus::kNamed);
+    }
     if (scope.state == ScopeState::kDone) until = scope.done;
     shards = scope.shards;
   }
   status.elapsed = until - status.created;
+  if (owner != core::kNoPeer) status.owner = counter_->endpoint().AddressOf(owner).process();
+  for (const core::PeerIndex member : members) {
+    status.waiting_for_processes.push_back(counter_->endpoint().AddressOf(member).process());
+  }
   if (status.state == ScopeState::kEnding) {
     status.waiting_for_objects = ObjectsOf(index, shards, ScopeStatus::kNamed);
   }

@@ -17,6 +17,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -74,6 +75,16 @@ class Scopes {
   absl::Status StopHolding(ScopeId id, const ObjectId& object);
   absl::Status Use(ScopeId by, const ObjectId& object);
 
+  // --- Other processes (scopes_links.cc) -----------------------------------------------------
+
+  absl::StatusOr<std::string> Export(ScopeId id, const ProcessId& to);
+  // With a handle, like Open.
+  absl::StatusOr<ScopeId> Join(std::string_view token);
+  // Pump role. False: `from` may not say that.
+  bool OnItem(core::PeerIndex from, const core::ScopeItem& item);
+  bool Fill(core::PeerIndex peer, core::PayloadWriter* writer);
+  uint64_t AnswersFor(core::PeerIndex peer) const;
+
   // --- For the counter -----------------------------------------------------------------------
 
   using Changes = absl::InlinedVector<core::ScopeChange, 1>;
@@ -81,7 +92,8 @@ class Scopes {
   // Pump role. Answers when it wants to be called next.
   Time Work(Time now);
   // A barrier has closed the exclusion of this process.
-  void CloseDriver(core::PeerIndex driver);
+  void ClosePeer(core::PeerIndex peer);
+  void OnSelfExcluded();
   bool Idle() const;
   // Destroys every callback. Answers how many. The table is stepped no more.
   uint64_t Close();
@@ -110,6 +122,7 @@ class Scopes {
   // True: it is done.
   bool Do(Job* job, uint64_t* budget);
   void WorkInline();
+  absl::StatusOr<ScopeId> Enter(const core::event::JoinScope& event, const ProcessId& owner);
   absl::Status Explain(core::ScopeVerdict verdict, ScopeId id) const;
   void FillStatus(const core::ScopeRecord& scope, ScopeStatus* status) const
       FREEHOLD_REQUIRES(mutex_);
@@ -124,11 +137,13 @@ class Scopes {
   core::ScopeTable table_ FREEHOLD_GUARDED_BY(mutex_);
   std::vector<Post> outbox_ FREEHOLD_GUARDED_BY(mutex_);
   bool posting_ FREEHOLD_GUARDED_BY(mutex_) = false;
+  std::thread::id poster_ FREEHOLD_GUARDED_BY(mutex_);  // while posting_
   bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;
   std::deque<Job> jobs_ FREEHOLD_GUARDED_BY(mutex_);
   uint32_t busy_ FREEHOLD_GUARDED_BY(mutex_) = 0;  // jobs that a thread works at
   mutable internal::CondVar done_;                 // some scope is
   std::atomic<bool> used_{false};                  // a scope was ever opened
+  std::atomic<bool> linked_{false};                // a scope was ever joined, here or elsewhere
 };
 
 }  // namespace freehold::runtime

@@ -3,6 +3,9 @@
 #ifndef FREEHOLD_SRC_RUNTIME_SCOPES_APPLY_H_
 #define FREEHOLD_SRC_RUNTIME_SCOPES_APPLY_H_
 
+#include <memory>
+
+#include "src/runtime/counter_impl.h"
 #include "src/runtime/scopes.h"
 
 namespace freehold::runtime {
@@ -19,6 +22,8 @@ core::ScopeVerdict Scopes::Apply(StepFunction step) {
     if (effects.empty()) return verdict;
     Prepare(&effects, &must_post);
   }
+  // An executor that runs callbacks at once may let one of them end the counter.
+  const std::shared_ptr<CounterImpl> keep = counter_->shared_from_this();
   Act(&effects, must_post);
   return verdict;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "src/core/object_table_scopes.h"
@@ -41,7 +42,9 @@ void Scopes::Prepare(core::ScopeEffects* effects, bool* must_post) {
     jobs_.push_back({release, {}});
   }
   *must_post = !posting_ && !outbox_.empty();
-  if (*must_post) posting_ = true;
+  if (!*must_post) return;
+  posting_ = true;
+  poster_ = std::this_thread::get_id();
 }
 
 void Scopes::Act(core::ScopeEffects* effects, bool must_post) {
@@ -54,6 +57,7 @@ void Scopes::Act(core::ScopeEffects* effects, bool must_post) {
         absl::StrCat("scope ", id.number(), name.empty() ? "" : " \"", name,
                      name.empty() ? "" : "\"", " was ended because its deadline has passed"));
   }
+  for (const core::PeerIndex peer : effects->ready) counter_->endpoint().MarkReady(peer);
   counter_->ReleaseInners(std::move(effects->inners));
   if (effects->done) done_.NotifyAll();
   if (effects->more || effects->deadline || !effects->release.empty()) {
@@ -98,12 +102,25 @@ void Scopes::OnChanges(const Changes& changes) {
   });
 }
 
-void Scopes::CloseDriver(core::PeerIndex driver) {
+void Scopes::ClosePeer(core::PeerIndex peer) {
   if (!used_.load(std::memory_order_relaxed)) return;
-  (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
-    table.CloseDriver(driver, effects);
-    return ScopeVerdict::kOk;
-  });
+  for (bool more = true; more;) {
+    more = false;
+    (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+      more = table.ClosePeer(peer, CounterImpl::kPieceMax, effects);
+      return ScopeVerdict::kOk;
+    });
+  }
+}
+
+void Scopes::OnSelfExcluded() {
+  for (bool more = true; more;) {
+    more = false;
+    (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+      more = table.Abandon(CounterImpl::kPieceMax, effects);
+      return ScopeVerdict::kOk;
+    });
+  }
 }
 
 // --- Work ----------------------------------------------------------------------------------------
@@ -197,7 +214,10 @@ bool Scopes::Do(Job* job, uint64_t* budget) {
 
 bool Scopes::Idle() const {
   internal::MutexLock lock(&mutex_);
-  return closed_ || (jobs_.empty() && busy_ == 0 && !table_.HasMore());
+  // What a callback of ours asks cannot wait for those that are posted after it.
+  const bool posted = !posting_ || poster_ == std::this_thread::get_id();
+  return closed_ || (posted && jobs_.empty() && busy_ == 0 && !table_.HasMore() &&
+                     table_.links().waiting() == 0);
 }
 
 // --- Waiting, the end ----------------------------------------------------------------------------
@@ -242,6 +262,10 @@ std::string Scopes::WaitsFor(ScopeId id) {
   if (!status->waiting_for_scopes.empty()) absl::StrAppend(&text, ", scopes");
   for (const ScopeId scope : status->waiting_for_scopes)
     absl::StrAppend(&text, " ", scope.number());
+  if (status->processes > 0) absl::StrAppend(&text, ", ", status->processes, " processes");
+  for (const ProcessId& process : status->waiting_for_processes) {
+    absl::StrAppend(&text, " ", process.ToHex());
+  }
   return text;
 }
 

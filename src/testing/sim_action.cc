@@ -44,6 +44,8 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "P declare O on N in S",
     "P keeps O",
     "P moves O to S",
+    "P shares S with P",
+    "P joins S as S",
     "P ends S",
     "P forces S",
     "P export O to P as T",

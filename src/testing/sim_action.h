@@ -55,6 +55,8 @@ enum class Verb : uint8_t {
   kDeclareOnIn,
   kKeep,
   kMoveTo,
+  kScopeShare,
+  kScopeJoin,
   kScopeEnd,
   kScopeForce,
   // ... and what it shares.

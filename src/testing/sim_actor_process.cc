@@ -139,7 +139,7 @@ bool Actor::Declare(Process* process, int64_t number, Node* primary, Object* con
   }
   if (scope != 0) {
     EnterScope(&oracle_, &s_, &object, scope);
-    options.scope = ScopeId(static_cast<uint64_t>(kScopeIds + scope));
+    options.scope = ScopeIdOf(s_, scope);
   }
   if (contained != nullptr) {
     object.inners.push_back(contained->number);

@@ -55,6 +55,10 @@ constexpr const char* kItems[] = {
     "item LocationAnswer Freed",
     "item LocationAnswer Lost",
     "item LocationAnswer Gone",
+    "item ScopeJoin",
+    "item ScopeEnd",
+    "item ScopeEnd to who comes late",
+    "item ScopeEnded",
 };
 
 constexpr const char* kAtProcesses[] = {
@@ -98,6 +102,10 @@ constexpr const char* kOthers[] = {
     "token refused after its life",
     "query answered: excluded",
     "query answered: owner died",
+    "scope shared by a member",
+    "scope joined twice",
+    "scope joined after its end",
+    "scope not joined: excluded",
     "hears view",
     "hears barrier",
 };

@@ -22,6 +22,7 @@ constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kDeclareIn, 4},      {Verb::kDeclareOnIn, 6},
     {Verb::kKeep, 3},           {Verb::kMoveTo, 3},
     {Verb::kScopeEnd, 4},       {Verb::kScopeForce, 1},
+    {Verb::kScopeShare, 4},     {Verb::kScopeJoin, 6},
     {Verb::kExport, 10},        {Verb::kImport, 12},
     {Verb::kCancel, 2},         {Verb::kReadNested, 4},
     {Verb::kMisread, 2},        {Verb::kAsk, 2},
@@ -177,6 +178,16 @@ Action Generator::DrawScope(Verb verb) {
     case Verb::kMoveTo: {
       const Object* object = AnyObjectOf(process);
       return {verb, {process, object == nullptr ? 0 : object->number, scope}};
+    }
+    case Verb::kScopeShare:
+      return {verb, {process, scope, AnyProcess()}};
+    case Verb::kScopeJoin: {
+      if (scope == 0) return {verb, {process}};
+      const auto& tokens = s_.scopes.find(scope)->second.tokens;
+      if (tokens.empty()) return {verb, {process}};
+      auto token = tokens.begin();
+      std::advance(token, static_cast<ptrdiff_t>(random_.Below(tokens.size())));
+      return {verb, {token->first, scope, next}};
     }
     default:
       return {verb, {process, scope}};

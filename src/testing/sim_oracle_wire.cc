@@ -5,6 +5,7 @@
 #include "src/core/codec.h"
 #include "src/core/digest.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_scopes.h"
 
 namespace freehold::testing::sim {
 
@@ -106,6 +107,15 @@ class Oracle::Wire final : public core::PayloadSink {
     if (object == nullptr || object->disagreed) return;
     oracle_.Violate("a digest finds a copy about which nobody disagreed",
                     Format("O G on E", {object->number, item.copy.generation, to_}));
+  }
+
+  void OnScope(const core::ScopeItem& item) override {
+    static constexpr const char* kLines[] = {"E sends E ScopeJoin S", "E sends E ScopeEnd S",
+                                             "E sends E ScopeEnded S"};
+    static constexpr const char* kNames[] = {"item ScopeJoin", "item ScopeEnd", "item ScopeEnded"};
+    const auto kind = static_cast<size_t>(item.kind) - 1;
+    s_.coverage.Count(item.unlisted ? "item ScopeEnd to who comes late" : kNames[kind]);
+    s_.trace.Add(kLines[kind], {from_, to_, static_cast<int64_t>(item.scope) - kScopeIds});
   }
 
   // Digests that begin a comparison.

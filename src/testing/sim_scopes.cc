@@ -11,10 +11,6 @@ namespace freehold::testing::sim {
 
 namespace {
 
-ScopeId IdOf(int64_t scope) {
-  return scope == 0 ? ScopeId::Root() : ScopeId(static_cast<uint64_t>(kScopeIds + scope));
-}
-
 SimScope* FindScope(State* state, int64_t number) {
   const auto found = state->scopes.find(number);
   return found == state->scopes.end() ? nullptr : &found->second;
@@ -29,6 +25,10 @@ bool Runs(const State& state, int64_t number) {
   for (int64_t at = number; at != 0;) {
     const SimScope& scope = state.scopes.at(at);
     if (scope.ended || IsOverdue(state, scope)) return false;
+    if (scope.part_of != 0 && (!state.process(state.scopes.at(scope.part_of).process)->live() ||
+                               !Runs(state, scope.part_of))) {
+      return false;
+    }
     at = scope.parent;
   }
   return true;
@@ -37,7 +37,8 @@ bool Runs(const State& state, int64_t number) {
 // It, or one around it, may end by itself.
 bool MayEndAnyTime(const State& state, int64_t number) {
   for (int64_t at = number; at != 0; at = state.scopes.at(at).parent) {
-    if (state.scopes.at(at).deadline != kInfiniteFuture) return true;
+    const SimScope& scope = state.scopes.at(at);
+    if (scope.deadline != kInfiniteFuture || scope.part_of != 0) return true;
   }
   return false;
 }
@@ -51,12 +52,13 @@ bool Open(Oracle* oracle, State* state, Process* process, const Numbers& n, int6
   }
   SimScope& scope = state->scopes[n[1]];
   scope.process = process->end;
+  scope.id = ScopeId(static_cast<uint64_t>(kScopeIds + n[1]));
   scope.parent = parent;
   scope.hold = n[1] % 4 != 0;
   if (life != Duration::zero()) scope.deadline = state->clock.Now() + life;
   ScopeOptions options;
-  options.id = IdOf(n[1]);
-  options.parent = IdOf(parent);
+  options.id = scope.id;
+  options.parent = ScopeIdOf(*state, parent);
   options.hold = scope.hold;
   options.deadline = scope.deadline;
   const absl::StatusOr<ScopeId> made = process->counter->BeginScope(options);
@@ -70,7 +72,7 @@ void EndInTruth(Oracle* oracle, State* state, int64_t number) {
   if (ended.ended) return;
   ended.ended = true;
   for (auto& [inner, scope] : state->scopes) {
-    if (scope.parent == number) EndInTruth(oracle, state, inner);
+    if (scope.parent == number || scope.part_of == number) EndInTruth(oracle, state, inner);
   }
   for (auto& [object_number, object] : state->objects) {
     if (object.scope != number || !object.scope_held) continue;
@@ -79,15 +81,24 @@ void EndInTruth(Oracle* oracle, State* state, int64_t number) {
   }
 }
 
+// Only its owner can.
+bool EndPart(Oracle* oracle, State* state, Process* process, const SimScope& part) {
+  oracle->Expect(!process->counter->EndScope(part.id).ok(), "a part is ended by who joined it",
+                 NameOf(*process));
+  state->coverage.Count("part not ended by who joined");
+  return true;
+}
+
 bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, bool force) {
   SimScope* scope = FindScope(state, number);
   if (scope == nullptr || scope->process != process->end) return false;
+  if (scope->part_of != 0) return EndPart(oracle, state, process, *scope);
   const bool runs = Runs(*state, number);
   if (!runs && !scope->ended) return false;  // it may have ended by itself: nobody can say
   if (force) {
     if (!runs) return false;
     for (const auto& [inner, other] : state->scopes) {
-      if (other.parent == number) return false;
+      if (other.parent == number || other.part_of == number) return false;
     }
     for (auto& [object_number, object] : state->objects) {
       if (object.scope != number || object.ended) continue;
@@ -98,7 +109,7 @@ bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, bool
   }
   EndInTruth(oracle, state, number);
   absl::Status status;
-  absl::StatusOr<Scope> handle = process->counter->FindScope(IdOf(number));
+  absl::StatusOr<Scope> handle = process->counter->FindScope(scope->id);
   if (!handle.ok()) {
     status = handle.status();
   } else {
@@ -128,11 +139,11 @@ bool Move(Oracle* oracle, State* state, Process* process, Object* object, int64_
   object->scope = to;
   object->scope_held |= hold;
   if (MayEndAnyTime(*state, to)) oracle->MakeInexact(object);
-  absl::StatusOr<Scope> handle = process->counter->FindScope(IdOf(from));
+  absl::StatusOr<Scope> handle = process->counter->FindScope(ScopeIdOf(*state, from));
   oracle->Expect(handle.ok(), "a scope that runs is unknown", handle.status().ToString());
   if (!handle.ok()) return true;
   const BatchResult result =
-      keep ? handle->Keep({object->id}) : handle->Move({object->id}, IdOf(to));
+      keep ? handle->Keep({object->id}) : handle->Move({object->id}, ScopeIdOf(*state, to));
   oracle->Expect(result.ok(), "an object does not move to a scope that runs",
                  NameOf(*object) + ", " +
                      (result.ok() ? std::string() : result.failures[0].status.ToString()));
@@ -141,6 +152,12 @@ bool Move(Oracle* oracle, State* state, Process* process, Object* object, int64_
 }
 
 }  // namespace
+
+ScopeId ScopeIdOf(const State& state, int64_t scope) {
+  return scope == 0 ? ScopeId::Root() : state.scopes.at(scope).id;
+}
+
+bool ScopeRuns(const State& state, int64_t number) { return Runs(state, number); }
 
 bool TakesObjects(const State& state, const Process& process, int64_t scope) {
   if (scope == 0) return true;
@@ -170,6 +187,9 @@ bool ActScope(Oracle* oracle, State* state, const Action& action) {
       return n[2] != 0 && Open(oracle, state, process, n, n[2], Duration::zero());
     case Verb::kScopeFor:
       return n[2] > 0 && Open(oracle, state, process, n, 0, Duration(n[2]));
+    case Verb::kScopeShare:
+    case Verb::kScopeJoin:
+      return ActScopeLink(oracle, state, process, action);
     case Verb::kScopeEnd:
       return EndOne(oracle, state, process, n[1], /*force=*/false);
     case Verb::kScopeForce:
@@ -188,7 +208,7 @@ bool ActScope(Oracle* oracle, State* state, const Action& action) {
 void EndScopes(Oracle* oracle, State* state) {
   for (auto& [number, scope] : state->scopes) {
     Process* process = state->process(scope.process);
-    if (process->usable() && Runs(*state, number))
+    if (process->usable() && scope.part_of == 0 && Runs(*state, number))
       (void)EndOne(oracle, state, process, number, false);
   }
   // By now nothing is held but by the root, and by scopes that end by themselves.
@@ -224,14 +244,16 @@ void LookAtScopesAtRest(Oracle* oracle, const State& state) {
           std::any_of(state.moves.begin(), state.moves.end(),
                       [of = object_number](const auto& move) { return move.second.object == of; });
     }
-    const absl::StatusOr<Scope> handle = process.counter->FindScope(IdOf(number));
+    const absl::StatusOr<Scope> handle = process.counter->FindScope(scope.id);
     const bool runs = Runs(state, number);
     if (!handle.ok()) {
       oracle->Expect(!runs, "a scope that runs is unknown", name);
       oracle->Expect(objects == 0, "a scope is done although an object of it is left", name);
+      LookAtPartsAtRest(oracle, state, number, 0);
       continue;
     }
     const ScopeStatus status = *handle->GetStatus();
+    LookAtPartsAtRest(oracle, state, number, status.processes);
     oracle->Expect((status.state == ScopeState::kRunning) == runs,
                    "a scope runs and should not, or the other way round", name);
     oracle->Expect(
@@ -242,7 +264,7 @@ void LookAtScopesAtRest(Oracle* oracle, const State& state) {
     oracle->Expect(
         kept_by_readers ? status.usage.copies >= usage.copies : status.usage.copies == usage.copies,
         "a scope counts other copies than it has", name);
-    oracle->Expect(runs || objects + status.inner_scopes > 0,
+    oracle->Expect(runs || objects + status.inner_scopes + status.processes > 0,
                    "a scope that ended has nothing left and is not done", name);
   }
 }

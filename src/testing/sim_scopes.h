@@ -2,7 +2,8 @@
 //
 // What a scope holds counts as held as long as it runs. From the moment it ends the library may let
 // go at any time, in pieces: its objects are inexact from then on, and those of a scope with a
-// deadline from the moment they enter.
+// deadline from the moment they enter. So are those of a part, which ends when its process hears
+// so.
 //
 // Thread safety: one thread.
 
@@ -21,6 +22,7 @@ class Oracle;
 // The host's ids of scopes are this and the number.
 inline constexpr int64_t kScopeIds = 1000;
 
+ScopeId ScopeIdOf(const State& state, int64_t scope);
 // Does a verb of scopes, but for those that declare. False: it makes no sense here.
 bool ActScope(Oracle* oracle, State* state, const Action& action);
 // An object may be declared in the scope of that number. 0: in none.
@@ -31,6 +33,13 @@ void EnterScope(Oracle* oracle, State* state, Object* object, int64_t scope);
 bool IsHeldByScope(const State& state, const Object& object);
 // Every scope ends, and what was kept is let go of.
 void EndScopes(Oracle* oracle, State* state);
+
+// In other processes (sim_scope_links.cc). Those verbs, and what must be true at rest: a scope is
+// not done before its parts are.
+bool ActScopeLink(Oracle* oracle, State* state, Process* process, const Action& action);
+void LookAtPartsAtRest(Oracle* oracle, const State& state, int64_t number, uint64_t processes);
+// Its owner is there, and neither it nor one around it is ended.
+bool ScopeRuns(const State& state, int64_t number);
 
 // At rest: a scope that ended has nothing left that nobody holds, what another one says of its
 // objects is what they are.

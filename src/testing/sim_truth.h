@@ -63,10 +63,13 @@ struct Object {
   std::vector<Owed> owed;
 };
 
-// A group of objects of one process; see sim_scopes.h.
+// A group of objects of one process, or its part of another one's; see sim_scopes.h.
 struct SimScope {
   int64_t process = 0;
-  int64_t parent = 0;  // 0: the root
+  ScopeId id;
+  int64_t part_of = 0;                    // 0: it is none
+  std::map<int64_t, std::string> tokens;  // that were made of it last, by receiver
+  int64_t parent = 0;                     // 0: the root
   bool hold = false;
   bool ended = false;
   Time deadline = kInfiniteFuture;

@@ -7,6 +7,7 @@
 #define FREEHOLD_TESTS_CORE_SCOPE_MODEL_H_
 
 #include <cstdint>
+#include <deque>
 #include <iterator>
 #include <map>
 #include <set>
@@ -102,9 +103,20 @@ class ScopeAccount {
     for (const auto& [number, user] : drop) objects.at(number).users.erase(user);
     return !drop.empty();
   }
+  // Scopes one by one, from the outside in: each may close a ring.
   void End(uint64_t id, bool forced) {
+    std::deque<uint64_t> open = {id};
+    for (; !open.empty(); open.pop_front()) {
+      if (!EndOne(open.front(), forced)) continue;
+      (void)BreakRings();
+      for (const auto& [inner, other] : scopes) {
+        if (other.parent == open.front()) open.push_back(inner);
+      }
+    }
+  }
+  bool EndOne(uint64_t id, bool forced) {
     ScopeModelScope& scope = scopes.at(id);
-    if (scope.ended && (scope.forced || !forced)) return;
+    if (scope.ended && (scope.forced || !forced)) return false;
     scope.ended = true;
     scope.forced = forced;
     for (auto& [number, object] : objects) {
@@ -112,9 +124,7 @@ class ScopeAccount {
       object.held = false;
       if (forced) object.copies = 0;
     }
-    for (auto& [inner, other] : scopes) {
-      if (other.parent == id) End(inner, forced);
-    }
+    return true;
   }
   uint64_t KeeperOf(uint64_t id) const {
     uint64_t at = scopes.at(id).parent;

@@ -2,10 +2,11 @@
 // scope.h.
 //
 // The two halves, a ScopeTable and one shard's ObjectTable, are driven as the runtime drives them,
-// but what a shard tells of its members may come late, in any order, as if from threads that are
-// slow.
+// but what a shard tells of its members, arrivals of what moves included, may come late, in any
+// order, as if from threads that are slow.
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <random>
 #include <string>
@@ -20,9 +21,12 @@
 namespace freehold::core {
 namespace {
 
-// The real one, as the runtime drives it; `late` changes wait until they are delivered.
+// The real one, as the runtime drives it; what is `late` waits until it is delivered.
 class Real {
  public:
+  // What a thread is about to tell the table.
+  using Word = std::function<void(ScopeEffects*)>;
+
   static ObjectTableConfig Config() {
     ObjectTableConfig config;
     config.settle_at_once = true;
@@ -31,7 +35,9 @@ class Real {
   static ScopeId IdOf(uint64_t scope) { return scope == 0 ? ScopeId::Root() : ScopeId(scope); }
 
   void Follow(Effects effects) {
-    for (const ScopeChange& change : effects.scopes) late.push_back(change);
+    for (const ScopeChange& change : effects.scopes) {
+      late.push_back([change, this](ScopeEffects* after) { scopes.Step(change, after); });
+    }
     for (const InnerRef& inner : effects.TakeInners()) Unhold(inner);
   }
   void Follow(const ScopeEffects& effects) {
@@ -48,10 +54,10 @@ class Real {
     Follow(std::move(effects));
   }
   void Deliver(size_t which) {
-    const ScopeChange change = late[which];
+    const Word word = std::move(late[which]);
     late.erase(late.begin() + static_cast<ptrdiff_t>(which));
     ScopeEffects effects;
-    scopes.Step(change, &effects);
+    word(&effects);
     Follow(effects);
   }
   bool WorkOne(uint64_t budget) {
@@ -97,11 +103,13 @@ class Real {
     ObjectRecord* record = nullptr;
     const Verdict verdict = table.Step(e, &record);
     if (verdict == Verdict::kOk) records[number] = record;
-    if (verdict != Verdict::kOk) {
-      ScopeEffects undone;
-      scopes.Withdraw(admit, admission, &undone);
-      Follow(undone);
+    ScopeEffects after;
+    if (verdict == Verdict::kOk) {
+      scopes.Entered(admit, admission, &after);
+    } else {
+      scopes.Withdraw(admit, admission, &after);
     }
+    Follow(after);
     return verdict;
   }
   void Drop(uint64_t number) {
@@ -133,8 +141,8 @@ class Real {
     }
     InnerRef ref;
     ref.record = moved.record;
-    scopes.Arrived(admission, ref, out, in, &effects);
-    Follow(effects);
+    late.push_back(
+        [=](ScopeEffects* after) { scopes.Arrived(admission, ref, moved.number, out, in, after); });
     return verdict == Verdict::kOk;
   }
   bool Use(uint64_t by, uint64_t number) {
@@ -146,13 +154,8 @@ class Real {
       Unhold(ref);
       return false;
     }
-    const ObjectRecord& record = table.At(ref.record);
-    const ScopeIndex of = record.is_member()
-                              ? table.scopes()->ScopeOf(table.scopes()->At(record.member()))
-                              : kRootScope;
-    ScopeEffects effects;
-    scopes.UsedOf(IdOf(by), ref, of, &effects);
-    Follow(effects);
+    const WhoseObject whose = ScopeSteps::WhoseIs(table, ref.record);
+    late.push_back([=](ScopeEffects* after) { scopes.UsedOf(IdOf(by), ref, whose, after); });
     return true;
   }
   bool Knows(uint64_t number) const {
@@ -163,7 +166,7 @@ class Real {
 
   ObjectTable table{Config()};
   ScopeTable scopes{Time()};
-  std::vector<ScopeChange> late;
+  std::vector<Word> late;
   std::vector<ScopeEffects::Release> work;
   std::vector<Token> ended;
   std::map<uint64_t, ObjectRecord*> records;
@@ -184,9 +187,8 @@ class RandomRun {
       case 4:
         return Drop();
       case 5:
-        return Move();
       case 6:
-        return Use();
+        return MoveAndUse();
       case 7:
         return End();
       case 8:
@@ -307,10 +309,23 @@ class RandomRun {
     model_.objects.at(number).handle = false;
     real_.Drop(number);
   }
-  void Move() {
+  // A few of each in different threads: what they tell comes in any order.
+  void MoveAndUse() {
     ASSERT_NO_FATAL_FAILURE(Compare());
     const uint64_t number = SomeObject();
     if (number == 0) return;
+    for (size_t left = 1 + Pick(4); left > 0; --left) {
+      if (Pick(2) == 0) {
+        ASSERT_NO_FATAL_FAILURE(Move(number));
+      } else {
+        ASSERT_NO_FATAL_FAILURE(Use(number));
+      }
+      if (!real_.late.empty() && Pick(4) == 0) real_.Deliver(Pick(real_.late.size()));
+    }
+    while (!real_.late.empty()) real_.Deliver(Pick(real_.late.size()));
+    real_.Check();
+  }
+  void Move(uint64_t number) {
     ScopeModelObject& object = model_.objects.at(number);
     uint64_t to = SomeScope();
     if (object.scope != 0 && Pick(2) == 0) to = model_.KeeperOf(object.scope);
@@ -321,21 +336,22 @@ class RandomRun {
     }
     object.held |= to != 0 && model_.scopes.at(to).hold;
     object.scope = to;
-    object.users.erase(to);
   }
-  void Use() {
-    ASSERT_NO_FATAL_FAILURE(Compare());
-    const uint64_t number = SomeObject();
+  void Use(uint64_t number) {
     const uint64_t by = SomeScope();
-    if (number == 0 || by == 0) return;
+    if (by == 0) return;
     const bool used = real_.Use(by, number);
     ASSERT_TRUE(!used || Takes(by));
-    if (used && model_.objects.at(number).scope != by) model_.objects.at(number).users.insert(by);
+    if (used) model_.objects.at(number).users.insert(by);
   }
   void End() {
     const uint64_t id = SomeScope();
     if (id == 0 || Pick(2) == 0) return;
     ASSERT_NO_FATAL_FAILURE(EndOne(id, Pick(4) == 0));
+    // Which rings there are depends on the order of the ends: in the account, too, one by one.
+    for (const auto& [number, object] : model_.objects) {
+      if (!object.users.empty()) return Compare();
+    }
   }
   void EndOne(uint64_t id, bool forced) {
     ScopeEffects effects;

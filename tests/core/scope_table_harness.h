@@ -28,7 +28,11 @@ class ScopeTableHarness {
     event::AdmitToScope e{ScopeId(id), shard, label};
     e.copies = 1;
     e.bytes = bytes;
-    return Checked([&] { return table.Step(e, &admission, &effects); });
+    return Checked([&] {
+      const ScopeVerdict verdict = table.Step(e, &admission, &effects);
+      if (verdict == ScopeVerdict::kOk) table.Entered(e, admission, &effects);
+      return verdict;
+    });
   }
   // An object of one copy that was admitted has been erased.
   void Gone(uint64_t id, int64_t bytes = 1, LabelIndex label = 0) {
@@ -61,7 +65,26 @@ class ScopeTableHarness {
     ref.record = object;
     ASSERT_EQ(Checked([&] { return table.Use(ScopeId(by), ref); }), ScopeVerdict::kOk);
     (void)Checked([&] {
-      table.UsedOf(ScopeId(by), ref, table.IndexOf(ScopeId(of)), &effects);
+      table.UsedOf(ScopeId(by), ref, {table.IndexOf(ScopeId(of)), 0}, &effects);
+      return ScopeVerdict::kOk;
+    });
+  }
+  // An object of no copies and no bytes is about to move there.
+  Admission Leave(uint64_t to) {
+    event::AdmitToScope move{ScopeId(to), 0};
+    move.moves = true;
+    Admission on_its_way;
+    EXPECT_EQ(Checked([&] { return table.Step(move, &on_its_way, &effects); }), ScopeVerdict::kOk);
+    return on_its_way;
+  }
+  // And is there, by that move of its shard.
+  void Arrive(const Admission& at, uint64_t from, RecordIndex object, uint64_t move) {
+    InnerRef ref;
+    ref.record = object;
+    ScopeChange out{table.IndexOf(ScopeId(from)), 0, -1, 0, 0};
+    if (out.scope == kRootScope) out.objects = 0;
+    (void)Checked([&] {
+      table.Arrived(at, ref, move, out, ScopeChange{at.scope, 0, 1, 0, 0}, &effects);
       return ScopeVerdict::kOk;
     });
   }

@@ -87,7 +87,7 @@ TEST(ScopeTable, ADriversDeathEndsItsJobsAlone) {
     (void)h.Open(e);
   }
   (void)h.Checked([&] {
-    h.table.CloseDriver(6, &h.effects);
+    EXPECT_FALSE(h.table.CloseDriver(6, 8, &h.effects));
     return ScopeVerdict::kOk;
   });
   EXPECT_TRUE(h.IsDone(1));
@@ -144,7 +144,7 @@ TEST(ScopeTable, WhatMovesIsNeverInNoneOfTheTwo) {
   (void)h.End(2);
   EXPECT_FALSE(h.IsDone(2)) << "something is on its way into it";
   (void)h.Checked([&] {
-    h.table.Arrived(h.admission, InnerRef{}, ScopeChange{from, 0, -1, -1, -10},
+    h.table.Arrived(h.admission, InnerRef{}, 1, ScopeChange{from, 0, -1, -1, -10},
                     ScopeChange{h.admission.scope, 0, 1, 1, 10}, &h.effects);
     return ScopeVerdict::kOk;
   });
@@ -202,6 +202,21 @@ TEST(ScopeTable, ScopesThatUseEachOtherEndTogether) {
   for (uint64_t id = 1; id <= 3; ++id) EXPECT_TRUE(h.IsDone(id));
 }
 
+TEST(ScopeTable, WhatAScopeUsesOfItsOwnItKeepsUntilItEnds) {
+  ScopeTableHarness h;
+  (void)h.Open(1);
+  (void)h.Open(2);
+  (void)h.Admit(1);
+  (void)h.Admit(2);
+  h.Use(1, 1, 71);
+  h.Use(1, 2, 72);
+  EXPECT_THAT(h.effects.inners, IsEmpty());
+  h.Arrive(h.Leave(1), 2, 72, 1);
+  EXPECT_THAT(h.effects.inners, IsEmpty()) << "it came into the scope that uses it";
+  (void)h.End(1);
+  EXPECT_THAT(h.effects.inners, SizeIs(2)) << "which does not wait for itself";
+}
+
 TEST(ScopeTable, AScopeThatUsesWhatIsInAnInnerOneEndsWithIt) {
   ScopeTableHarness h;
   (void)h.Open(1);
@@ -232,11 +247,74 @@ TEST(ScopeTable, ARingThatAMoveClosesIsFoundToo) {
   InnerRef object;
   object.record = 71;
   (void)h.Checked([&] {
-    h.table.Arrived(h.admission, object, ScopeChange{kRootScope},
+    h.table.Arrived(h.admission, object, 1, ScopeChange{kRootScope},
                     ScopeChange{h.admission.scope, 0, 1, 0, 0}, &h.effects);
     return ScopeVerdict::kOk;
   });
   EXPECT_THAT(h.effects.inners, SizeIs(2));
+}
+
+TEST(ScopeTable, WhereAUsedObjectIsIsSaidByTheLastMoveNotByTheLastWord) {
+  ScopeTableHarness h;
+  for (uint64_t id = 1; id <= 4; ++id) (void)h.Open(id);
+  const Admission into_one = h.Leave(1);
+  h.Arrive(into_one, ScopeId::Root().number(), 77, 1);
+  h.Use(4, 1, 77);
+  const Admission into_two = h.Leave(2);
+  const Admission into_three = h.Leave(3);
+  h.Arrive(into_three, 2, 77, 3);
+  h.Arrive(into_two, 1, 77, 2);
+  EXPECT_THAT(h.table.AwaitedBy(*h.table.Find(ScopeId(3)), 8), ElementsAre(ScopeId(4)));
+  (void)h.End(2);
+  h.Released(2);
+  EXPECT_TRUE(h.IsDone(2)) << "it left again";
+  (void)h.Open(5);
+  (void)h.End(4);
+  EXPECT_THAT(h.effects.inners, SizeIs(1));
+}
+
+TEST(ScopeTable, AMoveOfWhatItsRecordHeldBeforeSaysNothingOfAUse) {
+  ScopeTableHarness h;
+  for (uint64_t id = 1; id <= 3; ++id) (void)h.Open(id);
+  const Admission slow = h.Leave(1);  // has moved, is erased, and has not arrived
+  InnerRef object;
+  object.record = 77;
+  ASSERT_EQ(h.table.Use(ScopeId(3), object), ScopeVerdict::kOk);
+  h.Arrive(slow, ScopeId::Root().number(), 77, 1);
+  (void)h.End(1);
+  h.Released(1);
+  (void)h.Checked([&] {
+    h.table.Step(ScopeChange{slow.scope, 0, -1, 0, 0, 1}, &h.effects);
+    return ScopeVerdict::kOk;
+  });
+  ASSERT_TRUE(h.IsDone(1));
+  (void)h.Admit(2);
+  (void)h.Checked([&] {
+    h.table.UsedOf(ScopeId(3), object, {h.admission.scope, 1}, &h.effects);
+    return ScopeVerdict::kOk;
+  });
+  EXPECT_THAT(h.table.AwaitedBy(*h.table.Find(ScopeId(2)), 8), ElementsAre(ScopeId(3)));
+  (void)h.End(3);
+  EXPECT_THAT(h.effects.inners, SizeIs(1));
+}
+
+TEST(ScopeTable, AMoveAfterTheLookStandsHoweverEarlyItIsTold) {
+  ScopeTableHarness h;
+  for (uint64_t id = 1; id <= 3; ++id) (void)h.Open(id);
+  h.Arrive(h.Leave(1), ScopeId::Root().number(), 77, 1);
+  InnerRef object;
+  object.record = 77;
+  ASSERT_EQ(h.table.Use(ScopeId(3), object), ScopeVerdict::kOk);
+  const WhoseObject seen{h.table.IndexOf(ScopeId(1)), 1};
+  h.Arrive(h.Leave(2), 1, 77, 2);
+  (void)h.End(1);
+  h.Released(1);
+  EXPECT_TRUE(h.IsDone(1));
+  (void)h.Checked([&] {
+    h.table.UsedOf(ScopeId(3), object, seen, &h.effects);
+    return ScopeVerdict::kOk;
+  });
+  EXPECT_THAT(h.table.AwaitedBy(*h.table.Find(ScopeId(2)), 8), ElementsAre(ScopeId(3)));
 }
 
 TEST(ScopeTable, DeleteForcesWhatIsLeftAndHandsOutWhatWasKept) {
@@ -247,7 +325,8 @@ TEST(ScopeTable, DeleteForcesWhatIsLeftAndHandsOutWhatWasKept) {
   e.no_cleanup = true;
   (void)h.Open(e);
   (void)h.Admit(7, 1, 2);
-  h.table.RecordKept(h.admission.scope, ObjectId::FromNumber(5));
+  std::vector<ObjectId> oldest;
+  h.table.RecordKept(h.admission.scope, ObjectId::FromNumber(5), &oldest);
   (void)h.End(7);
   EXPECT_THAT(h.effects.release, IsEmpty()) << "no_cleanup";
   std::vector<ObjectId> kept;

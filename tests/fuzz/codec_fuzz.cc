@@ -111,6 +111,11 @@ class Rewriter : public PayloadSink {
     FREEHOLD_CHECK(writer_.Add(item));
     Note('?', ObjectId(), item.range.prefix, item.range.bits, item.number, "");
   }
+  void OnScope(const ScopeItem& item) override {
+    FREEHOLD_CHECK(writer_.Add(item));
+    Note('o', ObjectId(), static_cast<uint32_t>(item.end), item.unlisted ? 1 : 0, item.number,
+         std::string(1, static_cast<char>(item.kind)) + std::to_string(item.scope));
+  }
   void OnReportAgain(const ReportAgainItem& item) override {
     FREEHOLD_CHECK(writer_.Add(item));
     Note('!', item.copy.object, item.copy.generation, 0, 0, "");

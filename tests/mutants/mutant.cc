@@ -98,6 +98,18 @@ const char* MutantName(Mutant mutant) {
       return "scope_copies_miscounted";
     case Mutant::kScopeDeadlineIgnored:
       return "scope_deadline_ignored";
+    case Mutant::kScopeMembersNotAwaited:
+      return "scope_members_not_awaited";
+    case Mutant::kScopeEndNotTold:
+      return "scope_end_not_told";
+    case Mutant::kScopeEndedNotAnswered:
+      return "scope_ended_not_answered";
+    case Mutant::kLateJoinForgotten:
+      return "late_join_forgotten";
+    case Mutant::kDeadMemberAwaited:
+      return "dead_member_awaited";
+    case Mutant::kForceNotTold:
+      return "force_not_told";
     case Mutant::kOrphansAtView:
       return "orphans_at_view";
     case Mutant::kLetGoUnrecorded:

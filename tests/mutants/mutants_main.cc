@@ -1,4 +1,5 @@
-// Does the simulator have teeth? Each named mutant of the core is run until a seed finds it.
+// Do the simulators have teeth? Each named mutant of what crosses processes is run until a seed of
+// SharingSim, or of LinkedScopes, finds it.
 //
 //   sharing_mutants [--seeds N] [NAME...]
 //
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "src/base/mutant.h"
+#include "tests/core/scope_links_sim.h"
 #include "tests/core/sharing_sim.h"
 
 namespace freehold::core {
@@ -23,13 +25,29 @@ namespace {
 
 using internal::Mutant;
 
+constexpr int kScopesSteps = 300;
+
+bool IsOfScopes(Mutant mutant) { return mutant >= Mutant::kScopeMembersNotAwaited; }
+
 struct Finding {
   uint64_t seed = 0;  // 0: none
   uint64_t step = 0;
   char what[200] = "";
 };
 
-bool RunSeed(uint64_t seed, Mutant mutant, std::string* violation, uint64_t* step) {
+// Of the scopes of several processes.
+bool RunScopesSeed(uint64_t seed, Mutant mutant, std::string* violation) {
+  internal::SetActiveMutant(mutant);
+  LinkedScopes scopes(seed);
+  const bool ok = scopes.Run(kScopesSteps);
+  internal::SetActiveMutant(Mutant::kNone);
+  *violation = scopes.violation();
+  return ok;
+}
+
+// `of` says in which world: the mutant itself, or the one that was found.
+bool RunSeed(uint64_t seed, Mutant of, Mutant mutant, std::string* violation, uint64_t* step) {
+  if (IsOfScopes(of)) return RunScopesSeed(seed, mutant, violation);
   internal::SetActiveMutant(mutant);
   SharingCoverage coverage;
   SharingSim::Options options;
@@ -52,10 +70,10 @@ bool RunSeed(uint64_t seed, Mutant mutant, std::string* violation, uint64_t* ste
     std::snprintf(finding.what, sizeof(finding.what), "aborts");
     if (write(pipe, &finding, sizeof(finding)) < 0) std::_Exit(1);
     std::string violation;
-    if (RunSeed(seed, mutant, &violation, &finding.step)) continue;
+    if (RunSeed(seed, mutant, mutant, &violation, &finding.step)) continue;
     std::string ignored;
     uint64_t step = 0;
-    if (!RunSeed(seed, Mutant::kNone, &ignored, &step)) continue;
+    if (!RunSeed(seed, mutant, Mutant::kNone, &ignored, &step)) continue;
     std::snprintf(finding.what, sizeof(finding.what), "%s", violation.c_str());
     if (write(pipe, &finding, sizeof(finding)) < 0) std::_Exit(1);
     std::_Exit(3);
@@ -96,8 +114,9 @@ int Main(int argc, char** argv) {
   int missed = 0;
   int found = 0;
   std::printf("%-28s %6s %6s  %s\n", "mutant", "seed", "step", "seen");
-  for (int number = 1; number < internal::kSharingMutants; ++number) {
+  for (int number = 1; number < internal::kMutants; ++number) {
     const auto mutant = static_cast<Mutant>(number);
+    if (number >= internal::kSharingMutants && !IsOfScopes(mutant)) continue;
     const std::string name = internal::MutantName(mutant);
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;
     const Finding finding = FindMutant(mutant, seeds);

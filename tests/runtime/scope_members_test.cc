@@ -198,6 +198,25 @@ TEST(Scope, WhatItUsesOfAnotherLivesUntilItIsDone) {
   EXPECT_EQ(a.GetStatus()->state, ScopeState::kDone);
 }
 
+TEST(Scope, WhatItUsesStaysAlsoWhenItComesIntoIt) {
+  CounterWorld world;
+  Scope a = *world.counter->OpenScope(Holding());
+  Scope b = *world.counter->OpenScope();
+  Leave(&world, a, 1);
+  ObjectRef own = *world.counter->Declare(Object(2), In(b));
+  ASSERT_TRUE(b.Use({Object(1), Object(2)}).ok());
+  ASSERT_TRUE(a.StopHolding({Object(1)}).ok());
+  ASSERT_TRUE(a.Move({Object(1)}, b.id()).ok());
+  own.Reset();
+  world.Settle();
+  EXPECT_TRUE(world.counter->InScope(Object(1)));
+  EXPECT_TRUE(world.counter->InScope(Object(2)));
+  ASSERT_TRUE(b.End().ok());
+  world.Settle();
+  EXPECT_EQ(world.objects(), 0u);
+  EXPECT_EQ(b.GetStatus()->state, ScopeState::kDone);
+}
+
 TEST(Scope, ScopesThatUseEachOtherEndTogether) {
   CounterWorld world;
   Scope a = *world.counter->OpenScope(Holding());

@@ -1,0 +1,156 @@
+// Scopes: those that other processes have joined, and parts of theirs. PROTOCOL.md, step 14.
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "freehold/error_reason.h"
+#include "src/core/scope_token.h"
+#include "src/runtime/counter_impl.h"
+#include "src/runtime/scopes.h"
+#include "src/runtime/scopes_apply.h"
+#include "src/runtime/token_seal.h"
+
+namespace freehold::runtime {
+
+using core::ScopeVerdict;
+
+namespace {
+
+absl::Status MalformedToken(const std::string& why) {
+  return WithReason(absl::InvalidArgumentError("not a token of a scope: " + why),
+                    ErrorReason::kMalformedToken);
+}
+
+absl::Status NoTransport() {
+  return absl::FailedPreconditionError("without a transport no scope is shared with others");
+}
+
+absl::Status TooManyPeers() {
+  return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
+}
+
+absl::Status PeerExcluded(const ProcessId& process) {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrCat("process ", process.ToHex(), " is excluded")),
+      ErrorReason::kPeerExcluded);
+}
+
+}  // namespace
+
+// --- Tokens --------------------------------------------------------------------------------------
+
+absl::StatusOr<std::string> Scopes::Export(ScopeId id, const ProcessId& to) {
+  if (counter_->options().transport == nullptr) return NoTransport();
+  const ProcessId& self = counter_->options().process;
+  if (to.IsNil() || to == self) {
+    return absl::InvalidArgumentError("a scope is exported to another process, not to itself");
+  }
+  const core::PeerIndex peer = counter_->endpoint().Intern(Address(to));
+  if (peer == core::kNoPeer) return TooManyPeers();
+  if (counter_->endpoint().IsExcluded(peer)) return PeerExcluded(to);
+  core::ScopeExport exported;
+  ScopeVerdict verdict;
+  {
+    internal::MutexLock lock(&mutex_);
+    verdict = table_.Export(id, &exported);
+  }
+  if (verdict != ScopeVerdict::kOk) return Explain(verdict, id);
+  core::ScopeToken token;
+  token.owner = exported.owner == core::kNoPeer
+                    ? self
+                    : counter_->endpoint().AddressOf(exported.owner).process();
+  token.scope = exported.scope;
+  token.sender = self;
+  token.receiver = to;
+  token.hold = exported.hold;
+  token.no_cleanup = exported.no_cleanup;
+  std::string bytes = core::EncodeScopeToken(token);
+  if (absl::Status sealed = SealToken(counter_->options().token_sealer, &bytes); !sealed.ok()) {
+    return sealed;
+  }
+  return bytes;
+}
+
+absl::StatusOr<ScopeId> Scopes::Join(std::string_view bytes) {
+  if (counter_->options().transport == nullptr) return NoTransport();
+  std::optional<std::string> opened;
+  if (absl::Status open = OpenToken(counter_->options().token_sealer, &bytes, &opened);
+      !open.ok()) {
+    return open;
+  }
+  core::ScopeToken token;
+  const core::TokenError error = core::DecodeScopeToken(bytes, &token);
+  if (error != core::TokenError::kOk) return MalformedToken(core::TokenErrorName(error));
+  const ProcessId& self = counter_->options().process;
+  if (token.receiver != self) {
+    return WithReason(
+        absl::InvalidArgumentError(absl::StrCat("the token of scope ", token.scope.number(),
+                                                " was made for process ", token.receiver.ToHex())),
+        ErrorReason::kWrongReceiver);
+  }
+  Endpoint& endpoint = counter_->endpoint();
+  const core::PeerIndex sender = endpoint.Intern(Address(token.sender));
+  if (sender == core::kNoPeer) return TooManyPeers();
+  if (endpoint.IsExcluded(sender)) return PeerExcluded(token.sender);
+  if (token.owner == self) {
+    // It comes home.
+    if (absl::Status found = AddHandle(token.scope); !found.ok()) return found;
+    return token.scope;
+  }
+  core::event::JoinScope event;
+  event.owner = endpoint.Intern(Address(token.owner));
+  if (event.owner == core::kNoPeer) return TooManyPeers();
+  if (endpoint.IsExcluded(event.owner)) return PeerExcluded(token.owner);
+  event.scope = token.scope;
+  event.hold = token.hold;
+  event.no_cleanup = token.no_cleanup;
+  event.now = counter_->clock().Now();
+  return Enter(event, token.owner);
+}
+
+absl::StatusOr<ScopeId> Scopes::Enter(const core::event::JoinScope& event, const ProcessId& owner) {
+  used_.store(true, std::memory_order_relaxed);
+  linked_.store(true, std::memory_order_relaxed);
+  ScopeId id;
+  const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    return table.Step(event, &id, effects);
+  });
+  if (verdict != ScopeVerdict::kOk) {
+    if (absl::Status open = counter_->CheckOpen(); !open.ok()) return open;
+    return Explain(verdict, ScopeId::Root());
+  }
+  if (!counter_->endpoint().IsExcluded(event.owner)) return id;
+  // Its barrier may have come between the look and the step.
+  (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    table.LoseOwner(id, effects);
+    return ScopeVerdict::kOk;
+  });
+  DropHandle(id);
+  return PeerExcluded(owner);
+}
+
+// --- The wire ------------------------------------------------------------------------------------
+
+bool Scopes::OnItem(core::PeerIndex from, const core::ScopeItem& item) {
+  used_.store(true, std::memory_order_relaxed);
+  linked_.store(true, std::memory_order_relaxed);
+  const ScopeVerdict verdict = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    return table.Step(from, item, effects);
+  });
+  return verdict != ScopeVerdict::kNotMember;
+}
+
+bool Scopes::Fill(core::PeerIndex peer, core::PayloadWriter* writer) {
+  if (!linked_.load(std::memory_order_relaxed)) return false;
+  internal::MutexLock lock(&mutex_);
+  return table_.PullLinks(peer, writer);
+}
+
+uint64_t Scopes::AnswersFor(core::PeerIndex peer) const {
+  internal::MutexLock lock(&mutex_);
+  return table_.links().waiting(peer);
+}
+
+}  // namespace freehold::runtime

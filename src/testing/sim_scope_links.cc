@@ -1,0 +1,105 @@
+// Scopes in other processes, in a simulated world: tokens, joining, and what is true of parts.
+
+#include <string>
+
+#include "freehold/error_reason.h"
+#include "freehold/scope.h"
+#include "src/testing/sim_oracle.h"
+#include "src/testing/sim_scopes.h"
+
+namespace freehold::testing::sim {
+
+namespace {
+
+// The scope itself, if this is a part.
+int64_t WholeOf(const State& state, int64_t number) {
+  const SimScope& scope = state.scopes.at(number);
+  return scope.part_of == 0 ? number : scope.part_of;
+}
+
+const Process& OwnerOfScope(const State& state, int64_t number) {
+  return *state.process(state.scopes.at(WholeOf(state, number)).process);
+}
+
+bool Share(Oracle* oracle, State* state, Process* process, int64_t number, int64_t receiver) {
+  const auto found = state->scopes.find(number);
+  const Process* to = state->process(receiver);
+  if (found == state->scopes.end() || to == nullptr || to == process) return false;
+  SimScope& scope = found->second;
+  // What comes home names no part.
+  if (scope.process != process->end || &OwnerOfScope(*state, number) == to) return false;
+  if (!ScopeRuns(*state, number)) return false;
+  const absl::StatusOr<Scope> handle = process->counter->FindScope(scope.id);
+  oracle->Expect(handle.ok(), "a scope that runs is unknown", handle.status().ToString());
+  if (!handle.ok()) return true;
+  absl::StatusOr<std::string> token = handle->Export(to->id);
+  // A view that was heard is known from the next turn on.
+  const bool refused =
+      process->HeardOf(*to) && ReasonOf(token.status()) == ErrorReason::kPeerExcluded;
+  oracle->Expect(token.ok() || refused, "a scope is exported wrongly", token.status().ToString());
+  if (!token.ok()) return true;
+  if (scope.part_of != 0) state->coverage.Count("scope shared by a member");
+  scope.tokens[receiver] = *std::move(token);
+  return true;
+}
+
+// Of that scope, at that process, under that id of the library's; 0: there is none.
+int64_t PartAt(const State& state, const Process& process, int64_t whole, ScopeId id) {
+  for (const auto& [number, scope] : state.scopes) {
+    if (scope.part_of == whole && scope.process == process.end && scope.id == id) return number;
+  }
+  return 0;
+}
+
+bool Join(Oracle* oracle, State* state, Process* process, int64_t number, int64_t part) {
+  const auto found = state->scopes.find(number);
+  if (found == state->scopes.end() || part <= 0 || state->scopes.count(part) > 0) return false;
+  const auto token = found->second.tokens.find(process->end);
+  if (token == found->second.tokens.end()) return false;
+  const int64_t whole = WholeOf(*state, number);
+  const Process& owner = OwnerOfScope(*state, number);
+  const Process& sender = *state->process(found->second.process);
+  const absl::StatusOr<Scope> joined = process->counter->JoinScope(token->second);
+  const bool may_refuse = process->HeardOf(owner) || process->HeardOf(sender);
+  if (!joined.ok()) {
+    oracle->Expect(may_refuse && ReasonOf(joined.status()) == ErrorReason::kPeerExcluded,
+                   "a token of a scope is refused for no reason", joined.status().ToString());
+    state->coverage.Count("scope not joined: excluded");
+    return true;
+  }
+  if (PartAt(*state, *process, whole, joined->id()) != 0) {
+    state->coverage.Count("scope joined twice");
+    return true;
+  }
+  SimScope& made = state->scopes[part];
+  made.process = process->end;
+  made.id = joined->id();
+  made.part_of = whole;
+  made.hold = state->scopes.at(whole).hold;
+  // It ends as soon as its owner hears of it; or has ended, with its owner.
+  made.ended = !ScopeRuns(*state, whole) || !owner.live();
+  if (made.ended) state->coverage.Count("scope joined after its end");
+  return true;
+}
+
+}  // namespace
+
+bool ActScopeLink(Oracle* oracle, State* state, Process* process, const Action& action) {
+  const Numbers& n = action.numbers;
+  return action.verb == Verb::kScopeShare ? Share(oracle, state, process, n[1], n[2])
+                                          : Join(oracle, state, process, n[1], n[2]);
+}
+
+void LookAtPartsAtRest(Oracle* oracle, const State& state, int64_t number, uint64_t processes) {
+  uint64_t parts = 0;
+  for (const auto& [other, part] : state.scopes) {
+    const Process& process = *state.process(part.process);
+    if (part.part_of != number || !process.live()) continue;
+    if (process.counter->FindScope(part.id).ok()) ++parts;
+  }
+  const std::string name = "scope s" + std::to_string(number);
+  oracle->Expect(parts == processes, "a scope counts other processes than have joined",
+                 name + ": " + std::to_string(processes) + ", not " + std::to_string(parts));
+}
+
+}  // namespace freehold::testing::sim
