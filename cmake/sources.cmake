@@ -35,6 +35,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_holders.cc
   src/core/object_table_locations.cc
   src/core/object_table_moves.cc
+  src/core/object_table_pins.cc
   src/core/object_table_queries.cc
   src/core/object_table_scopes.cc
   src/core/object_table_sharing.cc
@@ -83,6 +84,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/owner_digests.cc
   src/runtime/reference_counter.cc
   src/runtime/reference_counter_locations.cc
+  src/runtime/reference_counter_pins.cc
   src/runtime/reference_counter_queries.cc
   src/runtime/scope.cc
   src/runtime/scopes.cc
@@ -112,6 +114,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_oracle_look.cc
   src/testing/sim_oracle_told.cc
   src/testing/sim_oracle_wire.cc
+  src/testing/sim_pins.cc
   src/testing/sim_queries.cc
   src/testing/sim_rename.cc
   src/testing/sim_scenario.cc

@@ -98,10 +98,11 @@ struct ReferenceCounts {
   // scopes that use it.
   uint64_t nested_in = 0;
   uint64_t scopes = 0;     // 1: its scope holds it
+  uint64_t pins = 0;       // over all names
   uint64_t borrowers = 0;  // processes that the owner, this process, lists
   uint64_t handoffs = 0;   // exported from here and not ended
   uint64_t total() const {
-    return handles + by_id + tasks + nested_in + scopes + borrowers + handoffs;
+    return handles + by_id + tasks + nested_in + scopes + pins + borrowers + handoffs;
   }
 };
 

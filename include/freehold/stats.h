@@ -57,6 +57,7 @@ struct ReferenceCounterStats {
   uint64_t queries_to_send = 0;        // gauge: questions and cancellations that have not left
   uint64_t scopes = 0;                 // gauge: those that are not forgotten, without the root
   uint64_t scope_members = 0;          // gauge: objects that are in one
+  uint64_t pinned = 0;                 // gauge: objects that are
   uint64_t declared = 0;
   uint64_t out_of_scope = 0;
   uint64_t freed_explicitly = 0;

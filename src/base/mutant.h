@@ -76,8 +76,11 @@ enum class Mutant : uint8_t {
   kInnerScopesRun,         // they do not end with the one around them
   kScopeCopiesMiscounted,  // a copy that goes is counted on
   kScopeDeadlineIgnored,
+  // 2, pins
+  kFreeDespitePins,      // an explicit free does not wait for them
+  kPinnedFreeForgotten,  // a free that waits for the last pin is never done
 };
-inline constexpr int kMutants = 51;         // kNone included
+inline constexpr int kMutants = 53;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

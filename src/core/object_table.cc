@@ -7,6 +7,7 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_pins.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_scopes.h"
 
@@ -132,6 +133,7 @@ Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
   // What a lost object still has are prospective copies: their nodes wait for the new value.
   ++record->generation;
   record->was_freed = 0;
+  PinSteps(this).ForgetFree(*record);
   SetState(record, ObjectState::kPending, effects);
   return Verdict::kOk;
 }
@@ -177,6 +179,7 @@ Verdict ObjectTable::Step(const event::FreeExplicitly& e, Effects* effects) {
   if (record == nullptr) return Verdict::kNotFound;
   if (record->borrowed) return Verdict::kNotOwner;
   if (!record->in_scope() || record->state() == ObjectState::kFreed) return Verdict::kUnchanged;
+  if (PinSteps(this).Postpone(*record)) return Verdict::kUnchanged;
   ++counters_.freed_explicitly;
   record->was_freed = 1;
   SetState(record, ObjectState::kFreed, effects);
@@ -288,7 +291,7 @@ inline void ObjectTable::CountState(ObjectRecord* record, ObjectState state) {
 void ObjectTable::SetState(ObjectRecord* record, ObjectState state, Effects* effects) {
   if (record->state() == state) return;
   CountState(record, state);
-  if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kState, effects);
+  if (record->has_rare()) NotifyState(*record, LocationUpdate::Kind::kState, effects);
   if (record->has_askers) AnswerAskers(*record, effects);
 }
 
@@ -315,9 +318,12 @@ void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
     return;
   }
   if (record->copies == 0) index_.Foresee(record->id().Hash());  // to be erased, most likely
-  if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kGone, effects);
+  if (record->has_rare()) NotifyState(*record, LocationUpdate::Kind::kGone, effects);
   if (record->has_askers) EndAskers(record, effects);
   SetState(record, ObjectState::kOutOfScope, effects);
+  if (rares_.HasLineage(*record)) {
+    effects->Rarely().lineage.push_back({record->id(), record->generation});
+  }
   // Freed before: its callbacks fired then, and new ones were refused.
   Fire(record, Moment::kOutOfScope, EndReason::kOutOfScope, effects);
   if (Rare* rare = rares_.Find(*record); rare != nullptr && !rare->inners.empty()) {

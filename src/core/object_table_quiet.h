@@ -33,7 +33,7 @@ inline ObjectRecord* ObjectTable::FindAtHome(const Key& key) {
 // An available object has a copy, and so no state changes with another one; nobody is to be told.
 inline bool ObjectTable::TakesCopiesQuietly(const ObjectRecord& record, uint32_t generation) {
   return record.state() == ObjectState::kAvailable && record.copies != 0 &&
-         record.generation == generation && record.rare == kNone && !record.has_askers &&
+         record.generation == generation && !record.has_rare() && !record.has_askers &&
          !record.is_member();
 }
 

@@ -374,8 +374,8 @@ absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object)
       return WithReason(absl::NotFoundError(absl::StrCat("object ", id, " is out of scope")),
                         ErrorReason::kGone);
     case core::Verdict::kNotHeld:
-      return absl::FailedPreconditionError(
-          absl::StrCat("object ", id, " has fewer references by id than are to be removed"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "object ", id, " has fewer references or pins of that kind than are to be removed"));
     case core::Verdict::kCountFull:
       return absl::ResourceExhaustedError(absl::StrCat("a count of object ", id, " is full"));
     case core::Verdict::kTableFull:

@@ -24,6 +24,8 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "P nest O in O",
     "P free O",
     "P recreate O",
+    "P pins O for I",
+    "P unpins O for I",
     "P watch O out as C",
     "P watch O reclaimed as C",
     "P watch O erased as C",

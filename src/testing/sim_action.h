@@ -34,6 +34,8 @@ enum class Verb : uint8_t {
   kNest,
   kFree,
   kRecreate,
+  kPin,
+  kUnpin,
   kWatchOut,
   kWatchReclaimed,
   kWatchErased,

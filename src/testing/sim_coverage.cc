@@ -96,6 +96,8 @@ constexpr const char* kOthers[] = {
     "a grace ends",
     "token again",
     "token refused after its life",
+    "pinned, and nothing else holds it",
+    "a free that waited for a pin",
     "query answered: excluded",
     "query answered: owner died",
     "hears view",

@@ -14,7 +14,8 @@ constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kRemove, 4},         {Verb::kSubmit, 2},
     {Verb::kSubmitTwo, 2},      {Verb::kEnd, 4},
     {Verb::kNest, 3},           {Verb::kFree, 4},
-    {Verb::kRecreate, 5},       {Verb::kWatchOut, 3},
+    {Verb::kRecreate, 5},       {Verb::kPin, 3},
+    {Verb::kUnpin, 5},          {Verb::kWatchOut, 3},
     {Verb::kWatchReclaimed, 3}, {Verb::kWatchErased, 2},
     {Verb::kUnwatch, 2},        {Verb::kFollow, 2},
     {Verb::kUnfollow, 1},       {Verb::kScope, 3},
@@ -255,6 +256,15 @@ Action Generator::DrawProcess(Verb verb) {
       const Numbers stored = AnyStored();
       const Object* told = stored[0] == 0 ? nullptr : &s_.objects.find(stored[1])->second;
       return {verb, {told == nullptr ? 0 : told->owner, stored[1], stored[0], stored[2]}};
+    }
+    case Verb::kPin:
+      return {verb, {object->owner, object->number, static_cast<int64_t>(1 + random_.Below(2))}};
+    case Verb::kUnpin: {
+      for (int attempt = 0; attempt < 6 && object->pins.empty(); ++attempt) {
+        if (const Object* other = AnyObject(); other != nullptr) object = other;
+      }
+      const int64_t by = object->pins.empty() ? 0 : object->pins.begin()->first;
+      return {verb, {object->owner, object->number, by}};
     }
     case Verb::kFree:
     case Verb::kRecreate:

@@ -5,6 +5,7 @@
 
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_pins.h"
 #include "src/testing/sim_queries.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
@@ -22,7 +23,7 @@ void Oracle::LookAtOwner(const Object& object, const Process& owner) {
   static const Holding nothing;
   const Holding& holding = mine == object.holdings.end() ? nothing : mine->second;
   Expect(counts->handles == holding.handles.size() && counts->by_id == holding.by_id &&
-             counts->tasks == holding.tasks,
+             counts->tasks == holding.tasks && counts->pins == CountPins(object),
          "an object has other counts than its holders", NameOf(object));
 }
 

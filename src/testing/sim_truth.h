@@ -56,6 +56,8 @@ struct Object {
   uint64_t touched = 0;                 // nodes that ever had to do with it, by place
   int64_t scope = 0;                    // 0: the root
   bool scope_held = false;              // by that scope, as long as it runs
+  std::map<int64_t, uint32_t> pins;     // by the number of who pins
+  bool free_waits = false;              // for the last of them
   std::map<int64_t, Holding> holdings;  // by process
   std::vector<int64_t> inners;
   std::vector<int64_t> outers;

@@ -96,6 +96,10 @@ const char* MutantName(Mutant mutant) {
       return "inner_scopes_run";
     case Mutant::kScopeCopiesMiscounted:
       return "scope_copies_miscounted";
+    case Mutant::kFreeDespitePins:
+      return "free_despite_pins";
+    case Mutant::kPinnedFreeForgotten:
+      return "pinned_free_forgotten";
     case Mutant::kScopeDeadlineIgnored:
       return "scope_deadline_ignored";
     case Mutant::kOrphansAtView:
