@@ -25,6 +25,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/id_index.cc
   src/core/idle_policy.cc
   src/core/interval_set.cc
+  src/core/lineage_table.cc
   src/core/location_set.cc
   src/core/node_index.cc
   src/core/object_table.cc
@@ -33,6 +34,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_digest.cc
   src/core/object_table_exclusion.cc
   src/core/object_table_holders.cc
+  src/core/object_table_lineage.cc
   src/core/object_table_locations.cc
   src/core/object_table_moves.cc
   src/core/object_table_pins.cc
@@ -68,6 +70,8 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/ids.cc
   src/runtime/inside_agent.cc
   src/runtime/inside_counter.cc
+  src/runtime/lineage.cc
+  src/runtime/lineage_keeper.cc
   src/runtime/local_membership.cc
   src/runtime/local_transport.cc
   src/runtime/location_queries.cc
@@ -104,8 +108,10 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_coverage.cc
   src/testing/sim_generator.cc
   src/testing/sim_generator_ends.cc
+  src/testing/sim_generator_lineage.cc
   src/testing/sim_generator_moves.cc
   src/testing/sim_generator_sharing.cc
+  src/testing/sim_lineage.cc
   src/testing/sim_membership.cc
   src/testing/sim_misuse.cc
   src/testing/sim_moves.cc

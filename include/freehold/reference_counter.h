@@ -63,7 +63,8 @@ class ReferenceCounter {
   // is unknown (kScopeEnded).
   absl::StatusOr<ObjectRef> Declare(const ObjectId& object, const DeclareOptions& options = {});
   // The value of a freed or lost object is to be made again: pending, its generation one higher.
-  // What remains of the old value goes on being deleted.
+  // What remains of the old value goes on being deleted. Lineage::Resubmit does it for what a
+  // recorded task returns.
   absl::Status Recreate(const ObjectId& object);
   // The value goes now, although references remain. The record stays, IsFreed() says so.
   // Out-of-scope callbacks fire with EndReason::kFreed. Freeing twice changes nothing. A value that
@@ -262,6 +263,7 @@ class ReferenceCounter {
   ShutdownReport Shutdown(ShutdownMode mode, Duration timeout);
 
  private:
+  friend class Lineage;  // lineage.h
   friend struct runtime::Inside;
   explicit ReferenceCounter(std::shared_ptr<runtime::CounterImpl> impl);
   const std::shared_ptr<runtime::CounterImpl> impl_;

@@ -79,8 +79,12 @@ enum class Mutant : uint8_t {
   // 2, pins
   kFreeDespitePins,      // an explicit free does not wait for them
   kPinnedFreeForgotten,  // a free that waits for the last pin is never done
+  // 17, lineage
+  kLineageNotReleased,      // a task is kept although nobody needs what it makes
+  kLineageRefsIgnored,      // a task is let go of although another one depends on it
+  kRevivedAtOldGeneration,  // the value of an argument is made again under its old generation
 };
-inline constexpr int kMutants = 53;         // kNone included
+inline constexpr int kMutants = 56;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -7,6 +7,7 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_lineage.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_scopes.h"
@@ -396,6 +397,7 @@ void ObjectTable::EraseGhost(ObjectRecord* ghost, Effects* effects) {
 }
 
 void ObjectTable::Erase(ObjectRecord* record, Effects* effects) {
+  if (record->rare != kNone && LineageSteps(this).Keep(record, effects)) return;
   Fire(record, Moment::kErased, record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope,
        effects);
   if (record->is_member()) ScopeSteps(this).Leave(record, effects);

@@ -2,6 +2,7 @@
 
 #include "src/base/check.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_lineage.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_scopes.h"
 
@@ -119,7 +120,8 @@ void ObjectTable::CheckRecord(const ObjectRecord& record) const {
   } else {
     FREEHOLD_CHECK(Find({record.id(), record.id().Hash()}) == &record);
     FREEHOLD_CHECK(record.held() == record.in_scope());
-    FREEHOLD_CHECK(record.in_scope() || record.copies > 0 || has_ghost || record.borrowed);
+    FREEHOLD_CHECK(record.in_scope() || record.copies > 0 || has_ghost || record.borrowed ||
+                   LineageSteps::IsMarked(*this, record));
     FREEHOLD_CHECK((record.cell.count() > 0) == (record.has_handles != 0));
   }
   if (sharing_ != nullptr) CheckHolders(record);

@@ -93,6 +93,13 @@ class RarePool {
   bool HasLineage(const ObjectRecord& record) const {
     return record.rare == kOnlyLineage || (record.has_rare() && Find(record)->has_lineage);
   }
+  void ClearLineage(ObjectRecord& record) {
+    if (record.has_rare()) {
+      At(record.rare).has_lineage = false;
+    } else {
+      record.rare = kNone;
+    }
+  }
   void SetLineage(ObjectRecord& record) {
     if (record.has_rare()) {
       At(record.rare).has_lineage = true;

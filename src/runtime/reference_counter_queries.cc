@@ -240,6 +240,7 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
       ++named;
     });
   }
+  absl::StrAppend(&text, impl_->lineage().Describe(object));
   for (const core::CopyFacts& facts : copies) {
     AppendCopy(&text, impl_->ToLocation(facts), facts.free_state);
   }
@@ -298,6 +299,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
   stats->misuses = misuses_.load(std::memory_order_relaxed);
   stats->drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
   digests_.AddTo(stats);
+  lineage_.AddTo(stats);
   for (const std::unique_ptr<Shard>& shard : shards_) {
     internal::MutexLock lock(&shard->mutex);
     const core::ObjectTable::Counters& counters = shard->table.counters();

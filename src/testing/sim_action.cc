@@ -26,6 +26,8 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "P recreate O",
     "P pins O for I",
     "P unpins O for I",
+    "P makes O of O",
+    "P remakes O as K",
     "P watch O out as C",
     "P watch O reclaimed as C",
     "P watch O erased as C",

@@ -36,6 +36,8 @@ enum class Verb : uint8_t {
   kRecreate,
   kPin,
   kUnpin,
+  kMake,
+  kRemake,
   kWatchOut,
   kWatchReclaimed,
   kWatchErased,

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_lineage.h"
 #include "src/testing/sim_misuse.h"
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
@@ -92,6 +93,9 @@ bool Actor::ActProcess(const Action& action) {
     case Verb::kPin:
     case Verb::kUnpin:
       return CanAsk(*process, *object) && ActPin(&oracle_, &s_, action, process, object);
+    case Verb::kMake:
+    case Verb::kRemake:
+      return CanAsk(*process, *object) && ActLineage(&oracle_, &s_, action, process, object);
     case Verb::kWatchOut:
       return Watch(process, object, Moment::kOutOfScope, n[2]);
     case Verb::kWatchReclaimed:

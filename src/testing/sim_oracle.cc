@@ -255,8 +255,8 @@ void Oracle::OnCallback(int64_t number, const ObjectId& id, EndReason reason) {
   if (registration.moment == Moment::kFailed) return OnFailed(registration, reason);
   CheckOrder(number, registration);
   if (reason == EndReason::kOutOfScope) {
-    if (object.inexact) SeenEnded(&object);
-    Expect(object.ended, "S8: an object in scope is said to be out of scope", details);
+    if (object.inexact && object.revivals == 0) SeenEnded(&object);
+    Expect(object.has_ended(), "S8: an object in scope is said to be out of scope", details);
   } else {
     Expect(object.frees > 0, "S8: an object is said to be freed", details);
   }
