@@ -66,11 +66,13 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/endpoint_role.cc
   src/runtime/endpoint_turn.cc
   src/runtime/error_reason.cc
+  src/runtime/generator_keeper.cc
   src/runtime/host_jobs.cc
   src/runtime/ids.cc
   src/runtime/inside_agent.cc
   src/runtime/inside_counter.cc
   src/runtime/lineage.cc
+  src/runtime/lineage_free.cc
   src/runtime/lineage_keeper.cc
   src/runtime/local_membership.cc
   src/runtime/local_transport.cc

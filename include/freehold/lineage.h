@@ -36,8 +36,12 @@
 
 namespace freehold {
 
+class Generators;  // generator.h
 class ReferenceCounter;
 struct BatchResult;
+namespace runtime {
+class GeneratorKeeper;
+}
 
 inline constexpr uint32_t kRetriesUnlimited = UINT32_MAX;
 
@@ -99,8 +103,11 @@ class Lineage {
   absl::StatusOr<Resubmission> Resubmit(const TaskId& task);
 
  private:
+  friend class Generators;
   friend BatchResult unsafe::FreeRecursive(const ReferenceCounter& counter,
                                            absl::Span<const ObjectId> objects);
+  runtime::GeneratorKeeper& generators() const;
+
   std::shared_ptr<runtime::CounterImpl> counter_;
 };
 

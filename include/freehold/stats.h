@@ -61,6 +61,8 @@ struct ReferenceCounterStats {
   uint64_t lineage_tasks = 0;          // gauge: recorded, and kept
   uint64_t lineage_objects = 0;        // gauge: what they return, and their arguments
   uint64_t lineage_bytes = 0;          // gauge: their spec_bytes
+  uint64_t generators = 0;             // gauge: open
+  uint64_t yielded = 0;                // gauge: by them, and not taken
   uint64_t lineage_pieces = 0;         // gauge: lists of objects to be let go of
   uint64_t declared = 0;
   uint64_t out_of_scope = 0;

@@ -60,6 +60,12 @@ struct AbandonTask {
   const TaskId& task;
 };
 
+// A task that runs has made one more object.
+struct AddReturn {
+  const TaskId& task;
+  const ObjectId& object;
+};
+
 // An object is out of scope, at the end of that generation.
 struct ReturnEnded {
   const ObjectId& object;

@@ -93,17 +93,35 @@ LineageVerdict LineageTable::Step(const event::AddReturns& e) {
   if (task == nullptr) return LineageVerdict::kNotFound;
   const uint32_t index = FindTask(e.task);
   for (const ObjectId& id : e.returns) {
-    const uint32_t slot = EnsureObject(id);
-    if (slot == kNone) return LineageVerdict::kTableFull;
-    Object& object = objects_.At(slot);
-    if (object.task != kNone) return LineageVerdict::kAlreadyExists;
-    if (object.dependents > 0) return LineageVerdict::kDependedOn;
-    object.task = index;
-    object.made = true;
-    object.in_scope = true;
-    task->returns.push_back(slot);
-    ++task->needed;
+    if (const LineageVerdict entered = Enter(index, id); entered != LineageVerdict::kOk) {
+      return entered;
+    }
   }
+  return LineageVerdict::kOk;
+}
+
+LineageVerdict LineageTable::Step(const event::AddReturn& e) {
+  const uint32_t index = FindTask(e.task);
+  if (index == kNone || tasks_.At(index).state == State::kRecording) {
+    return LineageVerdict::kNotFound;
+  }
+  const uint32_t slot = FindObject(e.object);
+  if (slot != kNone && objects_.At(slot).task == index) return LineageVerdict::kUnchanged;
+  return Enter(index, e.object);
+}
+
+// As a return of the task, in scope.
+LineageVerdict LineageTable::Enter(uint32_t task, const ObjectId& made) {
+  const uint32_t slot = EnsureObject(made);
+  if (slot == kNone) return LineageVerdict::kTableFull;
+  Object& object = objects_.At(slot);
+  if (object.task != kNone) return LineageVerdict::kAlreadyExists;
+  if (object.dependents > 0) return LineageVerdict::kDependedOn;
+  object.task = task;
+  object.made = true;
+  object.in_scope = true;
+  tasks_.At(task).returns.push_back(slot);
+  ++tasks_.At(task).needed;
   return LineageVerdict::kOk;
 }
 

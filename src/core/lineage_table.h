@@ -58,6 +58,8 @@ class LineageTable {
   LineageVerdict Step(const event::AddArguments& e);
   LineageVerdict Step(const event::EndTask& e, LineageEffects* effects);
   LineageVerdict Step(const event::AbandonTask& e);
+  // kNotFound (it is not kept), kUnchanged, kAlreadyExists, kDependedOn, kTableFull.
+  LineageVerdict Step(const event::AddReturn& e);
   // kUnchanged: it was revived meanwhile.
   LineageVerdict Step(const event::ReturnEnded& e, LineageEffects* effects);
   LineageVerdict Step(const event::ReturnRevived& e);
@@ -133,6 +135,7 @@ class LineageTable {
   uint32_t FindObject(const ObjectId& id) const;
   // Null: not found, or in another state.
   Task* InState(const TaskId& id, State state);
+  LineageVerdict Enter(uint32_t task, const ObjectId& made);
   // kNone: the table is full.
   uint32_t EnsureObject(const ObjectId& id);
   void EraseObject(uint32_t object, LineageEffects* effects);

@@ -43,6 +43,8 @@ absl::StatusOr<Resubmission> Lineage::Resubmit(const TaskId& task) {
   return counter_->lineage().Resubmit(task);
 }
 
+runtime::GeneratorKeeper& Lineage::generators() const { return counter_->lineage().generators(); }
+
 namespace unsafe {
 
 BatchResult FreeRecursive(const ReferenceCounter& counter, absl::Span<const ObjectId> objects) {

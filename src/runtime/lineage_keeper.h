@@ -25,6 +25,7 @@
 #include "src/base/mutex.h"
 #include "src/core/effect.h"
 #include "src/core/lineage_table.h"
+#include "src/runtime/generator_keeper.h"
 
 namespace freehold::runtime {
 
@@ -32,7 +33,8 @@ class CounterImpl;
 
 class LineageKeeper {
  public:
-  LineageKeeper(CounterImpl* counter, uint64_t bytes_max) : counter_(counter), table_(bytes_max) {}
+  LineageKeeper(CounterImpl* counter, uint64_t bytes_max)
+      : counter_(counter), generators_(counter), table_(bytes_max) {}
 
   // As in freehold/lineage.h.
   absl::Status Record(const LineageTask& task);
@@ -40,6 +42,11 @@ class LineageKeeper {
   absl::StatusOr<TaskId> TaskOf(const ObjectId& object) const;
   absl::StatusOr<Resubmission> Resubmit(const TaskId& task);
   BatchResult FreeRecursive(absl::Span<const ObjectId> objects);
+
+  // The running task has made the object, to which the caller has a handle. Without effect if its
+  // lineage is not kept.
+  void AddReturn(const TaskId& task, const ObjectId& object);
+  GeneratorKeeper& generators() { return generators_; }
 
   // --- For the counter -----------------------------------------------------------------------
 
@@ -73,6 +80,7 @@ class LineageKeeper {
   static absl::Status Explain(core::LineageVerdict verdict, const TaskId& task);
 
   CounterImpl* const counter_;
+  GeneratorKeeper generators_;
   mutable internal::Mutex mutex_;
   core::LineageTable table_ FREEHOLD_GUARDED_BY(mutex_);
 };
