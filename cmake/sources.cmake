@@ -26,6 +26,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/id_index.cc
   src/core/idle_policy.cc
   src/core/interval_set.cc
+  src/core/lineage_table.cc
   src/core/location_set.cc
   src/core/node_index.cc
   src/core/object_table.cc
@@ -34,8 +35,10 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_digest.cc
   src/core/object_table_exclusion.cc
   src/core/object_table_holders.cc
+  src/core/object_table_lineage.cc
   src/core/object_table_locations.cc
   src/core/object_table_moves.cc
+  src/core/object_table_pins.cc
   src/core/object_table_queries.cc
   src/core/object_table_scopes.cc
   src/core/object_table_sharing.cc
@@ -68,10 +71,14 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/endpoint_role.cc
   src/runtime/endpoint_turn.cc
   src/runtime/error_reason.cc
+  src/runtime/generator_keeper.cc
   src/runtime/host_jobs.cc
   src/runtime/ids.cc
   src/runtime/inside_agent.cc
   src/runtime/inside_counter.cc
+  src/runtime/lineage.cc
+  src/runtime/lineage_free.cc
+  src/runtime/lineage_keeper.cc
   src/runtime/local_membership.cc
   src/runtime/local_transport.cc
   src/runtime/location_queries.cc
@@ -88,6 +95,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/owner_digests.cc
   src/runtime/reference_counter.cc
   src/runtime/reference_counter_locations.cc
+  src/runtime/reference_counter_pins.cc
   src/runtime/reference_counter_queries.cc
   src/runtime/scope.cc
   src/runtime/scopes.cc
@@ -108,8 +116,10 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_coverage.cc
   src/testing/sim_generator.cc
   src/testing/sim_generator_ends.cc
+  src/testing/sim_generator_lineage.cc
   src/testing/sim_generator_moves.cc
   src/testing/sim_generator_sharing.cc
+  src/testing/sim_lineage.cc
   src/testing/sim_membership.cc
   src/testing/sim_misuse.cc
   src/testing/sim_moves.cc
@@ -118,6 +128,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_oracle_look.cc
   src/testing/sim_oracle_told.cc
   src/testing/sim_oracle_wire.cc
+  src/testing/sim_pins.cc
   src/testing/sim_queries.cc
   src/testing/sim_rename.cc
   src/testing/sim_scenario.cc

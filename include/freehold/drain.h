@@ -47,6 +47,7 @@ enum class DrainHold : uint8_t {
   kTasks,
   kOuter,     // objects in scope that contain it
   kScope,     // its own, which holds
+  kPin,       // `pinned_by`
   kBorrower,  // a process that the owner, this one, lists: `peer`
   kHandoff,   // on its way to `peer`
   kRelease,   // borrowed from `peer`, held no more; the release has not left
@@ -59,6 +60,7 @@ struct DrainBlocker {
   DrainHold hold = DrainHold::kHandles;
   uint64_t count = 1;
   Address peer;           // nil where none is named above
+  std::string pinned_by;  // of kPin
   std::string call_site;  // where the object was declared, if the host said so
   std::string ToString() const;
 };

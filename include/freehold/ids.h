@@ -1,4 +1,4 @@
-// Identifiers: ObjectId, NodeId, ProcessId, and Address, the name of a session's end.
+// Identifiers: ObjectId, NodeId, ProcessId, TaskId, and Address, the name of a session's end.
 //
 // All are 28 opaque bytes that the host chooses (the width that Ray uses for objects, nodes and
 // workers, so that a host's own ids fit unchanged). An id is never reused: a restarted process or
@@ -87,6 +87,8 @@ class Id {
 using ObjectId = Id<struct ObjectIdTag>;
 using NodeId = Id<struct NodeIdTag>;
 using ProcessId = Id<struct ProcessIdTag>;
+// Of a host's task (lineage.h).
+using TaskId = Id<struct TaskIdTag>;
 
 // The end of a session: a process, or the agent of a node. The host's transport maps it to a
 // connection.

@@ -23,7 +23,8 @@ namespace freehold {
 class ReferenceCounter;
 namespace runtime {
 class CounterImpl;
-}
+class LineageKeeper;
+}  // namespace runtime
 
 // A counted reference. Copy: +1, destroy: -1, both without a table look-up.
 class ObjectRef {
@@ -110,6 +111,7 @@ class TaskReferences {
 
  private:
   friend class runtime::CounterImpl;
+  friend class runtime::LineageKeeper;
   internal::CellList cells_;
 };
 

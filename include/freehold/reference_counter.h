@@ -35,6 +35,7 @@
 #include "freehold/ids.h"
 #include "freehold/location.h"
 #include "freehold/object_ref.h"
+#include "freehold/pin.h"
 #include "freehold/reference_counter_options.h"
 #include "freehold/scope.h"
 #include "freehold/stats.h"
@@ -62,10 +63,12 @@ class ReferenceCounter {
   // is unknown (kScopeEnded).
   absl::StatusOr<ObjectRef> Declare(const ObjectId& object, const DeclareOptions& options = {});
   // The value of a freed or lost object is to be made again: pending, its generation one higher.
-  // What remains of the old value goes on being deleted.
+  // What remains of the old value goes on being deleted. Lineage::Resubmit does it for what a
+  // recorded task returns.
   absl::Status Recreate(const ObjectId& object);
   // The value goes now, although references remain. The record stays, IsFreed() says so.
-  // Out-of-scope callbacks fire with EndReason::kFreed. Freeing twice changes nothing.
+  // Out-of-scope callbacks fire with EndReason::kFreed. Freeing twice changes nothing. A value that
+  // is pinned goes with its last pin, unless it is recreated before.
   BatchResult Free(absl::Span<const ObjectId> objects);
 
   // --- References ----------------------------------------------------------------------------
@@ -89,6 +92,18 @@ class ReferenceCounter {
   // already changes nothing. All or nothing. A cycle of containment is never reclaimed; immutable
   // values cannot form one.
   absl::Status AddNested(const ObjectId& outer, absl::Span<const ObjectId> inner);
+
+  // --- Pins (pin.h) --------------------------------------------------------------------------
+
+  // Keeps an object of this process in scope, and its value against Free, although nothing refers
+  // to it. `by` says who pins, for whoever asks later; each pin ends by an Unpin of the same name,
+  // one too many is a misuse. Errors: NotFound; FailedPrecondition for a borrowed object
+  // (kNotOwner: a reference keeps it); InvalidArgument for no name, or one beyond
+  // kPinnedByBytesMax; ResourceExhausted when kPinHoldersMax others pin it.
+  absl::Status Pin(const ObjectId& object, std::string_view by);
+  absl::Status Unpin(const ObjectId& object, std::string_view by);
+  // Who pins it and since when, in order of the first pins.
+  absl::StatusOr<std::vector<PinHolder>> GetPins(const ObjectId& object) const;
 
   // --- References that cross processes -------------------------------------------------------
   //
@@ -252,6 +267,7 @@ class ReferenceCounter {
   ShutdownReport Shutdown(ShutdownMode mode, Duration timeout);
 
  private:
+  friend class Lineage;  // lineage.h
   friend struct runtime::Inside;
   explicit ReferenceCounter(std::shared_ptr<runtime::CounterImpl> impl);
   const std::shared_ptr<runtime::CounterImpl> impl_;

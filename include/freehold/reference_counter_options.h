@@ -37,8 +37,8 @@ struct ReferenceCounterOptions {
   // saw the view. The promise is weaker: it holds only if every survivor has dealt with the view by
   // then (PROTOCOL, "Model"). The same for all ends; not negative.
   Duration orphan_grace = Duration::zero();
-  // Null: registering a callback is FailedPrecondition, `on_to_recover` and `on_copy_freed` are
-  // refused by Create.
+  // Null: registering a callback is FailedPrecondition, `on_to_recover`, `on_lineage_released` and
+  // `on_copy_freed` are refused by Create.
   std::shared_ptr<CallbackExecutor> executor;
   const Clock* clock = nullptr;  // default: Clock::Monotonic(); must outlive the counter
   Logger* logger = nullptr;      // default: Logger::Default(); must outlive what is queued
@@ -49,6 +49,12 @@ struct ReferenceCounterOptions {
   // Objects that lost their last copy with an excluded node and are still in scope. Runs on the
   // executor. Without it they are found by Ids(ObjectState::kLost).
   std::function<void(const std::vector<ObjectId>&)> on_to_recover;
+  // Tasks whose lineage was let go of or evicted (lineage.h): nothing needs the host's record of
+  // them any more. Each is told once, in no particular order. Runs on the executor.
+  std::function<void(const std::vector<TaskId>&)> on_lineage_released;
+  // What recorded tasks may cost the host, by their spec_bytes; beyond it the oldest are evicted.
+  // Positive.
+  uint64_t lineage_bytes_max = uint64_t{1} << 30;
   // How the free of each copy ended: of a producer whose primary has moved, when its bytes are
   // gone, which is what back-pressure waits for. Runs on the executor; costs one job per copy.
   std::function<void(const ObjectId&, const NodeId&, FreeOutcome)> on_copy_freed;
@@ -98,10 +104,11 @@ struct ReferenceCounts {
   // scopes that use it.
   uint64_t nested_in = 0;
   uint64_t scopes = 0;     // 1: its scope holds it
+  uint64_t pins = 0;       // over all names
   uint64_t borrowers = 0;  // processes that the owner, this process, lists
   uint64_t handoffs = 0;   // exported from here and not ended
   uint64_t total() const {
-    return handles + by_id + tasks + nested_in + scopes + borrowers + handoffs;
+    return handles + by_id + tasks + nested_in + scopes + pins + borrowers + handoffs;
   }
 };
 

@@ -57,6 +57,13 @@ struct ReferenceCounterStats {
   uint64_t queries_to_send = 0;        // gauge: questions and cancellations that have not left
   uint64_t scopes = 0;                 // gauge: those that are not forgotten, without the root
   uint64_t scope_members = 0;          // gauge: objects that are in one
+  uint64_t pinned = 0;                 // gauge: objects that are
+  uint64_t lineage_tasks = 0;          // gauge: recorded, and kept
+  uint64_t lineage_objects = 0;        // gauge: what they return, and their arguments
+  uint64_t lineage_bytes = 0;          // gauge: their spec_bytes
+  uint64_t generators = 0;             // gauge: open
+  uint64_t yielded = 0;                // gauge: by them, and not taken
+  uint64_t lineage_pieces = 0;         // gauge: lists of objects to be let go of
   uint64_t declared = 0;
   uint64_t out_of_scope = 0;
   uint64_t freed_explicitly = 0;
@@ -72,6 +79,9 @@ struct ReferenceCounterStats {
   uint64_t handoffs_given_up = 0;      // runs of tokens that had not come, to bound the memory
   uint64_t primaries_moved = 0;        // because a node asked for it
   uint64_t primaries_promoted = 0;     // because the former primary went
+  uint64_t lineage_released = 0;       // tasks, evicted ones included
+  uint64_t lineage_evicted = 0;        // for want of room
+  uint64_t tasks_resubmitted = 0;
   uint64_t digests_compared = 0;       // with what was known here
   uint64_t digest_mismatches = 0;      // of these, that differed
   uint64_t digest_copies_found = 0;    // a node had them, unknown here: reported again, or freed

@@ -83,8 +83,15 @@ enum class Mutant : uint8_t {
   kLateJoinForgotten,       // who joins a scope that has ended hears nothing
   kDeadMemberAwaited,       // after its barrier too
   kForceNotTold,            // a scope that is forced ends plainly elsewhere
+  // 2, pins
+  kFreeDespitePins,      // an explicit free does not wait for them
+  kPinnedFreeForgotten,  // a free that waits for the last pin is never done
+  // 17, lineage
+  kLineageNotReleased,      // a task is kept although nobody needs what it makes
+  kLineageRefsIgnored,      // a task is let go of although another one depends on it
+  kRevivedAtOldGeneration,  // the value of an argument is made again under its old generation
 };
-inline constexpr int kMutants = 57;         // kNone included
+inline constexpr int kMutants = 62;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

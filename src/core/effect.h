@@ -88,6 +88,12 @@ struct SettledFree {
   FreeOutcome outcome = FreeOutcome::kSettled;
 };
 
+// An object that a recorded task made is out of scope.
+struct LineageNotice {
+  ObjectId object;
+  uint32_t generation = 0;  // the last one of its value
+};
+
 // What few steps ask for.
 struct RareEffects {
   std::vector<LocationNotice> notices;
@@ -96,6 +102,8 @@ struct RareEffects {
   std::vector<InnerList> inner_lists;
   // Objects that lost their last copy and are still in scope.
   std::vector<ObjectId> lost;
+  // For the LineageTable.
+  std::vector<LineageNotice> lineage;
   // Registered callbacks whose moment cannot come any more: the runtime's to release.
   std::vector<Token> dropped;
   // Only when the table was told to observe frees.

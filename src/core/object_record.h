@@ -66,6 +66,8 @@ struct Copy {
 static_assert(sizeof(Copy) == 8, "two inline copies and the counts fit 88 bytes");
 
 inline constexpr uint32_t kNone = UINT32_MAX;
+// In place of a Rare: the object has none, but a recorded task made it (object_table_lineage.h).
+inline constexpr uint32_t kOnlyLineage = UINT32_MAX - 1;
 inline constexpr uint32_t kMemberMark = 1u << 31;
 
 struct ObjectRecord {
@@ -75,7 +77,7 @@ struct ObjectRecord {
   uint32_t nested_in;  // outer objects in scope that contain this one
   uint32_t generation;
   uint64_t size;  // bytes
-  uint32_t rare;  // index in the RarePool, or kNone
+  uint32_t rare;  // index in the RarePool, kNone, or kOnlyLineage
   // Block in the CopyArena, or kNone; of a borrowed object, which has no copies, its Borrow.
   uint32_t overflow;
   uint16_t copies;
@@ -96,6 +98,7 @@ struct ObjectRecord {
   const ObjectId& id() const { return cell.id; }
   ObjectState state() const { return static_cast<ObjectState>(state_byte); }
   bool in_scope() const { return state() != ObjectState::kOutOfScope; }
+  bool has_rare() const { return rare < kOnlyLineage; }
   bool is_member() const { return (origin & kMemberMark) != 0 && origin != kNone; }
   uint32_t member() const { return origin & ~kMemberMark; }
   bool held() const {

@@ -7,6 +7,8 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_lineage.h"
+#include "src/core/object_table_pins.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_scopes.h"
 
@@ -137,6 +139,7 @@ Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
   // What a lost object still has are prospective copies: their nodes wait for the new value.
   ++record->generation;
   record->was_freed = 0;
+  PinSteps(this).ForgetFree(*record);
   SetState(record, ObjectState::kPending, effects);
   return Verdict::kOk;
 }
@@ -182,6 +185,7 @@ Verdict ObjectTable::Step(const event::FreeExplicitly& e, Effects* effects) {
   if (record == nullptr) return Verdict::kNotFound;
   if (record->borrowed) return Verdict::kNotOwner;
   if (!record->in_scope() || record->state() == ObjectState::kFreed) return Verdict::kUnchanged;
+  if (PinSteps(this).Postpone(*record)) return Verdict::kUnchanged;
   ++counters_.freed_explicitly;
   record->was_freed = 1;
   SetState(record, ObjectState::kFreed, effects);
@@ -297,7 +301,7 @@ inline void ObjectTable::CountState(ObjectRecord* record, ObjectState state) {
 void ObjectTable::SetState(ObjectRecord* record, ObjectState state, Effects* effects) {
   if (record->state() == state) return;
   CountState(record, state);
-  if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kState, effects);
+  if (record->has_rare()) NotifyState(*record, LocationUpdate::Kind::kState, effects);
   if (record->has_askers) AnswerAskers(*record, effects);
 }
 
@@ -322,9 +326,12 @@ void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
     return;
   }
   if (record->copies == 0) index_.Foresee(record->id().Hash());  // to be erased, most likely
-  if (record->rare != kNone) NotifyState(*record, LocationUpdate::Kind::kGone, effects);
+  if (record->has_rare()) NotifyState(*record, LocationUpdate::Kind::kGone, effects);
   if (record->has_askers) EndAskers(record, effects);
   SetState(record, ObjectState::kOutOfScope, effects);
+  if (rares_.HasLineage(*record)) {
+    effects->Rarely().lineage.push_back({record->id(), record->generation});
+  }
   // Freed before: its callbacks fired then, and new ones were refused.
   Fire(record, Moment::kOutOfScope, EndReason::kOutOfScope, effects);
   if (Rare* rare = rares_.Find(*record); rare != nullptr && !rare->inners.empty()) {
@@ -419,6 +426,7 @@ void ObjectTable::EraseGhost(ObjectRecord* ghost, Effects* effects) {
 }
 
 void ObjectTable::Erase(ObjectRecord* record, Effects* effects) {
+  if (record->rare != kNone && LineageSteps(this).Keep(record, effects)) return;
   Fire(record, Moment::kErased, record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope,
        effects);
   if (record->is_member()) ScopeSteps(this).Leave(record, effects);

@@ -30,6 +30,7 @@
 #include "src/core/record_slabs.h"
 #include "src/core/scope_members.h"
 #include "src/core/sharing.h"
+#include "src/core/value_pins.h"
 
 namespace freehold::core {
 
@@ -123,18 +124,15 @@ class ObjectTable {
 
   // From the wire. kNotFound: answered with Gone. kTableFull: not answered before there is room.
   Verdict Step(const event::BorrowerRegistered& e, Effects* effects);
-  // kNotFound: not listed.
-  Verdict Step(const event::BorrowerReleased& e, Effects* effects);
+  Verdict Step(const event::BorrowerReleased& e, Effects* effects);  // kNotFound: not listed
   // kNotOwner: it did not come from the owner. kUnchanged: it answers no outstanding Register.
   Verdict Step(const event::RegisterAnswered& e, Effects* effects);
-  // kNotFound: no such handoff.
-  Verdict Step(const event::HandoffEnded& e, Effects* effects);
+  Verdict Step(const event::HandoffEnded& e, Effects* effects);  // kNotFound: no such handoff
   // kUnchanged: the token came before, and its acknowledgement is to follow.
   Verdict Step(const event::HandoffCancelled& e, Effects* effects);
   // object_table_askers.cc. kNotFound: answered with Gone. kWrongState: nobody gives that number.
   Verdict Step(const event::AskLocations& e, Effects* effects);
-  // kNotFound: it has ended.
-  Verdict Step(const event::StopAsking& e);
+  Verdict Step(const event::StopAsking& e);  // kNotFound: it has ended
   // Like PullFrees: registrations, releases and answers for a peer.
   bool PullSharing(PeerIndex peer, uint32_t items_max, const NodeNames& names,
                    PayloadWriter* writer);
@@ -162,8 +160,7 @@ class ObjectTable {
   Verdict Step(const event::Cancel& e, Token* token);
   // kNotFound, kNotOwner, kOutOfScope. The snapshot is an effect.
   Verdict Step(const event::Subscribe& e, Effects* effects);
-  // Takes every token out, for the end of the world.
-  std::vector<Token> TakeAllTokens();
+  std::vector<Token> TakeAllTokens();  // every one, for the end of the world
 
   // --- Queries (object_table_queries.cc) -------------------------------------------------------
 
@@ -199,7 +196,9 @@ class ObjectTable {
 
  private:
   friend class TableDigest;
-  friend class ScopeSteps;  // object_table_scopes.h
+  friend class ScopeSteps;    // object_table_scopes.h
+  friend class PinSteps;      // object_table_pins.h
+  friend class LineageSteps;  // object_table_lineage.h
   RecordIndex FindInline(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
   IdIndex::Found FindAtHome(const Key& key);
@@ -292,6 +291,7 @@ class ObjectTable {
   Fences fences_;
   std::unique_ptr<Sharing> sharing_;
   std::unique_ptr<ScopeMembers> scopes_;
+  std::unique_ptr<ValuePins> pins_;
   Counters counters_;
 };
 

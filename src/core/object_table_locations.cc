@@ -82,7 +82,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
     if (unwanted) return Verdict::kToBeFreed;
     if (!copy->held() && copy->prospective == 0) {
       copy->prospective = 1;
-      if (record->rare != kNone) {
+      if (record->has_rare()) {
         NotifyCopy(*record, Facts(*record, *copy), LocationUpdate::Kind::kChanged, effects);
       }
       if (record->has_askers) AnswerAskers(*record, effects);
@@ -112,7 +112,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   if (e.merge && (e.in_memory || e.spilled)) {
     nodes_.Report(&nodes_.At(e.node), copy, DigestHash(e.key.hash, e.generation));
   }
-  if (e.spilled || (!keep && record->rare != kNone))
+  if (e.spilled || (!keep && record->has_rare()))
     SetUrl(record, e.node, e.spilled ? e.url : std::string_view());
   if (e.size != 0 && !is_let_go) SetSize(record, e.size, effects);
   if (unwanted || is_let_go) {
@@ -210,7 +210,7 @@ void ObjectTable::RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effe
   const bool was_primary = copy->primary != 0;
   RemoveCopy(record, copy);
   CountInScope(*record, -1, 0, effects);
-  if (record->rare != kNone) NotifyRemoved(*record, node, effects);
+  if (record->has_rare()) NotifyRemoved(*record, node, effects);
   if (was_primary) Promote(record, effects);
   if (record->has_askers) AnswerAskers(*record, effects);
 }
@@ -237,7 +237,7 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
   RemoveCopy(record, copy);
   CountInScope(*record, -1, 0, effects);
   if (unwanted) return;
-  if (record->rare != kNone) NotifyRemoved(*record, node, effects);
+  if (record->has_rare()) NotifyRemoved(*record, node, effects);
   if (record->has_askers) AnswerAskers(*record, effects);
 }
 

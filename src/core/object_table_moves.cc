@@ -50,7 +50,7 @@ Verdict ObjectTable::Move(const event::MovePrimary& e, PeerIndex* primary, Effec
   if (*primary != e.from && !IsMutant(Mutant::kMoveComparesNothing)) return Verdict::kUnchanged;
   *primary = kNoPeer;
   to->primary = IsMutant(Mutant::kLetGoUnrecorded) ? 0 : 1;
-  if (record->rare != kNone) {
+  if (record->has_rare()) {
     NotifyCopy(*record, Facts(*record, *to), LocationUpdate::Kind::kChanged, effects);
   }
   ++counters_.primaries_moved;
@@ -77,7 +77,7 @@ void ObjectTable::LetGo(ObjectRecord* record, Copy* copy, Effects* effects) {
   } else {
     WaitForFree(IndexOf(*record), copy, effects);
   }
-  if (record->rare != kNone) NotifyRemoved(*record, node, effects);
+  if (record->has_rare()) NotifyRemoved(*record, node, effects);
 }
 
 // The primary has gone. In its place: a copy in memory, one in a file, or a former primary whose
@@ -102,7 +102,7 @@ void ObjectTable::Promote(ObjectRecord* record, Effects* effects) {
   best->primary = 1;
   best->prospective = 0;
   ++counters_.primaries_promoted;
-  if (record->rare != kNone) {
+  if (record->has_rare()) {
     NotifyCopy(*record, Facts(*record, *best), LocationUpdate::Kind::kChanged, effects);
   }
   if (config_.settle_at_once) return;  // nobody to tell

@@ -2,6 +2,8 @@
 
 #include "src/base/check.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_lineage.h"
+#include "src/core/object_table_pins.h"
 #include "src/core/object_table_scopes.h"
 
 namespace freehold::core {
@@ -106,7 +108,7 @@ Time ObjectTable::NextTokenEnd() const {
 size_t ObjectTable::bytes() const {
   return slabs_.bytes() + index_.bytes() + copies_.bytes() + nodes_.bytes() + rares_.bytes() +
          (sharing_ == nullptr ? 0 : sharing_->bytes()) +
-         (scopes_ == nullptr ? 0 : scopes_->bytes());
+         (scopes_ == nullptr ? 0 : scopes_->bytes()) + (pins_ == nullptr ? 0 : pins_->bytes());
 }
 
 void ObjectTable::CheckRecord(const ObjectRecord& record) const {
@@ -118,11 +120,13 @@ void ObjectTable::CheckRecord(const ObjectRecord& record) const {
   } else {
     FREEHOLD_CHECK(Find({record.id(), record.id().Hash()}) == &record);
     FREEHOLD_CHECK(record.held() == record.in_scope());
-    FREEHOLD_CHECK(record.in_scope() || record.copies > 0 || has_ghost || record.borrowed);
+    FREEHOLD_CHECK(record.in_scope() || record.copies > 0 || has_ghost || record.borrowed ||
+                   LineageSteps::IsMarked(*this, record));
     FREEHOLD_CHECK((record.cell.count() > 0) == (record.has_handles != 0));
   }
   if (sharing_ != nullptr) CheckHolders(record);
   if (record.is_member()) ScopeSteps::CheckMember(*this, record);
+  FREEHOLD_CHECK(record.nested_in >= PinSteps::NotNested(*this, record));
   FREEHOLD_CHECK((record.state() == ObjectState::kAvailable) <= HasRealCopy(record));
   uint32_t primaries = 0;
   for (uint32_t i = 0; i < record.copies; ++i) {
@@ -148,9 +152,11 @@ void ObjectTable::CheckInvariants() const {
   uint64_t by_state[kObjectStates] = {};
   size_t records = 0;
   uint64_t copies = 0;
+  size_t pinned = 0;
   Visit(0, SIZE_MAX, [&](const ObjectRecord& record) {
     CheckRecord(record);
     copies += record.copies;
+    pinned += PinSteps::Of(*this, record) != nullptr ? 1 : 0;
     if (record.is_ghost) return;
     ++records;
     ++by_state[record.state_byte];
@@ -164,6 +170,7 @@ void ObjectTable::CheckInvariants() const {
     FREEHOLD_CHECK(by_state[state] == counters_.by_state[state]);
   }
   FREEHOLD_CHECK(nodes_.CheckInvariants() == copies);
+  FREEHOLD_CHECK(pinned == PinSteps::CountPinned(*this));
   if (sharing_ != nullptr) CheckSharing();
   if (scopes_ != nullptr) scopes_->CheckInvariants();
 }

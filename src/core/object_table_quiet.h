@@ -41,8 +41,9 @@ FREEHOLD_QUIETLY IdIndex::Found ObjectTable::FindAgain(const Key& key) {
 
 // An available object has a copy, and so no state changes with another one; nobody is to be told.
 inline bool TakesCopiesQuietly(const ObjectRecord& record, uint32_t generation) {
-  return record.state() == ObjectState::kAvailable && record.generation == generation &&
-         record.rare == kNone && !record.has_askers && !record.is_member();
+  return record.state() == ObjectState::kAvailable && record.copies != 0 &&
+         record.generation == generation && !record.has_rare() && !record.has_askers &&
+         !record.is_member();
 }
 
 FREEHOLD_QUIETLY bool ObjectTable::AddByIdQuietly(const Key& key, uint32_t count) {

@@ -40,6 +40,7 @@ struct Rare {
   std::vector<std::pair<PeerIndex, std::string>> spill_urls;
   // The next older generation whose copies are still being deleted; kNoRecord: none.
   RecordIndex ghost = kNoRecord;
+  bool has_lineage = false;  // a recorded task made the object
 
   // Gives memory back, but for that of one callback.
   void Clear() {
@@ -48,6 +49,7 @@ struct Rare {
     inners = InnerList();
     GiveBack(&spill_urls);
     ghost = kNoRecord;
+    has_lineage = false;
   }
 
  private:
@@ -62,7 +64,8 @@ class RarePool {
  public:
   // The record's entry, made if it has none.
   Rare& Ensure(ObjectRecord& record) {
-    if (record.rare == kNone) {
+    if (!record.has_rare()) {
+      const bool has_lineage = record.rare == kOnlyLineage;
       if (free_.empty()) {
         if (made_ == blocks_.size() * kBlock) blocks_.push_back(std::make_unique<Rare[]>(kBlock));
         record.rare = made_++;
@@ -70,21 +73,39 @@ class RarePool {
         record.rare = free_.back();
         free_.pop_back();
       }
+      At(record.rare).has_lineage = has_lineage;
     }
     return At(record.rare);
   }
   // Null when it has none.
-  Rare* Find(const ObjectRecord& record) {
-    return record.rare == kNone ? nullptr : &At(record.rare);
-  }
+  Rare* Find(const ObjectRecord& record) { return record.has_rare() ? &At(record.rare) : nullptr; }
   const Rare* Find(const ObjectRecord& record) const {
     return const_cast<RarePool*>(this)->Find(record);
   }
   void Release(ObjectRecord& record) {
-    if (record.rare == kNone) return;
-    At(record.rare).Clear();
-    free_.push_back(record.rare);
+    if (record.has_rare()) {
+      At(record.rare).Clear();
+      free_.push_back(record.rare);
+    }
     record.rare = kNone;
+  }
+  // Whether a recorded task made it, for which no entry is made.
+  bool HasLineage(const ObjectRecord& record) const {
+    return record.rare == kOnlyLineage || (record.has_rare() && Find(record)->has_lineage);
+  }
+  void ClearLineage(ObjectRecord& record) {
+    if (record.has_rare()) {
+      At(record.rare).has_lineage = false;
+    } else {
+      record.rare = kNone;
+    }
+  }
+  void SetLineage(ObjectRecord& record) {
+    if (record.has_rare()) {
+      At(record.rare).has_lineage = true;
+    } else {
+      record.rare = kOnlyLineage;
+    }
   }
   size_t bytes() const {
     return blocks_.size() * kBlock * sizeof(Rare) + blocks_.capacity() * sizeof(blocks_[0]) +

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "freehold/drain.h"
 #include "src/base/guarded_call.h"
+#include "src/core/object_table_pins.h"
 #include "src/core/object_table_scopes.h"
 #include "src/runtime/counter_impl.h"
 
@@ -28,6 +29,8 @@ const char* DrainHoldName(DrainHold hold) {
       return "outer objects";
     case DrainHold::kScope:
       return "scope";
+    case DrainHold::kPin:
+      return "pin";
     case DrainHold::kBorrower:
       return "borrower";
     case DrainHold::kHandoff:
@@ -51,6 +54,9 @@ std::string DrainBlocker::ToString() const {
       break;
     case DrainHold::kScope:
       absl::StrAppend(&text, "held by its scope");
+      break;
+    case DrainHold::kPin:
+      absl::StrAppend(&text, "pinned by ", pinned_by);
       break;
     case DrainHold::kBorrower:
       absl::StrAppend(&text, "borrowed by ", peer.ToString());
@@ -108,8 +114,10 @@ class Blockers {
       Add(table, record, DrainHold::kById, record.by_id);
       Add(table, record, DrainHold::kTasks, record.tasks);
       const uint32_t in_scope = core::ScopeSteps::IsHeldByScope(table, record) ? 1 : 0;
-      Add(table, record, DrainHold::kOuter, record.nested_in - in_scope);
+      Add(table, record, DrainHold::kOuter,
+          record.nested_in - core::PinSteps::NotNested(table, record));
       Add(table, record, DrainHold::kScope, in_scope);
+      LookAtPins(table, record);
       LookAtSharing(table, record);
     } else if (record.borrowed) {
       AddPeer(table, record, DrainHold::kRelease, table.BorrowOf(record).owner);
@@ -123,6 +131,14 @@ class Blockers {
   }
 
  private:
+  void LookAtPins(const core::ObjectTable& table, const core::ObjectRecord& record) {
+    const core::ValuePins::Pinned* pinned = core::PinSteps::Of(table, record);
+    if (pinned == nullptr) return;
+    for (const PinHolder& holder : pinned->holders) {
+      if (!Add(table, record, DrainHold::kPin, holder.count)) return;
+      report_.blockers.back().pinned_by = holder.by;
+    }
+  }
   void LookAtSharing(const core::ObjectTable& table, const core::ObjectRecord& record) {
     if (table.sharing() == nullptr) return;
     const core::RecordIndex index = core::RecordSlabs::IndexOf(record);

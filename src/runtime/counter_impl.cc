@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
@@ -37,7 +38,8 @@ CounterImpl::CounterImpl(const ReferenceCounterOptions& options)
       shard_mask_(options.shards - 1),
       call_sites_(kCallSitesMax),
       queries_(options.executor, &logger_),
-      scopes_(this, clock_.Now()) {
+      scopes_(this, clock_.Now()),
+      lineage_(this, options.lineage_bytes_max) {
   core::ObjectTable::Config config;
   config.settle_at_once = options.transport == nullptr;
   config.observe_frees = static_cast<bool>(options.on_copy_freed);
@@ -108,6 +110,9 @@ void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
     PostOutbox(shard);
   }
   if (!after->effects.scopes.empty()) scopes_.OnChanges(after->effects.scopes);
+  if (after->effects.rare != nullptr && !after->effects.rare->lineage.empty()) {
+    lineage_.OnEnded(std::exchange(after->effects.rare->lineage, {}));
+  }
   if (after->effects.has_inners()) {
     std::vector<std::vector<core::InnerRef>> stack = after->effects.TakeInnerChunks();
     DropInners(&stack, options_.nested_drops_inline_max);
@@ -287,8 +292,8 @@ absl::Status CounterImpl::Explain(core::Verdict verdict, const ObjectId& object)
       return WithReason(absl::NotFoundError(absl::StrCat("object ", id, " is out of scope")),
                         ErrorReason::kGone);
     case core::Verdict::kNotHeld:
-      return absl::FailedPreconditionError(
-          absl::StrCat("object ", id, " has fewer references by id than are to be removed"));
+      return absl::FailedPreconditionError(absl::StrCat(
+          "object ", id, " has fewer references or pins of that kind than are to be removed"));
     case core::Verdict::kCountFull:
       return absl::ResourceExhaustedError(absl::StrCat("a count of object ", id, " is full"));
     case core::Verdict::kTableFull:

@@ -36,6 +36,7 @@
 #include "src/core/event.h"
 #include "src/core/object_table_quiet.h"
 #include "src/runtime/endpoint.h"
+#include "src/runtime/lineage_keeper.h"
 #include "src/runtime/location_queries.h"
 #include "src/runtime/owner_digests.h"
 #include "src/runtime/scopes.h"
@@ -121,10 +122,8 @@ class CounterImpl final : public Endpoint::Client,
 
   // --- Handles -------------------------------------------------------------------------------
 
-  // The caller's last handle on `cell` ends.
-  void ReleaseLast(Shard& shard, internal::RefCell* cell);
-  // One reference of a task ends.
-  void EndTask(Shard& shard, internal::RefCell* cell);
+  void ReleaseLast(Shard& shard, internal::RefCell* cell);  // the caller's last handle ends
+  void EndTask(Shard& shard, internal::RefCell* cell);      // one reference of a task ends
   // False: nothing was changed, and EndTask is to be called.
   bool EndTaskQuietly(Shard& shard, internal::RefCell* cell) {
     return shard.Quietly([&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
@@ -183,6 +182,7 @@ class CounterImpl final : public Endpoint::Client,
   const Clock& clock() const { return clock_; }
   Logger& logger() const { return logger_; }
   Scopes& scopes() { return scopes_; }
+  LineageKeeper& lineage() { return lineage_; }
   bool stopped() const { return stopping_.load(std::memory_order_acquire); }
   bool excluded() const { return excluded_.load(std::memory_order_acquire); }
   uint64_t Unsettled() const;
@@ -265,6 +265,7 @@ class CounterImpl final : public Endpoint::Client,
   internal::SegmentedArray<Peer> peers_;
   LocationQueries queries_;
   Scopes scopes_;
+  LineageKeeper lineage_;
 
   std::atomic<bool> stopping_{false};
   std::atomic<bool> excluded_{false};

@@ -241,7 +241,8 @@ Time CounterImpl::Work(Time now) {
     internal::MutexLock lock(&deferred_mutex_);
     std::swap(stack, deferred_);
   }
-  const Time next = std::min(ExpireTokens(now), scopes_.Work(now));
+  const Time due = lineage_.Work() ? kInfinitePast : kInfiniteFuture;
+  const Time next = std::min({ExpireTokens(now), scopes_.Work(now), due});
   if (stack.empty()) return next;
   uint64_t before = 0;
   for (const auto& inners : stack) before += inners.size();

@@ -46,6 +46,13 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
     return absl::InvalidArgumentError(
         "ReferenceCounterOptions.on_to_recover needs ReferenceCounterOptions.executor");
   }
+  if (options.executor == nullptr && options.on_lineage_released) {
+    return absl::InvalidArgumentError(
+        "ReferenceCounterOptions.on_lineage_released needs ReferenceCounterOptions.executor");
+  }
+  if (options.lineage_bytes_max == 0) {
+    return absl::InvalidArgumentError("ReferenceCounterOptions.lineage_bytes_max must be positive");
+  }
   if (options.executor == nullptr && options.on_copy_freed) {
     return absl::InvalidArgumentError(
         "ReferenceCounterOptions.on_copy_freed needs ReferenceCounterOptions.executor");
@@ -108,11 +115,12 @@ absl::StatusOr<ObjectRef> ReferenceCounter::Declare(const ObjectId& object,
 absl::Status ReferenceCounter::Recreate(const ObjectId& object) {
   if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
   const core::Key key = impl_->KeyOf(object);
-  return impl_->ToStatus(impl_->Apply(impl_->ShardOf(key),
-                                      [&](core::ObjectTable& table, core::Effects* effects) {
-                                        return table.Step(core::event::Recreate{key}, effects);
-                                      }),
-                         object);
+  const Verdict verdict =
+      impl_->Apply(impl_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+        return table.Step(core::event::Recreate{key}, effects);
+      });
+  if (verdict == Verdict::kOk) impl_->lineage().OnRecreated(object);
+  return impl_->ToStatus(verdict, object);
 }
 
 BatchResult ReferenceCounter::Free(absl::Span<const ObjectId> objects) {

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "freehold/reference_counter.h"
+#include "src/core/object_table_pins.h"
 #include "src/core/object_table_scopes.h"
 #include "src/runtime/counter_impl.h"
 
@@ -27,7 +28,10 @@ ReferenceCounts CountsOf(const core::ObjectTable& table, const core::ObjectRecor
   counts.by_id = record.by_id;
   counts.tasks = record.tasks;
   counts.scopes = core::ScopeSteps::IsHeldByScope(table, record) ? 1 : 0;
-  counts.nested_in = record.nested_in - counts.scopes;
+  counts.nested_in = record.nested_in - core::PinSteps::NotNested(table, record);
+  if (const auto* pinned = core::PinSteps::Of(table, record); pinned != nullptr) {
+    for (const PinHolder& holder : pinned->holders) counts.pins += holder.count;
+  }
   if (record.has_borrowers || record.has_pins) {
     const core::RecordIndex index = core::RecordSlabs::IndexOf(record);
     counts.borrowers = CountOf(table.sharing()->borrowers, index);
@@ -80,6 +84,16 @@ void AppendSharing(std::string* text, const CounterImpl& counter, const core::Ob
   };
   list(table.sharing()->borrowers, "borrowed by");
   list(table.sharing()->pins, "on its way to");
+}
+
+void AppendPins(std::string* text, const core::ValuePins::Pinned& pinned, Time now) {
+  for (const PinHolder& holder : pinned.holders) {
+    absl::StrAppend(text, "\n  pinned by ", holder.by);
+    if (holder.count > 1) absl::StrAppend(text, ", ", holder.count, " times");
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - holder.since);
+    absl::StrAppend(text, " for ", age.count(), " ms");
+  }
+  if (pinned.free_waits) absl::StrAppend(text, "\n  its free waits for the last pin");
 }
 
 void AppendCopy(std::string* text, const Location& location, core::FreeState state) {
@@ -177,6 +191,7 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
   self.shard = shard.number;
   std::vector<core::CopyFacts> copies;
   core::ScopeIndex scope = core::kNoScope;
+  const Time now = impl_->clock().Now();
   {
     internal::MutexLock lock(&shard.mutex);
     const core::ObjectRecord* record = shard.table.Find(key);
@@ -194,6 +209,9 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
       scope = shard.table.scopes()->ScopeOf(shard.table.scopes()->At(record->member()));
     }
     AppendSharing(&text, *impl_, shard.table, *record);
+    if (const auto* pinned = core::PinSteps::Of(shard.table, *record); pinned != nullptr) {
+      AppendPins(&text, *pinned, now);
+    }
     const core::Rare* rare = shard.table.FindRare(*record);
     if (rare != nullptr && rare->ghost != core::kNoRecord) {
       absl::StrAppend(&text, "\n  copies of an older generation are still being deleted");
@@ -222,6 +240,7 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
       ++named;
     });
   }
+  absl::StrAppend(&text, impl_->lineage().Describe(object));
   for (const core::CopyFacts& facts : copies) {
     AppendCopy(&text, impl_->ToLocation(facts), facts.free_state);
   }
@@ -280,6 +299,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
   stats->misuses = misuses_.load(std::memory_order_relaxed);
   stats->drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
   digests_.AddTo(stats);
+  lineage_.AddTo(stats);
   for (const std::unique_ptr<Shard>& shard : shards_) {
     internal::MutexLock lock(&shard->mutex);
     const core::ObjectTable::Counters& counters = shard->table.counters();
@@ -313,6 +333,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
     stats->answers_lost += counters.answers_lost;
     stats->watches_refused += counters.watches_refused;
     AddSharing(shard->table, stats);
+    stats->pinned += core::PinSteps::CountPinned(shard->table);
     if (shard->table.scopes() != nullptr) stats->scope_members += shard->table.scopes()->size();
   }
 }

@@ -6,7 +6,9 @@
 #include <utility>
 
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_lineage.h"
 #include "src/testing/sim_misuse.h"
+#include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
 
@@ -88,6 +90,12 @@ bool Actor::ActProcess(const Action& action) {
       return Free(process, object);
     case Verb::kRecreate:
       return Recreate(process, object);
+    case Verb::kPin:
+    case Verb::kUnpin:
+      return CanAsk(*process, *object) && ActPin(&oracle_, &s_, action, process, object);
+    case Verb::kMake:
+    case Verb::kRemake:
+      return CanAsk(*process, *object) && ActLineage(&oracle_, &s_, action, process, object);
     case Verb::kWatchOut:
       return Watch(process, object, Moment::kOutOfScope, n[2]);
     case Verb::kWatchReclaimed:
@@ -189,6 +197,7 @@ bool Actor::Recreate(Process* process, Object* object) {
   if (!status.ok()) return true;
   ++object->generation;
   object->freed = false;
+  object->free_waits = false;
   return true;
 }
 

@@ -7,42 +7,31 @@ namespace freehold::testing::sim {
 namespace {
 
 constexpr std::pair<Verb, uint64_t> kWeights[] = {
-    {Verb::kDeclare, 9},        {Verb::kDeclareOn, 8},
-    {Verb::kDeclareWith, 3},    {Verb::kCopy, 3},
-    {Verb::kDrop, 14},          {Verb::kGet, 3},
-    {Verb::kLock, 2},           {Verb::kAdd, 3},
-    {Verb::kRemove, 4},         {Verb::kSubmit, 2},
-    {Verb::kSubmitTwo, 2},      {Verb::kEnd, 4},
-    {Verb::kNest, 3},           {Verb::kFree, 4},
-    {Verb::kRecreate, 5},       {Verb::kWatchOut, 3},
-    {Verb::kWatchReclaimed, 3}, {Verb::kWatchErased, 2},
-    {Verb::kUnwatch, 2},        {Verb::kFollow, 2},
-    {Verb::kUnfollow, 1},       {Verb::kScope, 3},
-    {Verb::kScopeIn, 2},        {Verb::kScopeFor, 1},
-    {Verb::kDeclareIn, 4},      {Verb::kDeclareOnIn, 6},
-    {Verb::kKeep, 3},           {Verb::kMoveTo, 3},
-    {Verb::kScopeEnd, 4},       {Verb::kScopeForce, 1},
-    {Verb::kScopeShare, 4},     {Verb::kScopeJoin, 6},
-    {Verb::kExport, 10},        {Verb::kImport, 12},
-    {Verb::kCancel, 2},         {Verb::kReadNested, 4},
-    {Verb::kMisread, 2},        {Verb::kAsk, 2},
-    {Verb::kAskFor, 3},         {Verb::kAskAlways, 3},
-    {Verb::kUnask, 1},          {Verb::kWatchFailed, 2},
-    {Verb::kAwait, 4},          {Verb::kTold, 2},
-    {Verb::kToldNot, 1},        {Verb::kForget, 2},
-    {Verb::kMisuse, 1},         {Verb::kQuery, 1},
-    {Verb::kStore, 9},          {Verb::kStorePrimary, 5},
-    {Verb::kFetch, 5},          {Verb::kFetched, 5},
-    {Verb::kAbort, 2},          {Verb::kSpill, 3},
-    {Verb::kSpillKeeping, 3},   {Verb::kRestore, 4},
-    {Verb::kEvict, 3},          {Verb::kRead, 5},
-    {Verb::kClose, 6},          {Verb::kMisuseCopy, 1},
-    {Verb::kMove, 5},           {Verb::kBreak, 2},
-    {Verb::kMend, 2},           {Verb::kPartition, 2},
-    {Verb::kHeal, 1},           {Verb::kHealAll, 1},
-    {Verb::kIsolate, 1},        {Verb::kRejoin, 2},
-    {Verb::kCrash, 2},          {Verb::kExclude, 3},
-    {Verb::kStart, 2},
+    {Verb::kDeclare, 9},     {Verb::kDeclareOn, 8},    {Verb::kDeclareWith, 3},
+    {Verb::kCopy, 3},        {Verb::kDrop, 14},        {Verb::kGet, 3},
+    {Verb::kLock, 2},        {Verb::kAdd, 3},          {Verb::kRemove, 4},
+    {Verb::kSubmit, 2},      {Verb::kSubmitTwo, 2},    {Verb::kEnd, 4},
+    {Verb::kNest, 3},        {Verb::kFree, 4},         {Verb::kRecreate, 5},
+    {Verb::kPin, 3},         {Verb::kUnpin, 5},        {Verb::kMake, 5},
+    {Verb::kRemake, 6},      {Verb::kWatchOut, 3},     {Verb::kWatchReclaimed, 3},
+    {Verb::kWatchErased, 2}, {Verb::kUnwatch, 2},      {Verb::kFollow, 2},
+    {Verb::kUnfollow, 1},    {Verb::kScope, 3},        {Verb::kScopeIn, 2},
+    {Verb::kScopeFor, 1},    {Verb::kDeclareIn, 4},    {Verb::kDeclareOnIn, 6},
+    {Verb::kKeep, 3},        {Verb::kMoveTo, 3},       {Verb::kScopeEnd, 4},
+    {Verb::kScopeForce, 1},  {Verb::kScopeShare, 4},   {Verb::kScopeJoin, 6},
+    {Verb::kExport, 10},     {Verb::kImport, 12},      {Verb::kCancel, 2},
+    {Verb::kReadNested, 4},  {Verb::kMisread, 2},      {Verb::kAsk, 2},
+    {Verb::kAskFor, 3},      {Verb::kAskAlways, 3},    {Verb::kUnask, 1},
+    {Verb::kWatchFailed, 2}, {Verb::kAwait, 4},        {Verb::kTold, 2},
+    {Verb::kToldNot, 1},     {Verb::kForget, 2},       {Verb::kMisuse, 1},
+    {Verb::kQuery, 1},       {Verb::kStore, 9},        {Verb::kStorePrimary, 5},
+    {Verb::kFetch, 5},       {Verb::kFetched, 5},      {Verb::kAbort, 2},
+    {Verb::kSpill, 3},       {Verb::kSpillKeeping, 3}, {Verb::kRestore, 4},
+    {Verb::kEvict, 3},       {Verb::kRead, 5},         {Verb::kClose, 6},
+    {Verb::kMisuseCopy, 1},  {Verb::kMove, 5},         {Verb::kBreak, 2},
+    {Verb::kMend, 2},        {Verb::kPartition, 2},    {Verb::kHeal, 1},
+    {Verb::kHealAll, 1},     {Verb::kIsolate, 1},      {Verb::kRejoin, 2},
+    {Verb::kCrash, 2},       {Verb::kExclude, 3},      {Verb::kStart, 2},
 };
 
 bool IsCrash(Verb verb) { return verb == Verb::kCrash || verb == Verb::kExclude; }
@@ -266,6 +255,28 @@ Action Generator::DrawProcess(Verb verb) {
       const Numbers stored = AnyStored();
       const Object* told = stored[0] == 0 ? nullptr : &s_.objects.find(stored[1])->second;
       return {verb, {told == nullptr ? 0 : told->owner, stored[1], stored[0], stored[2]}};
+    }
+    case Verb::kPin:
+      return {verb, {object->owner, object->number, static_cast<int64_t>(1 + random_.Below(2))}};
+    case Verb::kUnpin: {
+      for (int attempt = 0; attempt < 6 && object->pins.empty(); ++attempt) {
+        if (const Object* other = AnyObject(); other != nullptr) object = other;
+      }
+      const int64_t by = object->pins.empty() ? 0 : object->pins.begin()->first;
+      return {verb, {object->owner, object->number, by}};
+    }
+    case Verb::kMake: {
+      const Object* other = AnyObjectOf(object->owner);
+      if (other == nullptr) return {verb, {}};
+      const bool later = object->number > other->number;
+      return {verb,
+              {object->owner, (later ? object : other)->number, (later ? other : object)->number}};
+    }
+    case Verb::kRemake: {
+      for (int attempt = 0; attempt < 6 && !object->recorded; ++attempt) {
+        if (const Object* other = AnyObject(); other != nullptr) object = other;
+      }
+      return {verb, {object->owner, object->number, NextNumber(s_.tasks)}};
     }
     case Verb::kFree:
     case Verb::kRecreate:

@@ -88,7 +88,8 @@ class Generator {
   void ThenEnd(int64_t end);
 
   // --- What plans are made of --------------------------------------------------------------------
-  void PlanMoves();  // sim_generator_moves.cc
+  void PlanLineage();  // sim_generator_lineage.cc
+  void PlanMoves();    // sim_generator_moves.cc
   void PlanOldMoves();
   void ThenMoves(int64_t object, const std::vector<int64_t>& nodes);
   std::vector<int64_t> SomeNodes(size_t count);

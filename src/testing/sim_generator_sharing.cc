@@ -84,7 +84,10 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
-  switch (random_.Below(15)) {
+  switch (random_.Below(17)) {
+    case 16:
+    case 15:
+      return PlanLineage();
     case 14:
       return PlanForgotten();
     case 13:

@@ -64,6 +64,8 @@ void MisuseBorrowed(const State& state, Process* process, const Object& object,
   refusals->Expect("Free", freed.ok() ? absl::OkStatus() : freed.failures[0].status,
                    absl::StatusCode::kFailedPrecondition);
   refusals->Expect("Recreate", counter.Recreate(object.id), absl::StatusCode::kFailedPrecondition);
+  refusals->Expect("Pin", counter.Pin(object.id, "a borrower"),
+                   absl::StatusCode::kFailedPrecondition);
   for (const auto& other : state.processes) {
     if (other->end == process->end || other->end == object.owner) continue;
     // Its sender, the owner, may be known to be excluded.

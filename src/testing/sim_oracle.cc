@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "src/testing/sim_moves.h"
+#include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
 
 namespace freehold::testing::sim {
@@ -30,6 +31,10 @@ void Oracle::Violate(std::string_view kind, const std::string& details) {
 // --- What may be ---------------------------------------------------------------------------------
 
 bool Oracle::Held(const Object& object) const {
+  return IsPinned(s_, object) || HeldBesidesPins(object);
+}
+
+bool Oracle::HeldBesidesPins(const Object& object) const {
   for (const auto& [number, holding] : object.holdings) {
     const Process& holder = *s_.process(number);
     // An owner that is suspected counts on as long as it runs.
@@ -58,7 +63,9 @@ bool Oracle::Held(const Object& object) const {
 bool Oracle::HeldAt(const Process& process, const Object& object) const {
   const auto mine = object.holdings.find(process.end);
   if (mine != object.holdings.end() && mine->second.held()) return true;
-  if (object.owner == process.end && IsHeldByScope(s_, object)) return true;
+  if (object.owner == process.end && (IsHeldByScope(s_, object) || IsPinned(s_, object))) {
+    return true;
+  }
   for (const int64_t outer : object.outers) {
     const Object& around = *s_.object(outer);
     if (around.owner == process.end && !around.ended && Held(around)) return true;
@@ -101,6 +108,10 @@ void Oracle::Dropped(Object* first) {
 
 void Oracle::Freed(Object* object) {
   if (object->ended || object->freed) return;
+  if (!object->pins.empty()) {
+    object->free_waits = true;
+    return;
+  }
   End(object, EndReason::kFreed);
   object->freed = true;
   ++object->frees;
@@ -244,8 +255,8 @@ void Oracle::OnCallback(int64_t number, const ObjectId& id, EndReason reason) {
   if (registration.moment == Moment::kFailed) return OnFailed(registration, reason);
   CheckOrder(number, registration);
   if (reason == EndReason::kOutOfScope) {
-    if (object.inexact) SeenEnded(&object);
-    Expect(object.ended, "S8: an object in scope is said to be out of scope", details);
+    if (object.inexact && object.revivals == 0) SeenEnded(&object);
+    Expect(object.has_ended(), "S8: an object in scope is said to be out of scope", details);
   } else {
     Expect(object.frees > 0, "S8: an object is said to be freed", details);
   }

@@ -37,6 +37,7 @@ class Oracle {
   // Its owner or somebody who is live holds the object, or has a token for it that must be
   // honoured, or it is in the value of an object that is held.
   bool Held(const Object& object) const;
+  bool HeldBesidesPins(const Object& object) const;
   // The process itself does, by a reference of any kind or by the value of an object that it owns.
   bool HeldAt(const Process& process, const Object& object) const;
   // Nobody may want the value of that generation any more.

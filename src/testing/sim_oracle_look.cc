@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/testing/sim_lineage.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_pins.h"
 #include "src/testing/sim_queries.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
@@ -22,7 +24,7 @@ void Oracle::LookAtOwner(const Object& object, const Process& owner) {
   static const Holding nothing;
   const Holding& holding = mine == object.holdings.end() ? nothing : mine->second;
   Expect(counts->handles == holding.handles.size() && counts->by_id == holding.by_id &&
-             counts->tasks == holding.tasks,
+             counts->tasks == holding.tasks && counts->pins == CountPins(object),
          "an object has other counts than its holders", NameOf(object));
 }
 
@@ -131,6 +133,7 @@ void Oracle::LookAtRest() {
   LookAtQueries(this, s_);
   LookAtMoves(this, s_);
   LookAtScopesAtRest(this, s_);
+  LookAtLineageAtRest(this, s_);
   const LocalMembership::Status status = s_.membership.GetStatus();
   Expect(status.waiting_for.empty() && status.latest_barrier == status.latest_view,
          "L3: a barrier does not come", std::to_string(status.latest_view));
@@ -161,6 +164,7 @@ void Oracle::CheckEmpty(const Process& process) {
          "not every free of a copy has its one outcome", NameOf(process));
   CheckSharingEmpty(this, process);
   CheckScopesEmpty(this, process);
+  CheckLineageEmpty(this, process);
 }
 
 void Oracle::CheckEmpty(const Node& node) {

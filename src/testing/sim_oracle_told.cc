@@ -38,7 +38,7 @@ void Oracle::OnUpdate(int64_t number, const ObjectId& id, const LocationUpdate& 
       break;
     case LocationUpdate::Kind::kGone:
       s_.coverage.Count("update gone");
-      Expect(object.ended || !Held(object), "S8: an object that is held is said to be gone",
+      Expect(object.has_ended() || !Held(object), "S8: an object that is held is said to be gone",
              details);
       subscription.gone = true;
       break;

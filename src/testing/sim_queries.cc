@@ -47,7 +47,7 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
       state->coverage.Count("query answered: gone");
       query.done = true;
       // One that is suspected, and does not know it, has no promise.
-      return oracle->Expect(object.ended || !oracle->Held(object) || !asker.live(),
+      return oracle->Expect(object.has_ended() || !oracle->Held(object) || !asker.live(),
                             "S4: who asks is told that an object that is held is gone", details);
     case LocationUpdate::Kind::kOwnerDied:
       state->coverage.Count("query answered: owner died");

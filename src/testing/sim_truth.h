@@ -51,16 +51,25 @@ struct Object {
   uint64_t ends = 0;     // frees, and the end of scope
   bool inexact = false;  // held in ways that its owner hears of late: shared, or in such an object
   bool ended = false;    // out of scope, for the library as well
+  int revivals = 0;      // it was, and is in scope again
   int tokens = 0;        // that were ever made
-  bool disagreed = false;               // its owner's host took a location back, right or wrong
-  uint64_t touched = 0;                 // nodes that ever had to do with it, by place
-  int64_t scope = 0;                    // 0: the root
-  bool scope_held = false;              // by that scope, as long as it runs
+  bool disagreed = false;            // its owner's host took a location back, right or wrong
+  uint64_t touched = 0;              // nodes that ever had to do with it, by place
+  int64_t scope = 0;                 // 0: the root
+  bool scope_held = false;           // by that scope, as long as it runs
+  std::map<int64_t, uint32_t> pins;  // by the number of who pins
+  bool free_waits = false;           // for the last of them
+  bool recorded = false;             // its owner's host has said how it made it
+  int64_t made_of = 0;               // then; 0: it cannot be made again
+  uint32_t retries = 0;
   std::map<int64_t, Holding> holdings;  // by process
   std::vector<int64_t> inners;
   std::vector<int64_t> outers;
   std::vector<std::pair<int64_t, uint32_t>> frees_sent;  // node, generation
   std::vector<Owed> owed;
+
+  // What is told of its end may come late.
+  bool has_ended() const { return ended || revivals > 0; }
 };
 
 // A group of objects of one process, or its part of another one's; see sim_scopes.h.

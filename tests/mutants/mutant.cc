@@ -96,6 +96,16 @@ const char* MutantName(Mutant mutant) {
       return "inner_scopes_run";
     case Mutant::kScopeCopiesMiscounted:
       return "scope_copies_miscounted";
+    case Mutant::kFreeDespitePins:
+      return "free_despite_pins";
+    case Mutant::kPinnedFreeForgotten:
+      return "pinned_free_forgotten";
+    case Mutant::kLineageNotReleased:
+      return "lineage_not_released";
+    case Mutant::kLineageRefsIgnored:
+      return "lineage_refs_ignored";
+    case Mutant::kRevivedAtOldGeneration:
+      return "revived_at_old_generation";
     case Mutant::kScopeDeadlineIgnored:
       return "scope_deadline_ignored";
     case Mutant::kScopeMembersNotAwaited:

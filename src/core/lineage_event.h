@@ -1,0 +1,92 @@
+// Events: everything that can happen to a LineageTable.
+//
+// Recording a task and reading one take several steps, so that none looks at more than a piece of
+// objects: what is begun is held until it is ended.
+//
+// Thread safety: values that borrow what they point at for the duration of the step.
+
+#ifndef FREEHOLD_SRC_CORE_LINEAGE_EVENT_H_
+#define FREEHOLD_SRC_CORE_LINEAGE_EVENT_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "freehold/ids.h"
+#include "freehold/lineage.h"
+
+namespace freehold::core {
+
+enum class [[nodiscard]] LineageVerdict : uint8_t{
+    kOk,
+    kUnchanged,      // nothing to be done, or it comes too late
+    kNotFound,       // no such task, or it is let go of
+    kAlreadyExists,  // the task was recorded before, or another one made that object
+    kDependedOn,     // a task was recorded that needs it: who makes it cannot be said any more
+    kBusy,           // it is being recorded or resubmitted at this moment
+    kNoRetries,
+    kTableFull,
+};
+
+// What the steps ask for once the lock is released.
+struct LineageEffects {
+  std::vector<TaskId> released;  // their lineage was let go of, or evicted
+  // Nothing needs the record of these any more: each in its own shard.
+  std::vector<ObjectId> to_forget;
+  bool empty() const { return released.empty() && to_forget.empty(); }
+};
+
+namespace event {
+
+// A task is recorded: its returns first, then its arguments; then one of the last two.
+struct BeginTask {
+  const TaskId& task;
+  uint64_t bytes = 0;
+  uint32_t retries = 0;
+};
+struct AddReturns {
+  const TaskId& task;
+  absl::Span<const ObjectId> returns;
+};
+struct AddArguments {
+  const TaskId& task;
+  absl::Span<const ObjectId> arguments;
+};
+struct EndTask {
+  const TaskId& task;
+};
+// As if it had never been begun.
+struct AbandonTask {
+  const TaskId& task;
+};
+
+// A task that runs has made one more object.
+struct AddReturn {
+  const TaskId& task;
+  const ObjectId& object;
+};
+
+// An object is out of scope, at the end of that generation.
+struct ReturnEnded {
+  const ObjectId& object;
+  uint32_t generation;
+};
+// It is in scope again, for another task to run.
+struct ReturnRevived {
+  const ObjectId& object;
+  uint32_t generation;
+};
+
+// A task is to run again: its objects are read meanwhile. `ok`: it will.
+struct BeginResubmit {
+  const TaskId& task;
+};
+struct EndResubmit {
+  const TaskId& task;
+  bool ok;
+};
+
+}  // namespace event
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_LINEAGE_EVENT_H_

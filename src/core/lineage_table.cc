@@ -1,0 +1,426 @@
+#include "src/core/lineage_table.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "src/base/check.h"
+#include "src/base/mutant.h"
+
+namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
+
+// --- Finding -------------------------------------------------------------------------------------
+
+uint32_t LineageTable::FindTask(const TaskId& id) const {
+  const RecordIndex index =
+      by_task_.Find(id.Hash(), [&](RecordIndex at) { return tasks_.At(at).id == id; });
+  return index == kNoRecord ? kNone : index;
+}
+
+uint32_t LineageTable::FindObject(const ObjectId& id) const {
+  const RecordIndex index =
+      by_object_.Find(id.Hash(), [&](RecordIndex at) { return objects_.At(at).id == id; });
+  return index == kNoRecord ? kNone : index;
+}
+
+LineageTable::Task* LineageTable::InState(const TaskId& id, State state) {
+  const uint32_t index = FindTask(id);
+  if (index == kNone || tasks_.At(index).state != state) return nullptr;
+  return &tasks_.At(index);
+}
+
+uint32_t LineageTable::EnsureObject(const ObjectId& id) {
+  const uint32_t found = FindObject(id);
+  if (found != kNone) return found;
+  const uint32_t index = objects_.Allocate();
+  if (index == kNone) return kNone;
+  objects_.At(index) = Object();
+  objects_.At(index).id = id;
+  if (!by_object_.Insert(id.Hash(), index,
+                         [&](RecordIndex at) { return objects_.At(at).id.Hash(); })) {
+    objects_.Release(index);
+    return kNone;
+  }
+  return index;
+}
+
+void LineageTable::EraseObject(uint32_t object, LineageEffects* effects) {
+  const Object& erased = objects_.At(object);
+  if (erased.made) effects->to_forget.push_back(erased.id);
+  by_object_.Erase(erased.id.Hash(), object);
+  objects_.Release(object);
+}
+
+void LineageTable::Enlist(uint32_t task) {
+  tasks_.At(task).older = youngest_;
+  tasks_.At(task).next = kNone;
+  (youngest_ == kNone ? oldest_ : tasks_.At(youngest_).next) = task;
+  youngest_ = task;
+}
+
+void LineageTable::Delist(uint32_t task) {
+  const Task& listed = tasks_.At(task);
+  (listed.older == kNone ? oldest_ : tasks_.At(listed.older).next) = listed.next;
+  (listed.next == kNone ? youngest_ : tasks_.At(listed.next).older) = listed.older;
+}
+
+// --- Recording -----------------------------------------------------------------------------------
+
+LineageVerdict LineageTable::Step(const event::BeginTask& e) {
+  if (FindTask(e.task) != kNone) return LineageVerdict::kAlreadyExists;
+  const uint32_t index = tasks_.Allocate();
+  if (index == kNone) return LineageVerdict::kTableFull;
+  Task& task = tasks_.At(index);
+  task = Task();
+  task.id = e.task;
+  task.bytes = e.bytes;
+  task.retries = e.retries;
+  task.needed = 1;
+  task.state = State::kRecording;
+  if (!by_task_.Insert(e.task.Hash(), index,
+                       [&](RecordIndex at) { return tasks_.At(at).id.Hash(); })) {
+    tasks_.Release(index);
+    return LineageVerdict::kTableFull;
+  }
+  return LineageVerdict::kOk;
+}
+
+LineageVerdict LineageTable::Step(const event::AddReturns& e) {
+  Task* task = InState(e.task, State::kRecording);
+  if (task == nullptr) return LineageVerdict::kNotFound;
+  const uint32_t index = FindTask(e.task);
+  for (const ObjectId& id : e.returns) {
+    if (const LineageVerdict entered = Enter(index, id); entered != LineageVerdict::kOk) {
+      return entered;
+    }
+  }
+  return LineageVerdict::kOk;
+}
+
+LineageVerdict LineageTable::Step(const event::AddReturn& e) {
+  const uint32_t index = FindTask(e.task);
+  if (index == kNone || tasks_.At(index).state == State::kRecording) {
+    return LineageVerdict::kNotFound;
+  }
+  const uint32_t slot = FindObject(e.object);
+  if (slot != kNone && objects_.At(slot).task == index) return LineageVerdict::kUnchanged;
+  return Enter(index, e.object);
+}
+
+// As a return of the task, in scope.
+LineageVerdict LineageTable::Enter(uint32_t task, const ObjectId& made) {
+  const uint32_t slot = EnsureObject(made);
+  if (slot == kNone) return LineageVerdict::kTableFull;
+  Object& object = objects_.At(slot);
+  if (object.task != kNone) return LineageVerdict::kAlreadyExists;
+  if (object.dependents > 0) return LineageVerdict::kDependedOn;
+  object.task = task;
+  object.made = true;
+  object.in_scope = true;
+  tasks_.At(task).returns.push_back(slot);
+  ++tasks_.At(task).needed;
+  return LineageVerdict::kOk;
+}
+
+LineageVerdict LineageTable::Step(const event::AddArguments& e) {
+  Task* task = InState(e.task, State::kRecording);
+  if (task == nullptr) return LineageVerdict::kNotFound;
+  if (task->retries == 0) return LineageVerdict::kOk;
+  for (const ObjectId& id : e.arguments) {
+    const uint32_t slot = EnsureObject(id);
+    if (slot == kNone) return LineageVerdict::kTableFull;
+    Object& object = objects_.At(slot);
+    if (object.task != kNone && &tasks_.At(object.task) == task) return LineageVerdict::kDependedOn;
+    if (!IsOfUse(object) && object.task != kNone) ++tasks_.At(object.task).needed;
+    ++object.dependents;
+    task->arguments.push_back(slot);
+  }
+  return LineageVerdict::kOk;
+}
+
+LineageVerdict LineageTable::Step(const event::EndTask& e, LineageEffects* effects) {
+  Task* task = InState(e.task, State::kRecording);
+  if (task == nullptr) return LineageVerdict::kNotFound;
+  const uint32_t index = FindTask(e.task);
+  task->state = State::kKept;
+  counters_.bytes += task->bytes;
+  Enlist(index);
+  DropNeed(index, effects);
+  return LineageVerdict::kOk;
+}
+
+LineageVerdict LineageTable::Step(const event::AbandonTask& e) {
+  if (InState(e.task, State::kRecording) == nullptr) return LineageVerdict::kNotFound;
+  Release(FindTask(e.task), PieceKind::kAbandonedReturns, nullptr);
+  return LineageVerdict::kOk;
+}
+
+// --- Letting go ----------------------------------------------------------------------------------
+
+void LineageTable::DropNeed(uint32_t task, LineageEffects* effects) {
+  Task& dropped = tasks_.At(task);
+  if (dropped.state == State::kGoing) return;
+  FREEHOLD_CHECK(dropped.needed > 0);
+  if (--dropped.needed == 0 && !IsMutant(Mutant::kLineageNotReleased)) {
+    Release(task, PieceKind::kReturns, effects);
+  }
+}
+
+// Its entry stays until its returns have been looked at, which name it.
+void LineageTable::Release(uint32_t task, PieceKind returns, LineageEffects* effects) {
+  Task& released = tasks_.At(task);
+  if (released.state == State::kKept) {
+    counters_.bytes -= released.bytes;
+    ++counters_.released;
+    effects->released.push_back(released.id);
+    Delist(task);
+  }
+  by_task_.Erase(released.id.Hash(), task);
+  released.state = State::kGoing;
+  pieces_.push_back(
+      {PieceKind::kArguments, std::exchange(released.arguments, {}), kNone, released.let_go});
+  pieces_.push_back({returns, std::exchange(released.returns, {}), task, 0});
+}
+
+void LineageTable::DropDependent(uint32_t object, bool let_go, LineageEffects* effects) {
+  Object& argument = objects_.At(object);
+  FREEHOLD_CHECK(argument.dependents > 0 && argument.let_go >= (let_go ? 1u : 0u));
+  argument.let_go -= let_go ? 1 : 0;
+  if (--argument.dependents > 0 || argument.in_scope) return;
+  if (argument.task == kNone) {
+    EraseObject(object, effects);
+  } else {
+    DropNeed(argument.task, effects);
+  }
+}
+
+// The task that made it is let go of.
+void LineageTable::ForgetMaker(uint32_t object, PieceKind kind, LineageEffects* effects) {
+  Object& forgotten = objects_.At(object);
+  forgotten.task = kNone;
+  if (kind == PieceKind::kAbandonedReturns) forgotten.in_scope = false;
+  if (!IsOfUse(forgotten)) EraseObject(object, effects);
+}
+
+bool LineageTable::Work(uint64_t* budget, LineageEffects* effects) {
+  while (counters_.bytes > bytes_max_ && oldest_ != kNone) {
+    if (*budget == 0) return true;
+    --*budget;
+    ++counters_.evicted;
+    Release(oldest_, PieceKind::kReturns, effects);
+  }
+  while (!pieces_.empty()) {
+    Piece& piece = pieces_.front();  // stays where it is when further ones come
+    while (!piece.objects.empty()) {
+      if (*budget == 0) return true;
+      --*budget;
+      const uint32_t object = piece.objects.back();
+      piece.objects.pop_back();
+      if (piece.kind == PieceKind::kArguments) {
+        DropDependent(object, piece.objects.size() < piece.let_go, effects);
+      } else {
+        ForgetMaker(object, piece.kind, effects);
+      }
+    }
+    if (piece.kind != PieceKind::kArguments) {
+      tasks_.At(piece.task).state = State::kFree;
+      tasks_.Release(piece.task);
+    }
+    pieces_.pop_front();
+  }
+  return false;
+}
+
+LineageVerdict LineageTable::Step(const event::ReturnEnded& e, LineageEffects* effects) {
+  const uint32_t slot = FindObject(e.object);
+  if (slot == kNone) {
+    effects->to_forget.push_back(e.object);
+    return LineageVerdict::kNotFound;
+  }
+  Object& object = objects_.At(slot);
+  if (!object.made) effects->to_forget.push_back(e.object);
+  if (e.generation < object.generation || !object.in_scope) return LineageVerdict::kUnchanged;
+  object.generation = e.generation;
+  object.in_scope = false;
+  if (object.dependents > 0 && !IsMutant(Mutant::kLineageRefsIgnored)) return LineageVerdict::kOk;
+  if (object.task == kNone) {
+    EraseObject(slot, effects);
+  } else {
+    DropNeed(object.task, effects);
+  }
+  return LineageVerdict::kOk;
+}
+
+// --- Resubmission --------------------------------------------------------------------------------
+
+LineageVerdict LineageTable::Step(const event::ReturnRevived& e) {
+  const uint32_t slot = FindObject(e.object);
+  if (slot == kNone) return LineageVerdict::kNotFound;
+  Object& object = objects_.At(slot);
+  if (e.generation < object.generation) return LineageVerdict::kUnchanged;
+  object.generation = e.generation;
+  if (!IsOfUse(object) && object.task != kNone) ++tasks_.At(object.task).needed;
+  object.in_scope = true;
+  return LineageVerdict::kOk;
+}
+
+LineageVerdict LineageTable::Step(const event::BeginResubmit& e) {
+  const uint32_t index = FindTask(e.task);
+  if (index == kNone) return LineageVerdict::kNotFound;
+  Task& task = tasks_.At(index);
+  if (task.state != State::kKept) return LineageVerdict::kBusy;
+  if (task.retries == 0) return LineageVerdict::kNoRetries;
+  // It is not evicted meanwhile, and is the youngest afterwards.
+  Delist(index);
+  task.state = State::kResubmitting;
+  ++task.needed;
+  return LineageVerdict::kOk;
+}
+
+LineageVerdict LineageTable::Step(const event::EndResubmit& e, LineageEffects* effects) {
+  Task* task = InState(e.task, State::kResubmitting);
+  if (task == nullptr) return LineageVerdict::kNotFound;
+  const uint32_t index = FindTask(e.task);
+  task->state = State::kKept;
+  Enlist(index);
+  if (e.ok) {
+    ++counters_.resubmitted;
+    if (task->retries != kRetriesUnlimited) --task->retries;
+    // Nothing can be made of them any more, for its sake.
+    if (task->retries == 0) {
+      pieces_.push_back({PieceKind::kArguments, std::exchange(task->arguments, {}), kNone,
+                         std::exchange(task->let_go, 0)});
+    }
+  }
+  DropNeed(index, effects);
+  return LineageVerdict::kOk;
+}
+
+// --- FreeRecursive -------------------------------------------------------------------------------
+
+bool LineageTable::LetGo(const TaskId& task, size_t from, size_t max,
+                         std::vector<ObjectId>* orphans) {
+  Task* kept = InState(task, State::kKept);
+  if (kept == nullptr || kept->let_go != from) return false;  // somebody was faster
+  const size_t end = std::min(kept->arguments.size(), from + max);
+  for (; kept->let_go < end; ++kept->let_go) {
+    Object& argument = objects_.At(kept->arguments[kept->let_go]);
+    ++argument.let_go;
+    if (argument.let_go == argument.dependents) orphans->push_back(argument.id);
+  }
+  return end < kept->arguments.size();
+}
+
+bool LineageTable::Need(const TaskId& task, size_t max) {
+  const uint32_t index = FindTask(task);
+  if (index == kNone) return false;
+  Task& needed = tasks_.At(index);
+  for (; needed.let_go > 0 && max > 0; --max) {
+    --objects_.At(needed.arguments[--needed.let_go]).let_go;
+  }
+  return needed.let_go > 0;
+}
+
+bool LineageTable::IsNeeded(const ObjectId& object) const {
+  const uint32_t slot = FindObject(object);
+  return slot != kNone && objects_.At(slot).let_go < objects_.At(slot).dependents;
+}
+
+bool LineageTable::IsLetGo(const TaskId& task) const {
+  const uint32_t index = FindTask(task);
+  return index != kNone && tasks_.At(index).let_go == tasks_.At(index).arguments.size();
+}
+
+// --- Queries -------------------------------------------------------------------------------------
+
+std::vector<LineageTable::Argument> LineageTable::Arguments(const TaskId& task, size_t from,
+                                                            size_t max) const {
+  std::vector<Argument> answer;
+  const uint32_t index = FindTask(task);
+  if (index == kNone) return answer;
+  const std::vector<uint32_t>& arguments = tasks_.At(index).arguments;
+  for (size_t i = from; i < arguments.size() && i - from < max; ++i) {
+    const ObjectId& id = objects_.At(arguments[i]).id;
+    answer.push_back({id, CanRecover(id) == Recovery::kPossible});
+  }
+  return answer;
+}
+
+size_t LineageTable::CountArguments(const TaskId& task) const {
+  const uint32_t index = FindTask(task);
+  return index == kNone ? 0 : tasks_.At(index).arguments.size();
+}
+
+std::vector<ObjectId> LineageTable::Returns(const TaskId& task, size_t from, size_t max) const {
+  std::vector<ObjectId> answer;
+  const uint32_t index = FindTask(task);
+  if (index == kNone) return answer;
+  const std::vector<uint32_t>& returns = tasks_.At(index).returns;
+  for (size_t i = from; i < returns.size() && i - from < max; ++i) {
+    answer.push_back(objects_.At(returns[i]).id);
+  }
+  return answer;
+}
+
+Recovery LineageTable::CanRecover(const ObjectId& object) const {
+  const uint32_t slot = FindObject(object);
+  if (slot == kNone || !objects_.At(slot).made) return Recovery::kPut;
+  const Object& known = objects_.At(slot);
+  if (known.task == kNone || tasks_.At(known.task).state == State::kGoing) {
+    return Recovery::kEvicted;
+  }
+  return tasks_.At(known.task).retries == 0 ? Recovery::kNoRetries : Recovery::kPossible;
+}
+
+std::optional<TaskId> LineageTable::TaskOf(const ObjectId& object) const {
+  const uint32_t slot = FindObject(object);
+  if (slot == kNone || objects_.At(slot).task == kNone) return std::nullopt;
+  const Task& task = tasks_.At(objects_.At(slot).task);
+  if (task.state == State::kGoing) return std::nullopt;
+  return task.id;
+}
+
+void LineageTable::CheckInvariants() const {
+  size_t kept = 0;
+  uint64_t bytes = 0;
+  absl::flat_hash_map<uint32_t, std::pair<uint32_t, uint32_t>> counts;  // by object; only asked
+  for (uint32_t at = oldest_, older = kNone; at != kNone; older = at, at = tasks_.At(at).next) {
+    const Task& task = tasks_.At(at);
+    FREEHOLD_CHECK(task.state == State::kKept && task.older == older && FindTask(task.id) == at);
+    ++kept;
+    bytes += task.bytes;
+    uint32_t needed = 0;
+    for (const uint32_t made : task.returns) {
+      FREEHOLD_CHECK(objects_.At(made).task == at && objects_.At(made).made);
+      needed += IsOfUse(objects_.At(made)) ? 1 : 0;
+    }
+    FREEHOLD_CHECK(task.needed == needed && needed > 0);
+    FREEHOLD_CHECK(task.let_go <= task.arguments.size());
+    for (size_t i = 0; i < task.arguments.size(); ++i) {
+      auto& [dependents, let_go] = counts[task.arguments[i]];
+      ++dependents;
+      let_go += i < task.let_go ? 1 : 0;
+      const Object& argument = objects_.At(task.arguments[i]);
+      FREEHOLD_CHECK(FindObject(argument.id) == task.arguments[i]);
+      FREEHOLD_CHECK(dependents <= argument.dependents && let_go <= argument.let_go);
+    }
+  }
+  FREEHOLD_CHECK(bytes <= counters_.bytes);  // those of a busy task count too
+  if (kept != tasks() || !pieces_.empty()) return;
+  // Nobody is busy, nothing waits: there is nothing else that counts.
+  for (const auto& [object, count] : counts) {
+    FREEHOLD_CHECK(count.first == objects_.At(object).dependents);
+    FREEHOLD_CHECK(count.second == objects_.At(object).let_go);
+  }
+  FREEHOLD_CHECK(bytes == counters_.bytes);
+  FREEHOLD_CHECK(tasks_.in_use() == kept && objects_.in_use() == objects());
+}
+
+size_t LineageTable::bytes() const {
+  return tasks_.bytes() + objects_.bytes() + by_task_.bytes() + by_object_.bytes();
+}
+
+}  // namespace freehold::core

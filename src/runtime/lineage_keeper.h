@@ -1,0 +1,90 @@
+// LineageKeeper: the shell around the LineageTable — its lock, its callback, and its way to the
+// shards.
+//
+// The lock here and a shard's are never held together. A shard's step says in its effects that a
+// return has ended; once the shard's lock is released, OnEnded tells the table. The other way, the
+// table says which records nothing needs any more, and each shard is told to forget them, when the
+// lock here is released. What is to be let go of beyond a small bound is left to the pump, in
+// pieces.
+//
+// Thread safety: thread-safe. Ownership: part of its CounterImpl.
+
+#ifndef FREEHOLD_SRC_RUNTIME_LINEAGE_KEEPER_H_
+#define FREEHOLD_SRC_RUNTIME_LINEAGE_KEEPER_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "freehold/lineage.h"
+#include "freehold/reference_counter_options.h"
+#include "freehold/stats.h"
+#include "src/base/mutex.h"
+#include "src/core/effect.h"
+#include "src/core/lineage_table.h"
+#include "src/runtime/generator_keeper.h"
+
+namespace freehold::runtime {
+
+class CounterImpl;
+
+class LineageKeeper {
+ public:
+  LineageKeeper(CounterImpl* counter, uint64_t bytes_max)
+      : counter_(counter), generators_(counter), table_(bytes_max) {}
+
+  // As in freehold/lineage.h.
+  absl::Status Record(const LineageTask& task);
+  Recovery CanRecover(const ObjectId& object) const;
+  absl::StatusOr<TaskId> TaskOf(const ObjectId& object) const;
+  absl::StatusOr<Resubmission> Resubmit(const TaskId& task);
+  BatchResult FreeRecursive(absl::Span<const ObjectId> objects);
+
+  // The running task has made the object, to which the caller has a handle. Without effect if its
+  // lineage is not kept.
+  void AddReturn(const TaskId& task, const ObjectId& object);
+  GeneratorKeeper& generators() { return generators_; }
+
+  // --- For the counter -----------------------------------------------------------------------
+
+  void OnEnded(const std::vector<core::LineageNotice>& notices);
+  // The host makes a value again by itself: what that depends on is needed.
+  void OnRecreated(const ObjectId& object);
+  // Pump role. True: more is left.
+  bool Work();
+  // A line for DebugString; empty: no recorded task made the object.
+  std::string Describe(const ObjectId& object) const;
+  void AddTo(ReferenceCounterStats* stats) const;
+
+ private:
+  // Locks, calls `step(table, &effects)`, lets go of up to `budget` objects, unlocks, does what the
+  // effects ask for.
+  template <typename StepFunction>
+  core::LineageVerdict Apply(uint64_t budget, StepFunction step);
+  uint64_t InlineBudget() const;
+  void Act(core::LineageEffects* effects, bool more);
+  absl::Status AddObjects(const LineageTask& task);
+  absl::Status HoldArguments(const TaskId& task, Resubmission* resubmission);
+  absl::Status HoldArgument(const TaskId& task, const core::LineageTable::Argument& argument,
+                            Resubmission* resubmission);
+  absl::Status BeginValues(const TaskId& task, Resubmission* resubmission);
+  void NeedArguments(const TaskId& task);
+  // A value of what the task made is there, or somebody depends on one.
+  bool IsNeeded(const TaskId& task) const;
+  absl::Status Free(const ObjectId& object);
+  // Nobody refers to the object's value any more.
+  bool FreeOrphan(const ObjectId& object);
+  static absl::Status Explain(core::LineageVerdict verdict, const TaskId& task);
+
+  CounterImpl* const counter_;
+  GeneratorKeeper generators_;
+  mutable internal::Mutex mutex_;
+  core::LineageTable table_ FREEHOLD_GUARDED_BY(mutex_);
+};
+
+}  // namespace freehold::runtime
+
+#endif  // FREEHOLD_SRC_RUNTIME_LINEAGE_KEEPER_H_

@@ -1,0 +1,180 @@
+#include "src/testing/sim_lineage.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "freehold/lineage.h"
+#include "src/testing/sim_oracle.h"
+
+namespace freehold::testing::sim {
+
+namespace {
+
+// A task has the number of what it makes.
+TaskId TaskOf(const Object& object) {
+  return TaskId::FromNumber(static_cast<uint64_t>(object.number));
+}
+
+uint32_t RetriesOf(int64_t number) {
+  return number % 8 == 0 ? 0 : number % 4 == 0 ? 1 : kRetriesUnlimited;
+}
+
+// Handles of others on what was gone when they read its id out of something do not count.
+bool InScope(Oracle* oracle, const Object& object) { return !object.ended && oracle->Held(object); }
+
+bool IsDependedOn(const State& state, const Object& object) {
+  return std::any_of(state.objects.begin(), state.objects.end(), [&object](const auto& other) {
+    return other.second.made_of == object.number;
+  });
+}
+
+bool Record(Oracle* oracle, State* state, Process* process, Object* object, Object* argument) {
+  if (argument == nullptr || argument->owner != process->end ||
+      argument->number >= object->number) {
+    return false;
+  }
+  // A scope counts its objects by its own rules.
+  if (object->recorded || object->scope != 0 || IsDependedOn(*state, *object)) return false;
+  if (!InScope(oracle, *object) || !InScope(oracle, *argument)) return false;
+  object->recorded = true;
+  object->retries = RetriesOf(object->number);
+  if (object->retries > 0) object->made_of = argument->number;
+  LineageTask task;
+  task.id = TaskOf(*object);
+  task.arguments = {argument->id};
+  task.returns = {object->id};
+  task.retries = object->retries;
+  const absl::Status status = Lineage(*process->counter).Record(task);
+  oracle->Expect(status.ok(), "a task is not recorded", NameOf(*object) + ", " + status.ToString());
+  return true;
+}
+
+// It is in scope, or what was made of it is.
+bool IsSurelyKept(Oracle* oracle, const State& state, const Object& object) {
+  if (InScope(oracle, object)) return true;
+  return std::any_of(state.objects.begin(), state.objects.end(), [&](const auto& other) {
+    return other.second.made_of == object.number && InScope(oracle, other.second);
+  });
+}
+
+void Revive(State* state, Object* object) {
+  state->coverage.Count("an argument is revived");
+  object->ended = false;
+  ++object->revivals;
+  // What it contained went with its first value.
+  for (const int64_t inner : object->inners) {
+    std::vector<int64_t>& outers = state->object(inner)->outers;
+    outers.erase(std::remove(outers.begin(), outers.end(), object->number), outers.end());
+  }
+  object->inners.clear();
+  object->freed = false;
+  ++object->generation;
+  auto& alive = state->alive;
+  if (std::find(alive.begin(), alive.end(), object->number) == alive.end()) {
+    alive.push_back(object->number);
+  }
+  // They have been told that it is gone.
+  for (auto& [number, subscription] : state->subscriptions) {
+    if (subscription.object == object->number) subscription.ended = true;
+  }
+}
+
+bool Remake(Oracle* oracle, State* state, Process* process, Object* object, int64_t number) {
+  if (number <= 0 || state->tasks.count(number) > 0 || !object->recorded) return false;
+  if (!IsSurelyKept(oracle, *state, *object)) return false;
+  Object* argument = object->made_of == 0 ? nullptr : state->object(object->made_of);
+  const bool in_scope = InScope(oracle, *object);
+  bool may = object->retries > 0;
+  bool revives = false;
+  if (argument != nullptr && !InScope(oracle, *argument)) {
+    // What the library knows of it must be known here.
+    if (!oracle->IsExact(*argument) || !argument->ended || oracle->Held(*argument)) return false;
+    revives = argument->recorded && argument->retries > 0;
+    may = may && revives;
+  }
+  const auto known = process->counter->GetLocations(object->id);
+  const bool lost = known.ok() && known->state == ObjectState::kLost;
+  if (may) {
+    if (in_scope && (object->freed || lost)) {
+      ++object->generation;
+      object->freed = false;
+      object->free_waits = false;
+    }
+    if (revives) Revive(state, argument);
+    if (argument != nullptr) ++argument->holdings[process->end].tasks;
+    if (object->retries != kRetriesUnlimited && --object->retries == 0) object->made_of = 0;
+  }
+  auto again = Lineage(*process->counter).Resubmit(TaskOf(*object));
+  state->coverage.Count(may ? "made again" : "not made again");
+  const std::string details = NameOf(*object) + ", " + again.status().ToString();
+  oracle->Expect(again.ok() == may, "Resubmit is answered wrongly", details);
+  if (!again.ok()) return true;
+  oracle->Expect(again->returns.size() == (in_scope ? 1 : 0) &&
+                     (!in_scope || again->returns[0].generation == object->generation),
+                 "a task is to make something else", details);
+  Task& task = state->tasks[number];
+  task.process = process->end;
+  task.references = std::move(again->arguments);
+  if (argument != nullptr) task.objects.push_back(argument->number);
+  const bool missing = argument != nullptr && !again->missing.empty();
+  oracle->Expect(!revives || missing, "an argument without a value is not said to be missing",
+                 details);
+  return true;
+}
+
+// By number, which is an order in which nothing comes before what it was made of.
+std::set<int64_t> KeptTasks(Oracle* oracle, const State& state, const Process& process) {
+  std::set<int64_t> kept;
+  std::set<int64_t> needed;
+  for (auto at = state.objects.rbegin(); at != state.objects.rend(); ++at) {
+    const Object& object = at->second;
+    if (object.owner != process.end || !object.recorded) continue;
+    const bool in_scope = InScope(oracle, object);
+    if (!in_scope && needed.count(object.number) == 0) continue;
+    kept.insert(object.number);
+    if (object.made_of != 0) needed.insert(object.made_of);
+  }
+  return kept;
+}
+
+}  // namespace
+
+bool ActLineage(Oracle* oracle, State* state, const Action& action, Process* process,
+                Object* object) {
+  if (object->owner != process->end) return false;
+  return action.verb == Verb::kMake
+             ? Record(oracle, state, process, object, state->object(action.numbers[2]))
+             : Remake(oracle, state, process, object, action.numbers[2]);
+}
+
+void LookAtLineageAtRest(Oracle* oracle, const State& state) {
+  for (const auto& process : state.processes) {
+    if (!process->live()) continue;
+    const std::set<int64_t> kept = KeptTasks(oracle, state, *process);
+    const ReferenceCounterStats stats = process->counter->GetStats();
+    oracle->Expect(stats.lineage_tasks == kept.size(), "other tasks are kept than must be",
+                   NameOf(*process) + ": " + std::to_string(stats.lineage_tasks) + ", not " +
+                       std::to_string(kept.size()));
+    const Lineage lineage(*process->counter);
+    for (const int64_t number : kept) {
+      const Object& object = state.objects.at(number);
+      const Recovery expected = object.retries == 0 ? Recovery::kNoRetries : Recovery::kPossible;
+      oracle->Expect(lineage.CanRecover(object.id) == expected,
+                     "whether an object can be made again is said wrongly",
+                     NameOf(object) + " " + RecoveryName(lineage.CanRecover(object.id)));
+    }
+  }
+}
+
+void CheckLineageEmpty(Oracle* oracle, const Process& process) {
+  const ReferenceCounterStats stats = process.counter->GetStats();
+  oracle->Expect(
+      stats.lineage_tasks == 0 && stats.lineage_objects == 0 && stats.lineage_pieces == 0,
+      "L6: lineage is left", NameOf(process));
+}
+
+}  // namespace freehold::testing::sim

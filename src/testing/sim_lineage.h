@@ -1,0 +1,30 @@
+// Lineage, in a simulated world: which objects hosts say they made of which, and when they make
+// them again.
+//
+// A task is kept as long as what it made is in scope or another task that is kept depends on that.
+// It is the oracle's to say, from what hosts did: the library is asked for numbers at rest only.
+//
+// Thread safety: one thread.
+
+#ifndef FREEHOLD_SRC_TESTING_SIM_LINEAGE_H_
+#define FREEHOLD_SRC_TESTING_SIM_LINEAGE_H_
+
+#include "src/testing/sim_action.h"
+#include "src/testing/sim_state.h"
+
+namespace freehold::testing::sim {
+
+class Oracle;
+
+// The owner's host records that it made the object of another one, or makes it again. False: it
+// makes no sense here.
+bool ActLineage(Oracle* oracle, State* state, const Action& action, Process* process,
+                Object* object);
+// At rest: as many tasks are kept as must be, and what can be made again can.
+void LookAtLineageAtRest(Oracle* oracle, const State& state);
+// At the end: nothing is left.
+void CheckLineageEmpty(Oracle* oracle, const Process& process);
+
+}  // namespace freehold::testing::sim
+
+#endif  // FREEHOLD_SRC_TESTING_SIM_LINEAGE_H_

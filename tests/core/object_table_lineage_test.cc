@@ -1,0 +1,222 @@
+#include "src/core/object_table_lineage.h"
+
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/core/object_table_harness.h"
+
+namespace freehold::core {
+namespace {
+
+constexpr PeerIndex kNode = 1;
+constexpr PeerIndex kOther = 2;
+
+class Table : public ObjectTableHarness {
+ public:
+  Verdict SetLineage(uint64_t object) {
+    const ObjectId id = ObjectId::FromNumber(object);
+    return Steps([&](LineageSteps steps, Effects*) {
+      return steps.Step(event::SetLineage{{id, id.Hash()}});
+    });
+  }
+  Verdict Forget(uint64_t object) {
+    const ObjectId id = ObjectId::FromNumber(object);
+    return Steps([&](LineageSteps steps, Effects* further) {
+      return steps.Step(event::ForgetLineage{{id, id.Hash()}}, further);
+    });
+  }
+  Verdict Hold(uint64_t object, bool recoverable = true) {
+    const ObjectId id = ObjectId::FromNumber(object);
+    held = HeldArgument();
+    return Steps([&](LineageSteps steps, Effects* further) {
+      return steps.Step(event::HoldArgument{{id, id.Hash()}, recoverable}, further, &held);
+    });
+  }
+  Verdict FreeOrphan(uint64_t object) {
+    const ObjectId id = ObjectId::FromNumber(object);
+    return Steps([&](LineageSteps steps, Effects* further) {
+      return steps.Step(event::FreeOrphan{{id, id.Hash()}}, further);
+    });
+  }
+  // The last reference goes; answers what the LineageTable is told.
+  std::vector<LineageNotice> Drop(uint64_t object) {
+    const ObjectId id = ObjectId::FromNumber(object);
+    (void)Steps([&](LineageSteps, Effects* further) {
+      ObjectRecord* record = const_cast<ObjectRecord*>(table.Find({id, id.Hash()}));
+      FREEHOLD_CHECK(record->cell.DropUnderLock());
+      return table.Step(event::DropLastHandle{record}, further);
+    });
+    return notices;
+  }
+  Verdict EndTask() {
+    return Steps([&](LineageSteps, Effects* further) {
+      return table.Step(event::DropTask{held.record}, further);
+    });
+  }
+
+  HeldArgument held;
+  std::vector<LineageNotice> notices;  // of the last step
+  Asked asked;
+
+ private:
+  template <typename Do>
+  Verdict Steps(Do step) {
+    Effects raw;
+    const Verdict verdict = step(LineageSteps(&table), &raw);
+    notices = raw.rare == nullptr ? std::vector<LineageNotice>() : raw.rare->lineage;
+    asked = LayOpen(std::move(raw));
+    table.CheckInvariants();
+    return verdict;
+  }
+};
+
+TEST(ObjectTableLineage, RecordStaysWithoutItsValueUntilItIsForgotten) {
+  Table table;
+  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Register(1, Moment::kReclaimed, 1, 7), Verdict::kOk);
+  ASSERT_EQ(table.Register(1, Moment::kErased, 2, 8), Verdict::kOk);
+  ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
+  const std::vector<LineageNotice> told = table.Drop(1);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].object, ObjectId::FromNumber(1));
+  EXPECT_EQ(told[0].generation, 0u);
+  EXPECT_EQ(table.Pull(kNode), (std::vector<FreedCopy>{{1, 0}}));  // its value goes as ever
+  ASSERT_EQ(table.Answer(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.effects.fired.size(), 1u);
+  EXPECT_EQ(table.effects.fired[0].token, 7u);
+  ASSERT_NE(table.Find(1), nullptr);
+  EXPECT_FALSE(table.Find(1)->in_scope());
+  EXPECT_EQ(table.AddHandle(1), Verdict::kOutOfScope);
+  EXPECT_EQ(table.Declare(1), Verdict::kAlreadyExists);
+  ASSERT_EQ(table.Forget(1), Verdict::kOk);
+  ASSERT_EQ(table.asked.fired.size(), 1u);
+  EXPECT_EQ(table.asked.fired[0].token, 8u);
+  EXPECT_EQ(table.Find(1), nullptr);
+}
+
+TEST(ObjectTableLineage, ForgottenWhileItsCopiesAreDeletedItGoesWithThem) {
+  Table table;
+  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
+  EXPECT_EQ(table.Forget(1), Verdict::kUnchanged);  // it is in scope
+  ASSERT_EQ(table.Drop(1).size(), 1u);
+  ASSERT_EQ(table.Forget(1), Verdict::kOk);
+  EXPECT_EQ(table.Forget(1), Verdict::kUnchanged);
+  (void)table.Pull(kNode);
+  ASSERT_EQ(table.Answer(1, kNode), Verdict::kOk);
+  EXPECT_EQ(table.Find(1), nullptr);
+}
+
+TEST(ObjectTableLineage, ObjectsWithoutLineageTellNothing) {
+  Table table;
+  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  EXPECT_TRUE(table.Drop(1).empty());
+  ASSERT_EQ(table.Declare(2), Verdict::kOk);
+  ASSERT_EQ(table.SetLineage(2), Verdict::kOk);
+  ASSERT_EQ(table.Register(2, Moment::kErased, 2, 8), Verdict::kOk);  // marked before it had a Rare
+  EXPECT_EQ(table.Drop(2).size(), 1u);
+  EXPECT_EQ(table.SetLineage(2), Verdict::kOutOfScope);
+  EXPECT_EQ(table.SetLineage(3), Verdict::kNotFound);
+}
+
+TEST(ObjectTableLineage, ArgumentIsRevivedOneGenerationLater) {
+  Table table;
+  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
+  (void)table.Drop(1);
+  (void)table.Pull(kNode);
+  ASSERT_EQ(table.Answer(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Hold(1), Verdict::kOk);
+  EXPECT_TRUE(table.held.revived);
+  EXPECT_TRUE(table.held.missing);
+  EXPECT_EQ(table.Find(1)->state(), ObjectState::kPending);
+  EXPECT_EQ(table.Find(1)->generation, 1u);
+  EXPECT_EQ(table.Find(1)->tasks, 1u);
+  ASSERT_EQ(table.SetLocation(1, kOther, 1), Verdict::kOk);
+  ASSERT_EQ(table.EndTask(), Verdict::kOk);
+  ASSERT_EQ(table.notices.size(), 1u);
+  EXPECT_EQ(table.notices[0].generation, 1u);
+  EXPECT_EQ(table.Pull(kOther), (std::vector<FreedCopy>{{1, 1}}));
+}
+
+TEST(ObjectTableLineage, WhatIsLateForTheOldValueDoesNotTouchTheNewOne) {
+  Table table;
+  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
+  (void)table.Drop(1);
+  ASSERT_EQ(table.Pull(kNode).size(), 1u);  // the old value's free is sent, not answered
+  ASSERT_EQ(table.Hold(1), Verdict::kOk);
+  ASSERT_EQ(table.SetLocation(1, kNode, 1), Verdict::kOk);  // the new value, on the same node
+  EXPECT_EQ(table.SetLocation(1, kOther, 0), Verdict::kToBeFreed);  // a late report of the old one
+  EXPECT_EQ(table.Answer(1, kNode, FreeResult::kDeleted, 0), Verdict::kOk);
+  EXPECT_EQ(table.Copies(1).count(kNode), 1u);
+  EXPECT_EQ(table.Copies(1).count(kOther), 0u);
+  EXPECT_TRUE(table.Find(1)->in_scope());
+  EXPECT_EQ(table.Pull(kOther), (std::vector<FreedCopy>{{1, 0}}));
+}
+
+TEST(ObjectTableLineage, ArgumentInScopeIsHeldAsItIs) {
+  Table table;
+  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Hold(1, /*recoverable=*/false), Verdict::kOk);
+  EXPECT_FALSE(table.held.revived);
+  EXPECT_FALSE(table.held.missing);
+  ASSERT_EQ(table.FreeExplicitly(1), Verdict::kOk);
+  ASSERT_EQ(table.Hold(1, false), Verdict::kOk);
+  EXPECT_TRUE(table.held.missing);
+  EXPECT_EQ(table.Find(1)->generation, 0u);
+  ASSERT_EQ(table.Declare(2), Verdict::kOk);
+  ASSERT_EQ(table.Hold(2, false), Verdict::kOk);
+  EXPECT_FALSE(table.held.missing);  // it is on its way
+}
+
+TEST(ObjectTableLineage, WhatCannotBeMadeAgainIsNotRevived) {
+  Table table;
+  EXPECT_EQ(table.Hold(1), Verdict::kNotFound);
+  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  (void)table.Drop(1);
+  EXPECT_EQ(table.Hold(1), Verdict::kOutOfScope);  // it is not marked
+  ASSERT_EQ(table.Declare(2, kNode), Verdict::kOk);
+  ASSERT_EQ(table.SetLineage(2), Verdict::kOk);
+  (void)table.Drop(2);
+  EXPECT_EQ(table.Hold(2, /*recoverable=*/false), Verdict::kOutOfScope);
+}
+
+TEST(ObjectTableLineage, OrphanIsFreedOnlyIfNobodyRefersToIt) {
+  Table table;
+  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  EXPECT_EQ(table.FreeOrphan(1), Verdict::kWrongState);  // the handle
+  ASSERT_EQ(table.AddById(1), Verdict::kOk);
+  table.DropHandle(1);
+  EXPECT_EQ(table.FreeOrphan(1), Verdict::kWrongState);
+  const ObjectId id = ObjectId::FromNumber(2);
+  event::Declare held{{id, id.Hash()}, 10, kNode};
+  held.scope = 1;
+  held.hold = true;
+  Effects effects;
+  ObjectRecord* record = nullptr;
+  ASSERT_EQ(table.table.Step(held, &record), Verdict::kOk);
+  ASSERT_TRUE(record->cell.DropUnderLock());
+  ASSERT_EQ(table.table.Step(event::DropLastHandle{record}, &effects), Verdict::kOk);
+  EXPECT_EQ(table.FreeOrphan(2), Verdict::kOk);  // its scope only
+  EXPECT_EQ(table.Find(2)->state(), ObjectState::kFreed);
+  EXPECT_EQ(table.FreeOrphan(2), Verdict::kUnchanged);
+}
+
+// The cheap way of an object that has nothing rare is its own, and must see the mark.
+TEST(ObjectTableLineage, MarkedObjectTakesCopiesQuietlyAndNeedsNoRare) {
+  Table table;
+  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
+  ASSERT_EQ(table.SetLocation(1, kOther), Verdict::kOk);
+  EXPECT_FALSE(table.Find(1)->has_rare());
+  EXPECT_EQ(table.table.FindRare(*table.Find(1)), nullptr);
+  ASSERT_EQ(table.SetLocation(1, kOther, 0, {CopyRole::kSecondary, true, true, false, "file:a"}),
+            Verdict::kOk);
+  EXPECT_TRUE(table.Find(1)->has_rare());
+  EXPECT_EQ(table.Drop(1).size(), 1u);
+}
+
+}  // namespace
+}  // namespace freehold::core
