@@ -62,13 +62,15 @@ class Table : public ObjectTableHarness {
  private:
   template <typename Do>
   Verdict Steps(Do step) {
-    Effects raw;
-    const Verdict verdict = step(LineageSteps(&table), &raw);
-    notices = raw.rare == nullptr ? std::vector<LineageNotice>() : raw.rare->lineage;
-    asked = LayOpen(std::move(raw));
+    raw_ = Effects();
+    const Verdict verdict = step(LineageSteps(&table), &raw_);
+    notices = raw_.rare == nullptr ? std::vector<LineageNotice>() : raw_.rare->lineage;
+    asked = LayOpen(std::move(raw_));
     table.CheckInvariants();
     return verdict;
   }
+
+  Effects raw_;
 };
 
 TEST(ObjectTableLineage, RecordStaysWithoutItsValueUntilItIsForgotten) {
