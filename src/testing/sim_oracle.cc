@@ -255,7 +255,9 @@ void Oracle::OnCallback(int64_t number, const ObjectId& id, EndReason reason) {
   if (registration.moment == Moment::kFailed) return OnFailed(registration, reason);
   CheckOrder(number, registration);
   if (reason == EndReason::kOutOfScope) {
-    if (object.inexact && object.revivals == 0) SeenEnded(&object);
+    // Of an object that came back it may be an earlier end, unless it was asked for after that.
+    const bool is_new = object.revivals == 0 || registration.ends_before == object.ends;
+    if (object.inexact && is_new) SeenEnded(&object);
     Expect(object.has_ended(), "S8: an object in scope is said to be out of scope", details);
   } else {
     Expect(object.frees > 0, "S8: an object is said to be freed", details);

@@ -27,7 +27,9 @@ using internal::Mutant;
 
 constexpr int kScopesSteps = 300;
 
-bool IsOfScopes(Mutant mutant) { return mutant >= Mutant::kScopeMembersNotAwaited; }
+bool IsOfScopes(Mutant mutant) {
+  return mutant >= Mutant::kScopeMembersNotAwaited && mutant <= Mutant::kForceNotTold;
+}
 
 struct Finding {
   uint64_t seed = 0;  // 0: none
