@@ -94,7 +94,7 @@ void LookAtPartsAtRest(Oracle* oracle, const State& state, int64_t number, uint6
   uint64_t parts = 0;
   for (const auto& [other, part] : state.scopes) {
     const Process& process = *state.process(part.process);
-    if (part.part_of != number || !process.live()) continue;
+    if (part.part_of != number || part.unlisted || !process.live()) continue;
     if (process.counter->FindScope(part.id).ok()) ++parts;
   }
   const std::string name = "scope s" + std::to_string(number);
