@@ -28,13 +28,14 @@ struct ExitReadiness {
   uint64_t frees_unanswered = 0;  // copies whose node has not answered the free
   uint64_t answers_waiting = 0;   // to other processes
   uint64_t drops_deferred = 0;    // contained objects still to be let go of
+  uint64_t scope_members = 0;     // processes that have joined its scopes, once for each
   bool scopes_ending = false;     // what they held is being let go of, or hooks are to be called
   bool unacknowledged = false;  // something was sent, or is to be, that its peer has not confirmed
 
   bool can_exit() const {
     return owned_in_scope == 0 && borrowed == 0 && handoffs == 0 && acknowledgements == 0 &&
-           frees_unanswered == 0 && answers_waiting == 0 && drops_deferred == 0 && !scopes_ending &&
-           !unacknowledged;
+           frees_unanswered == 0 && answers_waiting == 0 && drops_deferred == 0 &&
+           scope_members == 0 && !scopes_ending && !unacknowledged;
   }
   // "can exit", or what is in the way in one line.
   std::string ToString() const;

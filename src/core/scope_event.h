@@ -161,7 +161,7 @@ struct ScopeRecord {
   bool forgotten = false;  // by the shards
   bool abandoned = false;  // done although not everything of it is gone; see Abandon
   bool queued = false;     // to be gone on with by EndMore
-  bool finishing = false;  // but for what it uses it is done
+  bool finishing = false;  // nothing here needs what it uses any more
   uint64_t told = 0;       // changes that shards have sent; known once they have forgotten it
   uint64_t heard = 0;      // of those, that have come
   uint32_t releasing = 0;  // pieces of work that Released has not answered

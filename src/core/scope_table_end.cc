@@ -184,10 +184,15 @@ void ScopeTable::Settle(ScopeIndex index, ScopeEffects* effects) {
     if (scope.state != ScopeState::kEnding || scope.releasing > 0 || scope.queued) return;
     if (scope.objects != 0 || scope.copies != 0 || scope.bytes != 0) return;
     if (scope.arriving > 0 || scope.children > 0 || !scope.members.empty()) return;
-    if (scope.remote > 0 && !internal::IsMutant(internal::Mutant::kScopeMembersNotAwaited)) return;
     if (scope.uses.size() > kUsesAtOnce) {
       scopes_[index].finishing = true;
       Queue(index, effects);
+      return;
+    }
+    if (scope.remote > 0 && !internal::IsMutant(internal::Mutant::kScopeMembersNotAwaited)) {
+      // Nobody here needs any more what it uses, and a part of it elsewhere may be waiting for
+      // that: rings are seen within one process only.
+      DropUses(index, nullptr, effects);
       return;
     }
     const ScopeIndex parent = scope.parent;

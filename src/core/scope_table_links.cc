@@ -7,6 +7,12 @@
 
 namespace freehold::core {
 
+namespace {
+
+ScopeEnd ToldEnd(const ScopeRecord& scope) { return scope.forced ? ScopeEnd::kForced : scope.end; }
+
+}  // namespace
+
 ScopeVerdict ScopeTable::Export(ScopeId id, ScopeExport* exported) const {
   ScopeIndex index;
   const ScopeVerdict verdict = Running(id, &index);
@@ -66,7 +72,7 @@ ScopeVerdict ScopeTable::TakeJoin(PeerIndex from, const ScopeItem& item, ScopeEf
   // A part's id is nobody's business but this process's.
   const bool known = index != kNoScope && index != kRootScope && scopes_[index].owner == kNoPeer;
   if (!known || scopes_[index].state == ScopeState::kDone) {
-    links_.Refuse(from, item, known ? scopes_[index].end : ScopeEnd::kEnded);
+    links_.Refuse(from, item, known ? ToldEnd(scopes_[index]) : ScopeEnd::kEnded);
     effects->ready.push_back(from);
     return ScopeVerdict::kOk;
   }
@@ -75,7 +81,7 @@ ScopeVerdict ScopeTable::TakeJoin(PeerIndex from, const ScopeItem& item, ScopeEf
   ++scope.remote;
   if (scope.state == ScopeState::kEnding &&
       !internal::IsMutant(internal::Mutant::kLateJoinForgotten)) {
-    links_.TellOne(index, item.scope, from, scope.forced ? ScopeEnd::kForced : scope.end);
+    links_.TellOne(index, item.scope, from, ToldEnd(scope));
     effects->ready.push_back(from);
   }
   return ScopeVerdict::kOk;
@@ -105,6 +111,7 @@ ScopeVerdict ScopeTable::TakeEnd(PeerIndex from, const ScopeItem& item, ScopeEff
 
 // Nobody will ask for its clean-up later.
 void ScopeTable::EndOrphan(ScopeIndex part, ScopeEnd why, ScopeEffects* effects) {
+  if (scopes_[part].state == ScopeState::kDone) return;
   const bool was_left = std::exchange(scopes_[part].no_cleanup, false);
   if (scopes_[part].state == ScopeState::kRunning) {
     Begin(part, why, effects);
@@ -116,15 +123,16 @@ void ScopeTable::EndOrphan(ScopeIndex part, ScopeEnd why, ScopeEffects* effects)
 bool ScopeTable::ClosePeer(PeerIndex peer, uint32_t scopes_max, ScopeEffects* effects) {
   links_.Drop(peer);
   for (; scopes_max > 0; --scopes_max) {
-    const ScopeIndex joined = links_.UnlistNext(peer);
-    if (joined != kNoScope) {
-      --scopes_[joined].remote;
-      Settle(joined, effects);
+    // Parts first: one that is done by what follows has nobody to tell.
+    const ScopeIndex part = links_.ForgetPartOf(peer);
+    if (part != kNoScope) {
+      EndOrphan(part, ScopeEnd::kOwnerDied, effects);
       continue;
     }
-    const ScopeIndex part = links_.ForgetPartOf(peer);
-    if (part == kNoScope) return CloseDriver(peer, scopes_max, effects);
-    EndOrphan(part, ScopeEnd::kOwnerDied, effects);
+    const ScopeIndex joined = links_.UnlistNext(peer);
+    if (joined == kNoScope) return CloseDriver(peer, scopes_max, effects);
+    --scopes_[joined].remote;
+    Settle(joined, effects);
   }
   return true;
 }
@@ -133,8 +141,11 @@ void ScopeTable::LoseOwner(ScopeId id, ScopeEffects* effects) {
   const ScopeIndex part = IndexOf(id);
   if (part == kNoScope) return;
   const PeerIndex owner = scopes_[part].owner;
-  links_.ForgetPart(owner, scopes_[part].owner_scope.number());
+  const uint64_t scope = scopes_[part].owner_scope.number();
   links_.Drop(owner);
+  // It may be done, and another part have taken its place, which the owner's barrier ends.
+  if (links_.PartOf(owner, scope) != part) return;
+  links_.ForgetPart(owner, scope);
   EndOrphan(part, ScopeEnd::kOwnerDied, effects);
 }
 

@@ -88,6 +88,7 @@ std::string ExitReadiness::ToString() const {
   add(frees_unanswered, "frees not answered");
   add(answers_waiting, "answers waiting");
   add(drops_deferred, "drops deferred");
+  add(scope_members, "members of its scopes");
   const auto say = [&](bool is_so, const char* what) {
     if (is_so) absl::StrAppend(&text, text.empty() ? "" : ", ", what);
   };
@@ -209,6 +210,7 @@ ExitReadiness CounterImpl::CanExit() const {
     left.acknowledgements += sharing->owed.size();
     left.answers_waiting += sharing->answers_waiting();
   }
+  left.scope_members = scopes_.MembersElsewhere();
   left.scopes_ending = !scopes_.Idle();
   left.unacknowledged = !endpoint_->Idle();
   return left;

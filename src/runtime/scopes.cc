@@ -102,6 +102,7 @@ absl::StatusOr<ScopeId> Scopes::Open(const ScopeOptions& options, bool handle) {
   if (verdict == ScopeVerdict::kOk) {
     // The barrier may have come between the look and the step, and ended what it found.
     if (event.driver == core::kNoPeer || !counter_->endpoint().IsExcluded(event.driver)) return id;
+    const auto keep = counter_->shared_from_this();  // a callback may end the counter
     (void)End(id, ScopeEnd::kDriverDied);
     if (handle) DropHandle(id);
     return DriverExcluded();

@@ -95,6 +95,8 @@ class Scopes {
   void ClosePeer(core::PeerIndex peer);
   void OnSelfExcluded();
   bool Idle() const;
+  // How often other processes have joined scopes of this one.
+  uint64_t MembersElsewhere() const;
   // Destroys every callback. Answers how many. The table is stepped no more.
   uint64_t Close();
 

@@ -111,6 +111,7 @@ absl::StatusOr<ScopeId> Scopes::Join(std::string_view bytes) {
 }
 
 absl::StatusOr<ScopeId> Scopes::Enter(const core::event::JoinScope& event, const ProcessId& owner) {
+  const auto keep = counter_->shared_from_this();  // a callback may end the counter
   used_.store(true, std::memory_order_relaxed);
   linked_.store(true, std::memory_order_relaxed);
   ScopeId id;

@@ -220,6 +220,11 @@ bool Scopes::Idle() const {
                      table_.links().waiting() == 0);
 }
 
+uint64_t Scopes::MembersElsewhere() const {
+  internal::MutexLock lock(&mutex_);
+  return closed_ ? 0 : table_.links().listed();
+}
+
 // --- Waiting, the end ----------------------------------------------------------------------------
 
 // As CounterImpl::PumpUntil does.

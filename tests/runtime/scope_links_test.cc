@@ -13,66 +13,13 @@
 #include "gtest/gtest.h"
 #include "src/core/codec.h"
 #include "src/core/scope_token.h"
-#include "tests/runtime/scope_testing.h"
-#include "tests/runtime/sharing_world.h"
+#include "tests/runtime/scope_links_world.h"
 
 namespace freehold {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-// Process 1 owns a scope.
-class ScopeWorld : public SharingWorld {
- public:
-  explicit ScopeWorld(uint64_t processes, const ReferenceCounterOptions& options = {})
-      : SharingWorld(processes, options) {}
-
-  Scope Open(const ScopeOptions& options = Holding()) { return *(*this)[1].OpenScope(options); }
-  Scope Join(const Scope& scope, uint64_t process) {
-    auto token = scope.Export(Process(process));
-    EXPECT_TRUE(token.ok()) << token.status();
-    auto joined = (*this)[process].JoinScope(*token);
-    EXPECT_TRUE(joined.ok()) << joined.status();
-    return joined.ok() ? *std::move(joined) : Scope();
-  }
-  ErrorReason WhyNotJoined(uint64_t process, const std::string& token) {
-    return ReasonOf((*this)[process].JoinScope(token).status());
-  }
-  // Declares it in that scope, and drops the handle.
-  void Leave(uint64_t process, const Scope& scope, uint64_t object) {
-    DeclareOptions options;
-    options.scope = scope.id();
-    options.size = 10;
-    const auto ref = (*this)[process].Declare(Object(object), options);
-    EXPECT_TRUE(ref.ok()) << ref.status();
-  }
-  void ExpectNoScopes() {
-    Settle();
-    ExpectClean();
-    for (const auto& [number, counter] : counters) {
-      EXPECT_EQ(counter->GetStats().scopes, 0u) << "process " << number;
-    }
-  }
-  // What process `from` says to `to`, whether it may or not.
-  void Say(uint64_t from, uint64_t to, const core::ScopeItem& item) {
-    auto end = std::move(counters.at(from));
-    counters.erase(from);
-    transport.local.Disconnect(Process(from));
-    core::PayloadWriter writer(4096);
-    ASSERT_TRUE(writer.Add(item));
-    core::Frame frame;
-    frame.sequence = 1;
-    const Address sender(Process(from)), receiver(Process(to));
-    (*this)[to].inbox()->Deliver(
-        {sender, receiver, core::EncodeFrame(frame, sender, receiver, writer.Take())});
-    liars_.push_back(std::move(end));
-    Settle({to});
-  }
-
- private:
-  std::vector<std::unique_ptr<ReferenceCounter>> liars_;
-};
 
 TEST(ScopeLinks, WhatAMemberDeclaresEndsWithTheScope) {
   ScopeWorld world(2);
@@ -404,6 +351,42 @@ TEST(ScopeLinks, ADrainWaitsUntilTheOwnerHasBeenAnswered) {
   world.SettleFor(std::chrono::seconds(1));
   EXPECT_TRUE(world[1].CanExit().can_exit()) << world[1].CanExit().ToString();
   EXPECT_TRUE(world[2].CanExit().can_exit());
+}
+
+TEST(ScopeLinks, AnOwnerWhoseScopeOthersAreInCannotExit) {
+  ScopeWorld world(2);
+  Scope scope = world.Open();
+  Scope part = world.Join(scope, 2);
+  world.Settle();
+  EXPECT_FALSE(world[1].CanExit().can_exit()) << "its exclusion would end the part";
+  EXPECT_EQ(world[1].CanExit().scope_members, 1u);
+  EXPECT_THAT(world[1].CanExit().ToString(), HasSubstr("members of its scopes"));
+  ASSERT_TRUE(scope.End().ok());
+  world.SettleFor(std::chrono::seconds(1));
+  EXPECT_EQ(world[1].CanExit().scope_members, 0u);
+}
+
+// A scope waits for its part, that for an inner scope, that for a part of its own, and that for an
+// object that the first one uses.
+TEST(ScopeLinks, ARingAcrossProcessesEnds) {
+  ScopeWorld world(2);
+  Scope scope = world.Open();
+  Scope part = world.Join(scope, 2);
+  ScopeOptions inside;
+  inside.parent = part.id();
+  Scope inner = *world[2].OpenScope(inside);
+  world.Settle();
+  Scope inner_part = *world[1].JoinScope(*inner.Export(Process(1)));
+  world.Leave(1, inner_part, 7);
+  DeclareOptions in_it;
+  in_it.scope = inner_part.id();
+  ObjectRef object = *world[1].Declare(Object(8), in_it);
+  ASSERT_TRUE(scope.Use({Object(8)}).ok());
+  object.Reset();
+  ASSERT_TRUE(scope.End().ok());
+  world.SettleFor(std::chrono::seconds(1));
+  EXPECT_EQ(scope.GetStatus()->state, ScopeState::kDone);
+  EXPECT_EQ(inner.GetStatus()->state, ScopeState::kDone);
 }
 
 TEST(ScopeLinks, AThousandObjectsElsewhereEndInAHandfulOfEnvelopes) {
