@@ -51,7 +51,7 @@ struct LineageTask {
   std::vector<ObjectId> arguments;
   // Objects of this process, in scope, that no other task made and none depends on yet.
   std::vector<ObjectId> returns;
-  uint64_t spec_bytes = 0;               // what it costs the host to keep the task
+  uint64_t spec_bytes = 0;  // what it costs the host to keep it: at most lineage_bytes_max
   uint32_t retries = kRetriesUnlimited;  // how often it may be resubmitted
 };
 

@@ -115,7 +115,10 @@ LineageVerdict LineageTable::Enter(uint32_t task, const ObjectId& made) {
   const uint32_t slot = EnsureObject(made);
   if (slot == kNone) return LineageVerdict::kTableFull;
   Object& object = objects_.At(slot);
-  if (object.task != kNone) return LineageVerdict::kAlreadyExists;
+  // One that is going forgets it in its piece, unless it is another's by then.
+  if (object.task != kNone && tasks_.At(object.task).state != State::kGoing) {
+    return LineageVerdict::kAlreadyExists;
+  }
   if (object.dependents > 0) return LineageVerdict::kDependedOn;
   object.task = task;
   object.made = true;
@@ -198,10 +201,11 @@ void LineageTable::DropDependent(uint32_t object, bool let_go, LineageEffects* e
 }
 
 // The task that made it is let go of.
-void LineageTable::ForgetMaker(uint32_t object, PieceKind kind, LineageEffects* effects) {
+void LineageTable::ForgetMaker(uint32_t object, const Piece& piece, LineageEffects* effects) {
   Object& forgotten = objects_.At(object);
+  if (forgotten.task != piece.task) return;
   forgotten.task = kNone;
-  if (kind == PieceKind::kAbandonedReturns) forgotten.in_scope = false;
+  if (piece.kind == PieceKind::kAbandonedReturns) forgotten.in_scope = false;
   if (!IsOfUse(forgotten)) EraseObject(object, effects);
 }
 
@@ -222,7 +226,7 @@ bool LineageTable::Work(uint64_t* budget, LineageEffects* effects) {
       if (piece.kind == PieceKind::kArguments) {
         DropDependent(object, piece.objects.size() < piece.let_go, effects);
       } else {
-        ForgetMaker(object, piece.kind, effects);
+        ForgetMaker(object, piece, effects);
       }
     }
     if (piece.kind != PieceKind::kArguments) {
@@ -363,6 +367,11 @@ std::vector<ObjectId> LineageTable::Returns(const TaskId& task, size_t from, siz
     answer.push_back(objects_.At(returns[i]).id);
   }
   return answer;
+}
+
+bool LineageTable::IsDependedOn(const ObjectId& object) const {
+  const uint32_t slot = FindObject(object);
+  return slot != kNone && objects_.At(slot).dependents > 0;
 }
 
 Recovery LineageTable::CanRecover(const ObjectId& object) const {

@@ -88,6 +88,7 @@ class LineageTable {
   std::vector<ObjectId> Returns(const TaskId& task, size_t from, size_t max) const;
   // kPossible, kPut, kEvicted, kNoRetries; kPut also for what is unknown here.
   Recovery CanRecover(const ObjectId& object) const;
+  bool IsDependedOn(const ObjectId& object) const;
   // The task that made the object, if it is kept.
   std::optional<TaskId> TaskOf(const ObjectId& object) const;
   bool IsKept(const TaskId& task) const { return FindTask(task) != kNone; }
@@ -144,7 +145,7 @@ class LineageTable {
   void DropNeed(uint32_t task, LineageEffects* effects);
   void Release(uint32_t task, PieceKind returns, LineageEffects* effects);
   void DropDependent(uint32_t object, bool let_go, LineageEffects* effects);
-  void ForgetMaker(uint32_t object, PieceKind kind, LineageEffects* effects);
+  void ForgetMaker(uint32_t object, const Piece& piece, LineageEffects* effects);
   void Enlist(uint32_t task);
   void Delist(uint32_t task);
 

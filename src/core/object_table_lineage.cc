@@ -57,6 +57,8 @@ Verdict LineageSteps::Revive(ObjectRecord* record, Effects* effects) {
   const int32_t copies_before = record->copies;
   if (!table_.SplitOffGhost(record)) return Verdict::kTableFull;
   table_.CountInScope(*record, record->copies - copies_before, 0, effects);
+  // Its scope may have ended, and takes nothing any more; see Keep.
+  if (record->is_member()) ScopeSteps(&table_).Leave(record, effects);
   if (!IsMutant(Mutant::kRevivedAtOldGeneration)) ++record->generation;
   record->was_freed = 0;
   table_.SetState(record, ObjectState::kPending, effects);

@@ -83,17 +83,19 @@ BatchResult LineageKeeper::FreeRecursive(absl::Span<const ObjectId> objects) {
       if (task.has_value() && table_.IsLetGo(*task)) task.reset();
     }
     if (!task.has_value() || IsNeeded(*task)) continue;
-    for (size_t from = 0;; from += kPiece) {
-      std::vector<ObjectId> orphans;
-      bool more;
-      {
-        internal::MutexLock lock(&mutex_);
-        more = table_.LetGo(*task, from, kPiece, &orphans);
-      }
-      for (const ObjectId& orphan : orphans) {
-        if (FreeOrphan(orphan)) freed.push_back(orphan);
-      }
-      if (!more) break;
+    std::vector<ObjectId> orphans;
+    bool more = true;
+    for (size_t from = 0; more; from += kPiece) {
+      internal::MutexLock lock(&mutex_);
+      more = table_.LetGo(*task, from, kPiece, &orphans);
+    }
+    // Whoever makes it again from here on finds its arguments let go of, and needs them again.
+    if (IsNeeded(*task)) {
+      NeedArguments(*task);
+      continue;
+    }
+    for (const ObjectId& orphan : orphans) {
+      if (FreeOrphan(orphan)) freed.push_back(orphan);
     }
   }
   return result;

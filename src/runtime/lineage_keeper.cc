@@ -65,7 +65,10 @@ LineageVerdict LineageKeeper::Apply(uint64_t budget, StepFunction step) {
   return verdict;
 }
 
-uint64_t LineageKeeper::InlineBudget() const { return counter_->options().nested_drops_inline_max; }
+// All of it may be spent in one hold of the lock.
+uint64_t LineageKeeper::InlineBudget() const {
+  return std::min<uint64_t>(counter_->options().nested_drops_inline_max, kPiece);
+}
 
 void LineageKeeper::Act(LineageEffects* effects, bool more) {
   for (const ObjectId& object : effects->to_forget) {
@@ -85,9 +88,10 @@ void LineageKeeper::Act(LineageEffects* effects, bool more) {
 }
 
 void LineageKeeper::OnEnded(const std::vector<core::LineageNotice>& notices) {
+  uint64_t budget = InlineBudget();  // for all of them
   for (const core::LineageNotice& notice : notices) {
     generators_.OnEnded(notice.object);
-    (void)Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
+    (void)Apply(std::exchange(budget, 0), [&](LineageTable& table, LineageEffects* effects) {
       return table.Step(core::event::ReturnEnded{notice.object, notice.generation}, effects);
     });
   }
@@ -164,6 +168,11 @@ absl::Status LineageKeeper::Record(const LineageTask& task) {
       std::any_of(task.arguments.begin(), task.arguments.end(), is_nil)) {
     return absl::InvalidArgumentError("the nil id names no task and no object");
   }
+  if (task.spec_bytes > counter_->options().lineage_bytes_max) {
+    return absl::InvalidArgumentError(absl::StrCat("task ", task.id.ToHex(), " has ",
+                                                   task.spec_bytes, " bytes, lineage_bytes_max is ",
+                                                   counter_->options().lineage_bytes_max));
+  }
   LineageVerdict verdict;
   {
     internal::MutexLock lock(&mutex_);
@@ -209,8 +218,7 @@ Recovery LineageKeeper::CanRecover(const ObjectId& object) const {
     in_scope = record->in_scope();
   }
   internal::MutexLock lock(&mutex_);
-  const Recovery recovery = table_.CanRecover(object);
-  return recovery == Recovery::kPut && !in_scope ? Recovery::kDeleted : recovery;
+  return in_scope || table_.IsDependedOn(object) ? table_.CanRecover(object) : Recovery::kDeleted;
 }
 
 absl::StatusOr<TaskId> LineageKeeper::TaskOf(const ObjectId& object) const {

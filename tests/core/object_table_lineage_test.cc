@@ -220,5 +220,23 @@ TEST(ObjectTableLineage, MarkedObjectTakesCopiesQuietlyAndNeedsNoRare) {
   EXPECT_EQ(table.Drop(1).size(), 1u);
 }
 
+TEST(ObjectTableLineage, AFormerPrimaryMayAskAgainAboutAMarkedObject) {
+  for (const bool mark_first : {true, false}) {
+    Table table;
+    ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+    ASSERT_EQ(table.SetLocation(1, kOther), Verdict::kOk);
+    if (mark_first) ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
+    ASSERT_EQ(table.MovePrimary(1, kOther, kNode), Verdict::kOk);
+    Report asked;
+    asked.in_memory = false;
+    asked.prospective = true;
+    EXPECT_EQ(table.SetLocation(1, kNode, 0, asked), Verdict::kUnchanged);
+    if (!mark_first) ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
+    EXPECT_TRUE(table.Copies(1).at(kNode).prospective);
+    EXPECT_FALSE(table.Exclude(kNode));
+    EXPECT_EQ(table.Copies(1).size(), 1u);
+  }
+}
+
 }  // namespace
 }  // namespace freehold::core

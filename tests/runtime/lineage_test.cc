@@ -317,5 +317,53 @@ TEST_F(Orphans, WhatWasLetGoOfIsNeededAgainOnceItsTaskRunsAgain) {
   EXPECT_EQ(FreeRecursive(3), (std::vector<ObjectId>{Object(2), Object(3)}));
 }
 
+TEST(Lineage, WhatNobodyNeedsOfATaskThatIsKeptIsDeleted) {
+  LineageWorld w;
+  ObjectRef a = w.world->Put(1, {1});
+  const ObjectRef b = w.world->Put(2, {1});
+  LineageTask task;
+  task.id = Task(1);
+  task.returns = {Object(1), Object(2)};
+  ASSERT_TRUE(w.lineage->Record(task).ok());
+  EXPECT_EQ(w.lineage->CanRecover(Object(1)), Recovery::kPossible);
+  a.Reset();
+  w.Settle();
+  EXPECT_EQ(w.lineage->CanRecover(Object(1)), Recovery::kDeleted);
+  EXPECT_EQ(w.lineage->CanRecover(Object(2)), Recovery::kPossible);
+}
+
+TEST(Lineage, WhatWasNotRecordedCanBeRecordedAtOnce) {
+  ReferenceCounterOptions options;
+  options.nested_drops_inline_max = 0;  // what failed is looked at later
+  LineageWorld w(options);
+  const ObjectRef a = w.world->Put(1, {1});
+  LineageTask task;
+  task.id = Task(1);
+  task.returns = {Object(1), Object(2)};  // nobody has declared the second one
+  ASSERT_FALSE(w.lineage->Record(task).ok());
+  task.returns = {Object(1)};
+  const absl::Status again = w.lineage->Record(task);
+  EXPECT_TRUE(again.ok()) << again;
+  w.Settle();
+  EXPECT_EQ(w.lineage->CanRecover(Object(1)), Recovery::kPossible);
+  EXPECT_EQ(w.stats().lineage_tasks, 1u);
+}
+
+TEST(Lineage, TaskThatCouldNeverBeKeptIsRefused) {
+  ReferenceCounterOptions options;
+  options.lineage_bytes_max = 100;
+  LineageWorld w(options);
+  const ObjectRef first = w.Make(1, {}, 1, kRetriesUnlimited, 60);
+  const ObjectRef second = w.world->Put(2, {1});
+  LineageTask task;
+  task.id = Task(2);
+  task.returns = {Object(2)};
+  for (const uint64_t bytes : {uint64_t{101}, UINT64_MAX}) {
+    task.spec_bytes = bytes;
+    EXPECT_TRUE(absl::IsInvalidArgument(w.lineage->Record(task)));
+  }
+  EXPECT_EQ(w.lineage->CanRecover(Object(1)), Recovery::kPossible) << "nothing was evicted";
+}
+
 }  // namespace
 }  // namespace freehold
