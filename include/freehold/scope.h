@@ -105,7 +105,8 @@ class Scope {
   // They stay in it, but it holds them no longer.
   BatchResult StopHolding(absl::Span<const ObjectId> objects);
   // This scope depends on objects of others: they stay in scope until it is done, whenever their
-  // own scopes end. Scopes that depend on each other and have all ended end together.
+  // own scopes end. Scopes of one process that depend on each other and have all ended end
+  // together; where parts in other processes are in the ring, see src/core/PROTOCOL.md, step 14.
   BatchResult Use(absl::Span<const ObjectId> objects);
 
   // --- The host's members --------------------------------------------------------------------

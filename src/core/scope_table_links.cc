@@ -130,7 +130,10 @@ bool ScopeTable::ClosePeer(PeerIndex peer, uint32_t scopes_max, ScopeEffects* ef
       continue;
     }
     const ScopeIndex joined = links_.UnlistNext(peer);
-    if (joined == kNoScope) return CloseDriver(peer, scopes_max, effects);
+    if (joined == kNoScope) {
+      links_.Drop(peer);  // what the end of a part said to it
+      return CloseDriver(peer, scopes_max, effects);
+    }
     --scopes_[joined].remote;
     Settle(joined, effects);
   }

@@ -1,80 +1,147 @@
-// ScopeTable: parts of scopes of other processes, when their owner goes.
+// What one table does about scopes that other processes have joined, and about parts of theirs.
 
+#include <cstdint>
+
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "src/core/scope_table.h"
 #include "tests/core/scope_table_harness.h"
 
 namespace freehold::core {
 namespace {
 
-constexpr PeerIndex kOwner = 5;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
 
-// Joins that owner's scope 900 and answers what its part is called.
-ScopeId Join(ScopeTableHarness* h, bool no_cleanup = false) {
-  event::JoinScope join;
-  join.owner = kOwner;
-  join.scope = ScopeId(900);
-  join.no_cleanup = no_cleanup;
-  ScopeId id;
-  EXPECT_EQ(h->Checked([&] { return h->table.Step(join, &id, &h->effects); }), ScopeVerdict::kOk);
-  return id;
+constexpr PeerIndex kOther = 7;
+
+class LinkedTable : public ScopeTableHarness {
+ public:
+  // The other process joins scope `id` of this one.
+  ScopeVerdict Joined(uint64_t id, uint64_t number = 1) {
+    return Told({id, number, ScopeItemKind::kJoin});
+  }
+  ScopeVerdict Told(const ScopeItem& item) {
+    return Checked([&] { return table.Step(kOther, item, &effects); });
+  }
+  // This process joins scope `id` of the other one.
+  ScopeId Join(uint64_t id, bool no_cleanup = false) {
+    event::JoinScope e;
+    e.owner = kOther;
+    e.scope = ScopeId(id);
+    e.hold = true;
+    e.no_cleanup = no_cleanup;
+    e.now = At(1);
+    ScopeId part;
+    EXPECT_EQ(Checked([&] { return table.Step(e, &part, &effects); }), ScopeVerdict::kOk);
+    return part;
+  }
+  void LoseOwner(ScopeId part) {
+    (void)Checked([&] {
+      table.LoseOwner(part, &effects);
+      return ScopeVerdict::kOk;
+    });
+  }
+  bool ClosePeer(uint32_t scopes = UINT32_MAX) {
+    bool more = false;
+    (void)Checked([&] {
+      more = table.ClosePeer(kOther, scopes, &effects);
+      return ScopeVerdict::kOk;
+    });
+    return more;
+  }
+};
+
+TEST(ScopeTableLinks, AScopeThatWaitsForMembersAloneLetsGoOfWhatItUses) {
+  LinkedTable h;
+  (void)h.Open(1);
+  (void)h.Open(2);
+  (void)h.Joined(1);
+  h.Use(1, 2, 5);
+  (void)h.Admit(1);
+  (void)h.End(1);
+  EXPECT_THAT(h.effects.inners, IsEmpty()) << "an object of its is in scope";
+  h.Gone(1);
+  EXPECT_THAT(h.effects.inners, SizeIs(1));
+  EXPECT_FALSE(h.IsDone(1));
+  EXPECT_EQ(h.Told({1, 1, ScopeItemKind::kEnded}), ScopeVerdict::kOk);
+  EXPECT_TRUE(h.IsDone(1));
 }
 
-// What the owner says to its first part here.
-ScopeVerdict EndPart(ScopeTableHarness* h, uint64_t number) {
-  ScopeItem item;
-  item.kind = ScopeItemKind::kEnd;
-  item.scope = 900;
-  item.number = number;
-  item.end = ScopeEnd::kEnded;
-  return h->Checked([&] { return h->table.Step(kOwner, item, &h->effects); });
+TEST(ScopeTableLinks, AlsoInPiecesWhereItUsesMany) {
+  LinkedTable h;
+  (void)h.Open(1);
+  (void)h.Open(2);
+  (void)h.Joined(1);
+  for (RecordIndex object = 1; object <= 1000; ++object) h.Use(1, 2, object);
+  (void)h.End(1);
+  size_t dropped = h.effects.inners.size();
+  for (bool more = true; more; dropped += h.effects.inners.size()) more = h.EndMore(100);
+  EXPECT_EQ(dropped, 1000u);
+  EXPECT_FALSE(h.IsDone(1));
+  EXPECT_EQ(h.Told({1, 1, ScopeItemKind::kEnded}), ScopeVerdict::kOk);
+  EXPECT_TRUE(h.IsDone(1));
 }
 
-void LoseOwner(ScopeTableHarness* h, ScopeId part) {
-  (void)h->Checked([&] {
-    h->table.LoseOwner(part, &h->effects);
-    return ScopeVerdict::kOk;
-  });
+TEST(ScopeTableLinks, NothingWaitsForAPeerThatWasClosed) {
+  for (const uint32_t scopes : {UINT32_MAX, 1u}) {
+    LinkedTable h;
+    const ScopeId part = h.Join(9);
+    event::OpenScope inner;
+    inner.id = ScopeId(100);
+    inner.parent = part;
+    (void)h.Open(inner);
+    (void)h.Joined(100);
+    (void)h.Told({9, 1, ScopeItemKind::kEnd, ScopeEnd::kEnded});
+    (void)h.EndMore();
+    ASSERT_FALSE(h.IsDone(part.number())) << "the other process is in its child";
+    while (h.ClosePeer(scopes)) (void)h.EndMore();
+    (void)h.EndMore();
+    EXPECT_TRUE(h.IsDone(part.number()));
+    EXPECT_EQ(h.table.links().waiting(), 0u);
+  }
 }
 
-bool HasEnded(const ScopeTableHarness& h, ScopeId part) {
-  const ScopeRecord* scope = h.table.Find(part);
-  return scope == nullptr || scope->state != ScopeState::kRunning;
+TEST(ScopeTableLinks, NorDoesTheEndOfAScopeInsideAPartOfIts) {
+  LinkedTable h;
+  event::OpenScope inner;
+  inner.id = ScopeId(100);
+  inner.parent = h.Join(9);
+  (void)h.Open(inner);
+  (void)h.Joined(100);
+  while (h.ClosePeer()) (void)h.EndMore();
+  (void)h.EndMore();
+  EXPECT_TRUE(h.IsDone(100));
+  EXPECT_EQ(h.table.links().waiting(), 0u);
 }
 
-TEST(ScopeTableLinks, APartIsLostWithItsOwner) {
-  ScopeTableHarness h;
-  const ScopeId part = Join(&h);
-  LoseOwner(&h, part);
-  EXPECT_TRUE(HasEnded(h, part));
-  EXPECT_EQ(h.table.links().parts(), 0u);
-  EXPECT_EQ(h.table.links().waiting(), 0u) << "nothing goes to who is excluded";
-}
-
-TEST(ScopeTableLinks, APartThatTookThePlaceOfALostOneIsEndedByTheBarrier) {
-  ScopeTableHarness h;
-  const ScopeId first = Join(&h);
-  ASSERT_EQ(EndPart(&h, 1), ScopeVerdict::kOk);
-  ASSERT_TRUE(HasEnded(h, first));
-  const ScopeId second = Join(&h);
+TEST(ScopeTableLinks, APartThatIsDoneLosesNoOwnerForTheNextOne) {
+  LinkedTable h;
+  const ScopeId first = h.Join(9);
+  (void)h.Told({9, 1, ScopeItemKind::kEnd, ScopeEnd::kEnded});
+  (void)h.EndMore();
+  ASSERT_TRUE(h.IsDone(first.number()));
+  const ScopeId second = h.Join(9);
   ASSERT_NE(first, second);
-  LoseOwner(&h, first);
-  EXPECT_FALSE(HasEnded(h, second));
-  EXPECT_EQ(h.table.links().parts(), 1u) << "for the barrier to find it";
-  (void)h.Checked([&] {
-    EXPECT_FALSE(h.table.ClosePeer(kOwner, 100, &h.effects));
-    return ScopeVerdict::kOk;
-  });
-  EXPECT_TRUE(HasEnded(h, second));
+  h.LoseOwner(first);
+  EXPECT_EQ(h.table.links().parts(), 1u);
+  EXPECT_EQ(h.table.Find(second)->state, ScopeState::kRunning);
+  h.LoseOwner(second);
+  (void)h.EndMore();
+  EXPECT_EQ(h.table.links().parts(), 0u);
+  EXPECT_TRUE(h.IsDone(second.number()));
+  EXPECT_EQ(h.table.links().waiting(), 0u);
 }
 
-TEST(ScopeTableLinks, APartThatIsDoneIsNotReleasedOnceMore) {
-  ScopeTableHarness h;
-  const ScopeId part = Join(&h, /*no_cleanup=*/true);
-  ASSERT_EQ(EndPart(&h, 1), ScopeVerdict::kOk);
-  h.effects.release.clear();
-  LoseOwner(&h, part);
-  EXPECT_TRUE(h.effects.release.empty());
+TEST(ScopeTableLinks, APartThatIsDoneHasNothingToReleaseWithoutItsOwner) {
+  LinkedTable h;
+  const ScopeId part = h.Join(9, /*no_cleanup=*/true);
+  (void)h.Admit(part.number());
+  (void)h.Told({9, 1, ScopeItemKind::kEnd, ScopeEnd::kEnded});
+  h.Gone(part.number());
+  (void)h.EndMore();
+  ASSERT_TRUE(h.IsDone(part.number()));
+  h.LoseOwner(part);
+  EXPECT_THAT(h.effects.release, IsEmpty());
 }
 
 }  // namespace
