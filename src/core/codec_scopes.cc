@@ -8,8 +8,6 @@ namespace freehold::core {
 
 namespace {
 
-using codec::Cursor;
-using codec::GroupHead;
 using codec::Put;
 
 constexpr size_t kItemBytes = 16;
