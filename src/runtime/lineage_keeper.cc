@@ -179,7 +179,7 @@ absl::Status LineageKeeper::Record(const LineageTask& task) {
     verdict = table_.Step(core::event::BeginTask{task.id, task.spec_bytes, task.retries});
   }
   if (verdict != LineageVerdict::kOk) return Explain(verdict, task.id);
-  const absl::Status added = AddObjects(task);
+  absl::Status added = AddObjects(task);
   verdict = Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
     return added.ok() ? table.Step(core::event::EndTask{task.id}, effects)
                       : table.Step(core::event::AbandonTask{task.id});

@@ -9,7 +9,6 @@ namespace freehold {
 
 using core::PinSteps;
 using core::Verdict;
-using runtime::CounterImpl;
 using runtime::Shard;
 
 namespace {

@@ -79,7 +79,7 @@ class Scopes {
 
   absl::StatusOr<std::string> Export(ScopeId id, const ProcessId& to);
   // With a handle, like Open.
-  absl::StatusOr<ScopeId> Join(std::string_view token);
+  absl::StatusOr<ScopeId> Join(std::string_view bytes);
   // Pump role. False: `from` may not say that.
   bool OnItem(core::PeerIndex from, const core::ScopeItem& item);
   bool Fill(core::PeerIndex peer, core::PayloadWriter* writer);

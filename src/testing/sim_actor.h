@@ -104,6 +104,7 @@ class Actor {
   void Tick(const Action& action);
   void Hear(End* end);
   bool ActOnScope(const Action& action);
+  bool ActOnObject(const Action& action, Process* process, Object* object);
   bool ActOnLocation(const Action& action, Process* process, Object* object, Node* node);
   void Pump(End* end);
   void PassGraces(End* end, Time now);

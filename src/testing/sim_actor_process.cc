@@ -62,7 +62,11 @@ bool Actor::ActProcess(const Action& action) {
     return contained != nullptr && Declare(process, n[1], nullptr, contained);
   }
   Object* object = s_.object(n[second ? 2 : 1]);
-  if (object == nullptr) return false;
+  return object != nullptr && ActOnObject(action, process, object);
+}
+
+bool Actor::ActOnObject(const Action& action, Process* process, Object* object) {
+  const Numbers& n = action.numbers;
   switch (action.verb) {
     case Verb::kCopy:
       return Copy(process, object);

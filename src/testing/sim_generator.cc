@@ -218,7 +218,10 @@ Action Generator::DrawProcess(Verb verb) {
       break;
   }
   const Object* object = AnyObject();
-  if (object == nullptr) return {verb, {}};
+  return object == nullptr ? Action{verb, {}} : DrawOnObject(verb, object);
+}
+
+Action Generator::DrawOnObject(Verb verb, const Object* object) {
   const int64_t holder = AnyHolder(*object);
   const auto count = static_cast<int64_t>(1 + random_.Below(3));
   switch (verb) {

@@ -59,6 +59,7 @@ class Generator {
 
   Action Draw(Verb verb);
   Action DrawProcess(Verb verb);
+  Action DrawOnObject(Verb verb, const Object* object);
   Action DrawScope(Verb verb);
   Action DrawNode(Verb verb);
   Action DrawWorld(Verb verb);
