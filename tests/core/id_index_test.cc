@@ -295,8 +295,8 @@ TEST_F(FoundAgain, IsWhatWasFoundOrNotedLast) {
   Insert(1);
   EXPECT_EQ(index_.last().index, 1u);
   EXPECT_EQ(Find(1).record, &records_[1]);
-  EXPECT_EQ(Find(0).record, &records_[0]);
-  EXPECT_EQ(index_.last().record, &records_[0]);
+  EXPECT_EQ(Find(0).record, records_.data());
+  EXPECT_EQ(index_.last().record, records_.data());
   EXPECT_EQ(Find(0).index, 0u);
   EXPECT_EQ(Find(2).record, nullptr);
 }
@@ -307,7 +307,7 @@ TEST_F(FoundAgain, IsNotWhatWasErased) {
   index_.Erase(HashOf(1), 1);
   EXPECT_EQ(index_.last().index, kNoRecord);
   EXPECT_EQ(Find(1).record, nullptr);
-  EXPECT_EQ(Find(0).record, &records_[0]);
+  EXPECT_EQ(Find(0).record, records_.data());
   index_.Erase(HashOf(0), 0);
   EXPECT_EQ(Find(0).record, nullptr);
 }
@@ -315,7 +315,7 @@ TEST_F(FoundAgain, IsNotWhatWasErased) {
 TEST_F(FoundAgain, IsNotAnotherIdOfTheSameHash) {
   Insert(0);
   EXPECT_EQ(Find(ObjectId::FromNumber(7), HashOf(0)).record, nullptr);
-  EXPECT_EQ(Find(0).record, &records_[0]);
+  EXPECT_EQ(Find(0).record, records_.data());
 }
 
 TEST_F(FoundAgain, IsNobodyForTheNilId) {
@@ -329,7 +329,7 @@ TEST_F(FoundAgain, APlaceIsGivenToWhatIsNotThereAlone) {
   ASSERT_TRUE(IdIndex::IsPlace(place));
   index_.PutAt(place, HashOf(0), 0);
   EXPECT_EQ(index_.size(), 1u);
-  EXPECT_EQ(Find(0).record, &records_[0]);
+  EXPECT_EQ(Find(0).record, records_.data());
   EXPECT_FALSE(IdIndex::IsPlace(index_.PlaceFor(HashOf(0))));
 }
 
