@@ -36,7 +36,7 @@ class Real {
 
   void Follow(Effects effects) {
     for (const ScopeChange& change : effects.scopes) {
-      late.push_back([change, this](ScopeEffects* after) { scopes.Step(change, after); });
+      late.emplace_back([change, this](ScopeEffects* after) { scopes.Step(change, after); });
     }
     for (const InnerRef& inner : effects.TakeInners()) Unhold(inner);
   }
@@ -141,7 +141,7 @@ class Real {
     }
     InnerRef ref;
     ref.record = moved.record;
-    late.push_back(
+    late.emplace_back(
         [=](ScopeEffects* after) { scopes.Arrived(admission, ref, moved.number, out, in, after); });
     return verdict == Verdict::kOk;
   }
@@ -155,7 +155,7 @@ class Real {
       return false;
     }
     const WhoseObject whose = ScopeSteps::WhoseIs(table, ref.record);
-    late.push_back([=](ScopeEffects* after) { scopes.UsedOf(IdOf(by), ref, whose, after); });
+    late.emplace_back([=](ScopeEffects* after) { scopes.UsedOf(IdOf(by), ref, whose, after); });
     return true;
   }
   bool Knows(uint64_t number) const {

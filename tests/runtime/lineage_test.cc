@@ -27,7 +27,7 @@ class LineageWorld {
   }
   // An object on node 1 that the task made of `arguments`.
   ObjectRef Make(uint64_t task, const std::vector<uint64_t>& arguments, uint64_t object,
-                 uint32_t retries = kRetriesUnlimited, uint64_t bytes = 1) {
+                 uint32_t retries = kRetriesUnlimited, uint64_t bytes = 1) const {
     ObjectRef ref = world->Put(object, {1});
     LineageTask recorded;
     recorded.id = Task(task);
@@ -39,7 +39,7 @@ class LineageWorld {
     EXPECT_TRUE(status.ok()) << status;
     return ref;
   }
-  void Settle() {
+  void Settle() const {
     world->Settle();
     world->RunCallbacks();
   }

@@ -72,14 +72,14 @@ TEST(ScopeEnd, WhoHearsOfTooManyBytesMayDestroyTheCounter) {
 
 // Does something when it is copied, as functions are that go into options.
 struct CopyHook {
-  explicit CopyHook(std::function<void()>* action) : action_(action) {}
-  CopyHook(const CopyHook& other) : action_(other.action_) {
-    const std::function<void()> now = std::exchange(*action_, nullptr);
+  explicit CopyHook(std::function<void()>* its_action) : action(its_action) {}
+  CopyHook(const CopyHook& other) : action(other.action) {
+    const std::function<void()> now = std::exchange(*action, nullptr);
     if (now != nullptr) now();
   }
   CopyHook& operator=(const CopyHook&) = delete;
   void operator()(ScopeId, uint64_t) const {}
-  std::function<void()>* action_;
+  std::function<void()>* action;
 };
 
 TEST(ScopeEnd, ADriverThatIsExcludedWhileItsJobIsOpenedLeavesNone) {
