@@ -44,14 +44,15 @@ int64_t CountedBytes() { return bytes.load(std::memory_order_relaxed); }
 
 }  // namespace freehold::bench
 
-using freehold::bench::Count;
-using freehold::bench::Free;
+namespace bench = freehold::bench;
 
-void* operator new(size_t size) { return Count(std::malloc(size), 0); }
+void* operator new(size_t size) { return bench::Count(std::malloc(size), 0); }
 void* operator new(size_t size, std::align_val_t alignment) {
-  return Count(std::aligned_alloc(static_cast<size_t>(alignment), size), size);
+  return bench::Count(std::aligned_alloc(static_cast<size_t>(alignment), size), size);
 }
-void operator delete(void* memory) noexcept { Free(memory); }
-void operator delete(void* memory, size_t) noexcept { Free(memory); }
-void operator delete(void* memory, std::align_val_t) noexcept { Free(memory, 0); }
-void operator delete(void* memory, size_t size, std::align_val_t) noexcept { Free(memory, size); }
+void operator delete(void* memory) noexcept { bench::Free(memory); }
+void operator delete(void* memory, size_t) noexcept { bench::Free(memory); }
+void operator delete(void* memory, std::align_val_t) noexcept { bench::Free(memory, 0); }
+void operator delete(void* memory, size_t size, std::align_val_t) noexcept {
+  bench::Free(memory, size);
+}

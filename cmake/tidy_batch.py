@@ -1,0 +1,121 @@
+"""tidy_batch.py CLANG_TIDY BUILD_FOLDER BATCH SOURCE...
+
+clang-tidy over SOURCEs as one translation unit, because nine tenths of its time go into the headers
+of what it looks at. BATCH.cc holds their texts: of files that are included, clang-tidy and its static
+analyzer look at less. Says nothing and leaves BATCH if there is nothing to say; prints what was found,
+by source and line, and fails otherwise. Sources that do not compile together, because two of them have
+a name for themselves, are looked at apart. The .clang-tidy above BATCH holds for all of them.
+"""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+
+# True where several sources stand in one file, and of nothing of ours.
+NOT_OF_BATCHES = "-readability-duplicate-include,-readability-redundant-declaration"
+
+
+def first_commands(build_folder):
+    """The first command of each source: several programs may compile it, and one look is enough.
+
+    CMake lists the library's own commands first."""
+    commands = {}
+    with open(os.path.join(build_folder, "compile_commands.json"), encoding="utf-8") as file:
+        for entry in json.load(file):
+            commands.setdefault(entry["file"], entry)
+    return commands
+
+
+def command_of(entry):
+    """The compiler and its flags, without what names this one source, whose folder is looked in."""
+    words = shlex.split(entry["command"])
+    if os.path.basename(words[0]) == "ccache":
+        del words[0]
+    output = words.index("-o")
+    del words[output : output + 2]
+    words = [word for word in words if word not in ("-c", entry["file"])]
+    return [*words, "-iquote", os.path.dirname(entry["file"])]
+
+
+class Batch:
+    """Sources in one file; `find` names one of its lines as the reader knows it."""
+
+    def __init__(self, file_name, sources):
+        self.file_name = file_name
+        self.lines = [None]  # they count from 1
+        with open(file_name, "w", encoding="utf-8") as file:
+            for source in sources:
+                with open(source, encoding="utf-8") as text:
+                    for number, line in enumerate(text, 1):
+                        file.write(line)
+                        self.lines.append((source, number))
+
+    def run(self, command):
+        """Its exit status, what it said, and the sources of which it did."""
+        ended = subprocess.run(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        )
+        named = set()
+
+        def find(match):
+            source, number = self.lines[int(match.group(1))]
+            named.add(source)
+            return f"{source}:{number}:"
+
+        said = re.sub(rf"{re.escape(self.file_name)}:(\d+):", find, ended.stdout)
+        return ended.returncode, said, named
+
+
+def parts_that_compile(file_name, compiler, sources):
+    """The sources, or lists of some of them: what clashes with those before it stands apart."""
+    if len(sources) == 1:
+        return [sources]
+    status, _, named = Batch(file_name, sources).run([*compiler, "-fsyntax-only", file_name])
+    if status == 0:
+        return [sources]
+    clashing = [source for source in sources[1:] if source in named]
+    if not clashing:
+        clashing = sources[len(sources) // 2 :]
+    rest = [source for source in sources if source not in clashing]
+    return [
+        part
+        for some in (rest, clashing)
+        for part in parts_that_compile(file_name, compiler, some)
+    ]
+
+
+def look(clang_tidy, file_name, compiler, sources):
+    """True if nothing is found; prints it otherwise."""
+    batch = Batch(file_name, sources)
+    command = [clang_tidy, "--quiet"]
+    if len(sources) > 1:
+        command.append("--checks=" + NOT_OF_BATCHES)
+    status, said, _ = batch.run([*command, file_name, "--", *compiler[1:]])
+    if status != 0:
+        print(re.sub(r"(?m)^\d+ warnings? generated\.\n", "", said), end="")
+    return status == 0
+
+
+def main(clang_tidy, build_folder, stamp, *sources):
+    commands = first_commands(build_folder)
+    by_command = {}
+    for source in sources:
+        by_command.setdefault(tuple(command_of(commands[source])), []).append(source)
+
+    os.makedirs(os.path.dirname(stamp), exist_ok=True)
+    file_name = stamp + ".cc"
+    all_clean = True
+    for compiler, some in by_command.items():
+        for part in parts_that_compile(file_name, compiler, some):
+            all_clean = look(clang_tidy, file_name, compiler, part) and all_clean
+    if not all_clean:
+        return 1
+    with open(stamp, "w", encoding="utf-8"):
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
