@@ -148,7 +148,7 @@ class CopySlab {
 
 // A list threaded through `Links`. The caller knows from the record's state whether it is on it.
 template <CopyLinks CopyRecord::*Links>
-class CopyList {
+class CopyChain {
  public:
   bool empty() const { return head_ == kNoCopy; }
   uint32_t size() const { return size_; }

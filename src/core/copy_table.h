@@ -164,9 +164,9 @@ class CopyTable {
   void CheckInvariants() const;
 
  private:
-  using OwnerList = CopyList<&CopyRecord::by_owner>;
-  using ReportList = CopyList<&CopyRecord::by_report>;
-  using DeleteList = CopyList<&CopyRecord::by_delete>;
+  using OwnerList = CopyChain<&CopyRecord::by_owner>;
+  using ReportList = CopyChain<&CopyRecord::by_report>;
+  using DeleteList = CopyChain<&CopyRecord::by_delete>;
 
   enum class OwnerPhase : uint8_t { kLive, kExcluded, kPastBarrier };
   // The answer to a Free of something that is not here.

@@ -1,5 +1,5 @@
 // A node's table for tests of both ends: behind a wall, because the two ends' headers do not go
-// into one file (each has a CopyList of its own). Invariants are checked after each step.
+// into one file. Invariants are checked after each step.
 //
 // Thread safety: thread-compatible.
 
