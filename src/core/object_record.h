@@ -98,6 +98,8 @@ struct ObjectRecord {
   const ObjectId& id() const { return cell.id; }
   ObjectState state() const { return static_cast<ObjectState>(state_byte); }
   bool in_scope() const { return state() != ObjectState::kOutOfScope; }
+  // Out of scope or freed: every copy of the value is to go.
+  bool is_over() const { return !in_scope() || state() == ObjectState::kFreed; }
   bool has_rare() const { return rare < kOnlyLineage; }
   bool is_member() const { return (origin & kMemberMark) != 0 && origin != kNone; }
   uint32_t member() const { return origin & ~kMemberMark; }

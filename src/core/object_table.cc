@@ -184,7 +184,7 @@ Verdict ObjectTable::Step(const event::FreeExplicitly& e, Effects* effects) {
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) return Verdict::kNotFound;
   if (record->borrowed) return Verdict::kNotOwner;
-  if (!record->in_scope() || record->state() == ObjectState::kFreed) return Verdict::kUnchanged;
+  if (record->is_over()) return Verdict::kUnchanged;
   if (PinSteps(this).Postpone(*record)) return Verdict::kUnchanged;
   ++counters_.freed_explicitly;
   record->was_freed = 1;

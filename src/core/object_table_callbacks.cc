@@ -11,7 +11,7 @@ namespace {
 
 // Has the moment passed, for an object whose record is still there?
 bool HasPassed(Moment moment, const ObjectRecord& record, bool copies_left) {
-  const bool ended = !record.in_scope() || record.state() == ObjectState::kFreed;
+  const bool ended = record.is_over();
   switch (moment) {
     case Moment::kOutOfScope:
       return ended;

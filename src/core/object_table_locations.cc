@@ -72,8 +72,7 @@ void ObjectTable::AnswerWithFree(const event::SetLocation& e, Effects* effects) 
 
 Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* record,
                                    Effects* effects) {
-  const bool unwanted =
-      !record->in_scope() || record->state() == ObjectState::kFreed || record->is_ghost;
+  const bool unwanted = record->is_over();
   Copy* copy = copies_.Find(*record, e.node);
   const bool is_new = copy == nullptr;
   // Whoever asks for the bytes although its node has them changes nothing, unless they are about to
@@ -224,8 +223,7 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
     CountInScope(*record, -1, 0, effects);
     return;
   }
-  const bool unwanted =
-      !record->in_scope() || record->state() == ObjectState::kFreed || record->is_ghost;
+  const bool unwanted = record->is_over();
   const PeerIndex node = copy->node;
   if (outcome == FreeOutcome::kSettled) {
     if (copy->spilled) SetUrl(record, node, {});

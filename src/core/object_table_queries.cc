@@ -76,8 +76,7 @@ CopyFacts ObjectTable::Facts(const ObjectRecord& record, const Copy& copy) const
   facts.spilled = copy.spilled && !copy.prospective;
   facts.prospective = copy.prospective;
   facts.free_state = nodes_.StateOf(copy);
-  facts.listed = copy.held() ||
-                 (copy.asked_again() && record.in_scope() && record.state() != ObjectState::kFreed);
+  facts.listed = copy.held() || (copy.asked_again() && !record.is_over());
   if (facts.spilled) {
     if (const Rare* rare = rares_.Find(record); rare != nullptr) {
       for (const auto& [node, url] : rare->spill_urls) {
@@ -132,9 +131,8 @@ void ObjectTable::CheckRecord(const ObjectRecord& record) const {
   for (uint32_t i = 0; i < record.copies; ++i) {
     const Copy& copy = copies_.At(record, i);
     primaries += copy.primary;
-    const bool to_go = !record.in_scope() || record.state() == ObjectState::kFreed;
     // While the object has a value, what is not held is a former primary that is let go of.
-    FREEHOLD_CHECK(to_go ? !copy.held() : copy.held() || copy.primary == 0);
+    FREEHOLD_CHECK(record.is_over() ? !copy.held() : copy.held() || copy.primary == 0);
     FREEHOLD_CHECK(copies_.Find(record, copy.node) == &copy);
     FREEHOLD_CHECK(copy.real() || copy.prospective != 0);
     FREEHOLD_CHECK(!copy.asked_again() || !copy.held());

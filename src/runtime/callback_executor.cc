@@ -17,8 +17,6 @@ namespace {
 
 constexpr Duration kDestructorTimeout = std::chrono::seconds(1);
 
-Time Now() { return Clock::Monotonic().Now(); }
-
 void LogThrown(Logger* logger, const char* what, const ObjectId& object, const char* where,
                const std::string& thrown) {
   // The host's logger may throw like any host code.
@@ -79,7 +77,7 @@ absl::StatusOr<std::shared_ptr<CallbackThread>> CallbackThread::Start(
 
 CallbackThread::~CallbackThread() {
   const bool inside = rep_->InsideCallback();
-  const Time deadline = SaturatingAdd(Now(), kDestructorTimeout);
+  const Time deadline = SaturatingAdd(MonotonicNow(), kDestructorTimeout);
   bool left_behind = false;
   {
     MutexLock lock(&rep_->mutex);
@@ -106,7 +104,7 @@ bool CallbackThread::Post(CallbackJob job) {
       return false;  // the job is destroyed with our argument, after the lock
     }
     if (rep_->queue.empty()) {
-      rep_->queue_since = Now();
+      rep_->queue_since = MonotonicNow();
       rep_->hint.store(true, std::memory_order_relaxed);
     }
     rep_->queue.push_back(std::move(job));
@@ -129,7 +127,7 @@ CallbackThread::StopReport CallbackThread::Stop(Duration timeout) {
     rep_->StopInside();
     return StopReport();
   }
-  return rep_->StopOutside(SaturatingAdd(Now(), std::max(timeout, Duration::zero())));
+  return rep_->StopOutside(SaturatingAdd(MonotonicNow(), std::max(timeout, Duration::zero())));
 }
 
 CallbackThread::Stats CallbackThread::GetStats() const {
@@ -147,7 +145,7 @@ CallbackThread::Stats CallbackThread::GetStats() const {
   stats.latency_max = rep.latency_max;
   if (stats.queue_depth > 0) {
     const bool batch_waits = rep.Claimed() < rep.batch_size;
-    stats.oldest_waiting = Now() - (batch_waits ? rep.batch_since : rep.queue_since);
+    stats.oldest_waiting = MonotonicNow() - (batch_waits ? rep.batch_since : rep.queue_since);
   }
   return stats;
 }

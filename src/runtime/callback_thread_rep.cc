@@ -31,8 +31,6 @@ constexpr int kSpins = 64;
 constexpr uint64_t kSmallBatch = 64;
 constexpr int kGatherPauses = 32;
 
-Time Now() { return Clock::Monotonic().Now(); }
-
 void NameThread(const char* name) {
 #if defined(__linux__)
   pthread_setname_np(pthread_self(), name);
@@ -118,7 +116,7 @@ bool CallbackThread::Rep::NextBatch() {
   batch_size = batch.size();
   batch_since = queue_since;
   next.store(0, std::memory_order_relaxed);
-  latency_max = std::max(latency_max, Now() - batch_since);
+  latency_max = std::max(latency_max, MonotonicNow() - batch_since);
   if (watchdog_parked) {
     watchdog_parked = false;
     wake_watchdog.NotifyOne();
@@ -189,11 +187,11 @@ void CallbackThread::Rep::Watch() {
     if (!current.Read(&job)) continue;
     if (job.what == nullptr || job.version != seen.version) {
       seen = job;
-      since = Now();
+      since = MonotonicNow();
       reported = false;
       continue;
     }
-    const Duration ran_for = Now() - since;
+    const Duration ran_for = MonotonicNow() - since;
     if (reported || ran_for < threshold) continue;
     reported = true;
     ReportSlow(job, ran_for);
@@ -240,7 +238,7 @@ void CallbackThread::Rep::EndWatchdog(Time deadline) {
     watchdog_end = true;
     wake_watchdog.NotifyAll();
     // Only a logger that blocks can keep it for long.
-    while (!watchdog_ended && (!watchdog_logging || Now() < deadline)) {
+    while (!watchdog_ended && (!watchdog_logging || MonotonicNow() < deadline)) {
       static_cast<void>(ended.WaitFor(&mutex, std::chrono::milliseconds(1)));
     }
     if (watchdog_ended) joinable.swap(watchdog);
@@ -290,7 +288,7 @@ std::vector<CallbackJob> CallbackThread::Rep::TakeLeftovers() {
 
 void CallbackThread::Rep::AwaitThread(Time deadline) {
   while (!thread_ended) {
-    const Duration left = deadline - Now();
+    const Duration left = deadline - MonotonicNow();
     if (left <= Duration::zero()) return;
     static_cast<void>(ended.WaitFor(&mutex, std::min<Duration>(left, std::chrono::hours(1))));
   }
@@ -325,7 +323,7 @@ CallbackThread::StopReport CallbackThread::Rep::StopOutside(Time deadline) {
     AwaitThread(deadline);
     if (first) Close();
     // Between callbacks only our own code runs, which is worth waiting for.
-    while (!thread_ended && ((closed && !CallbackRuns()) || Now() < grace_end)) {
+    while (!thread_ended && ((closed && !CallbackRuns()) || MonotonicNow() < grace_end)) {
       static_cast<void>(ended.WaitFor(&mutex, std::chrono::milliseconds(1)));
     }
     if (first) report.ran = finished.load(std::memory_order_acquire) - finished_before;

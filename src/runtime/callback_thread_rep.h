@@ -19,11 +19,14 @@
 #include <vector>
 
 #include "freehold/callback_executor.h"
+#include "freehold/clock.h"
 #include "src/base/mutex.h"
 #include "src/runtime/current_job.h"
 #include "src/runtime/job_queue.h"
 
 namespace freehold {
+
+inline Time MonotonicNow() { return Clock::Monotonic().Now(); }
 
 struct CallbackThread::Rep {
   Rep(Duration threshold_in, Logger* logger_in) : threshold(threshold_in), logger(logger_in) {}

@@ -22,8 +22,6 @@ using core::Verdict;
 
 namespace {
 
-constexpr size_t kPiece = CounterImpl::kPieceMax;
-
 class ReleasedJob final : public CallbackJob::Body {
  public:
   ReleasedJob(std::function<void(const std::vector<TaskId>&)> callback, std::vector<TaskId> tasks)
@@ -40,8 +38,8 @@ class ReleasedJob final : public CallbackJob::Body {
 // Calls `call(piece)` for pieces of bounded length, until one answers otherwise than Ok.
 template <typename Call>
 LineageVerdict ForPieces(absl::Span<const ObjectId> objects, Call call) {
-  for (size_t from = 0; from < objects.size(); from += kPiece) {
-    const LineageVerdict verdict = call(objects.subspan(from, kPiece));
+  for (size_t from = 0; from < objects.size(); from += CounterImpl::kPieceMax) {
+    const LineageVerdict verdict = call(objects.subspan(from, CounterImpl::kPieceMax));
     if (verdict != LineageVerdict::kOk) return verdict;
   }
   return LineageVerdict::kOk;
@@ -67,7 +65,7 @@ LineageVerdict LineageKeeper::Apply(uint64_t budget, StepFunction step) {
 
 // All of it may be spent in one hold of the lock.
 uint64_t LineageKeeper::InlineBudget() const {
-  return std::min<uint64_t>(counter_->options().nested_drops_inline_max, kPiece);
+  return std::min<uint64_t>(counter_->options().nested_drops_inline_max, CounterImpl::kPieceMax);
 }
 
 void LineageKeeper::Act(LineageEffects* effects, bool more) {
@@ -99,7 +97,7 @@ void LineageKeeper::OnEnded(const std::vector<core::LineageNotice>& notices) {
 
 bool LineageKeeper::Work() {
   LineageEffects effects;
-  uint64_t budget = kPiece;
+  uint64_t budget = CounterImpl::kPieceMax;
   bool more;
   {
     internal::MutexLock lock(&mutex_);
@@ -295,12 +293,12 @@ absl::Status LineageKeeper::HoldArgument(const TaskId& task, const LineageTable:
 }
 
 absl::Status LineageKeeper::HoldArguments(const TaskId& task, Resubmission* resubmission) {
-  for (size_t from = 0;; from += kPiece) {
+  for (size_t from = 0;; from += CounterImpl::kPieceMax) {
     std::vector<LineageTable::Argument> piece;
     {
       internal::MutexLock lock(&mutex_);
       if (from == 0) resubmission->arguments.cells_.Reserve(table_.CountArguments(task));
-      piece = table_.Arguments(task, from, kPiece);
+      piece = table_.Arguments(task, from, CounterImpl::kPieceMax);
     }
     if (piece.empty()) return absl::OkStatus();
     for (const LineageTable::Argument& argument : piece) {
@@ -312,11 +310,11 @@ absl::Status LineageKeeper::HoldArguments(const TaskId& task, Resubmission* resu
 
 // What is there, or on its way, stays; what nobody needs is not made.
 absl::Status LineageKeeper::BeginValues(const TaskId& task, Resubmission* resubmission) {
-  for (size_t from = 0;; from += kPiece) {
+  for (size_t from = 0;; from += CounterImpl::kPieceMax) {
     std::vector<ObjectId> piece;
     {
       internal::MutexLock lock(&mutex_);
-      piece = table_.Returns(task, from, kPiece);
+      piece = table_.Returns(task, from, CounterImpl::kPieceMax);
     }
     if (piece.empty()) return absl::OkStatus();
     for (const ObjectId& object : piece) {
@@ -342,7 +340,7 @@ absl::Status LineageKeeper::BeginValues(const TaskId& task, Resubmission* resubm
 void LineageKeeper::NeedArguments(const TaskId& task) {
   for (bool more = true; more;) {
     internal::MutexLock lock(&mutex_);
-    more = table_.Need(task, kPiece);
+    more = table_.Need(task, CounterImpl::kPieceMax);
   }
 }
 
