@@ -13,6 +13,7 @@
 #include "src/base/random.h"
 #include "src/core/codec.h"
 #include "src/core/digest_exchange.h"
+#include "tests/core/ignoring_sink.h"
 
 namespace freehold::core {
 namespace {
@@ -211,14 +212,7 @@ TEST(DigestDesk, NewQuestionsReplaceThoseThatWait) {
 
 // --- What ----------------------------------------------------------------------------------------
 
-struct Asked : PayloadSink {
-  void OnFrees(uint32_t, uint32_t, std::string_view) override {}
-  void OnFreeResults(uint32_t, uint32_t, FreeResult, std::string_view) override {}
-  void OnFreeFailed(const FreeResultItem&) override {}
-  void OnLocation(const LocationItem&) override {}
-  void OnSharing(const SharingItem&) override {}
-  void OnLocationQuery(const LocationQueryItem&) override {}
-  void OnLocationAnswer(const LocationAnswerItem&) override {}
+struct Asked : IgnoringSink {
   void OnDigestQuery(const DigestQueryItem& item) override { queries.push_back(item); }
   void OnReportAgain(const ReportAgainItem& item) override { again.push_back(item.copy); }
   std::vector<DigestQueryItem> queries;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/core/ignoring_sink.h"
 #include "tests/core/object_table_harness.h"
 
 namespace freehold::core {
@@ -22,13 +23,7 @@ class CountingNames final : public NodeNames {
   mutable uint64_t asked = 0;
 };
 
-struct AnswerSink : PayloadSink {
-  void OnFrees(uint32_t, uint32_t, std::string_view) override {}
-  void OnFreeResults(uint32_t, uint32_t, FreeResult, std::string_view) override {}
-  void OnFreeFailed(const FreeResultItem&) override {}
-  void OnLocation(const LocationItem&) override {}
-  void OnSharing(const SharingItem&) override {}
-  void OnLocationQuery(const LocationQueryItem&) override {}
+struct AnswerSink : IgnoringSink {
   void OnLocationAnswer(const LocationAnswerItem& item) override { answers.push_back(item); }
   std::vector<LocationAnswerItem> answers;
 };

@@ -10,10 +10,6 @@
 namespace freehold::core {
 namespace {
 
-constexpr uint64_t kA = 1;
-constexpr PeerIndex kN0 = 0;
-constexpr PeerIndex kN1 = 1;
-
 using Kind = LocationUpdate::Kind;
 using Fired = std::vector<std::pair<Token, EndReason>>;
 

@@ -10,12 +10,6 @@
 namespace freehold::core {
 namespace {
 
-constexpr uint64_t kA = 1;
-constexpr uint64_t kB = 2;
-constexpr PeerIndex kN0 = 0;
-constexpr PeerIndex kN1 = 1;
-constexpr PeerIndex kN2 = 2;
-
 using Frees = std::vector<FreedCopy>;
 
 Report Primary() {

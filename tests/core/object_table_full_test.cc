@@ -8,8 +8,6 @@
 namespace freehold::core {
 namespace {
 
-constexpr PeerIndex kNode = 0;
-constexpr PeerIndex kOther = 1;
 constexpr uint64_t kRecords = 50;
 
 class ObjectTableFull : public ::testing::Test {
@@ -17,7 +15,7 @@ class ObjectTableFull : public ::testing::Test {
   // Objects 1 to kRecords, each with its primary copy: the table is full.
   ObjectTableFull() {
     for (uint64_t object = 1; object <= kRecords; ++object) {
-      EXPECT_EQ(h_.Declare(object, kNode), Verdict::kOk);
+      EXPECT_EQ(h_.Declare(object, kN0), Verdict::kOk);
     }
   }
 
@@ -31,7 +29,7 @@ class ObjectTableFull : public ::testing::Test {
 };
 
 TEST_F(ObjectTableFull, OneMoreIsRefusedAndLeavesNoTrace) {
-  EXPECT_EQ(h_.Declare(51, kNode), Verdict::kTableFull);
+  EXPECT_EQ(h_.Declare(51, kN0), Verdict::kTableFull);
   EXPECT_EQ(h_.Declare(51), Verdict::kTableFull);
   EXPECT_EQ(h_.Find(51), nullptr);
   EXPECT_EQ(h_.AddById(51), Verdict::kNotFound);
@@ -41,32 +39,32 @@ TEST_F(ObjectTableFull, OneMoreIsRefusedAndLeavesNoTrace) {
 }
 
 TEST_F(ObjectTableFull, ThoseThatAreInLoseNothing) {
-  EXPECT_EQ(h_.Declare(51, kNode), Verdict::kTableFull);
+  EXPECT_EQ(h_.Declare(51, kN0), Verdict::kTableFull);
   for (uint64_t object = 1; object <= kRecords; ++object) {
     ASSERT_NE(h_.Find(object), nullptr);
     EXPECT_EQ(h_.Copies(object).size(), 1u);
     EXPECT_EQ(h_.AddById(object), Verdict::kOk);
-    EXPECT_EQ(h_.SetLocation(object, kOther), Verdict::kOk);
+    EXPECT_EQ(h_.SetLocation(object, kN1), Verdict::kOk);
     h_.DropHandle(object);
     EXPECT_EQ(h_.RemoveById(object), Verdict::kOk);
   }
-  EXPECT_EQ(h_.Pull(kNode).size(), kRecords);
-  EXPECT_EQ(h_.Pull(kOther).size(), kRecords);
+  EXPECT_EQ(h_.Pull(kN0).size(), kRecords);
+  EXPECT_EQ(h_.Pull(kN1).size(), kRecords);
   EXPECT_EQ(h_.objects(), kRecords);
   for (uint64_t object = 1; object <= kRecords; ++object) {
-    EXPECT_EQ(h_.Answer(object, kNode), Verdict::kOk);
-    EXPECT_EQ(h_.Answer(object, kOther), Verdict::kOk);
+    EXPECT_EQ(h_.Answer(object, kN0), Verdict::kOk);
+    EXPECT_EQ(h_.Answer(object, kN1), Verdict::kOk);
   }
   EXPECT_EQ(h_.objects(), 0u);
 }
 
 TEST_F(ObjectTableFull, ThereIsRoomAgainOnceACopyOfOneThatEndedIsGone) {
   h_.DropHandle(7);
-  EXPECT_EQ(h_.Declare(51, kNode), Verdict::kTableFull) << "its copy is still to be deleted";
-  EXPECT_EQ(h_.Pull(kNode), std::vector<FreedCopy>({{7, 0}}));
-  EXPECT_EQ(h_.Answer(7, kNode), Verdict::kOk);
-  EXPECT_EQ(h_.Declare(51, kNode), Verdict::kOk);
-  EXPECT_EQ(h_.Declare(52, kNode), Verdict::kTableFull);
+  EXPECT_EQ(h_.Declare(51, kN0), Verdict::kTableFull) << "its copy is still to be deleted";
+  EXPECT_EQ(h_.Pull(kN0), std::vector<FreedCopy>({{7, 0}}));
+  EXPECT_EQ(h_.Answer(7, kN0), Verdict::kOk);
+  EXPECT_EQ(h_.Declare(51, kN0), Verdict::kOk);
+  EXPECT_EQ(h_.Declare(52, kN0), Verdict::kTableFull);
 }
 
 // The old value's copies would need a record of their own.
@@ -76,16 +74,16 @@ TEST_F(ObjectTableFull, AValueThatCannotBeRecreatedYetStaysFreedAndItsFreesGoOut
   EXPECT_EQ(h_.Find(7)->state(), ObjectState::kFreed);
   EXPECT_EQ(h_.Find(7)->generation, 0u);
   EXPECT_EQ(h_.ghosts(), 0u);
-  EXPECT_EQ(h_.Pull(kNode), std::vector<FreedCopy>({{7, 0}}));
-  EXPECT_EQ(h_.Answer(7, kNode), Verdict::kOk);
+  EXPECT_EQ(h_.Pull(kN0), std::vector<FreedCopy>({{7, 0}}));
+  EXPECT_EQ(h_.Answer(7, kN0), Verdict::kOk);
   EXPECT_EQ(h_.Recreate(7), Verdict::kOk) << "without old copies it needs none";
   EXPECT_EQ(h_.Find(7)->generation, 1u);
 }
 
 TEST_F(ObjectTableFull, AReportOfWhatWasRefusedIsAnsweredWithAFree) {
-  EXPECT_EQ(h_.Declare(51, kNode), Verdict::kTableFull);
-  EXPECT_EQ(h_.SetLocation(51, kOther), Verdict::kNotFound);
-  EXPECT_EQ(h_.Pull(kOther), std::vector<FreedCopy>({{51, 0}}));
+  EXPECT_EQ(h_.Declare(51, kN0), Verdict::kTableFull);
+  EXPECT_EQ(h_.SetLocation(51, kN1), Verdict::kNotFound);
+  EXPECT_EQ(h_.Pull(kN1), std::vector<FreedCopy>({{51, 0}}));
 }
 
 }  // namespace

@@ -20,6 +20,14 @@
 
 namespace freehold::core {
 
+// Objects and nodes of tests to which it does not matter which.
+inline constexpr uint64_t kA = 1;
+inline constexpr uint64_t kB = 2;
+inline constexpr uint64_t kC = 3;
+inline constexpr PeerIndex kN0 = 0;
+inline constexpr PeerIndex kN1 = 1;
+inline constexpr PeerIndex kN2 = 2;
+
 // Object and generation, as a free names them.
 using FreedCopy = std::pair<uint64_t, uint32_t>;
 

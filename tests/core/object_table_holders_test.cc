@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/core/ignoring_sink.h"
 #include "tests/core/object_table_harness.h"
 
 namespace freehold::core {
@@ -15,22 +16,11 @@ constexpr PeerIndex kFirst = 1;
 constexpr PeerIndex kSecond = 2;
 constexpr PeerIndex kThird = 3;
 
-class NoNames final : public NodeNames {
- public:
-  NodeId NodeAt(PeerIndex) const override { return {}; }
-};
-
-struct SharingSink : PayloadSink {
-  void OnFrees(uint32_t, uint32_t, std::string_view) override {}
-  void OnFreeResults(uint32_t, uint32_t, FreeResult, std::string_view) override {}
-  void OnFreeFailed(const FreeResultItem&) override {}
-  void OnLocation(const LocationItem&) override {}
+struct SharingSink : IgnoringSink {
   void OnSharing(const SharingItem& item) override {
     answers.push_back(std::to_string(NumberOf(item.object)) + "/" + std::to_string(item.number) +
                       (RegisterAnswer{item.answer} == RegisterAnswer::kOk ? " ok" : " gone"));
   }
-  void OnLocationQuery(const LocationQueryItem&) override {}
-  void OnLocationAnswer(const LocationAnswerItem&) override {}
   std::vector<std::string> answers;
 };
 

@@ -9,9 +9,6 @@
 namespace freehold::core {
 namespace {
 
-constexpr PeerIndex kNode = 1;
-constexpr PeerIndex kOther = 2;
-
 class Table : public ObjectTableHarness {
  public:
   Verdict SetLineage(uint64_t object) {
@@ -75,7 +72,7 @@ class Table : public ObjectTableHarness {
 
 TEST(ObjectTableLineage, RecordStaysWithoutItsValueUntilItIsForgotten) {
   Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.Register(1, Moment::kReclaimed, 1, 7), Verdict::kOk);
   ASSERT_EQ(table.Register(1, Moment::kErased, 2, 8), Verdict::kOk);
   ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
@@ -83,8 +80,8 @@ TEST(ObjectTableLineage, RecordStaysWithoutItsValueUntilItIsForgotten) {
   ASSERT_EQ(told.size(), 1u);
   EXPECT_EQ(told[0].object, ObjectId::FromNumber(1));
   EXPECT_EQ(told[0].generation, 0u);
-  EXPECT_EQ(table.Pull(kNode), (std::vector<FreedCopy>{{1, 0}}));  // its value goes as ever
-  ASSERT_EQ(table.Answer(1, kNode), Verdict::kOk);
+  EXPECT_EQ(table.Pull(kN1), (std::vector<FreedCopy>{{1, 0}}));  // its value goes as ever
+  ASSERT_EQ(table.Answer(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.effects.fired.size(), 1u);
   EXPECT_EQ(table.effects.fired[0].token, 7u);
   ASSERT_NE(table.Find(1), nullptr);
@@ -99,20 +96,20 @@ TEST(ObjectTableLineage, RecordStaysWithoutItsValueUntilItIsForgotten) {
 
 TEST(ObjectTableLineage, ForgottenWhileItsCopiesAreDeletedItGoesWithThem) {
   Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
   EXPECT_EQ(table.Forget(1), Verdict::kUnchanged);  // it is in scope
   ASSERT_EQ(table.Drop(1).size(), 1u);
   ASSERT_EQ(table.Forget(1), Verdict::kOk);
   EXPECT_EQ(table.Forget(1), Verdict::kUnchanged);
-  (void)table.Pull(kNode);
-  ASSERT_EQ(table.Answer(1, kNode), Verdict::kOk);
+  (void)table.Pull(kN1);
+  ASSERT_EQ(table.Answer(1, kN1), Verdict::kOk);
   EXPECT_EQ(table.Find(1), nullptr);
 }
 
 TEST(ObjectTableLineage, ObjectsWithoutLineageTellNothing) {
   Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   EXPECT_TRUE(table.Drop(1).empty());
   ASSERT_EQ(table.Declare(2), Verdict::kOk);
   ASSERT_EQ(table.SetLineage(2), Verdict::kOk);
@@ -124,43 +121,43 @@ TEST(ObjectTableLineage, ObjectsWithoutLineageTellNothing) {
 
 TEST(ObjectTableLineage, ArgumentIsRevivedOneGenerationLater) {
   Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
   (void)table.Drop(1);
-  (void)table.Pull(kNode);
-  ASSERT_EQ(table.Answer(1, kNode), Verdict::kOk);
+  (void)table.Pull(kN1);
+  ASSERT_EQ(table.Answer(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.Hold(1), Verdict::kOk);
   EXPECT_TRUE(table.held.revived);
   EXPECT_TRUE(table.held.missing);
   EXPECT_EQ(table.Find(1)->state(), ObjectState::kPending);
   EXPECT_EQ(table.Find(1)->generation, 1u);
   EXPECT_EQ(table.Find(1)->tasks, 1u);
-  ASSERT_EQ(table.SetLocation(1, kOther, 1), Verdict::kOk);
+  ASSERT_EQ(table.SetLocation(1, kN2, 1), Verdict::kOk);
   ASSERT_EQ(table.EndTask(), Verdict::kOk);
   ASSERT_EQ(table.notices.size(), 1u);
   EXPECT_EQ(table.notices[0].generation, 1u);
-  EXPECT_EQ(table.Pull(kOther), (std::vector<FreedCopy>{{1, 1}}));
+  EXPECT_EQ(table.Pull(kN2), (std::vector<FreedCopy>{{1, 1}}));
 }
 
 TEST(ObjectTableLineage, WhatIsLateForTheOldValueDoesNotTouchTheNewOne) {
   Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
   (void)table.Drop(1);
-  ASSERT_EQ(table.Pull(kNode).size(), 1u);  // the old value's free is sent, not answered
+  ASSERT_EQ(table.Pull(kN1).size(), 1u);  // the old value's free is sent, not answered
   ASSERT_EQ(table.Hold(1), Verdict::kOk);
-  ASSERT_EQ(table.SetLocation(1, kNode, 1), Verdict::kOk);  // the new value, on the same node
-  EXPECT_EQ(table.SetLocation(1, kOther, 0), Verdict::kToBeFreed);  // a late report of the old one
-  EXPECT_EQ(table.Answer(1, kNode, FreeResult::kDeleted, 0), Verdict::kOk);
-  EXPECT_EQ(table.Copies(1).count(kNode), 1u);
-  EXPECT_EQ(table.Copies(1).count(kOther), 0u);
+  ASSERT_EQ(table.SetLocation(1, kN1, 1), Verdict::kOk);         // the new value, on the same node
+  EXPECT_EQ(table.SetLocation(1, kN2, 0), Verdict::kToBeFreed);  // a late report of the old one
+  EXPECT_EQ(table.Answer(1, kN1, FreeResult::kDeleted, 0), Verdict::kOk);
+  EXPECT_EQ(table.Copies(1).count(kN1), 1u);
+  EXPECT_EQ(table.Copies(1).count(kN2), 0u);
   EXPECT_TRUE(table.Find(1)->in_scope());
-  EXPECT_EQ(table.Pull(kOther), (std::vector<FreedCopy>{{1, 0}}));
+  EXPECT_EQ(table.Pull(kN2), (std::vector<FreedCopy>{{1, 0}}));
 }
 
 TEST(ObjectTableLineage, ArgumentInScopeIsHeldAsItIs) {
   Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.Hold(1, /*recoverable=*/false), Verdict::kOk);
   EXPECT_FALSE(table.held.revived);
   EXPECT_FALSE(table.held.missing);
@@ -176,10 +173,10 @@ TEST(ObjectTableLineage, ArgumentInScopeIsHeldAsItIs) {
 TEST(ObjectTableLineage, WhatCannotBeMadeAgainIsNotRevived) {
   Table table;
   EXPECT_EQ(table.Hold(1), Verdict::kNotFound);
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   (void)table.Drop(1);
   EXPECT_EQ(table.Hold(1), Verdict::kOutOfScope);  // it is not marked
-  ASSERT_EQ(table.Declare(2, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Declare(2, kN1), Verdict::kOk);
   ASSERT_EQ(table.SetLineage(2), Verdict::kOk);
   (void)table.Drop(2);
   EXPECT_EQ(table.Hold(2, /*recoverable=*/false), Verdict::kOutOfScope);
@@ -187,13 +184,13 @@ TEST(ObjectTableLineage, WhatCannotBeMadeAgainIsNotRevived) {
 
 TEST(ObjectTableLineage, OrphanIsFreedOnlyIfNobodyRefersToIt) {
   Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   EXPECT_EQ(table.FreeOrphan(1), Verdict::kWrongState);  // the handle
   ASSERT_EQ(table.AddById(1), Verdict::kOk);
   table.DropHandle(1);
   EXPECT_EQ(table.FreeOrphan(1), Verdict::kWrongState);
   const ObjectId id = ObjectId::FromNumber(2);
-  event::Declare held{{id, id.Hash()}, 10, kNode};
+  event::Declare held{{id, id.Hash()}, 10, kN1};
   held.scope = 1;
   held.hold = true;
   Effects effects;
@@ -209,12 +206,12 @@ TEST(ObjectTableLineage, OrphanIsFreedOnlyIfNobodyRefersToIt) {
 // The cheap way of an object that has nothing rare is its own, and must see the mark.
 TEST(ObjectTableLineage, MarkedObjectTakesCopiesQuietlyAndNeedsNoRare) {
   Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
-  ASSERT_EQ(table.SetLocation(1, kOther), Verdict::kOk);
+  ASSERT_EQ(table.SetLocation(1, kN2), Verdict::kOk);
   EXPECT_FALSE(table.Find(1)->has_rare());
   EXPECT_EQ(table.table.FindRare(*table.Find(1)), nullptr);
-  ASSERT_EQ(table.SetLocation(1, kOther, 0, {CopyRole::kSecondary, true, true, false, "file:a"}),
+  ASSERT_EQ(table.SetLocation(1, kN2, 0, {CopyRole::kSecondary, true, true, false, "file:a"}),
             Verdict::kOk);
   EXPECT_TRUE(table.Find(1)->has_rare());
   EXPECT_EQ(table.Drop(1).size(), 1u);
@@ -223,17 +220,17 @@ TEST(ObjectTableLineage, MarkedObjectTakesCopiesQuietlyAndNeedsNoRare) {
 TEST(ObjectTableLineage, AFormerPrimaryMayAskAgainAboutAMarkedObject) {
   for (const bool mark_first : {true, false}) {
     Table table;
-    ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
-    ASSERT_EQ(table.SetLocation(1, kOther), Verdict::kOk);
+    ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
+    ASSERT_EQ(table.SetLocation(1, kN2), Verdict::kOk);
     if (mark_first) ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
-    ASSERT_EQ(table.MovePrimary(1, kOther, kNode), Verdict::kOk);
+    ASSERT_EQ(table.MovePrimary(1, kN2, kN1), Verdict::kOk);
     Report asked;
     asked.in_memory = false;
     asked.prospective = true;
-    EXPECT_EQ(table.SetLocation(1, kNode, 0, asked), Verdict::kUnchanged);
+    EXPECT_EQ(table.SetLocation(1, kN1, 0, asked), Verdict::kUnchanged);
     if (!mark_first) ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
-    EXPECT_TRUE(table.Copies(1).at(kNode).prospective);
-    EXPECT_FALSE(table.Exclude(kNode));
+    EXPECT_TRUE(table.Copies(1).at(kN1).prospective);
+    EXPECT_FALSE(table.Exclude(kN1));
     EXPECT_EQ(table.Copies(1).size(), 1u);
   }
 }

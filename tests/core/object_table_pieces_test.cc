@@ -7,6 +7,7 @@
 #include "gtest/gtest.h"
 #include "src/core/object_table.h"
 #include "src/core/object_table_quiet.h"
+#include "tests/core/ignoring_sink.h"
 
 namespace freehold::core {
 namespace {
@@ -42,11 +43,6 @@ struct World {
       ASSERT_EQ(table.Step(event::DropLastHandle{record}, &effects), Verdict::kOk);
     }
   }
-};
-
-class NoNames final : public NodeNames {
- public:
-  NodeId NodeAt(PeerIndex) const override { return NodeId(); }
 };
 
 TEST(ObjectTablePieces, AnExclusionTakesAPieceOfCopiesAndLateFreesAtATime) {

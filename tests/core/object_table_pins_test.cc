@@ -8,9 +8,7 @@
 namespace freehold::core {
 namespace {
 
-constexpr PeerIndex kNode = 1;
-
-class Table : public ObjectTableHarness {
+class PinTable : public ObjectTableHarness {
  public:
   Verdict Pin(uint64_t object, const std::string& by, Time now = Time()) {
     const ObjectId id = ObjectId::FromNumber(object);
@@ -34,17 +32,17 @@ class Table : public ObjectTableHarness {
 };
 
 TEST(ObjectTablePins, PinKeepsTheValueAlthoughNothingRefersToIt) {
-  Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  PinTable table;
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   EXPECT_EQ(table.Pin(1, "cache"), Verdict::kOk);
   table.DropHandle(1);
   EXPECT_TRUE(table.Find(1)->in_scope());
-  EXPECT_TRUE(table.Pull(kNode).empty());
+  EXPECT_TRUE(table.Pull(kN1).empty());
 }
 
 TEST(ObjectTablePins, LastUnpinFrees) {
-  Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  PinTable table;
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.Pin(1, "cache"), Verdict::kOk);
   ASSERT_EQ(table.Pin(1, "cache"), Verdict::kOk);
   ASSERT_EQ(table.Pin(1, "reader"), Verdict::kOk);
@@ -54,13 +52,13 @@ TEST(ObjectTablePins, LastUnpinFrees) {
   EXPECT_TRUE(table.Find(1)->in_scope());
   EXPECT_EQ(table.Unpin(1, "cache"), Verdict::kOk);
   EXPECT_FALSE(table.Find(1)->in_scope());
-  EXPECT_EQ(table.unpinned.ready, std::vector<PeerIndex>{kNode});
-  EXPECT_EQ(table.Pull(kNode), (std::vector<FreedCopy>{{1, 0}}));
+  EXPECT_EQ(table.unpinned.ready, std::vector<PeerIndex>{kN1});
+  EXPECT_EQ(table.Pull(kN1), (std::vector<FreedCopy>{{1, 0}}));
 }
 
 TEST(ObjectTablePins, UnpinOfReferencedObjectFreesNothing) {
-  Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  PinTable table;
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.Pin(1, "cache"), Verdict::kOk);
   EXPECT_EQ(table.Unpin(1, "cache"), Verdict::kOk);
   EXPECT_TRUE(table.Find(1)->in_scope());
@@ -69,7 +67,7 @@ TEST(ObjectTablePins, UnpinOfReferencedObjectFreesNothing) {
 }
 
 TEST(ObjectTablePins, PinSaysByWhomAndSinceWhen) {
-  Table table;
+  PinTable table;
   ASSERT_EQ(table.Declare(1), Verdict::kOk);
   EXPECT_EQ(table.Pins(1), nullptr);
   ASSERT_EQ(table.Pin(1, "b", Time(Duration(10))), Verdict::kOk);
@@ -86,28 +84,28 @@ TEST(ObjectTablePins, PinSaysByWhomAndSinceWhen) {
 }
 
 TEST(ObjectTablePins, ExplicitFreeWaitsForTheLastPin) {
-  Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  PinTable table;
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.Register(1, Moment::kOutOfScope, 1, 7), Verdict::kOk);
   ASSERT_EQ(table.Pin(1, "cache"), Verdict::kOk);
   EXPECT_EQ(table.FreeExplicitly(1), Verdict::kUnchanged);
   EXPECT_EQ(table.FreeExplicitly(1), Verdict::kUnchanged);
   EXPECT_TRUE(table.Pins(1)->free_waits);
   EXPECT_EQ(table.Find(1)->state(), ObjectState::kAvailable);
-  EXPECT_TRUE(table.Pull(kNode).empty());
+  EXPECT_TRUE(table.Pull(kN1).empty());
   EXPECT_EQ(table.Unpin(1, "cache"), Verdict::kOk);
   EXPECT_EQ(table.Find(1)->state(), ObjectState::kFreed);  // the handle is there
   ASSERT_EQ(table.unpinned.fired.size(), 1u);
   EXPECT_EQ(table.unpinned.fired[0].reason, EndReason::kFreed);
-  EXPECT_EQ(table.Pull(kNode), (std::vector<FreedCopy>{{1, 0}}));
+  EXPECT_EQ(table.Pull(kN1), (std::vector<FreedCopy>{{1, 0}}));
 }
 
 TEST(ObjectTablePins, FreeThatWaitedIsForgottenWhenTheValueIsMadeAgain) {
-  Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  PinTable table;
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.Pin(1, "cache"), Verdict::kOk);
   ASSERT_EQ(table.FreeExplicitly(1), Verdict::kUnchanged);
-  EXPECT_FALSE(table.Exclude(kNode));
+  EXPECT_FALSE(table.Exclude(kN1));
   ASSERT_EQ(table.Find(1)->state(), ObjectState::kLost);
   ASSERT_EQ(table.Recreate(1), Verdict::kOk);
   ASSERT_EQ(table.SetLocation(1, 2, 1), Verdict::kOk);
@@ -116,8 +114,8 @@ TEST(ObjectTablePins, FreeThatWaitedIsForgottenWhenTheValueIsMadeAgain) {
 }
 
 TEST(ObjectTablePins, PinnedObjectMayBeFreedAndRecreatedAndPinnedStill) {
-  Table table;
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  PinTable table;
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   ASSERT_EQ(table.FreeExplicitly(1), Verdict::kOk);
   EXPECT_EQ(table.Pin(1, "cache"), Verdict::kOk);
   ASSERT_EQ(table.Recreate(1), Verdict::kOk);
@@ -126,10 +124,10 @@ TEST(ObjectTablePins, PinnedObjectMayBeFreedAndRecreatedAndPinnedStill) {
 }
 
 TEST(ObjectTablePins, WhatIsGoneOrUnknownIsNotPinned) {
-  Table table;
+  PinTable table;
   EXPECT_EQ(table.Pin(1, "cache"), Verdict::kNotFound);
   EXPECT_EQ(table.Unpin(1, "cache"), Verdict::kNotFound);
-  ASSERT_EQ(table.Declare(1, kNode), Verdict::kOk);
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
   EXPECT_EQ(table.Unpin(1, "cache"), Verdict::kNotHeld);
   ASSERT_EQ(table.Pin(1, "cache"), Verdict::kOk);
   EXPECT_EQ(table.Unpin(1, "reader"), Verdict::kNotHeld);
@@ -139,7 +137,7 @@ TEST(ObjectTablePins, WhatIsGoneOrUnknownIsNotPinned) {
 }
 
 TEST(ObjectTablePins, OneObjectHasABoundedNumberOfPinners) {
-  Table table;
+  PinTable table;
   ASSERT_EQ(table.Declare(1), Verdict::kOk);
   for (size_t i = 0; i < kPinHoldersMax; ++i) {
     ASSERT_EQ(table.Pin(1, "number " + std::to_string(i)), Verdict::kOk);

@@ -9,9 +9,6 @@
 namespace freehold::core {
 namespace {
 
-constexpr uint64_t kA = 1;
-constexpr PeerIndex kN0 = 0;
-
 TEST(ObjectTableRecreate, ExplicitFreeTakesTheValueAndLeavesTheRecord) {
   ObjectTableHarness table;
   ASSERT_EQ(table.Declare(kA, kN0), Verdict::kOk);

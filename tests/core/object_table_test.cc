@@ -10,12 +10,6 @@
 namespace freehold::core {
 namespace {
 
-constexpr uint64_t kA = 1;
-constexpr uint64_t kB = 2;
-constexpr uint64_t kC = 3;
-constexpr PeerIndex kN0 = 0;
-constexpr PeerIndex kN1 = 1;
-
 InnerRef Hold(ObjectTableHarness* table, uint64_t object) {
   RecordIndex index = kNoRecord;
   EXPECT_EQ(table->AddNestedHold(object, &index), Verdict::kOk);

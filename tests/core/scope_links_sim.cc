@@ -3,21 +3,15 @@
 #include <string_view>
 
 #include "src/core/codec.h"
+#include "tests/core/ignoring_sink.h"
 
 namespace freehold::core {
 
 namespace {
 
 // Reads the scope items of a payload.
-class ScopeItems : public PayloadSink {
+class ScopeItems : public IgnoringSink {
  public:
-  void OnFrees(uint32_t, uint32_t, std::string_view) override {}
-  void OnFreeResults(uint32_t, uint32_t, FreeResult, std::string_view) override {}
-  void OnFreeFailed(const FreeResultItem&) override {}
-  void OnLocation(const LocationItem&) override {}
-  void OnSharing(const SharingItem&) override {}
-  void OnLocationQuery(const LocationQueryItem&) override {}
-  void OnLocationAnswer(const LocationAnswerItem&) override {}
   void OnScope(const ScopeItem& item) override { items.push_back(item); }
   std::vector<ScopeItem> items;
 };

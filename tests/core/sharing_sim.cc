@@ -4,6 +4,7 @@
 
 #include "src/base/check.h"
 #include "src/core/codec.h"
+#include "tests/core/ignoring_sink.h"
 
 namespace freehold::core {
 
@@ -11,12 +12,6 @@ namespace {
 
 constexpr size_t kTraceMax = 60;
 constexpr size_t kObjectsMax = 12;
-
-// Nobody here asks where an object is.
-class NoNames final : public NodeNames {
- public:
-  NodeId NodeAt(PeerIndex) const override { return NodeId(); }
-};
 
 std::string Name(const char* kind, uint64_t number) { return kind + std::to_string(number); }
 

@@ -14,6 +14,7 @@
 #include "src/core/codec.h"
 #include "src/core/digest.h"
 #include "src/runtime/endpoint.h"
+#include "tests/core/ignoring_sink.h"
 #include "tests/runtime/counter_world.h"
 
 namespace freehold {
@@ -224,7 +225,7 @@ TEST(Digests, ManyDisagreementsAreHealedInPieces) {
 // --- A node that says otherwise ------------------------------------------------------------------
 
 // The end of a node, or of a process, that sends what it is told.
-class Liar final : public runtime::Endpoint::Client, public core::PayloadSink {
+class Liar final : public runtime::Endpoint::Client, public core::IgnoringSink {
  public:
   Liar(const Address& self, CounterWorld* world) : world_(*world) {
     runtime::Endpoint::Config config;
@@ -270,13 +271,6 @@ class Liar final : public runtime::Endpoint::Client, public core::PayloadSink {
   void OnBarrier(uint64_t) override {}
   void OnSelfExcluded() override {}
   bool CanTake(runtime::PeerIndex) override { return true; }
-  void OnFrees(uint32_t, uint32_t, std::string_view) override {}
-  void OnFreeResults(uint32_t, uint32_t, core::FreeResult, std::string_view) override {}
-  void OnFreeFailed(const core::FreeResultItem&) override {}
-  void OnLocation(const core::LocationItem&) override {}
-  void OnSharing(const core::SharingItem&) override {}
-  void OnLocationQuery(const core::LocationQueryItem&) override {}
-  void OnLocationAnswer(const core::LocationAnswerItem&) override {}
   void OnDigestQuery(const core::DigestQueryItem& item) override { asked.push_back(item); }
   void OnReportAgain(const core::ReportAgainItem& item) override { again.push_back(item.copy); }
   void OnDigestCopies(absl::Span<const core::DigestCopiesItem> items) override {

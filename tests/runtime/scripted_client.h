@@ -20,6 +20,7 @@
 #include "src/base/mutex.h"
 #include "src/core/codec.h"
 #include "src/runtime/endpoint.h"
+#include "tests/core/ignoring_sink.h"
 
 namespace freehold::runtime {
 
@@ -68,7 +69,7 @@ class ScriptedClient final : public Endpoint::Client {
 
   uint64_t OnPayload(PeerIndex from, std::string_view payload, Time) override {
     ++calls_;
-    class Sink final : public core::PayloadSink {
+    class Sink final : public core::IgnoringSink {
      public:
       explicit Sink(std::vector<uint64_t>* numbers) : numbers_(numbers) {}
       void OnFrees(uint32_t, uint32_t, std::string_view ids) override {
@@ -79,12 +80,6 @@ class ScriptedClient final : public Endpoint::Client {
           numbers_->push_back(number);
         }
       }
-      void OnFreeResults(uint32_t, uint32_t, core::FreeResult, std::string_view) override {}
-      void OnFreeFailed(const core::FreeResultItem&) override {}
-      void OnLocation(const core::LocationItem&) override {}
-      void OnSharing(const core::SharingItem&) override {}
-      void OnLocationQuery(const core::LocationQueryItem&) override {}
-      void OnLocationAnswer(const core::LocationAnswerItem&) override {}
 
      private:
       std::vector<uint64_t>* const numbers_;
