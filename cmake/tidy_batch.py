@@ -17,6 +17,10 @@ import sys
 # True where several sources stand in one file, and of nothing of ours.
 NOT_OF_BATCHES = "-readability-duplicate-include,-readability-redundant-declaration"
 
+# The static analyzer follows calls from one source of a batch into another. A quarter of its default
+# number of steps in a function is three quarters of its time less, and found what was put in.
+ANALYZER = ["-Xclang", "-analyzer-config", "-Xclang", "max-nodes=50000"]
+
 
 def first_commands(build_folder):
     """The first command of each source: several programs may compile it, and one look is enough.
@@ -93,7 +97,7 @@ def look(clang_tidy, file_name, compiler, sources):
     command = [clang_tidy, "--quiet"]
     if len(sources) > 1:
         command.append("--checks=" + NOT_OF_BATCHES)
-    status, said, _ = batch.run([*command, file_name, "--", *compiler[1:]])
+    status, said, _ = batch.run([*command, file_name, "--", *compiler[1:], *ANALYZER])
     if status != 0:
         print(re.sub(r"(?m)^\d+ warnings? generated\.\n", "", said), end="")
     return status == 0
