@@ -17,9 +17,9 @@
 // Thread safety: Lineage is a handle that may be copied; its methods are thread-safe. It may
 // outlive its ReferenceCounter and is then harmless. Blocks: never.
 // Errors: NotFound (no such task, or its lineage was let go of), AlreadyExists, InvalidArgument,
-// FailedPrecondition (a return that this process does not own or that is depended on; a task that
-// is being resubmitted at this moment, or may not be; an argument that is gone), Unavailable
-// (kOwnerDied: of an argument), ResourceExhausted.
+// FailedPrecondition (a return that this process does not own or that is depended on, or was until
+// now and is being let go of; a task that is being resubmitted at this moment, or may not be; an
+// argument that is gone), Unavailable (kOwnerDied: of an argument), ResourceExhausted.
 
 #ifndef FREEHOLD_LINEAGE_H_
 #define FREEHOLD_LINEAGE_H_

@@ -40,16 +40,21 @@ bool Record(Oracle* oracle, State* state, Process* process, Object* object, Obje
   // A scope counts its objects by its own rules.
   if (object->recorded || object->scope != 0 || IsDependedOn(*state, *object)) return false;
   if (!InScope(oracle, *object) || !InScope(oracle, *argument)) return false;
-  object->recorded = true;
-  object->retries = RetriesOf(object->number);
-  if (object->retries > 0) object->made_of = argument->number;
   LineageTask task;
   task.id = TaskOf(*object);
   task.arguments = {argument->id};
   task.returns = {object->id};
-  task.retries = object->retries;
+  task.retries = RetriesOf(object->number);
   const absl::Status status = Lineage(*process->counter).Record(task);
+  // What depended on it may be let go of and not yet worked off.
+  if (object->was_argument && absl::IsFailedPrecondition(status)) return true;
   oracle->Expect(status.ok(), "a task is not recorded", NameOf(*object) + ", " + status.ToString());
+  object->recorded = true;
+  object->retries = task.retries;
+  if (object->retries > 0) {
+    object->made_of = argument->number;
+    argument->was_argument = true;
+  }
   return true;
 }
 

@@ -178,6 +178,12 @@ bool ReadNested(Oracle* oracle, State* state, const Numbers& n, bool misread) {
   const bool inside = std::count(outer->inners.begin(), outer->inners.end(), inner->number) > 0;
   if (misread ? !inner->ended || inner->generation > 0 : !inside) return false;
   const Process& owner = state->OwnerOf(*inner);
+  if (misread && owner.live()) {
+    // What contained it may have ended and not yet be worked off: then there is something to be
+    // had.
+    const auto counts = owner.counter->GetCounts(inner->id);
+    if (counts.ok() && counts->total() > 0) return false;
+  }
   ++inner->tokens;
   oracle->MakeInexact(inner);
   absl::StatusOr<ObjectRef> ref = reader->counter->ImportNested(outer->id, inner->id, owner.id);

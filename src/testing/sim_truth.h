@@ -61,6 +61,7 @@ struct Object {
   bool free_waits = false;           // for the last of them
   bool recorded = false;             // its owner's host has said how it made it
   int64_t made_of = 0;               // then; 0: it cannot be made again
+  bool was_argument = false;         // of something that was recorded
   uint32_t retries = 0;
   std::map<int64_t, Holding> holdings;  // by process
   std::vector<int64_t> inners;
