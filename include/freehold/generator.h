@@ -4,7 +4,8 @@
 // held by the generator, an object that stands for the stream, until somebody takes it; whoever
 // consumes takes them in order. When the generator goes out of scope, what nobody took is let go
 // of, and what is yielded later is refused: so a stream that is dropped in the middle leaves
-// nothing behind, whatever its task still does (compare ray-project/ray#63091).
+// nothing behind, whatever its task still does (compare ray-project/ray#63091). Until it is taken
+// an object counts as one that another contains (ReferenceCounts::nested_in).
 //
 // Thread safety: a Generators is a handle that may be copied; its methods are thread-safe.
 // Ownership: borrows the counter, which must outlive it. Blocks: never.

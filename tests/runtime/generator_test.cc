@@ -34,6 +34,7 @@ TEST_F(GeneratorTest, YieldedObjectsAreTakenInOrder) {
   Yield(2);
   EXPECT_EQ(generators.CountYielded(Object(100)), 2u);
   EXPECT_EQ(world.counter->GetStats().yielded, 2u);
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->nested_in, 1u);
   ObjectRef first = *generators.Take(Object(100));
   EXPECT_EQ(first.id(), Object(1));
   EXPECT_EQ(generators.Take(Object(100))->id(), Object(2));  // dropped at once
