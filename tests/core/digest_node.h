@@ -1,5 +1,5 @@
-// A node's table for tests of both ends: behind a wall, because gcc warns of both headers in one file
-// (a kNone of one shadows that of the other). Invariants are checked after each step.
+// A node's table for tests of both ends: behind a wall, because gcc warns of both headers in one
+// file (a kNone of one shadows that of the other). Invariants are checked after each step.
 //
 // Thread safety: thread-compatible.
 
