@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "src/base/check.h"
@@ -82,14 +83,11 @@ class Fuzzed {
     std::vector<uint64_t> names;
     for (const auto& [name, object] : model_.objects()) names.push_back(name);
     for (const uint64_t name : names) LetGo(name);
-    // Answers may bring forth more to free: contained objects have been let go of meanwhile.
-    for (PeerIndex node = 0; node < kNodes; ++node) Pull(node, UINT32_MAX);
-    for (const auto& [node, copy] : asked_) {
-      node_ = node;
-      name_ = copy.first;
-      generation_ = copy.second;
-      Answer(FreeResult::kDeleted);
-    }
+    // Answers bring forth more to free: contained objects have been let go of meanwhile, and a node
+    // that asked for a value again while its copy was let go of is asked once more.
+    do {
+      for (PeerIndex node = 0; node < kNodes; ++node) Pull(node, UINT32_MAX);
+    } while (AnswerAll());
     FREEHOLD_CHECK(harness_.objects() == 0);
     FREEHOLD_CHECK(harness_.table.unanswered_frees() == 0);
     FREEHOLD_CHECK(harness_.table.counters().callbacks == 0);
@@ -182,6 +180,17 @@ class Fuzzed {
   void Answer(FreeResult result) {
     Same(model_.Answer(name_, node_, result, generation_),
          harness_.Answer(name_, node_, result, generation_));
+  }
+  // All that was asked for is deleted; whether there was anything.
+  bool AnswerAll() {
+    const std::vector<std::pair<PeerIndex, FreedCopy>> asked = std::exchange(asked_, {});
+    for (const auto& [node, copy] : asked) {
+      node_ = node;
+      name_ = copy.first;
+      generation_ = copy.second;
+      Answer(FreeResult::kDeleted);
+    }
+    return !asked.empty();
   }
   void Pull(PeerIndex node, uint32_t records_max) {
     bool more = false;
