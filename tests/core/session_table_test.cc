@@ -108,7 +108,7 @@ TEST_F(SessionTableTest, AcknowledgementsLeaveInTheOrderInWhichTheyBecameOwed) {
   for (const uint64_t number : {5, 3, 4}) {
     const Address peer = ProcessId::FromNumber(number);
     b.Open(static_cast<PeerIndex>(number), peer);
-    const std::string bytes = EncodeFrame({1, 1, 1, 0}, peer, kB, PayloadOf(1));
+    const std::string bytes = EncodeFrame({1, 1, 1, 0}, peer, kEndB, PayloadOf(1));
     EXPECT_EQ(b.Receive(static_cast<PeerIndex>(number), bytes, now, &deliveries),
               ReceiveVerdict::kAccepted);
   }
@@ -129,12 +129,12 @@ TEST_F(SessionTableTest, GarbageChangesNothingAndIsCounted) {
       "",
       "something else entirely",
       flipped,
-      EncodeFrame({2, 2, 1, 0}, kA, kB, PayloadOf(1)),           // unknown version
-      EncodeFrame({1, 1, 1, 0}, kA, kB, "not a payload"),        // does not decode
-      EncodeFrame({1, 1, 3, 0}, kA, kB, PayloadOf(1) + "rest"),  // nor does this one, early
-      EncodeFrame({1, 1, 1, 1}, kA, kB, PayloadOf(1)),           // B has sent nothing
-      EncodeFrame({1, 1, 0, 9}, kA, kB, ""),
-      EncodeFrame({1, 1, 1, 0}, kB, kA, PayloadOf(1)),  // for the other end
+      EncodeFrame({2, 2, 1, 0}, kEndA, kEndB, PayloadOf(1)),           // unknown version
+      EncodeFrame({1, 1, 1, 0}, kEndA, kEndB, "not a payload"),        // does not decode
+      EncodeFrame({1, 1, 3, 0}, kEndA, kEndB, PayloadOf(1) + "rest"),  // nor does this one, early
+      EncodeFrame({1, 1, 1, 1}, kEndA, kEndB, PayloadOf(1)),           // B has sent nothing
+      EncodeFrame({1, 1, 0, 9}, kEndA, kEndB, ""),
+      EncodeFrame({1, 1, 1, 0}, kEndB, kEndA, PayloadOf(1)),  // for the other end
   };
   for (const std::string& bytes : garbage) EXPECT_EQ(ToB(bytes), ReceiveVerdict::kGarbage);
   EXPECT_EQ(b.GetStats().garbage_rejected, garbage.size());
@@ -145,22 +145,24 @@ TEST_F(SessionTableTest, GarbageChangesNothingAndIsCounted) {
 
 TEST_F(SessionTableTest, APayloadThatDoesNotDecodeIsNeverAcknowledged) {
   const std::string good = Send(1);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, 2, 0}, kA, kB, "not a payload")), ReceiveVerdict::kGarbage);
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, 2, 0}, kEndA, kEndB, "not a payload")),
+            ReceiveVerdict::kGarbage);
   EXPECT_EQ(ToB(good), ReceiveVerdict::kAccepted);
   EXPECT_EQ(delivered, Payloads(1, 1));
   Frame frame;
   std::string_view payload;
-  ASSERT_EQ(DecodeFrame(AckOfB(), kB, kA, 1, &frame, &payload), CodecError::kOk);
+  ASSERT_EQ(DecodeFrame(AckOfB(), kEndB, kEndA, 1, &frame, &payload), CodecError::kOk);
   EXPECT_EQ(frame.acknowledged, 1u);
 }
 
 TEST_F(SessionTableTest, AnAcknowledgementInGarbageIsNotTaken) {
   Send(1);
-  EXPECT_EQ(ToA(EncodeFrame({1, 1, 1, 1}, kB, kA, "not a payload")), ReceiveVerdict::kGarbage);
+  EXPECT_EQ(ToA(EncodeFrame({1, 1, 1, 1}, kEndB, kEndA, "not a payload")),
+            ReceiveVerdict::kGarbage);
   EXPECT_EQ(a.unacked_envelopes(), 1u);
-  EXPECT_EQ(ToA(EncodeFrame({1, 1, 0, 2}, kB, kA, "")), ReceiveVerdict::kGarbage);
+  EXPECT_EQ(ToA(EncodeFrame({1, 1, 0, 2}, kEndB, kEndA, "")), ReceiveVerdict::kGarbage);
   EXPECT_EQ(a.unacked_envelopes(), 1u);
-  EXPECT_EQ(ToA(EncodeFrame({1, 1, 0, 1}, kB, kA, "")), ReceiveVerdict::kAckOnly);
+  EXPECT_EQ(ToA(EncodeFrame({1, 1, 0, 1}, kEndB, kEndA, "")), ReceiveVerdict::kAckOnly);
   EXPECT_EQ(a.unacked_envelopes(), 0u);
 }
 
@@ -169,7 +171,7 @@ TEST_F(SessionTableTest, AnAcknowledgementInGarbageIsNotTaken) {
 TEST_F(SessionTableTest, AnExcludedPeerIsFencedForEver) {
   const std::string first = Send(1), second = Send(2);
   EXPECT_EQ(ToB(first), ReceiveVerdict::kAccepted);
-  EXPECT_TRUE(b.Exclude(kToA, kA).empty());
+  EXPECT_TRUE(b.Exclude(kToA, kEndA).empty());
   EXPECT_TRUE(b.IsExcluded(kToA));
   EXPECT_FALSE(b.IsOpen(kToA));
   EXPECT_FALSE(b.CanSend(kToA));
@@ -177,7 +179,7 @@ TEST_F(SessionTableTest, AnExcludedPeerIsFencedForEver) {
   EXPECT_EQ(b.NextDeadline(), kInfiniteFuture);
   EXPECT_EQ(ToB(second), ReceiveVerdict::kFenced);
   EXPECT_EQ(ToB("garbage"), ReceiveVerdict::kFenced);
-  b.Open(kToA, kA);
+  b.Open(kToA, kEndA);
   EXPECT_FALSE(b.IsOpen(kToA));
   EXPECT_EQ(ToB(second), ReceiveVerdict::kFenced);
   EXPECT_EQ(delivered, Payloads(1, 1));
@@ -191,8 +193,8 @@ TEST_F(SessionTableTest, ExclusionAnswersWhatWasNeverAcknowledgedInOrder) {
   EXPECT_EQ(ToB(Send(2)), ReceiveVerdict::kAccepted) << "arrived, but nobody here knows";
   Send(3);
   Send(4);
-  EXPECT_EQ(a.Exclude(kToB, kB), Payloads(2, 4));
-  EXPECT_TRUE(a.Exclude(kToB, kB).empty());
+  EXPECT_EQ(a.Exclude(kToB, kEndB), Payloads(2, 4));
+  EXPECT_TRUE(a.Exclude(kToB, kEndB).empty());
   EXPECT_EQ(a.unacked_envelopes(), 0u);
   EXPECT_EQ(a.unacked_envelopes(kToB), 0u);
   EXPECT_EQ(a.GetStats().unacked_bytes, 0u);
@@ -212,7 +214,7 @@ TEST_F(SessionTableTest, APeerCanBeExcludedBeforeItsSessionOpens) {
 
 TEST_F(SessionTableTest, OpeningTwiceChangesNothing) {
   Send(1);
-  a.Open(kToB, kB);
+  a.Open(kToB, kEndB);
   EXPECT_EQ(a.unacked_envelopes(kToB), 1u);
   EXPECT_EQ(FrameOf(Send(2)).sequence, 2u);
   EXPECT_EQ(a.GetStats().sessions, 1u);

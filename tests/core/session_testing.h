@@ -13,11 +13,11 @@
 
 namespace freehold::core {
 
-inline const Address kA = ProcessId::FromNumber(1);
-inline const Address kB = NodeId::FromNumber(2);
+inline const Address kEndA = ProcessId::FromNumber(1);
+inline const Address kEndB = NodeId::FromNumber(2);
 inline constexpr PeerIndex kToB = 7;  // B's index at A
 inline constexpr PeerIndex kToA = 0;  // A's index at B
-inline constexpr Time kStart{Duration(0)};
+inline constexpr Time kEpoch{Duration(0)};
 
 // A payload that says `number`; `ids` makes it longer.
 inline std::string PayloadOf(uint64_t number, size_t ids = 1) {
@@ -39,8 +39,8 @@ inline std::vector<std::string> Payloads(uint64_t first, uint64_t last) {
 class SessionTableTest : public testing::Test {
  public:
   SessionTableTest() {
-    a.Open(kToB, kB);
-    b.Open(kToA, kA);
+    a.Open(kToB, kEndB);
+    b.Open(kToA, kEndA);
   }
   ~SessionTableTest() override {
     a.CheckInvariants();
@@ -90,14 +90,14 @@ class SessionTableTest : public testing::Test {
   static Frame FrameOf(const std::string& bytes, uint8_t version_max = kVersionMax) {
     Frame frame;
     std::string_view payload;
-    EXPECT_EQ(DecodeFrame(bytes, kA, kB, version_max, &frame, &payload), CodecError::kOk);
+    EXPECT_EQ(DecodeFrame(bytes, kEndA, kEndB, version_max, &frame, &payload), CodecError::kOk);
     return frame;
   }
 
   SessionOptions options;
-  SessionTable a{kA, options};
-  SessionTable b{kB, options};
-  Time now = kStart;
+  SessionTable a{kEndA, options};
+  SessionTable b{kEndB, options};
+  Time now = kEpoch;
   std::vector<std::string> delivered;
 };
 

@@ -29,7 +29,7 @@ TEST_F(SessionTableTest, LostEnvelopeIsSentAgain) {
 
 TEST_F(SessionTableTest, NothingIsSentAgainBeforeItsTime) {
   Send(1);
-  EXPECT_GE(a.NextDeadline(), kStart + options.retransmit_delay_min);
+  EXPECT_GE(a.NextDeadline(), kEpoch + options.retransmit_delay_min);
   now = a.NextDeadline() - Duration(1);
   EXPECT_TRUE(Poll(&a).empty());
   now = a.NextDeadline();
@@ -62,10 +62,10 @@ TEST_F(SessionTableTest, DelayDoublesUpToItsMaximumPlusAtMostHalf) {
 TEST_F(SessionTableTest, JitterComesFromTheRandomArgumentAndDiffersFromPeerToPeer) {
   std::vector<Time> deadlines;
   for (uint64_t number = 1; number <= 20; ++number) {
-    SessionTable table(kA, options);
+    SessionTable table(kEndA, options);
     std::vector<OutEnvelope> out;
     const PeerIndex peer = static_cast<PeerIndex>(number / 2);
-    table.Open(peer, kB);
+    table.Open(peer, kEndB);
     table.Send(peer, PayloadOf(1), now, number % 2, &out);
     deadlines.push_back(table.NextDeadline());
   }
@@ -154,7 +154,7 @@ TEST_F(SessionTableTest, TimersFireByDeadlineAndThenByIndex) {
   SessionOptions exact;
   exact.retransmit_delay_min = Duration(1);  // leaves no room for jitter
   exact.retransmit_delay_max = Duration(1);
-  SessionTable table(kA, exact);
+  SessionTable table(kEndA, exact);
   std::vector<OutEnvelope> out;
   const auto send = [&](PeerIndex peer) {
     table.Open(peer, ProcessId::FromNumber(peer));
@@ -203,7 +203,7 @@ TEST_F(SessionTableTest, TheWindowClosesAndItsOpeningIsReportedOnce) {
 TEST_F(SessionTableTest, WindowsThatOpenAreReportedInThatOrder) {
   SessionOptions one;
   one.window_envelopes = 1;
-  SessionTable table(kA, one);
+  SessionTable table(kEndA, one);
   std::vector<OutEnvelope> out;
   std::vector<Delivery> deliveries;
   for (const PeerIndex peer : {1u, 2u, 3u}) {
@@ -211,7 +211,7 @@ TEST_F(SessionTableTest, WindowsThatOpenAreReportedInThatOrder) {
     table.Send(peer, PayloadOf(1), now, 0, &out);
   }
   for (const PeerIndex peer : {3u, 1u, 2u}) {
-    const std::string ack = EncodeFrame({1, 1, 0, 1}, ProcessId::FromNumber(peer + 10), kA, "");
+    const std::string ack = EncodeFrame({1, 1, 0, 1}, ProcessId::FromNumber(peer + 10), kEndA, "");
     EXPECT_EQ(table.Receive(peer, ack, now, &deliveries), ReceiveVerdict::kAckOnly);
   }
   table.Exclude(1, ProcessId::FromNumber(11));
@@ -221,11 +221,11 @@ TEST_F(SessionTableTest, WindowsThatOpenAreReportedInThatOrder) {
 TEST_F(SessionTableTest, WhatIsBeyondTheWindowIsDroppedAndItsAcknowledgementCounts) {
   SendFrom(&b, kToA, PayloadOf(9));
   const uint64_t beyond = options.window_envelopes + 1;
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, beyond - 1, 0}, kA, kB, PayloadOf(1))),
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, beyond - 1, 0}, kEndA, kEndB, PayloadOf(1))),
             ReceiveVerdict::kAccepted);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, beyond, 1}, kA, kB, PayloadOf(1))),
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, beyond, 1}, kEndA, kEndB, PayloadOf(1))),
             ReceiveVerdict::kBeyondWindow);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, ~uint64_t{0}, 1}, kA, kB, PayloadOf(1))),
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, ~uint64_t{0}, 1}, kEndA, kEndB, PayloadOf(1))),
             ReceiveVerdict::kBeyondWindow);
   EXPECT_EQ(b.unacked_envelopes(), 0u);
   EXPECT_TRUE(delivered.empty());
@@ -238,14 +238,14 @@ TEST_F(SessionTableTest, EarlyBytesAreBoundedButWhatIsNextIsAlwaysTaken) {
   const std::string larger = PayloadOf(1, bound / 28 + 1);
   ASSERT_LE(large.size(), bound);
   ASSERT_GT(larger.size(), bound);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, 3, 0}, kA, kB, larger)), ReceiveVerdict::kBeyondWindow);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, 3, 0}, kA, kB, large)), ReceiveVerdict::kAccepted);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, 2, 0}, kA, kB, PayloadOf(1, 10))),
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, 3, 0}, kEndA, kEndB, larger)), ReceiveVerdict::kBeyondWindow);
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, 3, 0}, kEndA, kEndB, large)), ReceiveVerdict::kAccepted);
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, 2, 0}, kEndA, kEndB, PayloadOf(1, 10))),
             ReceiveVerdict::kBeyondWindow);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, 1, 0}, kA, kB, larger)), ReceiveVerdict::kAccepted);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, 2, 0}, kA, kB, larger)), ReceiveVerdict::kAccepted);
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, 1, 0}, kEndA, kEndB, larger)), ReceiveVerdict::kAccepted);
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, 2, 0}, kEndA, kEndB, larger)), ReceiveVerdict::kAccepted);
   EXPECT_EQ(delivered.size(), 3u);
-  EXPECT_EQ(ToB(EncodeFrame({1, 1, 5, 0}, kA, kB, large)), ReceiveVerdict::kAccepted)
+  EXPECT_EQ(ToB(EncodeFrame({1, 1, 5, 0}, kEndA, kEndB, large)), ReceiveVerdict::kAccepted)
       << "what was delivered no longer counts";
 }
 

@@ -13,11 +13,11 @@ namespace {
 class VersionTest : public SessionTableTest {
  public:
   VersionTest() {
-    newer_a.Open(kToB, kB);
-    newer_b.Open(kToA, kA);
+    newer_a.Open(kToB, kEndB);
+    newer_b.Open(kToA, kEndA);
   }
-  SessionTable newer_a{kA, options, 2};
-  SessionTable newer_b{kB, options, 2};
+  SessionTable newer_a{kEndA, options, 2};
+  SessionTable newer_b{kEndB, options, 2};
   std::vector<Delivery> deliveries;
 };
 
@@ -63,7 +63,7 @@ TEST_F(VersionTest, TwoNewerSidesSpeakTheNewerVersionFromTheFirstFrameHeard) {
 
 TEST_F(VersionTest, ARetransmissionKeepsTheVersionThatItsPayloadWasWrittenIn) {
   SendFrom(&newer_a, kToB, PayloadOf(1));
-  const std::string hello = EncodeFrame({1, 2, 0, 0}, kB, kA, "");
+  const std::string hello = EncodeFrame({1, 2, 0, 0}, kEndB, kEndA, "");
   EXPECT_EQ(newer_a.Receive(kToB, hello, now, &deliveries), ReceiveVerdict::kAckOnly);
   EXPECT_EQ(newer_a.version(kToB), 2);
   now = newer_a.NextDeadline();
@@ -71,7 +71,7 @@ TEST_F(VersionTest, ARetransmissionKeepsTheVersionThatItsPayloadWasWrittenIn) {
 }
 
 TEST_F(VersionTest, AFrameInAnUnknownVersionIsRejectedAndNotAcknowledged) {
-  const std::string newer = EncodeFrame({2, 2, 1, 0}, kA, kB, PayloadOf(1));
+  const std::string newer = EncodeFrame({2, 2, 1, 0}, kEndA, kEndB, PayloadOf(1));
   EXPECT_EQ(ToB(newer), ReceiveVerdict::kGarbage);
   EXPECT_TRUE(Poll(&b).empty());
   EXPECT_EQ(b.version(kToA), 1);
@@ -79,8 +79,9 @@ TEST_F(VersionTest, AFrameInAnUnknownVersionIsRejectedAndNotAcknowledged) {
 }
 
 TEST_F(VersionTest, GarbageSettlesNoVersion) {
-  EXPECT_EQ(newer_b.Receive(kToA, EncodeFrame({1, 2, 1, 0}, kA, kB, "junk"), now, &deliveries),
-            ReceiveVerdict::kGarbage);
+  EXPECT_EQ(
+      newer_b.Receive(kToA, EncodeFrame({1, 2, 1, 0}, kEndA, kEndB, "junk"), now, &deliveries),
+      ReceiveVerdict::kGarbage);
   EXPECT_EQ(newer_b.version(kToA), 1);
 }
 
