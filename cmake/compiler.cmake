@@ -14,6 +14,12 @@ if(FREEHOLD_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   mark_as_advanced(FREEHOLD_CCACHE_PROGRAM)
   if(FREEHOLD_CCACHE_PROGRAM)
     set(CMAKE_CXX_COMPILER_LAUNCHER ${FREEHOLD_CCACHE_PROGRAM})
+    if(FREEHOLD_PCH)
+      # It keeps nothing of what uses a precompiled header unless it is told to; nobody here asks for
+      # __TIME__, and macros are the same for all files of a target.
+      set(CMAKE_CXX_COMPILER_LAUNCHER
+        env CCACHE_SLOPPINESS=pch_defines,time_macros ${FREEHOLD_CCACHE_PROGRAM})
+    endif()
   endif()
 endif()
 
