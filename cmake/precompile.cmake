@@ -1,5 +1,5 @@
 # freehold_precompile(TARGET [TEST]): with FREEHOLD_PCH, what nearly every file of the target
-# includes of others is parsed once for the target. Parsing it is half of what a file costs to compile.
+# includes of others is parsed once for the target. Parsing it is half of what a file costs.
 #
 # Only headers that are not ours: ours change. A file includes what it uses all the same; presets
 # without FREEHOLD_PCH (release, bench, fuzz, tidy), the target `headers` and the consumers' builds

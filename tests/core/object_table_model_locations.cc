@@ -60,6 +60,8 @@ Expected ObjectTableModel::SetLocation(uint64_t name, PeerIndex node, uint32_t g
     expected.verdict = Verdict::kToBeFreed;
   } else if (unwanted) {
     if (is_new) WaitForFree(node, &copy, &expected);
+    // The bytes are here, and will be freed with the copy; what is fetched after that comes late.
+    copy.asked_again = false;
   } else if (copy.real()) {
     const bool comes_back = object->state == ObjectState::kLost && !copy.primary;
     object->state = ObjectState::kAvailable;
