@@ -91,6 +91,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/node_agent_moves.cc
   src/runtime/node_agent_pump.cc
   src/runtime/node_agent_queries.cc
+  src/runtime/node_drain.cc
   src/runtime/object_ref.cc
   src/runtime/owner_digests.cc
   src/runtime/reference_counter.cc

@@ -142,6 +142,8 @@ class NodeAgent {
   NodeAgent(const NodeAgent&) = delete;
   NodeAgent& operator=(const NodeAgent&) = delete;
 
+  const NodeId& node() const;
+
   // --- What the host's store tells the agent -------------------------------------------------
 
   // The store holds the bytes now. Ends a fetch if there was one. Reported to the owner.

@@ -394,6 +394,7 @@ void ReadLease::Release() {
 
 NodeAgent::NodeAgent(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 NodeAgent::~NodeAgent() { impl_->Shutdown(Duration::zero()); }
+const NodeId& NodeAgent::node() const { return impl_->node(); }
 
 absl::Status NodeAgent::AddCopy(const NodeCopy& copy) { return impl_->AddCopy(copy); }
 absl::Status NodeAgent::BeginFetch(const NodeCopy& copy) { return impl_->BeginFetch(copy); }

@@ -58,6 +58,7 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   bool excluded() const { return endpoint_->self_excluded(); }
   NodeAgentStats GetStats() const;
 
+  const NodeId& node() const { return options_.node; }
   std::shared_ptr<Inbox> inbox() const { return endpoint_->inbox(); }
   void Pump(Time now) { endpoint_->Pump(now); }
   Time NextDeadline() const { return endpoint_->NextDeadline(); }
