@@ -57,6 +57,8 @@ constexpr Row kRows[] = {
     {"by_id_pair_window/20", "by_id_pair/1000000"},
     {"by_id_pair_window/24", "by_id_pair/1000000"},
     {"task_refs/10", "limit_lookup/1000000", 10},
+    {"can_exit/1", "limit_atomic_pair", 32},
+    {"can_exit/1000000", "limit_atomic_pair", 32},
     {"lifecycle/0", "limit_insert_erase/1000000"},
     {"lifecycle/1", "limit_insert_erase/1000000"},
     {"lifecycle/3", "limit_insert_erase/1000000"},

@@ -8,7 +8,7 @@
 set -euo pipefail
 
 OPERATIONS=(
-  handle_copy_destroy by_id_pair/100000 by_id_pair_hostids/100000 task_refs/10
+  handle_copy_destroy by_id_pair/100000 by_id_pair_hostids/100000 task_refs/10 can_exit/100000
   lifecycle/0 lifecycle/1 lifecycle/3 lifecycle/15 lifecycle_at_once/3 lifecycle_at_once/15
   lifecycle_results/3 lifecycle_unpumped/3
   fanout_lifecycle fanout_release fanout_results

@@ -109,6 +109,23 @@ class TaskRefs final : public Operation {
   size_t at_ = 0;
 };
 
+// Asked while so many objects are in scope, which is what answers no.
+class CanExitNow final : public Operation {
+ public:
+  explicit CanExitNow(size_t objects) : population_(GetPopulation(IdKind::kRandom, objects)) {}
+
+  void Run(size_t count) override {
+    for (size_t i = 0; i < count; ++i) {
+      const ExitReadiness readiness = population_->owner.counter().CanExit();
+      if (readiness.owned_in_scope != population_->order.size()) Require(false, "objects missing");
+    }
+  }
+  size_t batch() const override { return 256; }
+
+ private:
+  const std::shared_ptr<Population> population_;
+};
+
 }  // namespace
 
 std::unique_ptr<Operation> MakeReferenceOperation(std::string_view name,
@@ -124,6 +141,9 @@ std::unique_ptr<Operation> MakeReferenceOperation(std::string_view name,
     const size_t window = std::min<size_t>(NumberIn(argument, 0) / 4, 6);
     return std::make_unique<ByIdPair>(
         static_cast<IdKind>(static_cast<size_t>(IdKind::kWindow0) + window), ManyObjects());
+  }
+  if (name == "can_exit") {
+    return std::make_unique<CanExitNow>(NumberIn(argument, ManyObjects()));
   }
   if (name == "task_refs") return std::make_unique<TaskRefs>(NumberIn(argument, 10));
   return nullptr;
