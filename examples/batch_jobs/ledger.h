@@ -22,7 +22,7 @@ class Ledger {
     uint64_t bytes = 0;
   };
 
-  explicit Ledger(size_t jobs) : held_by_job_(jobs) {}
+  explicit Ledger(size_t jobs) : held_by_job_(jobs), evicted_by_job_(jobs) {}
 
   void Put(const freehold::ObjectId& object, uint64_t bytes) {
     ++values_;
@@ -39,6 +39,7 @@ class Ledger {
   void Evict(const freehold::ObjectId& object, uint64_t bytes) {
     ++evicted_.values;
     evicted_.bytes += bytes;
+    ++evicted_by_job_[JobOf(object)];
     Leave(object, bytes);
   }
   // A store was full: something had to be thrown out before a value could be put into it.
@@ -48,6 +49,7 @@ class Ledger {
   uint64_t bytes() const { return bytes_; }
   uint64_t held() const { return held_; }  // bytes
   uint64_t held_by(size_t job) const { return held_by_job_[job]; }
+  uint64_t evicted_by(size_t job) const { return evicted_by_job_[job]; }  // values
   uint64_t peak() const { return peak_; }
   uint64_t deleted() const { return deleted_; }  // values, on behalf of their owner
   const Evicted& evicted() const { return evicted_; }
@@ -74,6 +76,7 @@ class Ledger {
   uint64_t overflows_ = 0;
   Evicted evicted_;
   std::vector<uint64_t> held_by_job_;
+  std::vector<uint64_t> evicted_by_job_;
 };
 
 }  // namespace batch_jobs

@@ -68,6 +68,8 @@ std::vector<Row> Rows(const Plan& plan) {
                                             [](double ms) { return ms <= kBudgetMs; });
          return absl::StrCat(in_time, " of ", f.gone_ms.size());
        }},
+      {"  by frees, nothing thrown out",
+       [=](const F& f) { return of_all(f.gone_by_frees, f.gone_ms.size()); }},
       {"the whole run", [](const F& f) { return absl::StrFormat("%.2f s", f.seconds); }},
   };
 }

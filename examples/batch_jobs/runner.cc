@@ -274,6 +274,7 @@ void Runner::Look() {
     if (ledger_.held_by(job) > plan_.jobs[job].result.size()) return false;
     figures_.gone_ms.push_back(MillisecondsSince(running_[job].end));
     figures_.gone_cpu_ms.push_back(ProcessorMilliseconds() - running_[job].end_cpu_ms);
+    if (ledger_.evicted_by(job) == 0) ++figures_.gone_by_frees;
     figures_.gone_turns.push_back(turns_ - running_[job].end_turn);
     return true;
   };

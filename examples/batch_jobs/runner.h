@@ -53,6 +53,7 @@ struct RunFigures {
   std::vector<double> gone_ms;       // of each short job: from its end until its temporaries' bytes
   std::vector<double> gone_cpu_ms;   // the same in processor time, other jobs' tasks included
   std::vector<uint64_t> gone_turns;  // and in turns
+  uint64_t gone_by_frees = 0;        // short jobs of which nothing was thrown out until then
   double seconds = 0;
 
   uint64_t values = 0;  // put into the stores

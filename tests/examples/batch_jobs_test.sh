@@ -76,6 +76,9 @@ without_overflows=[1-9][0-9]* without_lost=[1-9][0-9]* without_answers=[0-9]+" |
   [ $((20 * $(cell 'envelopes with them' 1))) -lt "$(cell 'frees that reached the nodes' 1)" ] ||
     fail "$1: the frees were not grouped"
   [ "$(cell "handles in the driver's lists" 1)" -eq 0 ] || fail "$1: handles beside the scopes"
+  [ "$(cell 'by frees, nothing thrown out' 1)" -eq "$2" ] || fail "$1: not all bytes went by frees"
+  [ "$(cell 'p99 in turns' 1)" -le 10 ] || fail "$1: bytes stayed after the end of their job"
+  [ "$(cell 'p99 in turns' 2)" -gt 10 ] || fail "$1: bytes did not stay without scopes"
   check_drawings "$1" "$2"
 }
 
@@ -130,8 +133,8 @@ repeats() {
   local seen
   text "$work/text" 20000 1000
   for seen in first second; do
-    run "$work/text" --jobs 40 --neighbours 100
-    check_success "$seen run" 40
+    run "$work/text" --neighbours 100
+    check_success "$seen run" 100
     mv "$work/charts/chart.svg" "$work/$seen.svg"
     mv "$work/charts/chart.csv" "$work/$seen.csv"
     sed -E '/ ms /d; /within 200 ms/d; /the whole run/d' "$work/out" >"$work/$seen.out"
@@ -145,22 +148,22 @@ repeats() {
   printf 'a b\0c' >"$work/folder/binary"
   printf 'hidden words' >"$work/folder/.hidden/file"
   ln -s b "$work/folder/a"
-  run "$work/folder" --jobs 40 --neighbours 100
-  check_success "the same text in a folder" 40
+  run "$work/folder" --neighbours 100
+  check_success "the same text in a folder" 100
   cmp -s "$work/first.csv" "$work/charts/chart.csv" || fail "a folder is not its one text"
   # A scope by hand keeps the stores as empty, and costs the driver a handle for each value.
-  run "$work/text" --jobs 40 --neighbours 100 --by-hand
-  check_success "by hand" 40
+  run "$work/text" --neighbours 100 --by-hand
+  check_success "by hand" 100
   [ "$(cell 'times that a store was full' 3)" -eq 0 ] || fail "by hand the stores were full"
   [ "$(cell 'that the long job needed' 3)" -eq 0 ] || fail "by hand the long job lost something"
   [ "$(cell "handles in the driver's lists" 3)" -ge 1000 ] || fail "no lists by hand"
   cmp -s "$work/first.csv" "$work/charts/chart.csv" || fail "a third run changes the other two"
   for nodes in 1 7; do
-    run "$work/text" --jobs 30 --neighbours 100 --nodes $nodes
-    check_success "$nodes nodes" 30
+    run "$work/text" --neighbours 100 --nodes $nodes
+    check_success "$nodes nodes" 100
   done
-  run "$work/text" --jobs 60 --neighbours 40 --sample 20 --at-once 3
-  check_success "wide walks" 60
+  run "$work/text" --neighbours 40 --sample 20 --at-once 3
+  check_success "wide walks" 100
 }
 
 options() {
