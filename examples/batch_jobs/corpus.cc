@@ -6,6 +6,7 @@
 #include <cstring>
 #include <filesystem>
 #include <memory>
+#include <string_view>
 #include <system_error>
 #include <unordered_map>
 #include <utility>
@@ -77,8 +78,7 @@ class Reader {
   absl::Status Add(const std::string& path, bool sniff) {
     absl::StatusOr<std::string> content = ReadFile(path, kTextBytesMax - corpus_.bytes);
     if (!content.ok()) return content.status();
-    const size_t head = std::min(content->size(), kSniffBytes);
-    if (std::memchr(content->data(), '\0', head) != nullptr) {
+    if (std::string_view(*content).substr(0, kSniffBytes).find('\0') != std::string_view::npos) {
       if (sniff) return absl::OkStatus();
       return absl::InvalidArgumentError(absl::StrCat(path, " is not a text"));
     }

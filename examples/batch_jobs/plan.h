@@ -1,7 +1,8 @@
 // The jobs of a run, what their results must be, and how large the stores are.
 //
 // Every job is first run in plain memory, without any of the machinery: that says what it must
-// answer and how many bytes it makes.
+// answer and how many bytes it makes. The stores, unless told otherwise, have room for the long job
+// and the largest short ones that run at once, and a tenth more.
 //
 // Thread safety: immutable once made. Ownership: owns the jobs; the graph is borrowed.
 

@@ -4,8 +4,8 @@
 #include <atomic>
 #include <chrono>
 #include <ctime>
-#include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"

@@ -4,7 +4,7 @@
 // them must stay until the job has ended, and none afterwards but the result. The requests come on
 // their own, some at a time; who asked is answered in the order in which they came, like a `get`
 // over the list of what was submitted. The long job was the first to be submitted, and nobody knew
-// that it would be long: when it ends, all short ones have ended.
+// that it would be long: when it ends, nearly all short ones have ended.
 //
 // kScopes: each job has a scope that holds what is declared in it. The task that makes the result
 // ends the scope and keeps the result, in the scope around it, until it is fetched.
@@ -26,7 +26,6 @@
 #define FREEHOLD_EXAMPLES_BATCH_JOBS_RUNNER_H_
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -50,7 +49,7 @@ struct RunFigures {
   uint64_t remade = 0;               // values that were made again because of it
   uint64_t scopes_ended = 0;         // that told it: everything of them is reclaimed
   uint64_t handles_kept_max = 0;     // in the driver's lists, at once
-  std::vector<double> gone_ms;       // of each short job: from its end until its temporaries' bytes
+  std::vector<double> gone_ms;       // of each short job: from its end until its bytes are gone
   std::vector<double> gone_cpu_ms;   // the same in processor time, other jobs' tasks included
   std::vector<uint64_t> gone_turns;  // and in turns
   uint64_t gone_by_frees = 0;        // short jobs of which nothing was thrown out until then
