@@ -90,8 +90,12 @@ enum class Mutant : uint8_t {
   kLineageNotReleased,      // a task is kept although nobody needs what it makes
   kLineageRefsIgnored,      // a task is let go of although another one depends on it
   kRevivedAtOldGeneration,  // the value of an argument is made again under its old generation
+  kUntakenKept,             // what nobody took of a generator is held after its end
+  kYieldedAfterTheEnd,      // a generator that has ended takes what is yielded, and holds it
+  kTakenStaysHeld,          // what was taken of a generator is held by it too
+  kTakenLatestFirst,
 };
-inline constexpr int kMutants = 62;         // kNone included
+inline constexpr int kMutants = 66;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

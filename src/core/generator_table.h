@@ -15,6 +15,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "freehold/ids.h"
+#include "src/base/mutant.h"
 #include "src/core/inner_list.h"
 
 namespace freehold::core {
@@ -44,8 +45,11 @@ class GeneratorTable {
   std::optional<InnerRef> Take(const ObjectId& generator) {
     const auto found = generators_.find(generator);
     if (found == generators_.end() || found->second.holds.empty()) return std::nullopt;
-    const InnerRef hold = found->second.holds.front();
-    found->second.holds.pop_front();
+    Holds& holds = found->second.holds;
+    if (internal::IsMutant(internal::Mutant::kTakenLatestFirst))
+      std::swap(holds.front(), holds.back());
+    const InnerRef hold = holds.front();
+    holds.pop_front();
     --yielded_;
     return hold;
   }
@@ -55,7 +59,7 @@ class GeneratorTable {
     if (found == generators_.end()) return {};
     Holds left = std::move(found->second.holds);
     yielded_ -= left.size();
-    generators_.erase(found);
+    if (!internal::IsMutant(internal::Mutant::kYieldedAfterTheEnd)) generators_.erase(found);
     return left;
   }
   size_t CountYielded(const ObjectId& generator) const {

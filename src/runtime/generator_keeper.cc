@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
 #include "freehold/generator.h"
+#include "src/base/mutant.h"
 #include "src/core/object_table_lineage.h"
 #include "src/runtime/counter_impl.h"
 
@@ -89,7 +90,7 @@ absl::StatusOr<ObjectRef> GeneratorKeeper::Take(const ObjectId& generator) {
     object = shard.table.At(hold->record).id();
   }
   absl::StatusOr<ObjectRef> ref = counter_->GetRef(object);
-  counter_->ReleaseInners({*hold});
+  if (!internal::IsMutant(internal::Mutant::kTakenStaysHeld)) counter_->ReleaseInners({*hold});
   return ref;
 }
 
@@ -105,6 +106,7 @@ void GeneratorKeeper::OnEnded(const ObjectId& object) {
     internal::MutexLock lock(&mutex_);
     left = table_.End(object);
   }
+  if (internal::IsMutant(internal::Mutant::kUntakenKept)) return;
   counter_->ReleaseInners({left.begin(), left.end()});
 }
 

@@ -106,6 +106,14 @@ const char* MutantName(Mutant mutant) {
       return "lineage_refs_ignored";
     case Mutant::kRevivedAtOldGeneration:
       return "revived_at_old_generation";
+    case Mutant::kUntakenKept:
+      return "untaken_kept";
+    case Mutant::kYieldedAfterTheEnd:
+      return "yielded_after_the_end";
+    case Mutant::kTakenStaysHeld:
+      return "taken_stays_held";
+    case Mutant::kTakenLatestFirst:
+      return "taken_latest_first";
     case Mutant::kScopeDeadlineIgnored:
       return "scope_deadline_ignored";
     case Mutant::kScopeMembersNotAwaited:
