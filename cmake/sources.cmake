@@ -111,6 +111,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_action.cc
   src/testing/sim_actor_node.cc
   src/testing/sim_actor_process.cc
+  src/testing/sim_actor_streams.cc
   src/testing/sim_actor_time.cc
   src/testing/sim_actor_watch.cc
   src/testing/sim_actor_world.cc
@@ -120,6 +121,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_generator_lineage.cc
   src/testing/sim_generator_moves.cc
   src/testing/sim_generator_sharing.cc
+  src/testing/sim_generator_streams.cc
   src/testing/sim_lineage.cc
   src/testing/sim_membership.cc
   src/testing/sim_misuse.cc
@@ -139,6 +141,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_shrink.cc
   src/testing/sim_state.cc
   src/testing/sim_store.cc
+  src/testing/sim_streams.cc
   src/testing/sim_text.cc
   src/testing/sim_world.cc
 )

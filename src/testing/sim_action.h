@@ -63,6 +63,13 @@ enum class Verb : uint8_t {
   kScopeJoin,
   kScopeEnd,
   kScopeForce,
+  // ... of generators.
+  kStream,
+  kYield,
+  kYieldOn,
+  kTake,
+  kStreamEnd,
+  kStreamFail,
   // ... and what it shares.
   kExport,
   kImport,

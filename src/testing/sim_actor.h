@@ -9,6 +9,7 @@
 #define FREEHOLD_SRC_TESTING_SIM_ACTOR_H_
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -40,6 +41,9 @@ class Actor {
  private:
   // --- A process's host (sim_actor_process.cc, sim_actor_watch.cc) -------------------------------
   bool ActProcess(const Action& action);
+  // REQUIRES: there is none of that number.
+  Object& NewObject(const Process& owner, int64_t number);
+  static DeclareOptions OptionsFor(Object* object, const Node* primary);
   bool Declare(Process* process, int64_t number, Node* primary, Object* contained,
                int64_t scope = 0);
   bool Copy(Process* process, Object* object);
@@ -72,6 +76,15 @@ class Actor {
   // it and nothing about it is open.
   bool CanAsk(const Process& process, const Object& object) const;
   Holding* Holds(const Process& process, Object* object) const;
+
+  // --- ... of generators (sim_actor_streams.cc) --------------------------------------------------
+  bool ActOnStream(const Action& action, Process* process);
+  bool BeginStream(Process* process, Object* generator);
+  bool Yield(Process* process, int64_t number, Node* primary, Object* generator);
+  bool Take(Process* process, Object* generator);
+  bool FailStream(Process* process, const Object& generator);
+  // Whether the generator takes what is yielded; empty: nobody can say at this moment.
+  std::optional<bool> IsOpen(const Process& process, const Object& generator) const;
 
   // --- A node's host (sim_actor_node.cc) ---------------------------------------------------------
   bool ActNode(const Action& action);

@@ -11,6 +11,7 @@
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
+#include "src/testing/sim_streams.h"
 
 namespace freehold::testing::sim {
 
@@ -51,6 +52,9 @@ bool Actor::ActProcess(const Action& action) {
     return node != nullptr && n[3] != 0 && Declare(process, n[1], node, nullptr, n[3]);
   }
   if (action.verb >= Verb::kScope && action.verb <= Verb::kScopeForce) return ActOnScope(action);
+  if (action.verb >= Verb::kStream && action.verb <= Verb::kStreamFail) {
+    return ActOnStream(action, process);
+  }
   if (action.verb == Verb::kEnd) return EndTask(process, n[1]);
   if (action.verb == Verb::kUnwatch) return Unwatch(process, n[1]);
   if (action.verb == Verb::kUnfollow) return Unfollow(process, n[1]);
@@ -128,27 +132,38 @@ bool Actor::ActOnObject(const Action& action, Process* process, Object* object) 
 
 // --- Objects -------------------------------------------------------------------------------------
 
+Object& Actor::NewObject(const Process& owner, int64_t number) {
+  Object& object = s_.objects[number];
+  object.number = number;
+  object.id = SimWorld::object_id(static_cast<int>(number));
+  object.owner = owner.end;
+  object.size = 1 + static_cast<uint64_t>(number) * 37 % 1000;
+  s_.alive.push_back(number);
+  return object;
+}
+
+DeclareOptions Actor::OptionsFor(Object* object, const Node* primary) {
+  DeclareOptions options;
+  options.size = object->number % 2 == 0 ? object->size : 0;
+  options.call_site = object->number % 2 == 0 ? "loader.py:12" : "shuffle.py:7";
+  if (primary != nullptr) {
+    options.primary = primary->id;
+    object->touched |= PlaceOf(primary->end);
+  }
+  return options;
+}
+
 bool Actor::Declare(Process* process, int64_t number, Node* primary, Object* contained,
                     int64_t scope) {
   if (number <= 0 || s_.object(number) != nullptr) return false;
   if (!TakesObjects(s_, *process, scope)) return false;
-  if (contained != nullptr && (contained->owner != process->end || contained->number >= number ||
-                               contained->ended || !oracle_.Held(*contained))) {
+  if (contained != nullptr &&
+      (contained->owner != process->end || contained->number >= number || contained->ended ||
+       !oracle_.Held(*contained) || IsStream(s_, *contained))) {
     return false;
   }
-  Object& object = s_.objects[number];
-  object.number = number;
-  object.id = SimWorld::object_id(static_cast<int>(number));
-  object.owner = process->end;
-  object.size = 1 + static_cast<uint64_t>(number) * 37 % 1000;
-  s_.alive.push_back(number);
-  DeclareOptions options;
-  options.size = number % 2 == 0 ? object.size : 0;
-  options.call_site = number % 2 == 0 ? "loader.py:12" : "shuffle.py:7";
-  if (primary != nullptr) {
-    options.primary = primary->id;
-    object.touched |= PlaceOf(primary->end);
-  }
+  Object& object = NewObject(*process, number);
+  DeclareOptions options = OptionsFor(&object, primary);
   if (scope != 0) {
     EnterScope(&oracle_, &s_, &object, scope);
     options.scope = ScopeIdOf(s_, scope);
@@ -321,7 +336,7 @@ bool Actor::Nest(Process* process, Object* inner, Object* outer) {
   const bool borrowed = inner->owner != process->end;
   if (outer->owner != process->end || (borrowed && !CanAsk(*process, *inner)) ||
       inner->number >= outer->number || outer->ended || inner->ended || !oracle_.Held(*outer) ||
-      !oracle_.Held(*inner)) {
+      !oracle_.Held(*inner) || IsStream(s_, *inner)) {
     return false;
   }
   const bool twice = std::count(outer->inners.begin(), outer->inners.end(), inner->number) > 0;

@@ -139,6 +139,7 @@ void Actor::CoverCrash(const End& end, const char* how) {
     during("step 8: frees in flight", stats.frees_in_flight);
     during("step 2: drops deferred", stats.drops_deferred);
     during("step 13: callbacks registered", stats.callbacks_registered);
+    during("step 17: yielded objects", stats.yielded);
     during("step 13: callbacks queued", process.queue == nullptr ? 0 : process.queue->size());
     during("sessions: bytes in its window", stats.sessions.unacked_bytes);
     CoverSharingCrash(&s_, process, name);

@@ -19,6 +19,8 @@ constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kScopeFor, 1},    {Verb::kDeclareIn, 4},    {Verb::kDeclareOnIn, 6},
     {Verb::kKeep, 3},        {Verb::kMoveTo, 3},       {Verb::kScopeEnd, 4},
     {Verb::kScopeForce, 1},  {Verb::kScopeShare, 4},   {Verb::kScopeJoin, 6},
+    {Verb::kStream, 2},      {Verb::kYield, 2},        {Verb::kYieldOn, 4},
+    {Verb::kTake, 4},        {Verb::kStreamEnd, 1},    {Verb::kStreamFail, 1},
     {Verb::kExport, 10},     {Verb::kImport, 12},      {Verb::kCancel, 2},
     {Verb::kReadNested, 4},  {Verb::kMisread, 2},      {Verb::kAsk, 2},
     {Verb::kAskFor, 3},      {Verb::kAskAlways, 3},    {Verb::kUnask, 1},
@@ -185,6 +187,7 @@ Action Generator::DrawScope(Verb verb) {
 
 Action Generator::DrawProcess(Verb verb) {
   if (verb >= Verb::kScope && verb <= Verb::kScopeForce) return DrawScope(verb);
+  if (verb >= Verb::kStream && verb <= Verb::kStreamFail) return DrawStream(verb);
   const auto next = NextNumber(s_.objects);
   switch (verb) {
     case Verb::kDeclare:

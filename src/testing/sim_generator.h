@@ -86,11 +86,14 @@ class Generator {
   void PlanEndWithCallbacks(int64_t process);
   void PlanEndWithAnswers(const std::vector<int64_t>& three);
   void PlanEndWithDeletions(int64_t process);
+  void PlanEndWithYielded(int64_t process);
   void ThenEnd(int64_t end);
 
   // --- What plans are made of --------------------------------------------------------------------
   void PlanLineage();  // sim_generator_lineage.cc
-  void PlanMoves();    // sim_generator_moves.cc
+  void PlanStream();   // sim_generator_streams.cc
+  Action DrawStream(Verb verb);
+  void PlanMoves();  // sim_generator_moves.cc
   void PlanOldMoves();
   void ThenMoves(int64_t object, const std::vector<int64_t>& nodes);
   std::vector<int64_t> SomeNodes(size_t count);

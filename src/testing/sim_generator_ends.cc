@@ -15,7 +15,7 @@ void Generator::PlanEndMidway() {
   const std::vector<int64_t> three = Some(3, 0);
   if (three.empty() || !crashes_) return PlanReturn();
   rush_ = 100;
-  switch (random_.Below(5)) {
+  switch (random_.Below(6)) {
     case 0:
       return PlanEndWithDrops(three[0]);
     case 1:
@@ -24,6 +24,8 @@ void Generator::PlanEndMidway() {
       return PlanEndWithCallbacks(three[0]);
     case 3:
       return PlanEndWithAnswers(three);
+    case 4:
+      return PlanEndWithYielded(three[0]);
     default:
       return PlanEndWithDeletions(three[0]);
   }

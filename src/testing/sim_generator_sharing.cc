@@ -84,7 +84,10 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
-  switch (random_.Below(17)) {
+  switch (random_.Below(19)) {
+    case 18:
+    case 17:
+      return PlanStream();
     case 16:
     case 15:
       return PlanLineage();

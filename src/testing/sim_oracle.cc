@@ -6,6 +6,7 @@
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
+#include "src/testing/sim_streams.h"
 
 namespace freehold::testing::sim {
 
@@ -42,6 +43,10 @@ bool Oracle::HeldBesidesPins(const Object& object) const {
     if (counts && holding.held()) return true;
   }
   if (IsHeldByScope(s_, object)) return true;
+  if (const Object* stream = StreamAround(s_, object);
+      stream != nullptr && !s_.OwnerOf(object).crashed && Held(*stream)) {
+    return true;
+  }
   if (object.tokens > 0) {
     for (const auto& [number, token] : s_.tokens) {
       if (token.object != object.number || !s_.IsUnderWay(token)) continue;
@@ -66,6 +71,10 @@ bool Oracle::HeldAt(const Process& process, const Object& object) const {
   if (object.owner == process.end && (IsHeldByScope(s_, object) || IsPinned(s_, object))) {
     return true;
   }
+  if (const Object* stream = StreamAround(s_, object);
+      stream != nullptr && stream->owner == process.end && Held(*stream)) {
+    return true;
+  }
   for (const int64_t outer : object.outers) {
     const Object& around = *s_.object(outer);
     if (around.owner == process.end && !around.ended && Held(around)) return true;
@@ -82,6 +91,7 @@ void Oracle::MakeInexact(Object* object) {
   if (object->inexact) return;
   object->inexact = true;
   for (const int64_t inner : object->inners) MakeInexact(s_.object(inner));
+  for (const int64_t yielded : UntakenOf(s_, *object)) MakeInexact(s_.object(yielded));
 }
 
 bool Oracle::MayDelete(const Node& node, const Object& object, uint32_t generation) const {
@@ -101,8 +111,10 @@ void Oracle::Dropped(Object* first) {
     dropped.pop_back();
     // What a crashed owner held stays as it was.
     if (object->ended || object->inexact || s_.OwnerOf(*object).crashed || Held(*object)) continue;
+    const std::vector<int64_t> untaken = UntakenOf(s_, *object);
     End(object, EndReason::kOutOfScope);
     for (const int64_t inner : object->inners) dropped.push_back(s_.object(inner));
+    for (const int64_t yielded : untaken) dropped.push_back(s_.object(yielded));
   }
 }
 
@@ -129,7 +141,10 @@ void Oracle::End(Object* object, EndReason reason) {
   s_.trace.Add(reason == EndReason::kFreed ? "O ends: freed" : "O ends: out of scope",
                {object->number});
   ++object->ends;
-  if (reason == EndReason::kOutOfScope) object->ended = true;
+  if (reason == EndReason::kOutOfScope) {
+    object->ended = true;
+    EndStream(&s_, *object);
+  }
   const Process& owner = s_.OwnerOf(*object);
   if (owner.counter == nullptr || object->inexact) return;
   const auto known = owner.counter->GetLocations(object->id);

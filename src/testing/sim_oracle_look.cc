@@ -10,6 +10,7 @@
 #include "src/testing/sim_queries.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
+#include "src/testing/sim_streams.h"
 
 namespace freehold::testing::sim {
 
@@ -107,8 +108,10 @@ void Oracle::LookAtObjects() {
           const Object& around = *s_.object(outer);
           return !around.ended && around.owner == owner.end && Held(around);
         });
-    Expect(counts->nested_in == static_cast<uint64_t>(outers), "wrong count of outer objects",
-           NameOf(object));
+    const Object* stream = StreamAround(s_, object);
+    const bool waits = stream != nullptr && Held(*stream);
+    Expect(counts->nested_in == static_cast<uint64_t>(outers) + (waits ? 1 : 0),
+           "wrong count of outer objects", NameOf(object));
   }
 }
 
@@ -134,6 +137,7 @@ void Oracle::LookAtRest() {
   LookAtMoves(this, s_);
   LookAtScopesAtRest(this, s_);
   LookAtLineageAtRest(this, s_);
+  LookAtStreamsAtRest(this, s_);
   const LocalMembership::Status status = s_.membership.GetStatus();
   Expect(status.waiting_for.empty() && status.latest_barrier == status.latest_view,
          "L3: a barrier does not come", std::to_string(status.latest_view));
@@ -165,6 +169,7 @@ void Oracle::CheckEmpty(const Process& process) {
   CheckSharingEmpty(this, process);
   CheckScopesEmpty(this, process);
   CheckLineageEmpty(this, process);
+  CheckStreamsEmpty(this, process);
 }
 
 void Oracle::CheckEmpty(const Node& node) {

@@ -6,6 +6,7 @@
 
 #include "freehold/scope.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_streams.h"
 
 namespace freehold::testing::sim {
 
@@ -125,7 +126,8 @@ bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, bool
 
 // To the scope around its own, or to another one.
 bool Move(Oracle* oracle, State* state, Process* process, Object* object, int64_t to, bool keep) {
-  if (object->recorded) return false;  // it leaves its scope before it is gone
+  // They leave their scope before they are gone.
+  if (object->recorded || IsStream(*state, *object)) return false;
   // What is freed by force is not of interest to anybody.
   if (object->owner != process->end || object->ended || !oracle->Held(*object)) return false;
   const int64_t from = object->scope;

@@ -7,6 +7,7 @@
 #define FREEHOLD_SRC_TESTING_SIM_TRUTH_H_
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 #include <utility>
@@ -63,6 +64,7 @@ struct Object {
   int64_t made_of = 0;               // then; 0: it cannot be made again
   bool was_argument = false;         // of something that was recorded
   uint32_t retries = 0;
+  int64_t stream = 0;                   // the generator that it waits in to be taken; 0: none
   std::map<int64_t, Holding> holdings;  // by process
   std::vector<int64_t> inners;
   std::vector<int64_t> outers;
@@ -84,6 +86,14 @@ struct SimScope {
   bool hold = false;
   bool ended = false;
   Time deadline = kInfiniteFuture;
+};
+
+// A generator: what the object of that number has yielded; see sim_streams.h.
+struct Stream {
+  bool open = false;            // its object has been in scope ever since it was opened
+  bool runs = false;            // its task does, and may yield
+  std::deque<int64_t> untaken;  // objects, oldest first; meaningful while it is open
+  std::vector<int64_t> yielded;
 };
 
 struct Task {

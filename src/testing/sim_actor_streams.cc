@@ -1,0 +1,155 @@
+// What the hosts of processes do with generators: tasks that yield objects while they run, and who
+// takes them.
+
+#include <string>
+#include <utility>
+
+#include "freehold/error_reason.h"
+#include "freehold/generator.h"
+#include "src/testing/sim_actor.h"
+#include "src/testing/sim_streams.h"
+
+namespace freehold::testing::sim {
+
+namespace {
+
+bool IsGone(const absl::Status& status) {
+  return absl::IsNotFound(status) && ReasonOf(status) == ErrorReason::kGone;
+}
+
+}  // namespace
+
+bool Actor::ActOnStream(const Action& action, Process* process) {
+  const Numbers& n = action.numbers;
+  const bool on = action.verb == Verb::kYieldOn;
+  const bool yields = on || action.verb == Verb::kYield;
+  Object* generator = s_.object(n[!yields ? 1 : on ? 3 : 2]);
+  if (generator == nullptr || generator->owner != process->end) return false;
+  if (action.verb == Verb::kStream) return BeginStream(process, generator);
+  const auto stream = s_.streams.find(generator->number);
+  if (stream == s_.streams.end()) return false;
+  if (action.verb == Verb::kTake) return Take(process, generator);
+  // What is left is its task's.
+  if (!stream->second.runs) return false;
+  if (action.verb == Verb::kStreamFail) return FailStream(process, *generator);
+  if (action.verb == Verb::kStreamEnd) {
+    stream->second.runs = false;
+    return true;
+  }
+  Node* primary = on ? s_.node(n[2]) : nullptr;
+  return (!on || primary != nullptr) && Yield(process, n[1], primary, generator);
+}
+
+// An end that the library has not worked off, or in which a callback runs, is open; so is one that
+// waits for who has borrowed the generator.
+std::optional<bool> Actor::IsOpen(const Process& process, const Object& generator) const {
+  if (s_.streams.at(generator.number).open) {
+    return oracle_.Held(generator) ? std::optional<bool>(true) : std::nullopt;
+  }
+  const bool known = s_.nested == 0 && process.counter->GetStats().drops_deferred == 0;
+  return known ? std::optional<bool>(false) : std::nullopt;
+}
+
+bool Actor::BeginStream(Process* process, Object* generator) {
+  // It is in no scope, which would count it by its own rules, and in no object: see sim_streams.h.
+  if (generator->scope != 0 || !generator->outers.empty()) return false;
+  const bool held = !generator->ended && oracle_.Held(*generator);
+  if (!held && (!generator->ended || !oracle_.IsExact(*generator))) return false;
+  const auto before = s_.streams.find(generator->number);
+  const bool is_open = before != s_.streams.end() && before->second.open;
+  const absl::Status status = Generators(*process->counter).Open(generator->id);
+  Note(Verb::kStream, status);
+  oracle_.Expect(status.ok() == (held && !is_open),
+                 "the beginning of a generator is answered wrongly",
+                 NameOf(*generator) + ", " + status.ToString());
+  if (!status.ok()) return true;
+  Stream& stream = s_.streams[generator->number];
+  // Of one that came back into scope nothing is left.
+  for (const int64_t yielded : stream.untaken) s_.object(yielded)->stream = 0;
+  stream = Stream();
+  stream.open = true;
+  stream.runs = true;
+  return true;
+}
+
+// Whatever its task yields after its end is refused; the value is made all the same.
+bool Actor::Yield(Process* process, int64_t number, Node* primary, Object* generator) {
+  if (number <= generator->number || s_.object(number) != nullptr) return false;
+  const std::optional<bool> open = IsOpen(*process, *generator);
+  if (!open.has_value()) return false;
+  Object& object = NewObject(*process, number);
+  const DeclareOptions options = OptionsFor(&object, primary);
+  object.ended = !*open;
+  object.stream = *open ? generator->number : 0;
+  if (generator->inexact) oracle_.MakeInexact(&object);
+  const absl::Status status =
+      Generators(*process->counter).Yield(generator->id, object.id, options);
+  Note(Verb::kYield, status);
+  const std::string details =
+      NameOf(object) + " of " + NameOf(*generator) + ", " + status.ToString();
+  const bool refused = *open && primary != nullptr && process->HeardOf(*primary) &&
+                       absl::IsFailedPrecondition(status);
+  if (refused) {
+    object.ended = true;
+    object.stream = 0;
+    return true;
+  }
+  oracle_.Expect(*open ? status.ok() : IsGone(status), "what is yielded is answered wrongly",
+                 details);
+  s_.coverage.Count(*open ? "yielded" : "yielded when the generator had ended");
+  if (*open) {
+    Stream& stream = s_.streams.at(generator->number);
+    stream.untaken.push_back(number);
+    stream.yielded.push_back(number);
+  }
+  if (primary != nullptr && primary->usable()) {
+    (void)StoreCopy(primary, &object, 0, CopyRole::kPrimary);
+  }
+  return true;
+}
+
+bool Actor::Take(Process* process, Object* generator) {
+  const std::optional<bool> open = IsOpen(*process, *generator);
+  if (!open.has_value()) return false;
+  Stream& stream = s_.streams.at(generator->number);
+  absl::StatusOr<ObjectRef> ref = Generators(*process->counter).Take(generator->id);
+  Note(Verb::kTake, ref.status());
+  const bool may = *open && !stream.untaken.empty();
+  oracle_.Expect(ref.ok() == may && (ref.ok() || absl::IsNotFound(ref.status())),
+                 "the taking of an object is answered wrongly",
+                 NameOf(*generator) + ", " + ref.status().ToString());
+  s_.coverage.Count(may     ? "taken"
+                    : *open ? "taken where nothing was"
+                            : "taken when the generator had ended");
+  if (!ref.ok() || !may) return true;
+  Object& object = *s_.object(stream.untaken.front());
+  oracle_.Expect(ref->id() == object.id, "another object is taken than the oldest",
+                 NameOf(*generator));
+  stream.untaken.pop_front();
+  object.stream = 0;
+  object.holdings[process->end].handles.push_back(*std::move(ref));
+  return true;
+}
+
+// It runs again from its beginning: what is there still is there already.
+bool Actor::FailStream(Process* process, const Object& generator) {
+  const std::optional<bool> open = IsOpen(*process, generator);
+  if (!open.has_value()) return false;
+  const Stream& stream = s_.streams.at(generator.number);
+  Generators generators(*process->counter);
+  for (const int64_t number : stream.yielded) {
+    const Object& object = *s_.object(number);
+    if (object.ended || !oracle_.Held(object)) continue;
+    const absl::Status status = generators.Yield(generator.id, object.id);
+    Note(Verb::kStreamFail, status);
+    oracle_.Expect(*open ? absl::IsAlreadyExists(status) : IsGone(status),
+                   "what is yielded again is answered wrongly",
+                   NameOf(object) + " of " + NameOf(generator) + ", " + status.ToString());
+    if (*open) s_.coverage.Count("yielded again by a task that failed");
+  }
+  oracle_.Expect(!*open || generators.CountYielded(generator.id) == stream.untaken.size(),
+                 "what is yielded again changes something", NameOf(generator));
+  return true;
+}
+
+}  // namespace freehold::testing::sim
