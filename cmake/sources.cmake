@@ -27,6 +27,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/idle_policy.cc
   src/core/interval_set.cc
   src/core/lineage_table.cc
+  src/core/lineage_table_free.cc
   src/core/location_set.cc
   src/core/node_index.cc
   src/core/object_table.cc

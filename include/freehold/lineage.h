@@ -99,7 +99,9 @@ class Lineage {
   Recovery CanRecover(const ObjectId& object) const;
   // The recorded task that made the object.
   absl::StatusOr<TaskId> TaskOf(const ObjectId& object) const;
-  // Takes one of its retries. Returns whose value is there or on its way keep their generation.
+  // Takes one of its retries, unless it fails; then the host is told (on_to_recover) of arguments
+  // that came back into scope for it and that somebody else holds by then. Returns whose value is
+  // there or on its way keep their generation.
   absl::StatusOr<Resubmission> Resubmit(const TaskId& task);
 
  private:

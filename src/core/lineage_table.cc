@@ -1,6 +1,5 @@
 #include "src/core/lineage_table.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -268,7 +267,24 @@ LineageVerdict LineageTable::Step(const event::ReturnRevived& e) {
   object.generation = e.generation;
   if (!IsOfUse(object) && object.task != kNone) ++tasks_.At(object.task).needed;
   object.in_scope = true;
+  object.unmade = true;
   return LineageVerdict::kOk;
+}
+
+std::vector<ObjectId> LineageTable::BeginReturns(const TaskId& task, size_t from, size_t max) {
+  const uint32_t index = FindTask(task);
+  if (index == kNone) return {};
+  const std::vector<uint32_t>& returns = tasks_.At(index).returns;
+  for (size_t i = from; i < returns.size() && i - from < max; ++i) {
+    objects_.At(returns[i]).unmade = false;
+  }
+  return Returns(task, from, max);
+}
+
+std::optional<uint32_t> LineageTable::TakeUnmade(const ObjectId& object) {
+  const uint32_t slot = FindObject(object);
+  if (slot == kNone || !std::exchange(objects_.At(slot).unmade, false)) return std::nullopt;
+  return objects_.At(slot).generation;
 }
 
 LineageVerdict LineageTable::Step(const event::BeginResubmit& e) {
@@ -303,41 +319,6 @@ LineageVerdict LineageTable::Step(const event::EndResubmit& e, LineageEffects* e
   return LineageVerdict::kOk;
 }
 
-// --- FreeRecursive -------------------------------------------------------------------------------
-
-bool LineageTable::LetGo(const TaskId& task, size_t from, size_t max,
-                         std::vector<ObjectId>* orphans) {
-  Task* kept = InState(task, State::kKept);
-  if (kept == nullptr || kept->let_go != from) return false;  // somebody was faster
-  const size_t end = std::min(kept->arguments.size(), from + max);
-  for (; kept->let_go < end; ++kept->let_go) {
-    Object& argument = objects_.At(kept->arguments[kept->let_go]);
-    ++argument.let_go;
-    if (argument.let_go == argument.dependents) orphans->push_back(argument.id);
-  }
-  return end < kept->arguments.size();
-}
-
-bool LineageTable::Need(const TaskId& task, size_t max) {
-  const uint32_t index = FindTask(task);
-  if (index == kNone) return false;
-  Task& needed = tasks_.At(index);
-  for (; needed.let_go > 0 && max > 0; --max) {
-    --objects_.At(needed.arguments[--needed.let_go]).let_go;
-  }
-  return needed.let_go > 0;
-}
-
-bool LineageTable::IsNeeded(const ObjectId& object) const {
-  const uint32_t slot = FindObject(object);
-  return slot != kNone && objects_.At(slot).let_go < objects_.At(slot).dependents;
-}
-
-bool LineageTable::IsLetGo(const TaskId& task) const {
-  const uint32_t index = FindTask(task);
-  return index != kNone && tasks_.At(index).let_go == tasks_.At(index).arguments.size();
-}
-
 // --- Queries -------------------------------------------------------------------------------------
 
 std::vector<LineageTable::Argument> LineageTable::Arguments(const TaskId& task, size_t from,
@@ -358,7 +339,12 @@ size_t LineageTable::CountArguments(const TaskId& task) const {
   return index == kNone ? 0 : tasks_.At(index).arguments.size();
 }
 
-std::vector<ObjectId> LineageTable::Returns(const TaskId& task, size_t from, size_t max) const {
+size_t LineageTable::CountReturns(const TaskId& task) const {
+  const uint32_t index = FindTask(task);
+  return index == kNone ? 0 : tasks_.At(index).returns.size();
+}
+
+std::vector<ObjectId> LineageTable::Returns(const TaskId& task, size_t from, size_t max) {
   std::vector<ObjectId> answer;
   const uint32_t index = FindTask(task);
   if (index == kNone) return answer;
@@ -366,6 +352,7 @@ std::vector<ObjectId> LineageTable::Returns(const TaskId& task, size_t from, siz
   for (size_t i = from; i < returns.size() && i - from < max; ++i) {
     answer.push_back(objects_.At(returns[i]).id);
   }
+  counters_.returns_read += answer.size();
   return answer;
 }
 

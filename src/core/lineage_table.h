@@ -12,7 +12,7 @@
 // There are no cycles: what is recorded as a return was no argument before.
 //
 // Thread safety: thread-compatible; the runtime keeps one lock. Costs: each step O(1) or what it is
-// given; a task 112 bytes and 4 for each edge, an object 52.
+// given; a task 120 bytes and 4 for each edge, an object 52.
 
 #ifndef FREEHOLD_SRC_CORE_LINEAGE_TABLE_H_
 #define FREEHOLD_SRC_CORE_LINEAGE_TABLE_H_
@@ -37,6 +37,7 @@ class LineageTable {
     uint64_t released = 0;  // tasks that were let go of
     uint64_t evicted = 0;   // of these, for want of room
     uint64_t resubmitted = 0;
+    uint64_t returns_read = 0;  // that were asked for, to be looked at in their shards
   };
   // What is known of one argument.
   struct Argument {
@@ -79,13 +80,24 @@ class LineageTable {
   // Of a return: another task, whose arguments are not let go of, depends on it.
   bool IsNeeded(const ObjectId& object) const;
   bool IsLetGo(const TaskId& task) const;
+  // Where among its returns one was last found that is needed: whoever looks again begins there.
+  size_t Witness(const TaskId& task) const;
+  void SetWitness(const TaskId& task, size_t at);
+
+  // --- What a resubmission revived -----------------------------------------------------------
+
+  // As Returns; they are made from now on.
+  std::vector<ObjectId> BeginReturns(const TaskId& task, size_t from, size_t max);
+  // Of an argument that was revived and that nobody has begun to make since: its generation, once.
+  std::optional<uint32_t> TakeUnmade(const ObjectId& object);
 
   // --- Queries -------------------------------------------------------------------------------
 
   // From the `from`-th on, up to `max`. Empty at the end, or when the task is not kept.
   std::vector<Argument> Arguments(const TaskId& task, size_t from, size_t max) const;
   size_t CountArguments(const TaskId& task) const;
-  std::vector<ObjectId> Returns(const TaskId& task, size_t from, size_t max) const;
+  std::vector<ObjectId> Returns(const TaskId& task, size_t from, size_t max);
+  size_t CountReturns(const TaskId& task) const;
   // kPossible, kPut, kEvicted, kNoRetries; kPut also for what is unknown here.
   Recovery CanRecover(const ObjectId& object) const;
   bool IsDependedOn(const ObjectId& object) const;
@@ -109,6 +121,7 @@ class LineageTable {
     uint32_t retries = 0;
     uint32_t needed = 0;  // returns that are in scope or depended on; one more while it is busy
     uint32_t let_go = 0;  // of its arguments, the first so many are not needed for its sake
+    uint32_t witness = 0;
     uint32_t older = kNone;
     uint32_t next = kNone;  // younger; of a free entry, the pool's
     State state = State::kFree;
@@ -122,6 +135,7 @@ class LineageTable {
     uint32_t next = kNone;    // the pool's
     bool made = false;        // a task did
     bool in_scope = false;    // of one that a task made
+    bool unmade = false;      // revived, and its task has not run since
   };
   enum class PieceKind : uint8_t { kArguments, kReturns, kAbandonedReturns };
   // Objects to be looked at, the last ones first.

@@ -65,6 +65,19 @@ Verdict LineageSteps::Revive(ObjectRecord* record, Effects* effects) {
   return Verdict::kOk;
 }
 
+Verdict LineageSteps::Step(const event::GiveUpArgument& e, Effects* effects) {
+  Verdict verdict;
+  ObjectRecord* record = table_.InScope(e.key, &verdict);
+  if (record == nullptr) return verdict;
+  if (record->state() != ObjectState::kPending || record->generation != e.generation) {
+    return Verdict::kUnchanged;
+  }
+  table_.SetState(record, ObjectState::kLost, effects);
+  ++table_.counters_.objects_lost;
+  effects->Rarely().lost.push_back(record->id());
+  return Verdict::kOk;
+}
+
 Verdict LineageSteps::Step(const event::FreeOrphan& e, Effects* effects) {
   Verdict verdict;
   ObjectRecord* record = table_.InScope(e.key, &verdict);

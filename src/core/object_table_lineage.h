@@ -32,6 +32,11 @@ struct HoldArgument {
   Key key;
   bool recoverable = false;
 };
+// Nobody is to make that generation any more, which was begun for a task that does not run.
+struct GiveUpArgument {
+  Key key;
+  uint32_t generation = 0;
+};
 // Freed if nothing holds it but its scope.
 struct FreeOrphan {
   Key key;
@@ -56,6 +61,9 @@ class LineageSteps {
   Verdict Step(const event::ForgetLineage& e, Effects* effects);
   // kNotFound, kOutOfScope, kGone, kOwnerDied, kCountFull, kTableFull. One more task reference.
   Verdict Step(const event::HoldArgument& e, Effects* effects, HeldArgument* held);
+  // kNotFound, kOutOfScope, kUnchanged (it has a value, or another generation). Somebody holds it:
+  // lost, and handed to the host to recover.
+  Verdict Step(const event::GiveUpArgument& e, Effects* effects);
   // kNotFound, kOutOfScope, kUnchanged (freed already, or its pins are waited for): nobody refers
   // to its value. kNotOwner, kWrongState: it is none.
   Verdict Step(const event::FreeOrphan& e, Effects* effects);

@@ -20,6 +20,8 @@ struct Inside {
   // for kOk, which is not counted.
   static std::vector<uint64_t> CountVerdicts(const ReferenceCounter& counter);
   static std::vector<uint64_t> CountVerdicts(const NodeAgent& agent);
+  // How many returns of recorded tasks were looked at so far.
+  static uint64_t CountReturnsRead(const ReferenceCounter& counter);
 };
 
 }  // namespace runtime

@@ -14,4 +14,8 @@ std::vector<uint64_t> Inside::CountVerdicts(const ReferenceCounter& counter) {
   return sum;
 }
 
+uint64_t Inside::CountReturnsRead(const ReferenceCounter& counter) {
+  return counter.impl_->lineage().CountReturnsRead();
+}
+
 }  // namespace freehold::runtime

@@ -1,5 +1,6 @@
 // LineageKeeper: FreeRecursive.
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -17,27 +18,47 @@ constexpr size_t kPiece = CounterImpl::kPieceMax;
 
 }  // namespace
 
-bool LineageKeeper::IsNeeded(const TaskId& task) const {
-  for (size_t from = 0;; from += kPiece) {
+bool LineageKeeper::IsNeeded(const ObjectId& object) const {
+  {
+    internal::MutexLock lock(&mutex_);
+    if (table_.IsNeeded(object)) return true;
+  }
+  const core::Key key = counter_->KeyOf(object);
+  Shard& shard = counter_->ShardOf(key);
+  internal::MutexLock lock(&shard.mutex);
+  const core::ObjectRecord* record = shard.table.Find(key);
+  return record != nullptr && record->in_scope() && record->state() != ObjectState::kFreed;
+}
+
+// Once round, from where one was found the last time; in growing pieces, because it is mostly there
+// or near it. So who frees one return of a task after the other looks at each of them once.
+bool LineageKeeper::IsNeeded(const TaskId& task) {
+  size_t at = 0;
+  size_t left = 0;
+  {
+    internal::MutexLock lock(&mutex_);
+    at = table_.Witness(task);
+    left = table_.CountReturns(task);
+  }
+  for (size_t most = 1; left > 0; most = std::min(2 * most, kPiece)) {
     std::vector<ObjectId> piece;
     {
       internal::MutexLock lock(&mutex_);
-      piece = table_.Returns(task, from, kPiece);
-      for (const ObjectId& object : piece) {
-        if (table_.IsNeeded(object)) return true;
-      }
+      piece = table_.Returns(task, at, std::min(most, left));
     }
-    if (piece.empty()) return false;
+    if (piece.empty() && at == 0) return false;  // it was let go of
+    if (piece.empty()) at = 0;
     for (const ObjectId& object : piece) {
-      const core::Key key = counter_->KeyOf(object);
-      Shard& shard = counter_->ShardOf(key);
-      internal::MutexLock lock(&shard.mutex);
-      const core::ObjectRecord* record = shard.table.Find(key);
-      if (record != nullptr && record->in_scope() && record->state() != ObjectState::kFreed) {
+      if (IsNeeded(object)) {
+        internal::MutexLock lock(&mutex_);
+        table_.SetWitness(task, at);
         return true;
       }
+      ++at;
+      --left;
     }
   }
+  return false;
 }
 
 absl::Status LineageKeeper::Free(const ObjectId& object) {

@@ -314,7 +314,7 @@ absl::Status LineageKeeper::BeginValues(const TaskId& task, Resubmission* resubm
     std::vector<ObjectId> piece;
     {
       internal::MutexLock lock(&mutex_);
-      piece = table_.Returns(task, from, CounterImpl::kPieceMax);
+      piece = table_.BeginReturns(task, from, CounterImpl::kPieceMax);
     }
     if (piece.empty()) return absl::OkStatus();
     for (const ObjectId& object : piece) {
@@ -360,8 +360,28 @@ absl::StatusOr<Resubmission> LineageKeeper::Resubmit(const TaskId& task) {
     return table.Step(core::event::EndResubmit{task, status.ok()}, effects);
   });
   FREEHOLD_CHECK(verdict == LineageVerdict::kOk);
-  if (!status.ok()) return status;
-  return resubmission;
+  if (status.ok()) return resubmission;
+  GiveUp(&resubmission);
+  return status;
+}
+
+// Somebody may have got hold of an argument meanwhile, and waits for a value that nobody makes: the
+// host must hear of it. If its task was begun just now, it hears so in vain.
+void LineageKeeper::GiveUp(Resubmission* resubmission) {
+  resubmission->arguments.End();
+  for (const ObjectId& object : resubmission->missing) {
+    std::optional<uint32_t> generation;
+    {
+      internal::MutexLock lock(&mutex_);
+      generation = table_.TakeUnmade(object);
+    }
+    if (!generation.has_value()) continue;
+    const core::Key key = counter_->KeyOf(object);
+    (void)counter_->Apply(
+        counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+          return LineageSteps(&table).Step(core::event::GiveUpArgument{key, *generation}, effects);
+        });
+  }
 }
 
 void LineageKeeper::OnRecreated(const ObjectId& object) {

@@ -55,6 +55,11 @@ class LineageKeeper {
   void OnRecreated(const ObjectId& object);
   // Pump role. True: more is left.
   bool Work();
+  // For tests: how many returns of tasks were looked at so far.
+  uint64_t CountReturnsRead() const {
+    internal::MutexLock lock(&mutex_);
+    return table_.counters().returns_read;
+  }
   // A line for DebugString; empty: no recorded task made the object.
   std::string Describe(const ObjectId& object) const;
   void AddTo(ReferenceCounterStats* stats) const;
@@ -71,9 +76,12 @@ class LineageKeeper {
   absl::Status HoldArgument(const TaskId& task, const core::LineageTable::Argument& argument,
                             Resubmission* resubmission);
   absl::Status BeginValues(const TaskId& task, Resubmission* resubmission);
+  // It does not run: nothing is held for it, and what was revived for it alone is not made.
+  void GiveUp(Resubmission* resubmission);
   void NeedArguments(const TaskId& task);
   // A value of what the task made is there, or somebody depends on one.
-  bool IsNeeded(const TaskId& task) const;
+  bool IsNeeded(const TaskId& task);
+  bool IsNeeded(const ObjectId& object) const;
   absl::Status Free(const ObjectId& object);
   // Nobody refers to the object's value any more.
   bool FreeOrphan(const ObjectId& object);

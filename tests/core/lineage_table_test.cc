@@ -173,6 +173,36 @@ TEST(LineageTable, RefusedTaskLeavesNothing) {
   EXPECT_TRUE(table.empty());
 }
 
+// What waits to be looked at names the task that goes.
+TEST(LineageTable, ReturnOfATaskThatGoesCanBeMadeByAnotherAtOnce) {
+  Table table;
+  ASSERT_EQ(table.table.Step(event::BeginTask{Task(1), 1, kRetriesUnlimited}), LineageVerdict::kOk);
+  ASSERT_EQ(table.table.Step(event::AddReturns{Task(1), {Object(10)}}), LineageVerdict::kOk);
+  ASSERT_EQ(table.table.Step(event::AbandonTask{Task(1)}), LineageVerdict::kOk);
+  EXPECT_EQ(table.CanRecover(10), Recovery::kEvicted);
+  ASSERT_EQ(table.Record(2, {}, {10}), LineageVerdict::kOk);
+  EXPECT_EQ(table.table.TaskOf(Object(10)), Task(2));
+  EXPECT_EQ(table.CanRecover(10), Recovery::kPossible);
+  (void)table.End(10);
+  EXPECT_TRUE(table.empty());
+}
+
+TEST(LineageTable, RevivedObjectIsUnmadeUntilItsTaskRuns) {
+  Table table;
+  ASSERT_EQ(table.Record(1, {}, {10, 11}), LineageVerdict::kOk);
+  EXPECT_EQ(table.table.TakeUnmade(Object(10)), std::nullopt);
+  EXPECT_EQ(table.table.TakeUnmade(Object(99)), std::nullopt);
+  (void)table.End(10);
+  ASSERT_EQ(table.Revive(10, 1), LineageVerdict::kOk);
+  EXPECT_EQ(table.table.TakeUnmade(Object(10)), 1u);
+  EXPECT_EQ(table.table.TakeUnmade(Object(10)), std::nullopt) << "told once";
+  (void)table.End(10, 1);
+  ASSERT_EQ(table.Revive(10, 2), LineageVerdict::kOk);
+  EXPECT_EQ(table.table.BeginReturns(Task(1), 1, 1), std::vector<ObjectId>{Object(11)});
+  EXPECT_EQ(table.table.BeginReturns(Task(1), 0, 1), std::vector<ObjectId>{Object(10)});
+  EXPECT_EQ(table.table.TakeUnmade(Object(10)), std::nullopt);
+}
+
 // Ray issue 31421: lineage was let go of recursively, and leaked.
 TEST(LineageTable, ChainOfAMillionIsLetGoOfInPieces) {
   constexpr uint64_t kDepth = 1'000'000;

@@ -30,6 +30,15 @@ class Table : public ObjectTableHarness {
       return steps.Step(event::HoldArgument{{id, id.Hash()}, recoverable}, further, &held);
     });
   }
+  Verdict GiveUp(uint64_t object, uint32_t generation) {
+    const ObjectId id = ObjectId::FromNumber(object);
+    return Steps([&](LineageSteps steps, Effects* further) {
+      const Verdict verdict =
+          steps.Step(event::GiveUpArgument{{id, id.Hash()}, generation}, further);
+      lost = further->rare == nullptr ? std::vector<ObjectId>() : further->rare->lost;
+      return verdict;
+    });
+  }
   Verdict FreeOrphan(uint64_t object) {
     const ObjectId id = ObjectId::FromNumber(object);
     return Steps([&](LineageSteps steps, Effects* further) {
@@ -54,6 +63,7 @@ class Table : public ObjectTableHarness {
 
   HeldArgument held;
   std::vector<LineageNotice> notices;  // of the last step
+  std::vector<ObjectId> lost;          // by the last one that was given up
   Asked asked;
 
  private:
@@ -153,6 +163,24 @@ TEST(ObjectTableLineage, WhatIsLateForTheOldValueDoesNotTouchTheNewOne) {
   EXPECT_EQ(table.Copies(1).count(kN2), 0u);
   EXPECT_TRUE(table.Find(1)->in_scope());
   EXPECT_EQ(table.Pull(kN2), (std::vector<FreedCopy>{{1, 0}}));
+}
+
+TEST(ObjectTableLineage, ArgumentThatIsGivenUpIsLostIfSomebodyHoldsIt) {
+  Table table;
+  EXPECT_EQ(table.GiveUp(1, 0), Verdict::kNotFound);
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
+  ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
+  (void)table.Drop(1);
+  EXPECT_EQ(table.GiveUp(1, 0), Verdict::kOutOfScope);
+  ASSERT_EQ(table.Hold(1), Verdict::kOk);
+  EXPECT_EQ(table.GiveUp(1, 0), Verdict::kUnchanged);  // another generation is on its way
+  EXPECT_TRUE(table.lost.empty());
+  EXPECT_EQ(table.GiveUp(1, 1), Verdict::kOk);
+  EXPECT_EQ(table.Find(1)->state(), ObjectState::kLost);
+  EXPECT_EQ(table.lost, std::vector<ObjectId>{ObjectId::FromNumber(1)});
+  ASSERT_EQ(table.SetLocation(1, kN2, 1), Verdict::kOk);  // it comes after all
+  EXPECT_EQ(table.GiveUp(1, 1), Verdict::kUnchanged);
+  EXPECT_EQ(table.Find(1)->state(), ObjectState::kAvailable);
 }
 
 TEST(ObjectTableLineage, ArgumentInScopeIsHeldAsItIs) {
