@@ -349,6 +349,19 @@ TEST(Lineage, WhatWasNotRecordedCanBeRecordedAtOnce) {
   EXPECT_EQ(w.stats().lineage_tasks, 1u);
 }
 
+TEST(Lineage, BytesOfTheTasksThatAreKeptAreCounted) {
+  LineageWorld w;
+  ObjectRef first = w.Make(1, {}, 1, kRetriesUnlimited, 60);
+  ObjectRef second = w.Make(2, {1}, 2, kRetriesUnlimited, 40);
+  EXPECT_EQ(w.stats().lineage_bytes, 100u);
+  first.Reset();
+  w.Settle();
+  EXPECT_EQ(w.stats().lineage_bytes, 100u);  // the second one depends on it
+  second.Reset();
+  w.Settle();
+  EXPECT_EQ(w.stats().lineage_bytes, 0u);
+}
+
 TEST(Lineage, TaskThatCouldNeverBeKeptIsRefused) {
   ReferenceCounterOptions options;
   options.lineage_bytes_max = 100;
