@@ -28,6 +28,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/interval_set.cc
   src/core/lineage_table.cc
   src/core/lineage_table_free.cc
+  src/core/lineage_table_states.cc
   src/core/location_set.cc
   src/core/node_index.cc
   src/core/object_table.cc
@@ -54,6 +55,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/session_options.cc
   src/core/session_table.cc
   src/core/slab_source.cc
+  src/core/state_chains.cc
   src/core/token.cc
 )
 
@@ -80,6 +82,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/lineage.cc
   src/runtime/lineage_free.cc
   src/runtime/lineage_keeper.cc
+  src/runtime/lineage_stateful.cc
   src/runtime/local_membership.cc
   src/runtime/local_transport.cc
   src/runtime/location_queries.cc

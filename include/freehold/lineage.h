@@ -38,6 +38,7 @@ namespace freehold {
 
 class Generators;  // generator.h
 class ReferenceCounter;
+class StatefulTasks;  // stateful.h
 struct BatchResult;
 namespace runtime {
 class GeneratorKeeper;
@@ -57,13 +58,14 @@ struct LineageTask {
 
 // Whether the value of an object can be made again, and why not.
 enum class Recovery : uint8_t {
-  kPossible = 0,   // by its task: TaskOf, Resubmit
-  kPut = 1,        // no recorded task made it: the user put it
-  kEvicted = 2,    // its lineage was evicted
-  kNoRetries = 3,  // its task may not be resubmitted any more
-  kDeleted = 4,    // nobody refers to it and nothing depends on it, or it is unknown here
-  kElsewhere = 5,  // it is borrowed: its owner can say
-  kOwnerLost = 6,  // it is borrowed, and its owner has died
+  kPossible = 0,        // by its task: TaskOf, Resubmit
+  kPut = 1,             // no recorded task made it: the user put it
+  kEvicted = 2,         // its lineage was evicted
+  kNoRetries = 3,       // its task may not be resubmitted any more
+  kDeleted = 4,         // nobody refers to it and nothing depends on it, or it is unknown here
+  kElsewhere = 5,       // it is borrowed: its owner can say
+  kOwnerLost = 6,       // it is borrowed, and its owner has died
+  kNotRestartable = 7,  // a call of a stateful task made it that may not run again (stateful.h)
 };
 const char* RecoveryName(Recovery recovery);
 
@@ -106,6 +108,7 @@ class Lineage {
 
  private:
   friend class Generators;
+  friend class StatefulTasks;
   friend BatchResult unsafe::FreeRecursive(const ReferenceCounter& counter,
                                            absl::Span<const ObjectId> objects);
   runtime::GeneratorKeeper& generators() const;

@@ -24,8 +24,10 @@ enum class [[nodiscard]] LineageVerdict : uint8_t{
     kAlreadyExists,  // the task was recorded before, or another one made that object
     kDependedOn,     // a task was recorded that needs it: who makes it cannot be said any more
     kBusy,           // it is being recorded or resubmitted at this moment
-    kNoRetries,
-    kTableFull,
+    kNoRetries, kTableFull,
+    // Of StateChains only.
+    kEnded,           // the stateful task has ended
+    kNotRestartable,  // it may not run again: it has no states to replay from
 };
 
 // What the steps ask for once the lock is released.
@@ -43,6 +45,7 @@ struct BeginTask {
   const TaskId& task;
   uint64_t bytes = 0;
   uint32_t retries = 0;
+  bool not_restartable = false;  // let go of as soon as it is recorded, for that reason
 };
 struct AddReturns {
   const TaskId& task;
@@ -51,6 +54,12 @@ struct AddReturns {
 struct AddArguments {
   const TaskId& task;
   absl::Span<const ObjectId> arguments;
+};
+// One that comes before all others, and is needed until the task is let go of: also after its last
+// retry was taken, because whoever runs it again then needs what that argument is made by.
+struct AddStateArgument {
+  const TaskId& task;
+  const ObjectId& argument;
 };
 struct EndTask {
   const TaskId& task;
@@ -84,6 +93,15 @@ struct BeginResubmit {
 struct EndResubmit {
   const TaskId& task;
   bool ok;
+};
+
+// The host keeps the value of that return by itself: for its sake, nothing need be made again.
+struct Checkpoint {
+  const ObjectId& object;
+};
+// It will not run again, whatever needs what it made. One that is busy is let go of after that.
+struct ReleaseTask {
+  const TaskId& task;
 };
 
 }  // namespace event

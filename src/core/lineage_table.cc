@@ -77,6 +77,7 @@ LineageVerdict LineageTable::Step(const event::BeginTask& e) {
   task.id = e.task;
   task.bytes = e.bytes;
   task.retries = e.retries;
+  task.not_restartable = e.not_restartable;
   task.needed = 1;
   task.state = State::kRecording;
   if (!by_task_.Insert(e.task.Hash(), index,
@@ -122,6 +123,7 @@ LineageVerdict LineageTable::Enter(uint32_t task, const ObjectId& made) {
   object.task = task;
   object.made = true;
   object.in_scope = true;
+  object.not_restartable = false;
   tasks_.At(task).returns.push_back(slot);
   ++tasks_.At(task).needed;
   return LineageVerdict::kOk;
@@ -136,7 +138,8 @@ LineageVerdict LineageTable::Step(const event::AddArguments& e) {
     if (slot == kNone) return LineageVerdict::kTableFull;
     Object& object = objects_.At(slot);
     if (object.task != kNone && &tasks_.At(object.task) == task) return LineageVerdict::kDependedOn;
-    if (!IsOfUse(object) && object.task != kNone) ++tasks_.At(object.task).needed;
+    const bool first = !IsOfUse(object) && !object.checkpointed;
+    if (first && object.task != kNone) ++tasks_.At(object.task).needed;
     ++object.dependents;
     task->arguments.push_back(slot);
   }
@@ -166,7 +169,9 @@ void LineageTable::DropNeed(uint32_t task, LineageEffects* effects) {
   Task& dropped = tasks_.At(task);
   if (dropped.state == State::kGoing) return;
   FREEHOLD_CHECK(dropped.needed > 0);
-  if (--dropped.needed == 0 && !IsMutant(Mutant::kLineageNotReleased)) {
+  --dropped.needed;
+  const bool goes = dropped.needed == 0 && !IsMutant(Mutant::kLineageNotReleased);
+  if (goes || (dropped.not_restartable && dropped.state == State::kKept)) {
     Release(task, PieceKind::kReturns, effects);
   }
 }
@@ -191,11 +196,16 @@ void LineageTable::DropDependent(uint32_t object, bool let_go, LineageEffects* e
   Object& argument = objects_.At(object);
   FREEHOLD_CHECK(argument.dependents > 0 && argument.let_go >= (let_go ? 1u : 0u));
   argument.let_go -= let_go ? 1 : 0;
-  if (--argument.dependents > 0 || argument.in_scope) return;
-  if (argument.task == kNone) {
+  if (--argument.dependents == 0 && !argument.in_scope) EndUse(object, effects);
+}
+
+// What is checkpointed is erased with its maker: that names it.
+void LineageTable::EndUse(uint32_t object, LineageEffects* effects) {
+  const Object& ended = objects_.At(object);
+  if (ended.task == kNone) {
     EraseObject(object, effects);
-  } else {
-    DropNeed(argument.task, effects);
+  } else if (!ended.checkpointed) {
+    DropNeed(ended.task, effects);
   }
 }
 
@@ -203,6 +213,7 @@ void LineageTable::DropDependent(uint32_t object, bool let_go, LineageEffects* e
 void LineageTable::ForgetMaker(uint32_t object, const Piece& piece, LineageEffects* effects) {
   Object& forgotten = objects_.At(object);
   if (forgotten.task != piece.task) return;
+  forgotten.not_restartable = tasks_.At(piece.task).not_restartable;
   forgotten.task = kNone;
   if (piece.kind == PieceKind::kAbandonedReturns) forgotten.in_scope = false;
   if (!IsOfUse(forgotten)) EraseObject(object, effects);
@@ -249,11 +260,7 @@ LineageVerdict LineageTable::Step(const event::ReturnEnded& e, LineageEffects* e
   object.generation = e.generation;
   object.in_scope = false;
   if (object.dependents > 0 && !IsMutant(Mutant::kLineageRefsIgnored)) return LineageVerdict::kOk;
-  if (object.task == kNone) {
-    EraseObject(slot, effects);
-  } else {
-    DropNeed(object.task, effects);
-  }
+  EndUse(slot, effects);
   return LineageVerdict::kOk;
 }
 
@@ -265,7 +272,9 @@ LineageVerdict LineageTable::Step(const event::ReturnRevived& e) {
   Object& object = objects_.At(slot);
   if (e.generation < object.generation) return LineageVerdict::kUnchanged;
   object.generation = e.generation;
-  if (!IsOfUse(object) && object.task != kNone) ++tasks_.At(object.task).needed;
+  if (!IsOfUse(object) && !object.checkpointed && object.task != kNone) {
+    ++tasks_.At(object.task).needed;
+  }
   object.in_scope = true;
   object.unmade = true;
   return LineageVerdict::kOk;
@@ -310,10 +319,7 @@ LineageVerdict LineageTable::Step(const event::EndResubmit& e, LineageEffects* e
     ++counters_.resubmitted;
     if (task->retries != kRetriesUnlimited) --task->retries;
     // Nothing can be made of them any more, for its sake.
-    if (task->retries == 0) {
-      pieces_.push_back({PieceKind::kArguments, std::exchange(task->arguments, {}), kNone,
-                         std::exchange(task->let_go, 0)});
-    }
+    if (task->retries == 0) ReleaseArguments(task);
   }
   DropNeed(index, effects);
   return LineageVerdict::kOk;
@@ -365,8 +371,11 @@ Recovery LineageTable::CanRecover(const ObjectId& object) const {
   const uint32_t slot = FindObject(object);
   if (slot == kNone || !objects_.At(slot).made) return Recovery::kPut;
   const Object& known = objects_.At(slot);
+  if (known.checkpointed) return Recovery::kPut;
   if (known.task == kNone || tasks_.At(known.task).state == State::kGoing) {
-    return Recovery::kEvicted;
+    const bool forbidden =
+        known.task == kNone ? known.not_restartable : tasks_.At(known.task).not_restartable;
+    return forbidden ? Recovery::kNotRestartable : Recovery::kEvicted;
   }
   return tasks_.At(known.task).retries == 0 ? Recovery::kNoRetries : Recovery::kPossible;
 }
@@ -391,7 +400,7 @@ void LineageTable::CheckInvariants() const {
     uint32_t needed = 0;
     for (const uint32_t made : task.returns) {
       FREEHOLD_CHECK(objects_.At(made).task == at && objects_.At(made).made);
-      needed += IsOfUse(objects_.At(made)) ? 1 : 0;
+      needed += NeedsMaker(objects_.At(made)) ? 1 : 0;
     }
     FREEHOLD_CHECK(task.needed == needed && needed > 0);
     FREEHOLD_CHECK(task.let_go <= task.arguments.size());

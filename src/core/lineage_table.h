@@ -57,6 +57,7 @@ class LineageTable {
   LineageVerdict Step(const event::AddReturns& e);
   // kNotFound, kTableFull, as above. Those of a task that is never resubmitted are not kept.
   LineageVerdict Step(const event::AddArguments& e);
+  LineageVerdict Step(const event::AddStateArgument& e);
   LineageVerdict Step(const event::EndTask& e, LineageEffects* effects);
   LineageVerdict Step(const event::AbandonTask& e);
   // kNotFound (it is not kept), kUnchanged, kAlreadyExists, kDependedOn, kTableFull.
@@ -67,6 +68,10 @@ class LineageTable {
   // kNotFound, kBusy, kNoRetries.
   LineageVerdict Step(const event::BeginResubmit& e);
   LineageVerdict Step(const event::EndResubmit& e, LineageEffects* effects);
+  // kNotFound (no task made it), kUnchanged.
+  LineageVerdict Step(const event::Checkpoint& e, LineageEffects* effects);
+  // kNotFound.
+  LineageVerdict Step(const event::ReleaseTask& e, LineageEffects* effects);
   // Lets go of what is to be let go of, evicting while there is too much. True: more is left.
   bool Work(uint64_t* budget, LineageEffects* effects);
 
@@ -79,6 +84,8 @@ class LineageTable {
   bool Need(const TaskId& task, size_t max);
   // Of a return: another task, whose arguments are not let go of, depends on it.
   bool IsNeeded(const ObjectId& object) const;
+  // Of a return that no shard knows: it is in scope and made by its task, or needed as above.
+  bool IsStateNeeded(const ObjectId& object) const;
   bool IsLetGo(const TaskId& task) const;
   // Where among its returns one was last found that is needed: whoever looks again begins there.
   size_t Witness(const TaskId& task) const;
@@ -98,11 +105,14 @@ class LineageTable {
   size_t CountArguments(const TaskId& task) const;
   std::vector<ObjectId> Returns(const TaskId& task, size_t from, size_t max);
   size_t CountReturns(const TaskId& task) const;
-  // kPossible, kPut, kEvicted, kNoRetries; kPut also for what is unknown here.
+  // kPossible, kPut, kEvicted, kNoRetries, kNotRestartable; kPut also for what is unknown here, or
+  // kept by the host (Checkpoint).
   Recovery CanRecover(const ObjectId& object) const;
   bool IsDependedOn(const ObjectId& object) const;
   // The task that made the object, if it is kept.
   std::optional<TaskId> TaskOf(const ObjectId& object) const;
+  // It is in scope, as was told here, or depended on.
+  bool IsUsed(const ObjectId& object) const;
   bool IsKept(const TaskId& task) const { return FindTask(task) != kNone; }
   size_t tasks() const { return by_task_.size(); }
   size_t objects() const { return by_object_.size(); }
@@ -125,17 +135,21 @@ class LineageTable {
     uint32_t older = kNone;
     uint32_t next = kNone;  // younger; of a free entry, the pool's
     State state = State::kFree;
+    bool not_restartable = false;
+    bool has_state = false;  // its first argument stays
   };
   struct Object {
     ObjectId id;
-    uint32_t task = kNone;    // that made it; kNone: put, or evicted
-    uint32_t dependents = 0;  // arguments that it is, of tasks that are kept
-    uint32_t let_go = 0;      // of these, not needed for their task's sake
-    uint32_t generation = 0;  // the latest that was heard of
-    uint32_t next = kNone;    // the pool's
-    bool made = false;        // a task did
-    bool in_scope = false;    // of one that a task made
-    bool unmade = false;      // revived, and its task has not run since
+    uint32_t task = kNone;         // that made it; kNone: put, or evicted
+    uint32_t dependents = 0;       // arguments that it is, of tasks that are kept
+    uint32_t let_go = 0;           // of these, not needed for their task's sake
+    uint32_t generation = 0;       // the latest that was heard of
+    uint32_t next = kNone;         // the pool's
+    bool made = false;             // a task did
+    bool in_scope = false;         // of one that a task made
+    bool checkpointed = false;     // its task is not needed for its sake
+    bool not_restartable = false;  // why its task was let go of
+    bool unmade = false;           // revived, and its task has not run since
   };
   enum class PieceKind : uint8_t { kArguments, kReturns, kAbandonedReturns };
   // Objects to be looked at, the last ones first.
@@ -155,9 +169,14 @@ class LineageTable {
   uint32_t EnsureObject(const ObjectId& id);
   void EraseObject(uint32_t object, LineageEffects* effects);
   bool IsOfUse(const Object& object) const { return object.in_scope || object.dependents > 0; }
+  bool NeedsMaker(const Object& object) const { return IsOfUse(object) && !object.checkpointed; }
+  // It was of use, and is no more.
+  void EndUse(uint32_t object, LineageEffects* effects);
   // A return of the task is of use no more, or the task is not busy any more.
   void DropNeed(uint32_t task, LineageEffects* effects);
   void Release(uint32_t task, PieceKind returns, LineageEffects* effects);
+  // It will not be resubmitted again.
+  void ReleaseArguments(Task* task);
   void DropDependent(uint32_t object, bool let_go, LineageEffects* effects);
   void ForgetMaker(uint32_t object, const Piece& piece, LineageEffects* effects);
   void Enlist(uint32_t task);

@@ -23,6 +23,8 @@ const char* RecoveryName(Recovery recovery) {
       return "owned by another process";
     case Recovery::kOwnerLost:
       return "its owner died";
+    case Recovery::kNotRestartable:
+      return "its stateful task is not restartable";
   }
   return "unknown";
 }

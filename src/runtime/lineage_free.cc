@@ -21,7 +21,8 @@ constexpr size_t kPiece = CounterImpl::kPieceMax;
 bool LineageKeeper::IsNeeded(const ObjectId& object) const {
   {
     internal::MutexLock lock(&mutex_);
-    if (table_.IsNeeded(object)) return true;
+    const bool is_state = core::StateOf(object).has_value();
+    if (is_state ? table_.IsStateNeeded(object) : table_.IsNeeded(object)) return true;
   }
   const core::Key key = counter_->KeyOf(object);
   Shard& shard = counter_->ShardOf(key);

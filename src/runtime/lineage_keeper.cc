@@ -57,7 +57,7 @@ LineageVerdict LineageKeeper::Apply(uint64_t budget, StepFunction step) {
   {
     internal::MutexLock lock(&mutex_);
     verdict = step(table_, &effects);
-    more = table_.Work(&budget, &effects);
+    more = chains_.Work(&budget, &effects);
   }
   if (more || !effects.empty()) Act(&effects, more);
   return verdict;
@@ -101,7 +101,7 @@ bool LineageKeeper::Work() {
   bool more;
   {
     internal::MutexLock lock(&mutex_);
-    more = table_.Work(&budget, &effects);
+    more = chains_.Work(&budget, &effects);
   }
   if (!effects.empty()) Act(&effects, /*more=*/false);
   return more;
@@ -130,6 +130,11 @@ absl::Status LineageKeeper::Explain(LineageVerdict verdict, const TaskId& task) 
           absl::StrCat("task ", id, " may not be resubmitted any more"));
     case LineageVerdict::kTableFull:
       return absl::ResourceExhaustedError("the table of lineage is full");
+    case LineageVerdict::kEnded:
+      return absl::FailedPreconditionError(absl::StrCat("stateful task ", id, " has ended"));
+    case LineageVerdict::kNotRestartable:
+      return absl::FailedPreconditionError(
+          absl::StrCat("stateful task ", id, " is not restartable"));
   }
   return absl::InternalError("unknown verdict");
 }
@@ -159,18 +164,26 @@ absl::Status LineageKeeper::AddObjects(const LineageTask& task) {
   return absl::OkStatus();
 }
 
-absl::Status LineageKeeper::Record(const LineageTask& task) {
+absl::Status LineageKeeper::CheckTask(const LineageTask& task) const {
   if (absl::Status open = counter_->CheckOpen(); !open.ok()) return open;
-  const auto is_nil = [](const ObjectId& object) { return object.IsNil(); };
-  if (task.id.IsNil() || std::any_of(task.returns.begin(), task.returns.end(), is_nil) ||
-      std::any_of(task.arguments.begin(), task.arguments.end(), is_nil)) {
-    return absl::InvalidArgumentError("the nil id names no task and no object");
+  const auto names_none = [](const ObjectId& object) {
+    return object.IsNil() || core::StateOf(object).has_value();
+  };
+  if (task.id.IsNil() || std::any_of(task.returns.begin(), task.returns.end(), names_none) ||
+      std::any_of(task.arguments.begin(), task.arguments.end(), names_none)) {
+    return absl::InvalidArgumentError(
+        "the nil id names no task and no object, nor does the id of a state");
   }
   if (task.spec_bytes > counter_->options().lineage_bytes_max) {
     return absl::InvalidArgumentError(absl::StrCat("task ", task.id.ToHex(), " has ",
                                                    task.spec_bytes, " bytes, lineage_bytes_max is ",
                                                    counter_->options().lineage_bytes_max));
   }
+  return absl::OkStatus();
+}
+
+absl::Status LineageKeeper::Record(const LineageTask& task) {
+  if (absl::Status checked = CheckTask(task); !checked.ok()) return checked;
   LineageVerdict verdict;
   {
     internal::MutexLock lock(&mutex_);
@@ -188,6 +201,7 @@ absl::Status LineageKeeper::Record(const LineageTask& task) {
 
 // Marked first: its end must not pass unnoticed.
 void LineageKeeper::AddReturn(const TaskId& task, const ObjectId& object) {
+  if (core::StateOf(object).has_value()) return;
   const core::Key key = counter_->KeyOf(object);
   const Verdict marked =
       counter_->ApplyQuietly(counter_->ShardOf(key), [&](core::ObjectTable& table) {
@@ -302,6 +316,7 @@ absl::Status LineageKeeper::HoldArguments(const TaskId& task, Resubmission* resu
     }
     if (piece.empty()) return absl::OkStatus();
     for (const LineageTable::Argument& argument : piece) {
+      if (core::StateOf(argument.object).has_value()) continue;
       absl::Status held = HoldArgument(task, argument, resubmission);
       if (!held.ok()) return held;
     }
@@ -318,6 +333,7 @@ absl::Status LineageKeeper::BeginValues(const TaskId& task, Resubmission* resubm
     }
     if (piece.empty()) return absl::OkStatus();
     for (const ObjectId& object : piece) {
+      if (core::StateOf(object).has_value()) continue;
       const core::Key key = counter_->KeyOf(object);
       Resubmission::Value value{object, 0};
       const Verdict verdict = counter_->Apply(

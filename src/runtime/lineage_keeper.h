@@ -13,18 +13,22 @@
 #define FREEHOLD_SRC_RUNTIME_LINEAGE_KEEPER_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "freehold/lineage.h"
 #include "freehold/reference_counter_options.h"
+#include "freehold/stateful.h"
 #include "freehold/stats.h"
 #include "src/base/mutex.h"
 #include "src/core/effect.h"
 #include "src/core/lineage_table.h"
+#include "src/core/state_chains.h"
 #include "src/runtime/generator_keeper.h"
 
 namespace freehold::runtime {
@@ -47,6 +51,17 @@ class LineageKeeper {
   // lineage is not kept.
   void AddReturn(const TaskId& task, const ObjectId& object);
   GeneratorKeeper& generators() { return generators_; }
+
+  // --- As in freehold/stateful.h (lineage_stateful.cc) -----------------------------------------
+
+  absl::Status OpenStateful(const TaskId& stateful, bool restartable);
+  absl::StatusOr<uint64_t> RecordCall(const TaskId& stateful, const LineageTask& call);
+  absl::Status Checkpointed(const TaskId& stateful, uint64_t state);
+  absl::Status SetNotRestartable(const TaskId& stateful);
+  absl::Status EndStateful(const TaskId& stateful);
+  absl::StatusOr<Replay> ReplayTo(const ObjectId& object) const;
+  absl::StatusOr<Replay> ReplayToLatest(const TaskId& stateful) const;
+  absl::StatusOr<StatefulStatus> StatusOf(const TaskId& stateful) const;
 
   // --- For the counter -----------------------------------------------------------------------
 
@@ -71,7 +86,15 @@ class LineageKeeper {
   core::LineageVerdict Apply(uint64_t budget, StepFunction step);
   uint64_t InlineBudget() const;
   void Act(core::LineageEffects* effects, bool more);
+  // The same with what stateful tasks do.
+  core::LineageVerdict ApplyToChains(
+      absl::FunctionRef<core::LineageVerdict(core::StateChains&, core::LineageEffects*)> step);
+  absl::Status CheckTask(const LineageTask& task) const;
   absl::Status AddObjects(const LineageTask& task);
+  // Goes from where `begin(chains)` says to where a replay begins. Nothing: it said nothing.
+  std::optional<Replay> Replayed(
+      absl::FunctionRef<std::optional<core::StateChains::Walk>(const core::StateChains&)> begin)
+      const;
   absl::Status HoldArguments(const TaskId& task, Resubmission* resubmission);
   absl::Status HoldArgument(const TaskId& task, const core::LineageTable::Argument& argument,
                             Resubmission* resubmission);
@@ -91,6 +114,7 @@ class LineageKeeper {
   GeneratorKeeper generators_;
   mutable internal::Mutex mutex_;
   core::LineageTable table_ FREEHOLD_GUARDED_BY(mutex_);
+  core::StateChains chains_ FREEHOLD_GUARDED_BY(mutex_){&table_};
 };
 
 }  // namespace freehold::runtime
