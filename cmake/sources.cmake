@@ -144,6 +144,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_sharing.cc
   src/testing/sim_shrink.cc
   src/testing/sim_state.cc
+  src/testing/sim_stateful.cc
   src/testing/sim_store.cc
   src/testing/sim_streams.cc
   src/testing/sim_text.cc

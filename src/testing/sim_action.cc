@@ -58,6 +58,13 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "P takes of O",
     "P ends stream O",
     "P fails stream O",
+    "P begins X",
+    "P begins X unrestartable",
+    "P calls X for O",
+    "P calls X for O of O",
+    "P checkpoints X I",
+    "P forbids X",
+    "P finishes X",
     "P export O to P as T",
     "P import T",
     "P cancel T",
@@ -114,6 +121,7 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "expect P lost O",
     "expect O primary on N",
     "expect O lost",
+    "expect O replays I from I",
 };
 
 }  // namespace

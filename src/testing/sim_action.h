@@ -70,6 +70,14 @@ enum class Verb : uint8_t {
   kTake,
   kStreamEnd,
   kStreamFail,
+  // ... of stateful tasks.
+  kOpenStateful,
+  kOpenFragile,
+  kCall,
+  kCallOf,
+  kCheckpoint,
+  kForbid,
+  kEndStateful,
   // ... and what it shares.
   kExport,
   kImport,
@@ -131,8 +139,9 @@ enum class Verb : uint8_t {
   kExpectFailed,
   kExpectPrimary,
   kExpectValueLost,
+  kExpectReplay,
 };
-inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectValueLost) + 1;
+inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectReplay) + 1;
 
 struct Action {
   Verb verb = Verb::kSettle;

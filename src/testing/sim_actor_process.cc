@@ -12,6 +12,7 @@
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
 #include "src/testing/sim_streams.h"
+#include "src/testing/sim_stateful.h"
 
 namespace freehold::testing::sim {
 
@@ -54,6 +55,9 @@ bool Actor::ActProcess(const Action& action) {
   if (action.verb >= Verb::kScope && action.verb <= Verb::kScopeForce) return ActOnScope(action);
   if (action.verb >= Verb::kStream && action.verb <= Verb::kStreamFail) {
     return ActOnStream(action, process);
+  }
+  if (action.verb >= Verb::kOpenStateful && action.verb <= Verb::kEndStateful) {
+    return ActStateful(&oracle_, &s_, action, process);
   }
   if (action.verb == Verb::kEnd) return EndTask(process, n[1]);
   if (action.verb == Verb::kUnwatch) return Unwatch(process, n[1]);
@@ -103,7 +107,8 @@ bool Actor::ActOnObject(const Action& action, Process* process, Object* object) 
       return CanAsk(*process, *object) && ActPin(&oracle_, &s_, action, process, object);
     case Verb::kMake:
     case Verb::kRemake:
-      return CanAsk(*process, *object) && ActLineage(&oracle_, &s_, action, process, object);
+      return (object->stateful != 0 || CanAsk(*process, *object)) &&
+             ActLineage(&oracle_, &s_, action, process, object);
     case Verb::kWatchOut:
       return Watch(process, object, Moment::kOutOfScope, n[2]);
     case Verb::kWatchReclaimed:

@@ -8,6 +8,7 @@
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
+#include "src/testing/sim_stateful.h"
 
 namespace freehold::testing::sim {
 
@@ -234,6 +235,7 @@ void Actor::LetGo() {
   LoseTokens(&oracle_, &s_);
   EndScopes(&oracle_, &s_);
   EndPins(&oracle_, &s_);
+  EndStatefuls(&oracle_, &s_);
   while (!s_.tasks.empty() && s_.violation.empty()) {
     (void)EndTask(s_.process(s_.tasks.begin()->second.process), s_.tasks.begin()->first);
   }

@@ -9,6 +9,7 @@
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_queries.h"
 #include "src/testing/sim_sharing.h"
+#include "src/testing/sim_stateful.h"
 
 namespace freehold::testing::sim {
 
@@ -259,6 +260,10 @@ bool Actor::Expected(const Action& action) {
   }
   const Object* object = s_.object(n[0]);
   if (object == nullptr || s_.OwnerOf(*object).crashed) return false;
+  if (action.verb == Verb::kExpectReplay) {
+    return expect(
+        IsReplayed(s_, *object, static_cast<uint64_t>(n[1]), static_cast<uint64_t>(n[2])));
+  }
   if (action.verb == Verb::kExpectPrimary) return expect(IsPrimaryOn(s_, *object, n[1]));
   if (action.verb == Verb::kExpectValueLost) {
     const auto known = s_.OwnerOf(*object).counter->GetLocations(object->id);

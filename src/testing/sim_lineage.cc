@@ -9,6 +9,7 @@
 
 #include "freehold/lineage.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_stateful.h"
 
 namespace freehold::testing::sim {
 
@@ -58,12 +59,23 @@ bool Record(Oracle* oracle, State* state, Process* process, Object* object, Obje
   return true;
 }
 
-// It is in scope, or what was made of it is.
+std::set<int64_t> KeptTasks(Oracle* oracle, const State& state, const Process& process);
+
+// It is in scope, or what was made of it is, or its state is needed.
 bool IsSurelyKept(Oracle* oracle, const State& state, const Object& object) {
+  if (IsForbidden(state, object)) return false;
   if (InScope(oracle, object)) return true;
+  if (object.stateful != 0) {
+    return KeptTasks(oracle, state, state.OwnerOf(object)).count(object.number) > 0;
+  }
   return std::any_of(state.objects.begin(), state.objects.end(), [&](const auto& other) {
     return other.second.made_of == object.number && InScope(oracle, other.second);
   });
+}
+
+// When a scope lets go of what it held is not exact: stories with calls wait until that is done.
+bool IsKnownToHaveEnded(Oracle* oracle, const Object& object) {
+  return object.ended && !oracle->Held(object) && (object.stateful != 0 || oracle->IsExact(object));
 }
 
 void Revive(State* state, Object* object) {
@@ -97,7 +109,7 @@ bool Remake(Oracle* oracle, State* state, Process* process, Object* object, int6
   bool revives = false;
   if (argument != nullptr && !InScope(oracle, *argument)) {
     // What the library knows of it must be known here.
-    if (!oracle->IsExact(*argument) || !argument->ended || oracle->Held(*argument)) return false;
+    if (!IsKnownToHaveEnded(oracle, *argument)) return false;
     revives = argument->recorded && argument->retries > 0;
     may = may && revives;
   }
@@ -137,11 +149,12 @@ std::set<int64_t> KeptTasks(Oracle* oracle, const State& state, const Process& p
   std::set<int64_t> needed;
   for (auto at = state.objects.rbegin(); at != state.objects.rend(); ++at) {
     const Object& object = at->second;
-    if (object.owner != process.end || !object.recorded) continue;
-    const bool in_scope = InScope(oracle, object);
-    if (!in_scope && needed.count(object.number) == 0) continue;
+    if (object.owner != process.end || !object.recorded || IsForbidden(state, object)) continue;
+    const bool of_use = InScope(oracle, object) || MadeLatest(state, object);
+    if (!of_use && needed.count(object.number) == 0) continue;
     kept.insert(object.number);
     if (object.made_of != 0) needed.insert(object.made_of);
+    if (const int64_t before = CallBefore(state, object); before != 0) needed.insert(before);
   }
   return kept;
 }
@@ -167,7 +180,14 @@ void LookAtLineageAtRest(Oracle* oracle, const State& state) {
     const Lineage lineage(*process->counter);
     for (const int64_t number : kept) {
       const Object& object = state.objects.at(number);
-      const Recovery expected = object.retries == 0 ? Recovery::kNoRetries : Recovery::kPossible;
+      const bool needed =
+          InScope(oracle, object) || std::any_of(kept.begin(), kept.end(), [&](int64_t other) {
+            return state.objects.at(other).made_of == number;
+          });
+      // Otherwise its call is kept for the state that it made.
+      const Recovery expected = !needed               ? Recovery::kDeleted
+                                : object.retries == 0 ? Recovery::kNoRetries
+                                                      : Recovery::kPossible;
       oracle->Expect(lineage.CanRecover(object.id) == expected,
                      "whether an object can be made again is said wrongly",
                      NameOf(object) + " " + RecoveryName(lineage.CanRecover(object.id)));

@@ -40,7 +40,7 @@ Scenario Renumbered(const Scenario& scenario) {
   std::map<char, int64_t> used;
   for (Action& action : renamed.actions) {
     ForEachPlace(&action, [&](char place, int64_t* number) {
-      if (std::string_view("OTKCRFQS").find(place) == std::string_view::npos) return;
+      if (std::string_view("OTKCRFQSX").find(place) == std::string_view::npos) return;
       const auto [name, is_new] = names.emplace(std::pair(place, *number), 0);
       if (is_new) name->second = ++used[place];
       *number = name->second;

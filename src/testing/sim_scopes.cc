@@ -238,6 +238,9 @@ void LookAtScopesAtRest(Oracle* oracle, const State& state) {
       if (object.scope != number || object.owner != process.end) continue;
       const auto known = process.counter->GetLocations(object.id);
       if (!known.ok()) continue;
+      // Lineage keeps its record, and the scope need not wait for that.
+      const bool left = known->state == ObjectState::kOutOfScope && known->locations.empty();
+      if (object.recorded && (left || object.revivals > 0)) continue;
       ++objects;
       usage.bytes += known->size;
       usage.copies += known->locations.size();

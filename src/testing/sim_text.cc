@@ -21,6 +21,7 @@ char PrefixOf(char place) {
     case 'F':
     case 'Q':
     case 'S':
+    case 'X':
     case 'G':
       return static_cast<char>(place - 'A' + 'a');
     default:
@@ -154,7 +155,7 @@ std::vector<std::string_view> Words(std::string_view line) {
 
 bool IsPlace(std::string_view word) {
   return word.size() == 1 &&
-         std::string_view("PNEOTKCRFQSGIDMA").find(word[0]) != std::string_view::npos;
+         std::string_view("PNEOTKCRFQSXGIDMA").find(word[0]) != std::string_view::npos;
 }
 
 size_t PlacesIn(std::string_view pattern) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,6 +66,8 @@ struct Object {
   bool was_argument = false;         // of something that was recorded
   uint32_t retries = 0;
   int64_t stream = 0;                   // the generator that it waits in to be taken; 0: none
+  int64_t stateful = 0;                 // 0: no call of a stateful task made it
+  uint64_t state = 0;                   // that the call made as well
   std::map<int64_t, Holding> holdings;  // by process
   std::vector<int64_t> inners;
   std::vector<int64_t> outers;
@@ -73,6 +76,15 @@ struct Object {
 
   // What is told of its end may come late.
   bool has_ended() const { return ended || revivals > 0; }
+};
+
+// See sim_stateful.h.
+struct SimStateful {
+  int64_t process = 0;
+  bool ended = false;
+  bool restartable = true;
+  std::vector<int64_t> calls;  // the object that each made, in the order of states
+  std::set<uint64_t> checkpoints;
 };
 
 // A group of objects of one process, or its part of another one's; see sim_scopes.h.
