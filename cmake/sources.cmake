@@ -44,6 +44,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_queries.cc
   src/core/object_table_scopes.cc
   src/core/object_table_sharing.cc
+  src/core/object_table_watches.cc
   src/core/record_slabs.cc
   src/core/scope_links.cc
   src/core/scope_members.cc
@@ -68,6 +69,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/counter_impl.cc
   src/runtime/counter_nesting.cc
   src/runtime/counter_pump.cc
+  src/runtime/counter_questions.cc
   src/runtime/counter_sharing.cc
   src/runtime/current_scope.cc
   src/runtime/endpoint.cc
@@ -106,6 +108,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/scopes.cc
   src/runtime/scopes_links.cc
   src/runtime/scopes_work.cc
+  src/runtime/watches.cc
 )
 
 set(FREEHOLD_TESTING_SOURCES

@@ -220,8 +220,21 @@ class ReferenceCounter {
   std::vector<absl::StatusOr<CallbackRegistration>> RegisterAll(Moment moment,
                                                                 absl::Span<const ObjectId> objects,
                                                                 ObjectCallback callback);
+  // The same from any process: `owner` has the object; nil: this process does, or whoever lent it.
+  // Called exactly once, unless it is cancelled or dropped by a shutdown: at the moment, or at once
+  // when that has passed, with the reason as far as the owner knows it, otherwise kGone; with
+  // kOwnerDied at the barrier of the owner's exclusion; with kExcluded when this process is; with
+  // kRefused when the owner has too many (watches_per_peer_max). A watch keeps nothing in scope.
+  // The answer is false when the callback is on its way already. Errors: InvalidArgument for
+  // kFailed or an empty callable; NotFound without an owner for an id that is unknown here;
+  // Unavailable (kOwnerDied); FailedPrecondition without an executor or, for another owner, a
+  // transport.
+  absl::StatusOr<CallbackRegistration> Watch(Moment moment, const ObjectId& object,
+                                             const ProcessId& owner, ObjectCallback callback);
+  absl::StatusOr<CallbackRegistration> Watch(Moment moment, const ObjectId& object,
+                                             const ProcessId& owner, const CCallback& callback);
   // True: the callback does not run, or of a subscription: hears nothing more. One that is running
-  // at this moment, in another thread, still returns after this does.
+  // at this moment, in another thread, still returns after this does. For watches as well.
   bool Cancel(const CallbackRegistration& registration);
 
   // --- Queries -------------------------------------------------------------------------------

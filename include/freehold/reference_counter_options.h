@@ -74,6 +74,9 @@ struct ReferenceCounterOptions {
   // answered once, and told so (LocationUpdate::Kind::kRefused). They are counted by shard, so that
   // the limit is met exactly only if the objects lie evenly. Positive.
   uint64_t location_watches_per_peer_max = 65'536;
+  // The same for callbacks that one other process watches for here; one that would be more is told
+  // at once (EndReason::kRefused). Positive.
+  uint64_t watches_per_peer_max = 65'536;
   // Nested drops that a caller's thread does itself; the rest is the pump's.
   uint32_t nested_drops_inline_max = 64;
   // Seeds jitter. 0: taken from the machine.

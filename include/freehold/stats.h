@@ -54,6 +54,8 @@ struct ReferenceCounterStats {
   uint64_t registrations_waiting = 0;  // gauge: of borrowers for whom there is no room yet
   uint64_t location_watches = 0;       // gauge: subscriptions of others to objects owned here
   uint64_t location_queries = 0;       // gauge: asked of others, not answered for the last time
+  uint64_t watches = 0;                // gauge: of others, for moments of objects owned here
+  uint64_t watches_elsewhere = 0;      // gauge: asked of others, not answered
   uint64_t queries_to_send = 0;        // gauge: questions and cancellations that have not left
   uint64_t scopes = 0;                 // gauge: those that are not forgotten, without the root
   uint64_t scope_members = 0;          // gauge: objects that are in one
@@ -75,7 +77,7 @@ struct ReferenceCounterStats {
   uint64_t short_borrows = 0;          // ended before their registration left
   uint64_t answers_lost = 0;           // no room for them: a table was full
   uint64_t references_failed = 0;      // borrowed ones, by Gone or by their owner's death
-  uint64_t watches_refused = 0;        // subscriptions of others beyond the limit
+  uint64_t watches_refused = 0;        // subscriptions and watches of others beyond the limit
   uint64_t handoffs_given_up = 0;      // runs of tokens that had not come, to bound the memory
   uint64_t primaries_moved = 0;        // because a node asked for it
   uint64_t primaries_promoted = 0;     // because the former primary went

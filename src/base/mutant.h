@@ -94,8 +94,12 @@ enum class Mutant : uint8_t {
   kYieldedAfterTheEnd,      // a generator that has ended takes what is yielded, and holds it
   kTakenStaysHeld,          // what was taken of a generator is held by it too
   kTakenLatestFirst,
+  // 18, watches
+  kWatchMomentIgnored,     // it fires at the first moment that comes
+  kPassedWatchUnanswered,  // one whose moment has passed is never told
+  kErasedWatchForgotten,   // one that waits for the end of the record goes with it, untold
 };
-inline constexpr int kMutants = 66;         // kNone included
+inline constexpr int kMutants = 69;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -106,6 +106,7 @@ CodecError ReadGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
     return CodecError::kUnknownGroup;
   }
   if (head.count == 0) return CodecError::kBadValue;
+  if (head.kind >= codec::kWatches) return codec::ReadSharingGroup(head, cursor, sink);
   if (head.kind >= codec::kScopeJoins) return codec::ReadScopesGroup(head, cursor, sink);
   if (head.kind >= codec::kDigestSums) return codec::ReadDigestGroup(head, cursor, sink);
   if (head.kind >= codec::kMovePrimaries) return codec::ReadMovesGroup(head, cursor, sink);

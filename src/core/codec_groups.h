@@ -27,8 +27,11 @@
 //   18 kScopeJoins      scope (8), number (8)
 //   19 kScopeEnds       scope (8), number (8)                  detail: why; 128 more: not listed
 //   20 kScopeEndeds     scope (8), number (8)
+//   21 kWatches         object (28), number (8)                detail: the moment
+//   22 kUnwatches       object (28), number (8)                detail: the moment
+//   23 kWatchesFired    object (28), number (8)                detail: the answer
 // What has no detail has 0 there. A range is its prefix (4) and bits (1). From 5 on the generation
-// is 0 except in 11 to 13 and 17; from 10 on the term is kFirstTerm, except in 12 and 13.
+// is 0 except in 11 to 13 and 17; from 10 to 20 the term is kFirstTerm, except in 12 and 13.
 //
 // Thread safety: values.
 
@@ -66,8 +69,11 @@ enum GroupKind : uint8_t {
   kScopeJoins = 18,
   kScopeEnds = 19,
   kScopeEndeds = 20,
+  kWatches = 21,
+  kUnwatches = 22,
+  kWatchesFired = 23,
 };
-inline constexpr uint8_t kGroupKindMax = kScopeEndeds;
+inline constexpr uint8_t kGroupKindMax = kWatchesFired;
 
 struct GroupHead {
   uint8_t kind;
@@ -110,12 +116,13 @@ inline char* PutBytes(std::string_view bytes, char* at) {
   return at + bytes.size();
 }
 
-// Takes the items of a group from kRegisters to kLocationAnswers; a null sink only validates.
+// Takes the items of a group from kRegisters to kLocationAnswers, or from kWatches on; a null sink
+// only validates.
 // REQUIRES: the count is not 0.
 CodecError ReadSharingGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 // The same of kMovePrimaries and kMovePrimaryAcks.
 CodecError ReadMovesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
-// The same from kScopeJoins on.
+// The same from kScopeJoins to kScopeEndeds.
 CodecError ReadScopesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 // The same from kDigestSums to kReportsAgain.
 CodecError ReadDigestGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);

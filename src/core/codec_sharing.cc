@@ -1,11 +1,12 @@
-// Groups of what references that cross processes need: registrations, handoffs, and where a value
-// is. Their layout is in codec_groups.h.
+// Groups of what references that cross processes need: registrations, handoffs, watches, and where
+// a value is. Their layout is in codec_groups.h.
 
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "freehold/callbacks.h"
 #include "freehold/session_options.h"
 #include "src/base/check.h"
 #include "src/core/codec.h"
@@ -46,8 +47,9 @@ static_assert(codec::kGroupHeadBytes + kAnswerBytes + kAnswerLocationBytesMax <=
 static_assert(kAnswerLocationBytes + kSpilledUrlBytesMax <= kAnswerLocationBytesMax);
 static_assert(kAnswerLocationsMax <= 255);
 
-// The kinds of SharingItem and their groups are numbered alike.
+// The kinds of SharingItem and their groups are numbered alike, in two runs.
 constexpr uint8_t kSharingGroups = codec::kRegisters - static_cast<uint8_t>(SharingKind::kRegister);
+constexpr uint8_t kWatchGroups = codec::kWatches - static_cast<uint8_t>(SharingKind::kWatch);
 static_assert(codec::kRegisterAcks ==
               kSharingGroups + static_cast<uint8_t>(SharingKind::kRegisterAck));
 static_assert(codec::kReleases == kSharingGroups + static_cast<uint8_t>(SharingKind::kRelease));
@@ -55,6 +57,23 @@ static_assert(codec::kHandoffAcks ==
               kSharingGroups + static_cast<uint8_t>(SharingKind::kHandoffAck));
 static_assert(codec::kHandoffCancels ==
               kSharingGroups + static_cast<uint8_t>(SharingKind::kHandoffCancel));
+static_assert(codec::kUnwatches == kWatchGroups + static_cast<uint8_t>(SharingKind::kUnwatch));
+static_assert(codec::kWatchesFired ==
+              kWatchGroups + static_cast<uint8_t>(SharingKind::kWatchFired));
+
+uint8_t GroupOf(SharingKind kind) {
+  return static_cast<uint8_t>(static_cast<uint8_t>(kind) +
+                              (kind < SharingKind::kWatch ? kSharingGroups : kWatchGroups));
+}
+SharingKind KindOf(uint8_t group) {
+  return static_cast<SharingKind>(group -
+                                  (group < codec::kWatches ? kSharingGroups : kWatchGroups));
+}
+
+// The moments of an owned object are in the bytes.
+static_assert(static_cast<uint8_t>(Moment::kOutOfScope) == 0 &&
+              static_cast<uint8_t>(Moment::kReclaimed) == 1 &&
+              static_cast<uint8_t>(Moment::kErased) == 2);
 
 // The highest answer that an item of that kind may have.
 uint8_t AnswerMax(SharingKind kind) {
@@ -63,6 +82,11 @@ uint8_t AnswerMax(SharingKind kind) {
       return kRegisterAnswerMax;
     case SharingKind::kHandoffAck:
       return kHandoffAnswerMax;
+    case SharingKind::kWatch:
+    case SharingKind::kUnwatch:
+      return static_cast<uint8_t>(Moment::kErased);
+    case SharingKind::kWatchFired:
+      return kWatchAnswerMax;
     case SharingKind::kRegister:
     case SharingKind::kRelease:
     case SharingKind::kHandoffCancel:
@@ -77,7 +101,7 @@ size_t SharingBytes(SharingKind kind) {
 
 CodecError ReadSharing(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
   SharingItem item;
-  item.kind = static_cast<SharingKind>(head.kind - kSharingGroups);
+  item.kind = KindOf(head.kind);
   item.term = head.term;
   item.answer = head.detail;
   if (head.detail > AnswerMax(item.kind) || head.generation != 0) return CodecError::kBadValue;
@@ -200,7 +224,9 @@ Extent ExtentOf(const std::vector<Location>& locations) {
 }  // namespace
 
 CodecError codec::ReadSharingGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
-  if (head.kind < codec::kLocationQueries) return ReadSharing(head, cursor, sink);
+  if (head.kind < codec::kLocationQueries || head.kind >= codec::kWatches) {
+    return ReadSharing(head, cursor, sink);
+  }
   const bool queries = head.kind == codec::kLocationQueries;
   if (head.detail > (queries ? kQueryFlagsMax : kLocationAnswerStateMax) ||
       (queries && head.generation != 0) || head.term != kFirstTerm) {
@@ -218,9 +244,8 @@ CodecError codec::ReadSharingGroup(const GroupHead& head, Cursor* cursor, Payloa
 bool PayloadWriter::Add(const SharingItem& item) {
   const uint8_t answer_max = AnswerMax(item.kind);
   FREEHOLD_CHECK(answer_max == 0 || item.answer <= answer_max);
-  char* at =
-      Place(kSharingGroups + static_cast<uint8_t>(item.kind),
-            answer_max == 0 ? uint8_t{0} : item.answer, 0, item.term, SharingBytes(item.kind));
+  char* at = Place(GroupOf(item.kind), answer_max == 0 ? uint8_t{0} : item.answer, 0, item.term,
+                   SharingBytes(item.kind));
   if (at == nullptr) return false;
   at = PutBytes(item.object.bytes(), at);
   if (item.kind != SharingKind::kRelease) Put(item.number, at);

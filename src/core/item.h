@@ -86,19 +86,35 @@ enum class SharingKind : uint8_t {
   kRelease = 3,        // borrower → owner: I hold nothing of it any more
   kHandoffAck = 4,     // receiver → sender
   kHandoffCancel = 5,  // sender → receiver: the token was lost; say how the handoff ended
+  kWatch = 6,          // anyone → owner: tell me when the moment comes, or has come
+  kUnwatch = 7,        // the same → owner: tell me no more; answered, unless it has been
+  kWatchFired = 8,     // owner → watcher: the one answer to a watch
 };
 
-// What owners, borrowers, senders and receivers of one reference tell each other.
+// How a watch ended.
+enum class WatchAnswer : uint8_t {
+  kOutOfScope = 0,  // the moment has come, after the last reference went
+  kFreed = 1,       // ... after the value was freed explicitly
+  kGone = 2,        // no such object: it is gone, nobody knows why
+  kRefused = 3,     // the watcher has as many here as it may have
+  kCancelled = 4,   // by kUnwatch
+};
+inline constexpr uint8_t kWatchAnswerMax = 4;
+
+// What owners, borrowers, senders and receivers of one reference tell each other, and watchers.
 struct SharingItem {
   ObjectId object;
   // Of kRegister: the borrower's own number of this registration; kRegisterAck echoes it, so that
   // an answer that does not match the outstanding Register is ignored. Of kHandoffAck and
   // kHandoffCancel: the handoff's number within its sender, receiver and lane (handoff_ledger.h).
+  // Of a watch: the watcher's own, which the other two of it repeat.
   // kRelease has none: it is not written.
   uint64_t number = 0;
   uint32_t term = kFirstTerm;
   SharingKind kind = SharingKind::kRegister;
-  uint8_t answer = 0;  // RegisterAnswer of kRegisterAck, HandoffAnswer of kHandoffAck, else 0
+  // RegisterAnswer of kRegisterAck, HandoffAnswer of kHandoffAck, WatchAnswer of kWatchFired; of
+  // kWatch and kUnwatch the Moment, up to kErased; else 0.
+  uint8_t answer = 0;
 };
 
 // anyone → owner: where is the value, once or until further notice?

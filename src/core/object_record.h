@@ -89,7 +89,7 @@ struct ObjectRecord {
   uint8_t has_borrowers : 1;  // processes that hold a reference of theirs
   uint8_t has_pins : 1;       // handoffs that have not ended
   uint8_t borrowed : 1;       // owned by another process
-  uint8_t has_askers : 1;     // location queries to be answered, now or at each change
+  uint8_t has_askers : 1;     // location queries to be answered, now or at each change, or watches
   // Its call site, an index in the runtime's StringInterner, or kNone; of a member of a scope,
   // which knows that instead, its ScopeMembers::Member, marked.
   uint32_t origin;

@@ -292,6 +292,9 @@ Verdict ObjectTable::Step(const event::AddInners& e) {
 
 // --- The end -------------------------------------------------------------------------------------
 
+// Of most objects nobody waits for the moments, and no call is made for it.
+inline bool IsWatched(const ObjectRecord& record) { return record.has_rare() || record.has_askers; }
+
 inline void ObjectTable::CountState(ObjectRecord* record, ObjectState state) {
   --counters_.by_state[record->state_byte];
   record->state_byte = static_cast<uint8_t>(state);
@@ -405,8 +408,8 @@ void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {
   if (record->copies > 0) return;
   const Rare* rare = rares_.Find(*record);
   if (rare != nullptr && rare->ghost != kNoRecord) return;
-  Fire(record, Moment::kReclaimed, record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope,
-       effects);
+  const EndReason why = record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope;
+  if (IsWatched(*record)) Fire(record, Moment::kReclaimed, why, effects);
   if (record->state() == ObjectState::kOutOfScope) Erase(record, effects);
 }
 
@@ -427,8 +430,8 @@ void ObjectTable::EraseGhost(ObjectRecord* ghost, Effects* effects) {
 
 void ObjectTable::Erase(ObjectRecord* record, Effects* effects) {
   if (record->rare != kNone && LineageSteps(this).Keep(record, effects)) return;
-  Fire(record, Moment::kErased, record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope,
-       effects);
+  const EndReason why = record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope;
+  if (IsWatched(*record)) Fire(record, Moment::kErased, why, effects);
   if (record->is_member()) ScopeSteps(this).Leave(record, effects);
   Unmake(record);
 }

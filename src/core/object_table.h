@@ -47,9 +47,7 @@ class ObjectTable {
 
   // kAlreadyExists, kNodeExcluded, kTableFull, kScopeEnded. `*record` has one handle. No effects.
   Verdict Step(const event::Declare& e, ObjectRecord** record);
-  Verdict Step(const event::Declare& e, Effects* /*effects*/, ObjectRecord** record) {
-    return Step(e, record);
-  }
+  Verdict Step(const event::Declare& e, Effects*, ObjectRecord** record) { return Step(e, record); }
   // kNotFound, kNotOwner, kOutOfScope, kWrongState (it has a value or awaits one), kTableFull.
   Verdict Step(const event::Recreate& e, Effects* effects);
   // kNotFound, kNotOwner, kUnchanged (freed or out of scope already).
@@ -199,6 +197,7 @@ class ObjectTable {
   friend class ScopeSteps;    // object_table_scopes.h
   friend class PinSteps;      // object_table_pins.h
   friend class LineageSteps;  // object_table_lineage.h
+  friend class WatchSteps;    // object_table_watches.h
   RecordIndex FindInline(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
   IdIndex::Found FindAtHome(const Key& key);

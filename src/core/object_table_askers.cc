@@ -171,11 +171,11 @@ void ObjectTable::EndAskers(ObjectRecord* record, Effects* effects) {
       if (!had_work) effects->ready.push_back(asker.peer);
     }
   }
-  record->has_askers = 0;
+  RefreshAskers(index);
 }
 
 bool ObjectTable::ForgetAsker(PeerIndex peer, uint32_t* items_max) {
-  for (HolderIndex* askers : {&sharing_->watches, &sharing_->due}) {
+  for (HolderIndex* askers : {&sharing_->watches, &sharing_->due, &sharing_->moments}) {
     while (const HolderIndex::Holder* first = askers->FirstOfPeer(peer)) {
       if (*items_max == 0) return true;
       --*items_max;
@@ -192,8 +192,9 @@ bool ObjectTable::ForgetAsker(PeerIndex peer, uint32_t* items_max) {
 }
 
 void ObjectTable::RefreshAskers(RecordIndex index) {
-  slabs_.At(index).has_askers =
-      sharing_->watches.FirstOf(index) != nullptr || sharing_->due.FirstOf(index) != nullptr;
+  slabs_.At(index).has_askers = sharing_->watches.FirstOf(index) != nullptr ||
+                                sharing_->due.FirstOf(index) != nullptr ||
+                                sharing_->moments.FirstOf(index) != nullptr;
 }
 
 void ObjectTable::PullAnswers(PeerIndex peer, uint32_t* items_max, const NodeNames& names,

@@ -4,28 +4,9 @@
 
 #include "src/base/check.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_watches.h"
 
 namespace freehold::core {
-
-namespace {
-
-// Has the moment passed, for an object whose record is still there?
-bool HasPassed(Moment moment, const ObjectRecord& record, bool copies_left) {
-  const bool ended = record.is_over();
-  switch (moment) {
-    case Moment::kOutOfScope:
-      return ended;
-    case Moment::kReclaimed:
-      return ended && !copies_left;
-    case Moment::kErased:
-      return false;
-    case Moment::kFailed:
-      return record.state() == ObjectState::kFailed || !record.in_scope();
-  }
-  return true;
-}
-
-}  // namespace
 
 Verdict ObjectTable::Step(const event::Register& e) {
   ObjectRecord* record = FindMutable(e.key);
@@ -33,9 +14,7 @@ Verdict ObjectTable::Step(const event::Register& e) {
   if ((e.moment == Moment::kFailed) != (record->borrowed != 0)) {
     return record->borrowed ? Verdict::kNotOwner : Verdict::kNotBorrowed;
   }
-  const Rare* rare = rares_.Find(*record);
-  const bool copies_left = record->copies > 0 || (rare != nullptr && rare->ghost != kNoRecord);
-  if (HasPassed(e.moment, *record, copies_left)) return Verdict::kMomentPassed;
+  if (WatchSteps::HasPassed(*this, *record, e.moment)) return Verdict::kMomentPassed;
   rares_.Ensure(*record).callbacks.push_back({e.moment, e.number, e.token});
   ++counters_.callbacks;
   return Verdict::kOk;
@@ -84,6 +63,7 @@ Verdict ObjectTable::Step(const event::Subscribe& e, Effects* effects) {
 }
 
 void ObjectTable::Fire(ObjectRecord* record, Moment moment, EndReason reason, Effects* effects) {
+  if (record->has_askers) WatchSteps(this).Fire(record, moment, reason, effects);
   Rare* rare = rares_.Find(*record);
   if (rare == nullptr || rare->callbacks.empty()) return;
   if (rare->callbacks.size() == 1) {  // as nearly always

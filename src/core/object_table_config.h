@@ -19,6 +19,8 @@ struct ObjectTableConfig {
   uint32_t borrowers_max = UINT32_MAX;  // over all objects
   // Subscriptions of one other end to locations, in this table.
   uint32_t watches_per_peer_max = UINT32_MAX;
+  // Watches of one other process for moments, in this table.
+  uint32_t moment_watches_per_peer_max = UINT32_MAX;
   SlabSource* slabs = nullptr;  // of the records; null: its own. It must outlive the table
 };
 struct ObjectTableCounters {

@@ -100,7 +100,8 @@ void ObjectTable::CheckHolders(const ObjectRecord& record) const {
   FREEHOLD_CHECK((sharing_->borrowers.FirstOf(index) != nullptr) == (record.has_borrowers != 0));
   FREEHOLD_CHECK((sharing_->pins.FirstOf(index) != nullptr) == (record.has_pins != 0));
   FREEHOLD_CHECK((sharing_->watches.FirstOf(index) != nullptr ||
-                  sharing_->due.FirstOf(index) != nullptr) == (record.has_askers != 0));
+                  sharing_->due.FirstOf(index) != nullptr ||
+                  sharing_->moments.FirstOf(index) != nullptr) == (record.has_askers != 0));
   const bool owes = sharing_->owed.FirstOf(index) != nullptr;
   if (!record.borrowed) {
     FREEHOLD_CHECK(!owes);
@@ -126,6 +127,7 @@ void ObjectTable::CheckSharing() const {
   FREEHOLD_CHECK(sharing_->cancelled.size() <= sharing_->pins.size());
   sharing_->watches.CheckInvariants();
   sharing_->due.CheckInvariants();
+  sharing_->moments.CheckInvariants();
   sharing_->borrows.CheckInvariants();
   sharing_->ledger.CheckInvariants();
   uint64_t borrowed = 0;

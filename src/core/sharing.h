@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "freehold/callbacks.h"
 #include "freehold/clock.h"
 #include "freehold/ids.h"
 #include "src/core/borrow_index.h"
@@ -113,6 +114,7 @@ struct Sharing {
   HolderIndex due;
   PeerQueue<SettledAnswer> settled_answers;
   PeerQueue<MoveNews> move_news;
+  HolderIndex moments;         // (object, watcher, MomentNumber): watches that have not fired
   uint64_t registrations = 0;  // ever sent; numbers them
 
   bool HasWorkFor(PeerIndex peer) const {
@@ -127,7 +129,7 @@ struct Sharing {
   size_t bytes() const {
     return sizeof(*this) + borrowers.bytes() + pins.bytes() + cancelled.bytes() + owed.bytes() +
            borrows.bytes() + outbox.bytes() + ledger.bytes() + watches.bytes() + due.bytes() +
-           settled_answers.bytes() + unlisted.bytes() + move_news.bytes();
+           settled_answers.bytes() + unlisted.bytes() + move_news.bytes() + moments.bytes();
   }
 };
 
@@ -188,6 +190,20 @@ class WatchNumber {
 
  private:
   static constexpr uint64_t kSubscribed = uint64_t{1} << 63;
+};
+
+// The number of a watch, and its moment.
+class MomentNumber {
+ public:
+  static constexpr uint64_t kNumberMax = (uint64_t{1} << 62) - 1;
+  static uint64_t Make(uint64_t number, Moment moment) {
+    return number | (static_cast<uint64_t>(moment) << kMomentAt);
+  }
+  static Moment MomentOf(uint64_t watch) { return static_cast<Moment>(watch >> kMomentAt); }
+  static uint64_t NumberOf(uint64_t watch) { return watch & kNumberMax; }
+
+ private:
+  static constexpr int kMomentAt = 62;
 };
 
 }  // namespace freehold::core

@@ -38,14 +38,18 @@ CounterImpl::CounterImpl(const ReferenceCounterOptions& options)
       shard_mask_(options.shards - 1),
       call_sites_(kCallSitesMax),
       queries_(options.executor, &logger_),
+      watches_(options.executor, &logger_),
       scopes_(this, clock_.Now()),
       lineage_(this, options.lineage_bytes_max) {
   core::ObjectTable::Config config;
   config.settle_at_once = options.transport == nullptr;
   config.observe_frees = static_cast<bool>(options.on_copy_freed);
   config.slabs = &slabs_;
-  const uint64_t watches = (options.location_watches_per_peer_max - 1) / options.shards + 1;
-  config.watches_per_peer_max = static_cast<uint32_t>(std::min<uint64_t>(watches, UINT32_MAX));
+  const auto each = [&options](uint64_t max) {
+    return static_cast<uint32_t>(std::min<uint64_t>((max - 1) / options.shards + 1, UINT32_MAX));
+  };
+  config.watches_per_peer_max = each(options.location_watches_per_peer_max);
+  config.moment_watches_per_peer_max = each(options.watches_per_peer_max);
   shards_.reserve(options.shards);
   for (uint32_t number = 0; number < options.shards; ++number) {
     shards_.push_back(std::make_unique<Shard>(this, number, config));

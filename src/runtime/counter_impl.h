@@ -42,6 +42,7 @@
 #include "src/runtime/scopes.h"
 #include "src/runtime/shard.h"
 #include "src/runtime/shared_slabs.h"
+#include "src/runtime/watches.h"
 
 namespace freehold::runtime {
 
@@ -154,6 +155,10 @@ class CounterImpl final : public Endpoint::Client,
   absl::Status CheckReference(const ObjectId& object) const;
   absl::StatusOr<uint64_t> QueryLocations(const LocationQuery& query, LocationCallback callback);
   bool CancelQuery(uint64_t number);
+  // Answers the number of a registration; 0: it is told at once.
+  absl::StatusOr<uint64_t> Watch(Moment moment, const ObjectId& object, const ProcessId& owner,
+                                 ObjectCallback callback);
+  bool CancelWatch(uint64_t registration);
 
   // --- Answers -------------------------------------------------------------------------------
 
@@ -264,6 +269,7 @@ class CounterImpl final : public Endpoint::Client,
   internal::StringInterner call_sites_;
   internal::SegmentedArray<Peer> peers_;
   LocationQueries queries_;
+  Watches watches_;
   Scopes scopes_;
   LineageKeeper lineage_;
 

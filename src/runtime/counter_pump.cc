@@ -4,6 +4,7 @@
 
 #include "src/base/check.h"
 #include "src/core/codec.h"
+#include "src/core/object_table_watches.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/host_jobs.h"
 
@@ -81,12 +82,20 @@ class CounterImpl::Sink final : public core::PayloadSink {
       ++refused_;
       return;
     }
+    if (item.kind == core::SharingKind::kWatchFired) {
+      if (!counter_->watches_.OnFired(from_, item)) ++refused_;
+      return;
+    }
     const core::Key key = counter_->KeyOf(item.object);
     const core::Verdict verdict = counter_->Apply(
         counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
           return Take(item, key, &table, effects);
         });
-    if (verdict == core::Verdict::kNotOwner) ++refused_;
+    // The last two: of a watch that nobody would ask for.
+    if (verdict == core::Verdict::kNotOwner || verdict == core::Verdict::kWrongState ||
+        verdict == core::Verdict::kAlreadyExists) {
+      ++refused_;
+    }
   }
 
   // From anybody who knows the id.
@@ -188,6 +197,16 @@ class CounterImpl::Sink final : public core::PayloadSink {
       case core::SharingKind::kHandoffCancel:
         CountAnswer();
         return table->Step(core::event::HandoffCancelled{key, from_, item.number}, effects);
+      case core::SharingKind::kWatch:
+        CountAnswer();
+        return core::WatchSteps(table).Step(
+            core::event::Watch{key, from_, item.number, Moment{item.answer}}, effects);
+      case core::SharingKind::kUnwatch:
+        CountAnswer();
+        return core::WatchSteps(table).Step(
+            core::event::StopWatching{key, from_, item.number, Moment{item.answer}}, effects);
+      case core::SharingKind::kWatchFired:
+        break;  // answers what this end asked
     }
     return core::Verdict::kUnchanged;
   }
@@ -254,7 +273,8 @@ Time CounterImpl::Work(Time now) {
 }
 
 bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
-  if (queries_.Fill(node, writer) || digests_.Fill(node, writer) || scopes_.Fill(node, writer)) {
+  if (queries_.Fill(node, writer) || watches_.Fill(node, writer) || digests_.Fill(node, writer) ||
+      scopes_.Fill(node, writer)) {
     return true;
   }
   Peer& peer = peers_.Reach(node);
@@ -296,6 +316,7 @@ void CounterImpl::OnSelfExcluded() {
               "this process was excluded from the membership; what it owns is gone");
   FailBorrows();
   queries_.OnSelfExcluded();
+  watches_.OnSelfExcluded();
   scopes_.OnSelfExcluded();
 }
 
@@ -396,6 +417,7 @@ void CounterImpl::Close(ShutdownReport* report) {
     report->callbacks_dropped += tokens.size();
   }
   queries_.Close();
+  report->callbacks_dropped += watches_.Close();
   report->callbacks_dropped += scopes_.Close();
   ReleaseRemaining(1);
 }

@@ -8,6 +8,7 @@
 #include "freehold/error_reason.h"
 #include "src/core/token.h"
 #include "src/runtime/counter_impl.h"
+#include "src/runtime/errors.h"
 #include "src/runtime/token_seal.h"
 
 namespace freehold::runtime {
@@ -17,15 +18,6 @@ namespace {
 absl::Status MalformedToken(const std::string& why) {
   return WithReason(absl::InvalidArgumentError("not a token of a reference: " + why),
                     ErrorReason::kMalformedToken);
-}
-
-absl::Status NoTransport() {
-  return absl::FailedPreconditionError(
-      "without a transport nothing can be shared with other processes, or asked of them");
-}
-
-absl::Status TooManyPeers() {
-  return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
 }
 
 }  // namespace
@@ -207,41 +199,6 @@ absl::Status CounterImpl::CheckReference(const ObjectId& object) const {
   return ToStatus(verdict, object);
 }
 
-// --- Where is it?
-// ---------------------------------------------------------------------------------
-
-absl::StatusOr<uint64_t> CounterImpl::QueryLocations(const LocationQuery& query,
-                                                     LocationCallback callback) {
-  if (absl::Status open = CheckOpen(); !open.ok()) return open;
-  if (options_.transport == nullptr) return NoTransport();
-  core::PeerIndex owner = core::kNoPeer;
-  if (!query.owner.IsNil()) {
-    owner = endpoint_->Intern(Address(query.owner));
-    if (owner == core::kNoPeer) return TooManyPeers();
-  } else {
-    const core::Key key = KeyOf(query.object);
-    Shard& shard = ShardOf(key);
-    internal::MutexLock lock(&shard.mutex);
-    const core::ObjectRecord* record = shard.table.Find(key);
-    if (record == nullptr) return ToStatus(core::Verdict::kNotFound, query.object);
-    if (record->borrowed) owner = shard.table.BorrowOf(*record).owner;
-  }
-  if (owner == core::kNoPeer || query.owner == options_.process) {
-    return absl::InvalidArgumentError(
-        "this process owns the object: use GetLocations or SubscribeLocations");
-  }
-  absl::StatusOr<uint64_t> number = queries_.Ask(owner, query, std::move(callback));
-  if (number.ok()) endpoint_->MarkReady(owner);
-  return number;
-}
-
-bool CounterImpl::CancelQuery(uint64_t number) {
-  core::PeerIndex owner = core::kNoPeer;
-  if (!queries_.Cancel(number, &owner)) return false;
-  endpoint_->MarkReady(owner);
-  return true;
-}
-
 // --- Exclusion -----------------------------------------------------------------------------------
 
 template <typename Piece>
@@ -276,6 +233,7 @@ void CounterImpl::OnView(uint64_t version, const std::vector<PeerIndex>& exclude
   }
   if (processes.empty()) return;
   queries_.OnView(version, processes);
+  watches_.OnView(version, processes);
   open_views_.emplace_back(version, std::move(processes));
 }
 
@@ -290,6 +248,7 @@ bool CounterImpl::IsFlushed(uint64_t /*version*/) {
 void CounterImpl::OnBarrier(uint64_t version) {
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
   queries_.OnBarrier(version);
+  watches_.OnBarrier(version);
   while (!open_views_.empty() && open_views_.front().first <= version) {
     const std::vector<PeerIndex> processes = std::move(open_views_.front().second);
     open_views_.pop_front();

@@ -17,6 +17,15 @@ inline absl::Status ShutDownError() {
                     ErrorReason::kShutDown);
 }
 
+inline absl::Status NoTransport() {
+  return absl::FailedPreconditionError(
+      "without a transport nothing can be shared with other processes, or asked of them");
+}
+
+inline absl::Status TooManyPeers() {
+  return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
+}
+
 inline absl::Status DrainingError(const std::string& object) {
   return WithReason(
       absl::FailedPreconditionError("object " + object + " is not taken: this process is draining"),

@@ -1,8 +1,8 @@
-// LocationQueries: what this end has asked owners elsewhere, and whom it tells the answers.
+// LocationQueries: where this end has asked owners elsewhere that their objects are, and whom it
+// tells the answers.
 //
-// Shared by ReferenceCounter and NodeAgent. A query waits until it is sent, then for its answer; a
-// subscription until its object or its owner is gone. Answers are matched by number, owner and
-// object; what matches nothing is refused or, after a cancellation, ignored.
+// Shared by ReferenceCounter and NodeAgent. A query ends with its answer; a subscription with its
+// object or its owner. Answers that match nothing are refused or, after a cancellation, ignored.
 //
 // Thread safety: thread-safe; OnView, OnBarrier, OnAnswer and Fill are the pump role's. Nothing of
 // the host's is called with the lock held.
@@ -12,21 +12,17 @@
 #define FREEHOLD_SRC_RUNTIME_LOCATION_QUERIES_H_
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <utility>
 #include <vector>
 
-#include "absl/container/btree_map.h"
-#include "absl/container/btree_set.h"
-#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "freehold/callback_executor.h"
 #include "freehold/callbacks.h"
 #include "freehold/log.h"
-#include "src/base/mutex.h"
 #include "src/core/codec.h"
 #include "src/core/peer.h"
+#include "src/runtime/owner_questions.h"
 
 namespace freehold::runtime {
 
@@ -43,9 +39,9 @@ class LocationQueries {
                                LocationCallback callback);
   // False: it has ended. Otherwise `*owner` is to be marked ready.
   bool Cancel(uint64_t number, core::PeerIndex* owner);
-  uint64_t pending() const;
+  uint64_t pending() const { return questions_.pending(); }
   // Questions and cancellations that have not left.
-  uint64_t to_send() const;
+  uint64_t to_send() const { return questions_.to_send(); }
   // Destroys every callable. Nothing is told afterwards.
   void Close();
 
@@ -53,40 +49,30 @@ class LocationQueries {
   bool Fill(core::PeerIndex owner, core::PayloadWriter* writer);
   // False: it came from one who may not send it.
   bool OnAnswer(core::PeerIndex from, const core::LocationAnswerItem& item);
-  void OnView(uint64_t version, const std::vector<core::PeerIndex>& excluded);
+  void OnView(uint64_t version, const std::vector<core::PeerIndex>& excluded) {
+    questions_.OnView(version, excluded);
+  }
   void OnBarrier(uint64_t version);
   // This end is excluded: each query hears it, and none can be asked any more.
   void OnSelfExcluded();
 
  private:
   struct Query {
-    ObjectId object;
-    core::PeerIndex owner = core::kNoPeer;
+    static constexpr bool kCancellationAnswered = false;
     bool subscribe = false;
     NodeId fetch_to;
     std::shared_ptr<LocationSubscription> subscription;
   };
-  struct ToSend {
-    uint64_t number = 0;
-    ObjectId object;  // of a cancellation, whose query is gone
-    bool cancel = false;
-  };
+  using Question = OwnerQuestions<Query>::Question;
+
   void Tell(const std::shared_ptr<LocationSubscription>& to, const ObjectId& object,
             LocationUpdate update);
+  // Its last message.
+  void Fail(const Question& question, LocationUpdate::Kind kind);
 
   const std::shared_ptr<CallbackExecutor> executor_;
   Logger& logger_;
-
-  mutable internal::Mutex mutex_;
-  uint64_t last_number_ FREEHOLD_GUARDED_BY(mutex_) = 0;
-  bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;
-  bool excluded_ FREEHOLD_GUARDED_BY(mutex_) = false;
-  absl::btree_map<uint64_t, Query> queries_ FREEHOLD_GUARDED_BY(mutex_);
-  absl::btree_map<core::PeerIndex, std::deque<ToSend>> to_send_ FREEHOLD_GUARDED_BY(mutex_);
-  absl::btree_set<core::PeerIndex> dead_ FREEHOLD_GUARDED_BY(mutex_);  // their barrier has come
-
-  // Pump role. Views whose barrier has not come, oldest first.
-  std::deque<std::pair<uint64_t, std::vector<core::PeerIndex>>> open_views_;
+  OwnerQuestions<Query> questions_;
 };
 
 }  // namespace freehold::runtime

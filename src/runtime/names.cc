@@ -66,6 +66,8 @@ const char* EndReasonName(EndReason reason) {
       return "owner died";
     case EndReason::kExcluded:
       return "excluded";
+    case EndReason::kRefused:
+      return "refused";
   }
   return "unknown";
 }

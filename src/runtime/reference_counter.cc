@@ -36,6 +36,10 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
     return absl::InvalidArgumentError(
         "ReferenceCounterOptions.location_watches_per_peer_max must be positive");
   }
+  if (options.watches_per_peer_max == 0) {
+    return absl::InvalidArgumentError(
+        "ReferenceCounterOptions.watches_per_peer_max must be positive");
+  }
   if (options.orphan_grace < Duration::zero()) {
     return absl::InvalidArgumentError("ReferenceCounterOptions.orphan_grace must not be negative");
   }

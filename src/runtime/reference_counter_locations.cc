@@ -287,8 +287,29 @@ std::vector<absl::StatusOr<CallbackRegistration>> ReferenceCounter::RegisterAll(
   return answers;
 }
 
+absl::StatusOr<CallbackRegistration> ReferenceCounter::Watch(Moment moment, const ObjectId& object,
+                                                             const ProcessId& owner,
+                                                             ObjectCallback callback) {
+  const absl::StatusOr<uint64_t> number = impl_->Watch(moment, object, owner, std::move(callback));
+  if (!number.ok()) return number.status();
+  return *number == 0 ? CallbackRegistration() : CallbackRegistration(object, *number);
+}
+
+absl::StatusOr<CallbackRegistration> ReferenceCounter::Watch(Moment moment, const ObjectId& object,
+                                                             const ProcessId& owner,
+                                                             const CCallback& callback) {
+  CContext context(callback);
+  if (callback.function == nullptr) {
+    return absl::InvalidArgumentError("CCallback.function must not be null");
+  }
+  return Watch(moment, object, owner, ObjectCallback(std::move(context)));
+}
+
 bool ReferenceCounter::Cancel(const CallbackRegistration& registration) {
   if (!registration) return false;
+  if (runtime::Watches::IsMarked(registration.number_)) {
+    return impl_->CancelWatch(registration.number_);
+  }
   const core::Key key = impl_->KeyOf(registration.object_);
   Shard& shard = impl_->ShardOf(key);
   core::Token token = 0;

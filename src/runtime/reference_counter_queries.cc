@@ -84,6 +84,12 @@ void AppendSharing(std::string* text, const CounterImpl& counter, const core::Ob
   };
   list(table.sharing()->borrowers, "borrowed by");
   list(table.sharing()->pins, "on its way to");
+  size_t watches = 0;
+  table.sharing()->moments.ForEachOf(index, [&](const core::HolderIndex::Holder& watch) {
+    absl::StrAppend(text, "\n    watched by ", name(watch.peer).ToString(), ": ",
+                    MomentName(core::MomentNumber::MomentOf(watch.number)));
+    return ++watches < kNamed;
+  });
 }
 
 void AppendPins(std::string* text, const core::ValuePins::Pinned& pinned, Time now) {
@@ -277,6 +283,7 @@ void AddSharing(const core::ObjectTable& table, ReferenceCounterStats* stats) {
   stats->flush_waiting += sharing->borrows.flush_waiting();
   stats->registrations_waiting += sharing->unlisted.size();
   stats->location_watches += sharing->watches.size();
+  stats->watches += sharing->moments.size();
 }
 
 }  // namespace
@@ -294,7 +301,8 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
   stats->sessions = endpoint_->GetStats();
   stats->call_sites = call_sites_.size() - 1;  // without the empty one
   stats->location_queries = queries_.pending();
-  stats->queries_to_send = queries_.to_send();
+  stats->watches_elsewhere = watches_.pending();
+  stats->queries_to_send = queries_.to_send() + watches_.to_send();
   stats->scopes = scopes_.size();
   stats->misuses = misuses_.load(std::memory_order_relaxed);
   stats->drops_deferred = deferred_drops_.load(std::memory_order_relaxed);

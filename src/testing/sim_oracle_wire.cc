@@ -44,16 +44,25 @@ class Oracle::Wire final : public core::PayloadSink {
   }
 
   void OnSharing(const core::SharingItem& item) override {
-    static constexpr const char* kLines[] = {"E sends E Register O", "E sends E RegisterAck O I",
-                                             "E sends E Release O", "E sends E HandoffAck O I",
-                                             "E sends E HandoffCancel O"};
-    static constexpr const char* kNames[] = {"item Register", "item RegisterAck", "item Release",
-                                             "item HandoffAck", "item HandoffCancel"};
+    static constexpr const char* kLines[] = {
+        "E sends E Register O",     "E sends E RegisterAck O I", "E sends E Release O",
+        "E sends E HandoffAck O I", "E sends E HandoffCancel O", "E sends E Watch O I",
+        "E sends E Unwatch O I",    "E sends E WatchFired O I"};
+    static constexpr const char* kNames[] = {
+        "item Register",      "item RegisterAck", "item Release", "item HandoffAck",
+        "item HandoffCancel", "item Watch",       "item Unwatch", "item WatchFired"};
     static constexpr const char* kAnswers[] = {" Ok", " Gone", " OwnerDied", " Refused"};
+    static constexpr const char* kFired[] = {" OutOfScope", " Freed", " Gone", " Refused",
+                                             " Cancelled"};
     const auto kind = static_cast<size_t>(item.kind) - 1;
-    const bool answers =
-        item.kind == core::SharingKind::kRegisterAck || item.kind == core::SharingKind::kHandoffAck;
-    s_.coverage.Count(std::string(kNames[kind]) + (answers ? kAnswers[item.answer] : ""));
+    std::string name = kNames[kind];
+    if (item.kind == core::SharingKind::kRegisterAck ||
+        item.kind == core::SharingKind::kHandoffAck) {
+      name += kAnswers[item.answer];
+    } else if (item.kind == core::SharingKind::kWatchFired) {
+      name += kFired[item.answer];
+    }
+    s_.coverage.Count(name);
     Line(kLines[kind], item.object, item.answer);
   }
   void OnLocationQuery(const core::LocationQueryItem& item) override {

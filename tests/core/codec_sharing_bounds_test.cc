@@ -25,6 +25,9 @@ TEST(SharingPayload, ACountThatTheBytesDoNotJustifyIsRejected) {
   for (int kind = codec::kRegisters; kind <= codec::kLocationAnswers; ++kind) {
     EXPECT_EQ(CheckPayload(Head(kind, 0, ~0u) + IdBytes(1)), CodecError::kTruncated) << kind;
   }
+  for (int kind = codec::kWatches; kind <= codec::kWatchesFired; ++kind) {
+    EXPECT_EQ(CheckPayload(Head(kind, 0, ~0u) + IdBytes(1)), CodecError::kTruncated) << kind;
+  }
   // Of locations in an answer.
   const std::string answer =
       Head(codec::kLocationAnswers, 0, 1) + IdBytes(1) + std::string(17, '\0');
@@ -45,6 +48,9 @@ TEST(SharingPayload, GroupHeadsOutOfBoundsAreRejected) {
                  {codec::kReleases, 0, IdBytes(1)},
                  {codec::kHandoffAcks, kHandoffAnswerMax, item},
                  {codec::kHandoffCancels, 0, item},
+                 {codec::kWatches, 2, item},
+                 {codec::kUnwatches, 2, item},
+                 {codec::kWatchesFired, kWatchAnswerMax, item},
                  {codec::kLocationQueries, 3, item},
                  {codec::kLocationAnswers, kLocationAnswerStateMax, answer}};
   for (const auto& group : kGroups) {
@@ -60,7 +66,7 @@ TEST(SharingPayload, GroupHeadsOutOfBoundsAreRejected) {
     const bool has_generation = group.kind == codec::kLocationAnswers;
     EXPECT_EQ(CheckPayload(Head(group.kind, 0, 1, 1) + group.item),
               has_generation ? CodecError::kOk : CodecError::kBadValue);
-    const bool has_term = group.kind < codec::kLocationQueries;
+    const bool has_term = group.kind < codec::kLocationQueries || group.kind >= codec::kWatches;
     EXPECT_EQ(CheckPayload(Head(group.kind, 0, 1, 0, 2) + group.item),
               has_term ? CodecError::kOk : CodecError::kBadValue);
   }

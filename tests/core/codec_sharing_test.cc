@@ -22,6 +22,9 @@ constexpr int kHandoffAcks = 8;
 constexpr int kHandoffCancels = 9;
 constexpr int kQueries = 10;
 constexpr int kAnswers = 11;
+constexpr int kWatches = 21;
+constexpr int kUnwatches = 22;
+constexpr int kWatchesFired = 23;
 
 constexpr size_t kHeadBytes = 14;
 
@@ -36,7 +39,8 @@ class Lines : public PayloadSink {
   void OnLocation(const LocationItem&) override { lines.emplace_back("location"); }
   void OnSharing(const SharingItem& item) override {
     static const char* const kNames[] = {"",        "register",    "registered",
-                                         "release", "handoff ack", "handoff cancel"};
+                                         "release", "handoff ack", "handoff cancel",
+                                         "watch",   "unwatch",     "watch fired"};
     lines.push_back(kNames[static_cast<int>(item.kind)] + (" " + Name(item.object)) + " n" +
                     std::to_string(item.number) + " t" + std::to_string(item.term) + " " +
                     std::to_string(item.answer));
@@ -151,6 +155,9 @@ std::string MixedPayload(std::vector<size_t>* group_ends = nullptr) {
   end(writer.Add(Sharing(SharingKind::kRelease, 3, 0)));
   end(writer.Add(Sharing(SharingKind::kHandoffAck, 4, 5, 2)));
   end(writer.Add(Sharing(SharingKind::kHandoffCancel, 4, 5)));
+  end(writer.Add(Sharing(SharingKind::kWatch, 4, 5, 2)));
+  end(writer.Add(Sharing(SharingKind::kUnwatch, 4, 5, 2)));
+  end(writer.Add(Sharing(SharingKind::kWatchFired, 4, 5, 4)));
   end(writer.Add(Query(6, 7)));
   end(writer.Add(fetch));
   EXPECT_TRUE(writer.Add(Answer(9)));
@@ -168,7 +175,13 @@ TEST(SharingPayload, EveryKindAndAnswerComesBackInOrder) {
     EXPECT_TRUE(writer.Add(Sharing(SharingKind::kHandoffAck, 4, 5, answer)));
   }
   EXPECT_TRUE(writer.Add(Sharing(SharingKind::kHandoffCancel, 4, 5, 0, ~0u)));
-  EXPECT_EQ(writer.items(), 9u);
+  EXPECT_TRUE(writer.Add(Sharing(SharingKind::kWatch, 4, 5, 0)));
+  EXPECT_TRUE(writer.Add(Sharing(SharingKind::kWatch, 4, 6, 2, 3)));
+  EXPECT_TRUE(writer.Add(Sharing(SharingKind::kUnwatch, 4, 5, 1)));
+  for (int answer = 0; answer <= kWatchAnswerMax; ++answer) {
+    EXPECT_TRUE(writer.Add(Sharing(SharingKind::kWatchFired, 4, 5, answer)));
+  }
+  EXPECT_EQ(writer.items(), 17u);
   EXPECT_EQ(LinesOf(writer.Take()), (std::vector<std::string>{
                                         "register 1 n2 t1 0",
                                         "registered 1 n2 t1 0",
@@ -179,6 +192,14 @@ TEST(SharingPayload, EveryKindAndAnswerComesBackInOrder) {
                                         "handoff ack 4 n5 t1 2",
                                         "handoff ack 4 n5 t1 3",
                                         "handoff cancel 4 n5 t4294967295 0",
+                                        "watch 4 n5 t1 0",
+                                        "watch 4 n6 t3 2",
+                                        "unwatch 4 n5 t1 1",
+                                        "watch fired 4 n5 t1 0",
+                                        "watch fired 4 n5 t1 1",
+                                        "watch fired 4 n5 t1 2",
+                                        "watch fired 4 n5 t1 3",
+                                        "watch fired 4 n5 t1 4",
                                     }));
 }
 
@@ -196,11 +217,10 @@ TEST(SharingPayload, InARunAReleaseCosts28BytesAndAllElse36) {
   const struct {
     SharingKind kind;
     size_t bytes;
-  } kCosts[] = {{SharingKind::kRegister, 36},
-                {SharingKind::kRegisterAck, 36},
-                {SharingKind::kRelease, 28},
-                {SharingKind::kHandoffAck, 36},
-                {SharingKind::kHandoffCancel, 36}};
+  } kCosts[] = {{SharingKind::kRegister, 36},      {SharingKind::kRegisterAck, 36},
+                {SharingKind::kRelease, 28},       {SharingKind::kHandoffAck, 36},
+                {SharingKind::kHandoffCancel, 36}, {SharingKind::kWatch, 36},
+                {SharingKind::kUnwatch, 36},       {SharingKind::kWatchFired, 36}};
   for (const auto& cost : kCosts) {
     PayloadWriter writer(65536);
     for (uint64_t i = 1; i <= 1000; ++i) ASSERT_TRUE(writer.Add(Sharing(cost.kind, i, 2 * i)));
@@ -355,6 +375,12 @@ TEST(SharingPayload, BytesNeverChangeWithinAVersion) {
   EXPECT_EQ(writer.Take(), Head(kHandoffAcks, 3, 1) + IdBytes(9) + number);
   ASSERT_TRUE(writer.Add(Sharing(SharingKind::kHandoffCancel, 9, n)));
   EXPECT_EQ(writer.Take(), Head(kHandoffCancels, 0, 1) + IdBytes(9) + number);
+  ASSERT_TRUE(writer.Add(Sharing(SharingKind::kWatch, 9, n, 2)));
+  EXPECT_EQ(writer.Take(), Head(kWatches, 2, 1) + IdBytes(9) + number);
+  ASSERT_TRUE(writer.Add(Sharing(SharingKind::kUnwatch, 9, n, 1)));
+  EXPECT_EQ(writer.Take(), Head(kUnwatches, 1, 1) + IdBytes(9) + number);
+  ASSERT_TRUE(writer.Add(Sharing(SharingKind::kWatchFired, 9, n, 4)));
+  EXPECT_EQ(writer.Take(), Head(kWatchesFired, 4, 1) + IdBytes(9) + number);
 
   LocationQueryItem query = Query(9, n);
   query.subscribe = query.cancel = true;

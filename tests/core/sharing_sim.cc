@@ -55,6 +55,11 @@ class SharingSim::Sink final : public PayloadSink {
                           effects);
       case SharingKind::kHandoffCancel:
         return table.Step(event::HandoffCancelled{key, from_, item.number}, effects);
+      case SharingKind::kWatch:
+      case SharingKind::kUnwatch:
+      case SharingKind::kWatchFired:
+        Unexpected();
+        break;
     }
     return Verdict::kUnchanged;
   }

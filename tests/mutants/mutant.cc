@@ -148,6 +148,12 @@ const char* MutantName(Mutant mutant) {
       return "digest_cut_ignored";
     case Mutant::kDigestFreesNewest:
       return "digest_frees_newest";
+    case Mutant::kWatchMomentIgnored:
+      return "watch_moment_ignored";
+    case Mutant::kPassedWatchUnanswered:
+      return "passed_watch_unanswered";
+    case Mutant::kErasedWatchForgotten:
+      return "erased_watch_forgotten";
   }
   return "?";
 }

@@ -114,8 +114,8 @@ TEST(CounterGauges, QuestionsAndCancellationsThatHaveNotLeft) {
     EXPECT_TRUE(world[2].CancelQuery(*number));
   }
   EXPECT_EQ(world[2].GetStats().location_queries, 0u);
-  EXPECT_EQ(world[2].GetStats().queries_to_send, 10u)
-      << "cancelled, and remembered until they leave";
+  EXPECT_EQ(world[2].GetStats().queries_to_send, 5u)
+      << "cancelled, and forgotten when their turn comes";
   world.Settle();
   EXPECT_EQ(world[2].GetStats().queries_to_send, 0u);
 }

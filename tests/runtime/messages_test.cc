@@ -167,6 +167,17 @@ TEST_F(Messages, ALocationQuery) {
             (Traffic{2, 2, 1}));
 }
 
+TEST_F(Messages, AWatchAndItsAnswer) {
+  EXPECT_EQ(Measure([&] {
+              ASSERT_TRUE(processes_[2]
+                              ->Watch(Moment::kErased, Object(7), Process(1),
+                                      [](const ObjectId&, EndReason) {})
+                              .ok());
+            }),
+            (Traffic{1, 1, 1}));
+  EXPECT_EQ(Measure([&] { own_.Reset(); }), (Traffic{1, 1, 1}));
+}
+
 TEST_F(Messages, AFreeToFourNodes) {
   for (uint64_t node = 11; node <= 14; ++node) {
     ASSERT_TRUE(nodes_[node]->AddCopy({Object(7), 0, Process(1), CopyRole::kSecondary, 1}).ok());

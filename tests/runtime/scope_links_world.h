@@ -3,7 +3,6 @@
 #ifndef FREEHOLD_TESTS_RUNTIME_SCOPE_LINKS_WORLD_H_
 #define FREEHOLD_TESTS_RUNTIME_SCOPE_LINKS_WORLD_H_
 
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,7 +10,6 @@
 #include "freehold/error_reason.h"
 #include "freehold/scope.h"
 #include "gtest/gtest.h"
-#include "src/core/codec.h"
 #include "tests/runtime/scope_testing.h"
 #include "tests/runtime/sharing_world.h"
 
@@ -49,24 +47,6 @@ class ScopeWorld : public SharingWorld {
       EXPECT_EQ(counter->GetStats().scopes, 0u) << "process " << number;
     }
   }
-  // What process `from` says to `to`, whether it may or not.
-  void Say(uint64_t from, uint64_t to, const core::ScopeItem& item) {
-    auto end = std::move(counters.at(from));
-    counters.erase(from);
-    transport.local.Disconnect(Process(from));
-    core::PayloadWriter writer(4096);
-    ASSERT_TRUE(writer.Add(item));
-    core::Frame frame;
-    frame.sequence = 1;
-    const Address sender(Process(from)), receiver(Process(to));
-    (*this)[to].inbox()->Deliver(
-        {sender, receiver, core::EncodeFrame(frame, sender, receiver, writer.Take())});
-    liars_.push_back(std::move(end));
-    Settle({to});
-  }
-
- private:
-  std::vector<std::unique_ptr<ReferenceCounter>> liars_;
 };
 
 }  // namespace freehold

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "freehold/error_reason.h"
+#include "src/core/codec.h"
 #include "tests/runtime/counter_world.h"
 
 namespace freehold {
@@ -79,6 +80,22 @@ class SharingWorld {
     transport.local.Disconnect(Process(number));
     crashed_.push_back(std::move(counters.at(number)));
     counters.erase(number);
+  }
+  // What process `from`, which ends, says to `to` as its first word, whether it may or not.
+  template <typename Item>
+  void Say(uint64_t from, uint64_t to, const Item& item) {
+    auto end = std::move(counters.at(from));
+    counters.erase(from);
+    transport.local.Disconnect(Process(from));
+    core::PayloadWriter writer(4096);
+    ASSERT_TRUE(writer.Add(item));
+    core::Frame frame;
+    frame.sequence = 1;
+    const Address sender(Process(from)), receiver(Process(to));
+    (*this)[to].inbox()->Deliver(
+        {sender, receiver, core::EncodeFrame(frame, sender, receiver, writer.Take())});
+    crashed_.push_back(std::move(end));
+    Settle({to});
   }
   void Exclude(uint64_t number) { membership.Exclude({Process(number)}); }
 
