@@ -62,6 +62,7 @@ class Actor {
   bool ToldNot(Process* process, Object* object, Node* node);
   bool Forget(Process* process, Object* object, Node* node);
   bool Watch(Process* process, Object* object, Moment moment, int64_t number);
+  bool WatchFromAfar(Process* process, const Object& object, Moment moment, int64_t number);
   bool WatchFailed(Process* process, Object* object, int64_t number);
   absl::StatusOr<CallbackRegistration> Register(Process* process, const Object& object,
                                                 Moment moment, int64_t number);

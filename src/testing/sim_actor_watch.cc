@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "freehold/error_reason.h"
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_sharing.h"
@@ -15,10 +16,17 @@ namespace freehold::testing::sim {
 // Every third one through the C interface.
 absl::StatusOr<CallbackRegistration> Actor::Register(Process* process, const Object& object,
                                                      Moment moment, int64_t number) {
+  const bool from_afar = s_.registrations[number].from_afar;
+  // Of what it borrows, a process need not say whose it is.
+  const auto held = object.holdings.find(process->end);
+  const bool knows = held != object.holdings.end() && held->second.held();
+  const ProcessId owner = knows && number % 2 == 0 ? ProcessId() : s_.OwnerOf(object).id;
   if (number % 3 != 0) {
-    return process->counter->Register(
-        moment, object.id,
-        [this, number](const ObjectId& id, EndReason reason) { RunCallback(number, id, reason); });
+    const auto run = [this, number](const ObjectId& id, EndReason reason) {
+      RunCallback(number, id, reason);
+    };
+    return from_afar ? process->counter->Watch(moment, object.id, owner, run)
+                     : process->counter->Register(moment, object.id, run);
   }
   struct Context {
     Actor* actor;
@@ -38,13 +46,13 @@ absl::StatusOr<CallbackRegistration> Actor::Register(Process* process, const Obj
     ++mine->actor->s_.registrations[mine->number].contexts_destroyed;
     delete mine;
   };
-  return process->counter->Register(moment, object.id, callback);
+  return from_afar ? process->counter->Watch(moment, object.id, owner, callback)
+                   : process->counter->Register(moment, object.id, callback);
 }
 
 bool Actor::Watch(Process* process, Object* object, Moment moment, int64_t number) {
-  if (object->owner != process->end || number <= 0 || s_.registrations.count(number) > 0) {
-    return false;
-  }
+  if (number <= 0 || s_.registrations.count(number) > 0) return false;
+  if (object->owner != process->end) return WatchFromAfar(process, *object, moment, number);
   const bool exact = oracle_.IsExact(*object);
   const bool wanted = !object->freed && !object->ended;
   const bool held = oracle_.Held(*object);
@@ -68,6 +76,32 @@ bool Actor::Watch(Process* process, Object* object, Moment moment, int64_t numbe
                  answer.status().ToString());
   oracle_.Expect(answer.ok() || object->ended || !held, "an object in scope is unknown",
                  NameOf(*object));
+  return true;
+}
+
+// Whatever becomes of the object meanwhile, the callback runs: its moment is told, or why not.
+bool Actor::WatchFromAfar(Process* process, const Object& object, Moment moment, int64_t number) {
+  const bool wanted = !object.freed && !object.ended;
+  Registration& registration = s_.registrations[number];
+  registration.object = object.number;
+  registration.process = process->end;
+  registration.moment = moment;
+  registration.from_afar = true;
+  registration.order = ++orders_;
+  registration.ends_before = object.ends - (wanted ? 0 : 1);
+  const auto answer = Register(process, object, moment, number);
+  s_.trace.Add("answer A", {static_cast<int64_t>(answer.status().code())});
+  s_.coverage.Count(std::string("answer watch from afar: ") +
+                    absl::StatusCodeToString(answer.status().code()));
+  if (answer.ok()) {
+    registration.answer = *answer;
+    oracle_.Expect(static_cast<bool>(*answer), "a watch cannot be cancelled", NameOf(object));
+    return true;
+  }
+  registration.state = Registration::State::kCancelled;
+  oracle_.Expect(ReasonOf(answer.status()) == ErrorReason::kOwnerDied &&
+                     process->PastBarrier(s_.OwnerOf(object)),
+                 "a watch is refused", NameOf(object) + ", " + answer.status().ToString());
   return true;
 }
 
@@ -114,7 +148,8 @@ bool Actor::Unwatch(Process* process, int64_t number) {
   oracle_.Expect(waits || !cancelled, "what ran, or was cancelled, is cancelled", NameOf(object));
   // While nothing has happened that it waits for, it must be possible.
   const bool early = waits && registration.moment != Moment::kFailed &&
-                     object.ends <= registration.ends_before && oracle_.Held(object);
+                     object.ends <= registration.ends_before && oracle_.Held(object) &&
+                     (!registration.from_afar || s_.OwnerOf(object).live());
   oracle_.Expect(cancelled || !early, "what waits cannot be cancelled", NameOf(object));
   if (cancelled) registration.state = Registration::State::kCancelled;
   return true;

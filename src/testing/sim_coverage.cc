@@ -59,6 +59,12 @@ constexpr const char* kItems[] = {
     "item ScopeEnd",
     "item ScopeEnd to who comes late",
     "item ScopeEnded",
+    "item Watch",
+    "item Unwatch",
+    "item WatchFired OutOfScope",
+    "item WatchFired Freed",
+    "item WatchFired Gone",
+    "item WatchFired Cancelled",
 };
 
 constexpr const char* kAtProcesses[] = {
@@ -121,6 +127,8 @@ constexpr const char* kOthers[] = {
     "scope not joined: excluded",
     "hears view",
     "hears barrier",
+    "watch from afar told: owner died",
+    "watch from afar told: excluded",
 };
 
 }  // namespace

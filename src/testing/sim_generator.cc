@@ -13,8 +13,8 @@ constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kSubmit, 2},      {Verb::kSubmitTwo, 2},    {Verb::kEnd, 4},
     {Verb::kNest, 3},        {Verb::kFree, 4},         {Verb::kRecreate, 5},
     {Verb::kPin, 3},         {Verb::kUnpin, 5},        {Verb::kMake, 5},
-    {Verb::kRemake, 6},      {Verb::kWatchOut, 3},     {Verb::kWatchReclaimed, 3},
-    {Verb::kWatchErased, 2}, {Verb::kUnwatch, 2},      {Verb::kFollow, 2},
+    {Verb::kRemake, 6},      {Verb::kWatchOut, 4},     {Verb::kWatchReclaimed, 4},
+    {Verb::kWatchErased, 4}, {Verb::kUnwatch, 2},      {Verb::kFollow, 2},
     {Verb::kUnfollow, 1},    {Verb::kScope, 3},        {Verb::kScopeIn, 2},
     {Verb::kScopeFor, 1},    {Verb::kDeclareIn, 4},    {Verb::kDeclareOnIn, 6},
     {Verb::kKeep, 3},        {Verb::kMoveTo, 3},       {Verb::kScopeEnd, 4},
@@ -248,7 +248,9 @@ Action Generator::DrawOnObject(Verb verb, const Object* object) {
     case Verb::kWatchOut:
     case Verb::kWatchReclaimed:
     case Verb::kWatchErased:
-      return {verb, {object->owner, object->number, NextNumber(s_.registrations)}};
+      return {verb,
+              {random_.Percent(50) ? object->owner : AnyProcess(), object->number,
+               NextNumber(s_.registrations)}};
     case Verb::kWatchFailed:
       return {verb, {holder, object->number, NextNumber(s_.registrations)}};
     case Verb::kFollow:

@@ -62,6 +62,7 @@ void Generator::PlanEndWhileFlushing(const std::vector<int64_t>& three) {
 void Generator::PlanEndWithCallbacks(int64_t process) {
   const int64_t object = ThenDeclare(process);
   Then(Verb::kWatchOut, {process, object, NextNumber(s_.registrations) + 11});
+  Then(Verb::kWatchErased, {AnyProcess(), object, NextNumber(s_.registrations) + 12});
   Then(Verb::kDrop, {process, object});
   ThenEnd(process);
 }

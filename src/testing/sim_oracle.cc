@@ -269,6 +269,7 @@ void Oracle::OnCallback(int64_t number, const ObjectId& id, EndReason reason) {
   // Those that waited for a failure went when the reference did, which leaves no order to check.
   if (registration.moment == Moment::kFailed) return OnFailed(registration, reason);
   CheckOrder(number, registration);
+  if (registration.from_afar && OnToldFromAfar(registration, reason)) return;
   if (reason == EndReason::kOutOfScope) {
     // Of an object that came back it may be an earlier end, unless it was asked for after that.
     const bool is_new = object.revivals == 0 || registration.ends_before == object.ends;

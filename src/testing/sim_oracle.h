@@ -88,6 +88,8 @@ class Oracle {
   // The library has let the object go, of which we could not know when.
   void SeenEnded(Object* object);
   void OnFailed(const Registration& registration, EndReason reason);
+  // True: it says why the moment does not come.
+  bool OnToldFromAfar(const Registration& registration, EndReason reason);
   void CheckOrder(int64_t number, const Registration& registration);
   void CheckOwed(const Object& object, uint64_t end_max);
   void LookAtOwner(const Object& object, const Process& owner);

@@ -158,6 +158,8 @@ void Oracle::CheckEmpty(const Process& process) {
       {"L1: bytes are in an inbox", stats.sessions.inbox_bytes},
       {"L1: questions are not answered", stats.location_queries},
       {"L6: questions of others are left", stats.location_watches},
+      {"L5: watches are not answered", stats.watches_elsewhere},
+      {"L6: watches of others are left", stats.watches},
       {"misuses are counted that were none", stats.misuses - process.misuses},
       {"items are refused", stats.sessions.refused_items},
   };

@@ -89,6 +89,36 @@ void Oracle::OnFailed(const Registration& registration, EndReason reason) {
                    !process.counter->CheckReference(object.id).ok();
 }
 
+// Somebody hears that a moment of another one's object has come, which is held against the same
+// truth as at the owner; or why it does not.
+bool Oracle::OnToldFromAfar(const Registration& registration, EndReason reason) {
+  Object& object = *s_.object(registration.object);
+  const Process& process = *s_.process(registration.process);
+  const std::string details = NameOf(object) + " at " + NameOf(process);
+  s_.coverage.Count(std::string("watch from afar told: ") + EndReasonName(reason));
+  switch (reason) {
+    case EndReason::kOutOfScope:
+    case EndReason::kFreed:
+      return false;
+    case EndReason::kGone:
+      if (object.inexact && process.live()) SeenEnded(&object);
+      Expect(object.ended || !process.live(), "S8: an object is said to be gone that is not",
+             details);
+      break;
+    case EndReason::kOwnerDied:
+      Expect(process.PastBarrier(s_.OwnerOf(object)),
+             "S8: who watches is told too early that an owner died", details);
+      break;
+    case EndReason::kExcluded:
+      Expect(process.knows(), "who watches is told that it is excluded, and is not", details);
+      break;
+    case EndReason::kRefused:
+      Violate("a watch is refused far from the limit", details);
+      break;
+  }
+  return true;
+}
+
 void Oracle::OnCopyFreed(const Process& process, const ObjectId& id, const NodeId& node_id,
                          FreeOutcome outcome) {
   const Object* object = s_.Find(id);

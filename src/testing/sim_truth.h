@@ -131,6 +131,7 @@ struct Registration {
   int contexts_destroyed = 0;
   uint64_t ends_before = 0;  // ends of which it cannot be told
   uint64_t spell = 0;        // of the holding that may fail
+  bool from_afar = false;    // another process than the owner watches
   CallbackRegistration answer;
 };
 
