@@ -11,8 +11,8 @@
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
-#include "src/testing/sim_streams.h"
 #include "src/testing/sim_stateful.h"
+#include "src/testing/sim_streams.h"
 
 namespace freehold::testing::sim {
 

@@ -2,10 +2,10 @@
 //
 // Words of a pattern that are one capital letter are places for a number; the letter says how it
 // reads: P process "p1", N node "n1", E either of them, O object "o1", T token "t1", K task "k1",
-// C callback "c1", S scope "s1", X stateful task "x1", F subscription "f1", Q query "q1", R reader "r1", G generation
-// "g0", I a plain number, D a duration "1500us", M a set of ends "p1,n2" ("-": none, "all"), A a
-// status code "ok". Other words stand for themselves. So one table of patterns is the grammar of
-// scenarios, for reading and for writing.
+// C callback "c1", S scope "s1", X stateful task "x1", F subscription "f1", Q query "q1", R reader
+// "r1", G generation "g0", I a plain number, D a duration "1500us", M a set of ends "p1,n2" ("-":
+// none, "all"), A a status code "ok". Other words stand for themselves. So one table of patterns is
+// the grammar of scenarios, for reading and for writing.
 //
 // Thread safety: pure functions. Errors: Match answers false.
 
