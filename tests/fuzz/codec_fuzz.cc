@@ -51,7 +51,8 @@ class Rewriter : public PayloadSink {
              (item.in_memory ? 'm' : '-') + item.url);
   }
   void OnSharing(const SharingItem& item) override {
-    FREEHOLD_CHECK(item.answer <= kHandoffAnswerMax);
+    FREEHOLD_CHECK(item.answer <=
+                   (item.kind == SharingKind::kWatchFired ? kWatchAnswerMax : kHandoffAnswerMax));
     FREEHOLD_CHECK(writer_.Add(item));
     Note('s', item.object, item.answer, item.term, item.number,
          std::string(1, static_cast<char>(item.kind)));

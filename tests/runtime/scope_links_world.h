@@ -10,6 +10,7 @@
 #include "freehold/error_reason.h"
 #include "freehold/scope.h"
 #include "gtest/gtest.h"
+#include "src/core/item.h"
 #include "tests/runtime/scope_testing.h"
 #include "tests/runtime/sharing_world.h"
 
@@ -46,6 +47,9 @@ class ScopeWorld : public SharingWorld {
     for (const auto& [number, counter] : counters) {
       EXPECT_EQ(counter->GetStats().scopes, 0u) << "process " << number;
     }
+  }
+  void Say(uint64_t from, uint64_t to, const core::ScopeItem& item) {
+    SharingWorld::Say(from, to, item);
   }
 };
 
