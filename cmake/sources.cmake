@@ -35,6 +35,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_askers.cc
   src/core/object_table_callbacks.cc
   src/core/object_table_digest.cc
+  src/core/object_table_evict.cc
   src/core/object_table_exclusion.cc
   src/core/object_table_holders.cc
   src/core/object_table_lineage.cc

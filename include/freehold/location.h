@@ -61,6 +61,15 @@ struct NodeBytes {
   uint64_t bytes = 0;
 };
 
+// When the value of an object that is freed explicitly goes.
+enum class FreeMode : uint8_t {
+  kNow = 0,
+  // The stores of its nodes are told that its copies may be evicted before all others
+  // (ObjectStore::EvictFirst). Until the last one has gone, the value can be read and fetched like
+  // any other; then the object is as if it had been freed at that moment.
+  kEvictFirst = 1,
+};
+
 // How the free of one copy ended, or stands.
 enum class [[nodiscard]] FreeOutcome : uint8_t{
     kSettled,       // deleted, or the node never had it

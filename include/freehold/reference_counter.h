@@ -68,8 +68,13 @@ class ReferenceCounter {
   absl::Status Recreate(const ObjectId& object);
   // The value goes now, although references remain. The record stays, IsFreed() says so.
   // Out-of-scope callbacks fire with EndReason::kFreed. Freeing twice changes nothing. A value that
-  // is pinned goes with its last pin, unless it is recreated before.
-  BatchResult Free(absl::Span<const ObjectId> objects);
+  // is pinned goes with its last pin, unless it is recreated before. Lineage stays: what a recorded
+  // task made can be made again (Lineage::Resubmit).
+  // FreeMode::kEvictFirst: the value stays until the stores need its space. Its copies are no
+  // primaries any more, and a move of the primary is refused. When the last one is reported as
+  // removed, or goes with its node, the value is freed: never lost, nor for the host to recover. A
+  // value without a copy goes now. A later Free with kNow, or the last reference, ends it at once.
+  BatchResult Free(absl::Span<const ObjectId> objects, FreeMode mode = FreeMode::kNow);
 
   // --- References ----------------------------------------------------------------------------
 

@@ -47,8 +47,8 @@ CodecError ReadAcks(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
     item.object = cursor->Object();
     item.number = cursor->Integer<uint64_t>();
     if (head.detail == kNamesNode) item.primary = cursor->Node();
-    // Who is promoted has not asked, and nobody else has not.
-    if ((item.number == 0) != (item.answer == MoveAnswer::kPromoted)) return CodecError::kBadValue;
+    // Each answers a move that has a number, but for what was not asked for.
+    if ((item.number == 0) != IsUnasked(item.answer)) return CodecError::kBadValue;
     if (sink != nullptr) sink->OnMovePrimaryAck(item);
   }
   return CodecError::kOk;
@@ -80,7 +80,7 @@ bool PayloadWriter::Add(const MovePrimaryItem& item) {
 }
 
 bool PayloadWriter::Add(const MovePrimaryAckItem& item) {
-  FREEHOLD_CHECK((item.number == 0) == (item.answer == MoveAnswer::kPromoted));
+  FREEHOLD_CHECK((item.number == 0) == IsUnasked(item.answer));
   const auto detail = static_cast<uint8_t>(item.answer);
   const bool has_node = detail == kNamesNode;
   char* at = Place(codec::kMovePrimaryAcks, detail, item.generation, item.term,

@@ -166,6 +166,13 @@ struct PromotedCopy {
   uint32_t generation = 0;
 };
 
+// A copy that the store may evict before all others.
+struct EvictableCopy {
+  ObjectId object;
+  uint32_t generation = 0;
+  uint64_t size = 0;
+};
+
 // What a step asks of its caller, once the table's lock is released. Steps append.
 struct CopyEffects {
   std::vector<PeerIndex> ready;  // owners for whom something waits where nothing waited
@@ -173,6 +180,7 @@ struct CopyEffects {
   uint32_t generation = 0;       // of BeginRead
   std::vector<EndedMove> moves;
   std::vector<PromotedCopy> promoted;  // primaries now, without having asked
+  std::vector<EvictableCopy> evict_first;
 };
 
 // Takes what waits for an owner. False: it does not fit, and nothing was taken.

@@ -72,11 +72,12 @@ struct CopyLinks {
 
 // What most copies never have.
 struct CopyRarity {
-  std::string spilled_url;  // empty: not spilled
-  std::string why;          // the store's last failure
-  Time retry_at{};          // meaningful in kDeleteFailed
-  uint32_t failures = 0;    // in a row
-  uint64_t move = 0;        // the number of its move that is under way; 0: none
+  std::string spilled_url;   // empty: not spilled
+  std::string why;           // the store's last failure
+  Time retry_at{};           // meaningful in kDeleteFailed
+  uint32_t failures = 0;     // in a row
+  uint64_t move = 0;         // the number of its move that is under way; 0: none
+  bool evict_first = false;  // the store was told that it may go before all others
 };
 
 struct CopyRecord {

@@ -250,6 +250,7 @@ class CopyTable {
   // Moves.
   PullVerdict PullMoves(Owner* owner, uint32_t items_max, ReportSink* sink);
   CopyVerdict Promote(const copy_event::MoveAnswered& event, CopyEffects* effects);
+  CopyVerdict EvictFirst(const copy_event::MoveAnswered& event, CopyEffects* effects);
   // Those asked of owners that are past their barrier; all, if this node is excluded. One pass over
   // what is moving, however many owners went.
   void EndMoves(MoveOutcome outcome, CopyEffects* effects);

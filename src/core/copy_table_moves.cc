@@ -55,6 +55,7 @@ PullVerdict CopyTable::PullMoves(Owner* owner, uint32_t items_max, ReportSink* s
 
 CopyVerdict CopyTable::Step(const copy_event::MoveAnswered& event, CopyEffects* effects) {
   if (event.answer == MoveAnswer::kPromoted) return Promote(event, effects);
+  if (event.answer == MoveAnswer::kEvictFirst) return EvictFirst(event, effects);
   const auto found = moves_.find(event.number);
   if (found == moves_.end()) return CopyVerdict::kRefused;
   const Move move = found->second;
@@ -85,6 +86,21 @@ CopyVerdict CopyTable::Promote(const copy_event::MoveAnswered& event, CopyEffect
   if (copy.role == CopyRole::kPrimary) return CopyVerdict::kNoChange;
   copy.role = CopyRole::kPrimary;
   effects->promoted.push_back({copy.object, copy.generation});
+  return CopyVerdict::kOk;
+}
+
+// The owner can do without the copy. A move of it that is under way is refused, if it is not yet.
+CopyVerdict CopyTable::EvictFirst(const copy_event::MoveAnswered& event, CopyEffects* effects) {
+  const uint32_t index = Lookup(event.object, event.generation);
+  if (index == kNoCopy) return CopyVerdict::kNoChange;
+  CopyRecord& copy = copies_[index];
+  if (copy.owner != event.from || !Reports(OwnerOf(event.from))) return CopyVerdict::kRefused;
+  if (copy.state != CopyState::kHeld) return CopyVerdict::kNoChange;
+  CopyRarity& rarity = copy.MakeRarity();
+  if (rarity.evict_first) return CopyVerdict::kNoChange;
+  rarity.evict_first = true;
+  copy.role = CopyRole::kSecondary;
+  effects->evict_first.push_back({copy.object, copy.generation, copy.size});
   return CopyVerdict::kOk;
 }
 

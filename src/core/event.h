@@ -18,6 +18,7 @@
 #include "freehold/callbacks.h"
 #include "freehold/clock.h"
 #include "freehold/ids.h"
+#include "freehold/location.h"
 #include "src/core/item.h"
 #include "src/core/peer.h"
 #include "src/core/rare.h"
@@ -48,6 +49,7 @@ struct Recreate {
 };
 struct FreeExplicitly {
   Key key;
+  FreeMode mode = FreeMode::kNow;
 };
 
 // The runtime will add a handle to the record that the step answers.

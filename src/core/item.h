@@ -168,13 +168,18 @@ enum class MoveAnswer : uint8_t {
   kSecondary = 1,  // another one is
   kRefused = 2,    // that copy is not wanted any more, or not known
   kPromoted = 3,   // not asked for: the primary has gone, and that copy is the primary now
+  // Not asked for: that copy is no primary, and may be evicted before all others.
+  kEvictFirst = 4,
 };
-inline constexpr uint8_t kMoveAnswerMax = 3;
+inline constexpr uint8_t kMoveAnswerMax = 4;
+constexpr bool IsUnasked(MoveAnswer answer) {
+  return answer == MoveAnswer::kPromoted || answer == MoveAnswer::kEvictFirst;
+}
 
 // owner → node agent.
 struct MovePrimaryAckItem {
   ObjectId object;
-  uint64_t number = 0;  // of the move; 0 of kPromoted
+  uint64_t number = 0;  // of the move; 0 of what was not asked for
   uint32_t generation = 0;
   uint32_t term = kFirstTerm;
   MoveAnswer answer = MoveAnswer::kMoved;

@@ -7,6 +7,7 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_evict.h"
 #include "src/core/object_table_lineage.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_quiet.h"
@@ -185,12 +186,11 @@ Verdict ObjectTable::Step(const event::FreeExplicitly& e, Effects* effects) {
   if (record == nullptr) return Verdict::kNotFound;
   if (record->borrowed) return Verdict::kNotOwner;
   if (record->is_over()) return Verdict::kUnchanged;
-  if (PinSteps(this).Postpone(*record)) return Verdict::kUnchanged;
-  ++counters_.freed_explicitly;
-  record->was_freed = 1;
-  SetState(record, ObjectState::kFreed, effects);
-  Fire(record, Moment::kOutOfScope, EndReason::kFreed, effects);
-  BeginFree(record, effects);
+  if (PinSteps(this).Postpone(*record, e.mode)) return Verdict::kUnchanged;
+  if (e.mode == FreeMode::kEvictFirst && HasRealCopy(*record)) {
+    return EvictSteps(this).Mark(record, effects);
+  }
+  EvictSteps(this).Free(record, effects);
   AfterCopiesGone(record, effects);
   return Verdict::kOk;
 }
@@ -397,6 +397,10 @@ void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {
       return;
     case ObjectState::kAvailable:
       if (HasRealCopy(*record)) return;
+      if (EvictSteps::IsMarked(*this, *record)) {
+        EvictSteps(this).Free(record, effects);
+        break;
+      }
       SetState(record, ObjectState::kLost, effects);
       ++counters_.objects_lost;
       effects->Rarely().lost.push_back(record->id());

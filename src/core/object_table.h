@@ -50,7 +50,7 @@ class ObjectTable {
   Verdict Step(const event::Declare& e, Effects*, ObjectRecord** record) { return Step(e, record); }
   // kNotFound, kNotOwner, kOutOfScope, kWrongState (it has a value or awaits one), kTableFull.
   Verdict Step(const event::Recreate& e, Effects* effects);
-  // kNotFound, kNotOwner, kUnchanged (freed or out of scope already).
+  // kNotFound, kNotOwner, kUnchanged (freed, out of scope or marked to be evicted already).
   Verdict Step(const event::FreeExplicitly& e, Effects* effects);
   // kNotFound, kOutOfScope. The caller adds the handle before it unlocks.
   Verdict Step(const event::AddHandle& e, ObjectRecord** record);
@@ -189,13 +189,13 @@ class ObjectTable {
   uint64_t unanswered_frees() const;
   size_t bytes() const;
   void CheckInvariants() const;
-
   const ScopeMembers* scopes() const { return scopes_.get(); }  // null: nothing is in one
 
  private:
   friend class TableDigest;
   friend class ScopeSteps;    // object_table_scopes.h
   friend class PinSteps;      // object_table_pins.h
+  friend class EvictSteps;    // object_table_evict.h
   friend class LineageSteps;  // object_table_lineage.h
   friend class WatchSteps;    // object_table_watches.h
   RecordIndex FindInline(const Key& key) const;

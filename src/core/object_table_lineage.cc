@@ -2,6 +2,7 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_evict.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_scopes.h"
 
@@ -61,6 +62,7 @@ Verdict LineageSteps::Revive(ObjectRecord* record, Effects* effects) {
   if (record->is_member()) ScopeSteps(&table_).Leave(record, effects);
   if (!IsMutant(Mutant::kRevivedAtOldGeneration)) ++record->generation;
   record->was_freed = 0;
+  EvictSteps(&table_).Unmark(*record);
   table_.SetState(record, ObjectState::kPending, effects);
   return Verdict::kOk;
 }

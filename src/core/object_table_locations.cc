@@ -5,6 +5,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_evict.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_scopes.h"
 
@@ -101,8 +102,10 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   const bool keep = e.merge && !is_new;
   // The role is never taken away: a report may be older than the move. Who is let go of has none.
   const bool is_let_go = !unwanted && !copy->held();
+  const bool evict_first = EvictSteps::IsMarked(*this, *record);
+  const bool was_real = copy->real();
   const bool is_primary =
-      !is_let_go &&
+      !is_let_go && !evict_first &&
       (copy->primary || (e.role == CopyRole::kPrimary && !HasPrimaryElsewhere(*record, e.node)));
   copy->in_memory = e.in_memory;
   copy->spilled = e.spilled || (keep && copy->spilled);
@@ -121,6 +124,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
     return Verdict::kToBeFreed;
   }
   const bool real = copy->real();
+  if (evict_first && real && !was_real) EvictSteps(this).TellNode(*record, *copy, effects);
   const bool value_appeared =
       real && (record->state() == ObjectState::kPending || record->state() == ObjectState::kLost);
   // A value that was lost had a primary, most likely, and comes back without one.

@@ -11,6 +11,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_evict.h"
 
 namespace freehold::core {
 
@@ -44,6 +45,7 @@ Verdict ObjectTable::Move(const event::MovePrimary& e, PeerIndex* primary, Effec
   Copy* to = copies_.Find(*record, e.node);
   if (to == nullptr || !to->real()) return Verdict::kWrongState;
   if (!to->held()) return Verdict::kToBeFreed;  // it was the primary, and is let go of already
+  if (EvictSteps::IsMarked(*this, *record)) return Verdict::kToBeFreed;  // none of its copies is
   Copy* from = PrimaryOf(record);
   if (from == to) return Verdict::kOk;  // promoted since it asked
   *primary = from == nullptr ? kNoPeer : PeerIndex{from->node};

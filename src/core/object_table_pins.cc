@@ -29,19 +29,22 @@ Verdict PinSteps::Step(const event::Unpin& e, Effects* effects) {
   ValuePins::Pinned* pinned = table_.pins_ == nullptr ? nullptr : table_.pins_->Find(index);
   if (pinned == nullptr || ValuePins::HolderOf(pinned, e.by) == nullptr) return Verdict::kNotHeld;
   const bool free_waits = pinned->free_waits && !IsMutant(Mutant::kPinnedFreeForgotten);
+  const FreeMode mode = pinned->free_mode;
   if (!table_.pins_->Remove(index, e.by)) return Verdict::kOk;
   FREEHOLD_CHECK(record->nested_in > 0);
   // While it is held still, so that who refers to it hears that it was freed.
-  if (free_waits) (void)table_.Step(event::FreeExplicitly{e.key}, effects);
+  if (free_waits) (void)table_.Step(event::FreeExplicitly{e.key, mode}, effects);
   --record->nested_in;
   table_.EndIfNotHeld(record, effects);
   return Verdict::kOk;
 }
 
-bool PinSteps::Postpone(const ObjectRecord& record) {
+bool PinSteps::Postpone(const ObjectRecord& record, FreeMode mode) {
   if (table_.pins_ == nullptr || IsMutant(Mutant::kFreeDespitePins)) return false;
   ValuePins::Pinned* pinned = table_.pins_->Find(table_.IndexOf(record));
   if (pinned == nullptr) return false;
+  const bool now_waits = pinned->free_waits && pinned->free_mode == FreeMode::kNow;
+  pinned->free_mode = now_waits ? FreeMode::kNow : mode;
   pinned->free_waits = true;
   return true;
 }

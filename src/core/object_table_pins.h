@@ -41,7 +41,7 @@ class PinSteps {
   // --- For the table's own steps -------------------------------------------------------------
 
   // An explicit free. True: the value is pinned, and is freed with the last pin.
-  bool Postpone(const ObjectRecord& record);
+  bool Postpone(const ObjectRecord& record, FreeMode mode);
   // The value is made again: the free that waited was of the former one.
   void ForgetFree(const ObjectRecord& record);
 

@@ -2,6 +2,7 @@
 
 #include "src/base/check.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_evict.h"
 #include "src/core/object_table_lineage.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_scopes.h"
@@ -138,6 +139,10 @@ void ObjectTable::CheckRecord(const ObjectRecord& record) const {
     FREEHOLD_CHECK(!copy.asked_again() || !copy.held());
   }
   FREEHOLD_CHECK(primaries <= 1);
+  if (EvictSteps::IsMarked(*this, record)) {
+    FREEHOLD_CHECK(primaries == 0);
+    FREEHOLD_CHECK(record.state() == ObjectState::kAvailable || !record.in_scope());
+  }
   for (const Rare* walk = rare; walk != nullptr && walk->ghost != kNoRecord;) {
     const ObjectRecord& ghost = slabs_.At(walk->ghost);
     FREEHOLD_CHECK(ghost.in_use && ghost.is_ghost && ghost.id() == record.id());

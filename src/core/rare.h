@@ -41,6 +41,7 @@ struct Rare {
   // The next older generation whose copies are still being deleted; kNoRecord: none.
   RecordIndex ghost = kNoRecord;
   bool has_lineage = false;  // a recorded task made the object
+  bool evict_first = false;  // its value stays only until its copies are evicted
 
   // Gives memory back, but for that of one callback.
   void Clear() {
@@ -50,6 +51,7 @@ struct Rare {
     GiveBack(&spill_urls);
     ghost = kNoRecord;
     has_lineage = false;
+    evict_first = false;
   }
 
  private:

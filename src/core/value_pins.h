@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "freehold/location.h"
 #include "freehold/pin.h"
 #include "src/core/object_record.h"
 
@@ -24,8 +25,9 @@ namespace freehold::core {
 class ValuePins {
  public:
   struct Pinned {
-    std::vector<PinHolder> holders;  // in order of the first pin; never empty
-    bool free_waits = false;         // its value is to be freed with the last pin
+    std::vector<PinHolder> holders;       // in order of the first pin; never empty
+    bool free_waits = false;              // its value is to be freed with the last pin
+    FreeMode free_mode = FreeMode::kNow;  // how; the stronger one of those that wait
   };
 
   // Null: it is not pinned.

@@ -134,6 +134,7 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   void DeleteBatch(const std::vector<CopyToDelete>& batch, Time now) FREEHOLD_EXCLUDES(mutex_);
   std::vector<absl::Status> AskStore(const std::vector<CopyToDelete>& batch);
   void LogFailures(const std::string& first, size_t count);
+  void TellStore(const std::vector<core::EvictableCopy>& copies);
   // node_agent_digest.cc. Answers when the next digest is due.
   Time MarkDigestsDue(Time now) FREEHOLD_EXCLUDES(mutex_);
   void WatchOwner(runtime::PeerIndex owner, const core::DigestSum& told);

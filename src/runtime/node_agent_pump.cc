@@ -71,6 +71,7 @@ class NodeAgent::Impl::PayloadTaker final : public core::PayloadSink {
       if (agent_.table_.Step(answer, &effects) == CopyVerdict::kRefused) ++refused_;
     }
     agent_.Act(effects);
+    evictable_.insert(evictable_.end(), effects.evict_first.begin(), effects.evict_first.end());
   }
 
   void OnDigestSums(absl::Span<const core::DigestSumsItem> items) override {
@@ -102,18 +103,22 @@ class NodeAgent::Impl::PayloadTaker final : public core::PayloadSink {
   }
 
   uint64_t refused() const { return refused_; }
+  // What the store is to be told of the whole payload.
+  const std::vector<core::EvictableCopy>& evictable() const { return evictable_; }
 
  private:
   Impl& agent_;
   const PeerIndex from_;
   const bool is_process_;
   uint64_t refused_ = 0;
+  std::vector<core::EvictableCopy> evictable_;
 };
 
 uint64_t NodeAgent::Impl::OnPayload(PeerIndex from, std::string_view payload, Time) {
   PayloadTaker taker(this, from);
   const core::CodecError error = core::ReadPayload(payload, &taker);
   FREEHOLD_CHECK(error == core::CodecError::kOk);  // the session has checked it
+  if (!taker.evictable().empty()) TellStore(taker.evictable());
   return taker.refused();
 }
 
@@ -241,6 +246,24 @@ std::vector<absl::Status> NodeAgent::Impl::AskStore(const std::vector<CopyToDele
   }
   statuses.resize(batch.size(), absl::InternalError("ObjectStore::Delete gave no status for it"));
   return statuses;
+}
+
+// A hint: a store that throws instead of taking it has the copies deleted later all the same.
+void NodeAgent::Impl::TellStore(const std::vector<core::EvictableCopy>& copies) {
+  if (options_.store == nullptr) return;
+  const std::shared_ptr<Impl> keep = shared_from_this();  // the store may destroy the agent
+  std::vector<CopyToEvict> hints;
+  hints.reserve(copies.size());
+  for (const core::EvictableCopy& copy : copies) {
+    hints.push_back({copy.object, copy.generation, copy.size});
+  }
+  const std::optional<std::string> thrown =
+      internal::CallGuarded([&] { options_.store->EvictFirst(hints); });
+  if (!thrown.has_value()) return;
+  (void)internal::CallGuarded([&] {
+    logger_.Log(LogLevel::kWarning, "ObjectStore::EvictFirst of " +
+                                        Address(options_.node).ToString() + " threw " + *thrown);
+  });
 }
 
 void NodeAgent::Impl::LogFailures(const std::string& first, size_t count) {

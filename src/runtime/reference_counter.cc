@@ -127,13 +127,13 @@ absl::Status ReferenceCounter::Recreate(const ObjectId& object) {
   return impl_->ToStatus(verdict, object);
 }
 
-BatchResult ReferenceCounter::Free(absl::Span<const ObjectId> objects) {
+BatchResult ReferenceCounter::Free(absl::Span<const ObjectId> objects, FreeMode mode) {
   return ForEach(objects, [&](const ObjectId& object) {
     if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
     const core::Key key = impl_->KeyOf(object);
     const Verdict verdict =
         impl_->Apply(impl_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
-          return table.Step(core::event::FreeExplicitly{key}, effects);
+          return table.Step(core::event::FreeExplicitly{key, mode}, effects);
         });
     return impl_->ToStatus(verdict, object);
   });

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "freehold/reference_counter.h"
+#include "src/core/object_table_evict.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_scopes.h"
 #include "src/runtime/counter_impl.h"
@@ -99,7 +100,9 @@ void AppendPins(std::string* text, const core::ValuePins::Pinned& pinned, Time n
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - holder.since);
     absl::StrAppend(text, " for ", age.count(), " ms");
   }
-  if (pinned.free_waits) absl::StrAppend(text, "\n  its free waits for the last pin");
+  if (!pinned.free_waits) return;
+  absl::StrAppend(text, pinned.free_mode == FreeMode::kNow ? "\n  its free" : "\n  its eviction",
+                  " waits for the last pin");
 }
 
 void AppendCopy(std::string* text, const Location& location, core::FreeState state) {
@@ -217,6 +220,9 @@ std::string ReferenceCounter::DebugString(const ObjectId& object) const {
     AppendSharing(&text, *impl_, shard.table, *record);
     if (const auto* pinned = core::PinSteps::Of(shard.table, *record); pinned != nullptr) {
       AppendPins(&text, *pinned, now);
+    }
+    if (record->in_scope() && core::EvictSteps::IsMarked(shard.table, *record)) {
+      absl::StrAppend(&text, "\n  to be evicted first");
     }
     const core::Rare* rare = shard.table.FindRare(*record);
     if (rare != nullptr && rare->ghost != core::kNoRecord) {

@@ -67,13 +67,14 @@ TEST(MovesPayload, ItemsComeBackInTheOrderInWhichTheyWereWritten) {
   EXPECT_TRUE(writer.Add(Answer(MoveAnswer::kSecondary, 1, 4)));
   EXPECT_TRUE(writer.Add(Answer(MoveAnswer::kRefused, 1, 5)));
   EXPECT_TRUE(writer.Add(Answer(MoveAnswer::kPromoted, 2, 0)));
+  EXPECT_TRUE(writer.Add(Answer(MoveAnswer::kEvictFirst, 2, 0)));
   EXPECT_EQ(LinesOf(writer.Take()),
             (std::vector<std::string>{
                 "move 1 g4 t1 n2 from 3", "move 1 g4 t1 n3 from nobody",
                 "move 5 g4294967295 t9 n18446744073709551615 from 6",
                 "answer 0 1 g0 t1 n2 primary nobody", "answer 1 1 g0 t1 n3 primary 7",
                 "answer 1 1 g0 t1 n4 primary nobody", "answer 2 1 g0 t1 n5 primary nobody",
-                "answer 3 2 g0 t1 n0 primary nobody"}));
+                "answer 3 2 g0 t1 n0 primary nobody", "answer 4 2 g0 t1 n0 primary nobody"}));
 }
 
 TEST(MovesPayload, AMoveCosts64BytesAndAnAnswer36) {
@@ -110,7 +111,7 @@ std::string MovePayload() {
 
 std::string AnswerPayload(MoveAnswer answer) {
   PayloadWriter writer(8192);
-  EXPECT_TRUE(writer.Add(Answer(answer, 1, answer == MoveAnswer::kPromoted ? 0 : 1, 9)));
+  EXPECT_TRUE(writer.Add(Answer(answer, 1, IsUnasked(answer) ? 0 : 1, 9)));
   return writer.Take();
 }
 
@@ -148,9 +149,11 @@ TEST(MovesPayload, OnlyWhoIsPromotedHasNotAsked) {
   std::string payload = AnswerPayload(MoveAnswer::kMoved);
   payload[kNumberAt] = 0;
   EXPECT_EQ(CheckPayload(payload), CodecError::kBadValue);
-  payload = AnswerPayload(MoveAnswer::kPromoted);
-  payload[kNumberAt] = 1;
-  EXPECT_EQ(CheckPayload(payload), CodecError::kBadValue);
+  for (const MoveAnswer unasked : {MoveAnswer::kPromoted, MoveAnswer::kEvictFirst}) {
+    payload = AnswerPayload(unasked);
+    payload[kNumberAt] = 1;
+    EXPECT_EQ(CheckPayload(payload), CodecError::kBadValue);
+  }
   payload = MovePayload();
   payload[kNumberAt] = 0;
   EXPECT_EQ(CheckPayload(payload), CodecError::kBadValue);

@@ -208,5 +208,45 @@ TEST_F(CopyTableMoves, AnExcludedNodeGivesUpWhatItAsked) {
   EXPECT_EQ(SweepAll(), CopyVerdict::kOk);
 }
 
+// --- Evict first ---------------------------------------------------------------------------------
+
+TEST_F(CopyTableMoves, TheStoreIsToldOnceThatACopyMayBeEvictedFirst) {
+  ASSERT_EQ(Add(1), CopyVerdict::kOk);
+  Pull();
+  EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 1, 0), CopyVerdict::kOk);
+  ASSERT_EQ(effects_.evict_first.size(), 1u);
+  EXPECT_EQ(effects_.evict_first[0].object, Object(1));
+  EXPECT_EQ(effects_.evict_first[0].size, 10u);
+  EXPECT_EQ(RoleOf(1), CopyRole::kSecondary);
+  EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 1, 0), CopyVerdict::kNoChange);
+  EXPECT_EQ(effects_.evict_first.size(), 1u);
+  EXPECT_EQ(Read(1), CopyVerdict::kOk);
+  EXPECT_EQ(Unread(1), CopyVerdict::kOk);
+  EXPECT_EQ(Drop(1), CopyVerdict::kOk);
+  EXPECT_EQ(Pull(), Words{"removed 1"});
+}
+
+TEST_F(CopyTableMoves, AnotherLifeOfTheKeyIsAnotherCopyToEvict) {
+  ASSERT_EQ(Add(1), CopyVerdict::kOk);
+  Pull();
+  ASSERT_EQ(Answer(MoveAnswer::kEvictFirst, 1, 0), CopyVerdict::kOk);
+  ASSERT_EQ(Drop(1), CopyVerdict::kOk);
+  ASSERT_EQ(AddSecondary(1), CopyVerdict::kOk);
+  EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 1, 0), CopyVerdict::kOk);
+  EXPECT_EQ(effects_.evict_first.size(), 2u);
+}
+
+TEST_F(CopyTableMoves, WhatIsNotHeldForThatOwnerIsNotToBeEvicted) {
+  ASSERT_EQ(Add(1), CopyVerdict::kOk);
+  EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 1, 0, 0, kOther), CopyVerdict::kRefused);
+  EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 2, 0), CopyVerdict::kNoChange) << "not here";
+  EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 1, 0, 1), CopyVerdict::kNoChange) << "a newer value";
+  ASSERT_EQ(FreeIt(1), CopyVerdict::kOk);
+  EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 1, 0), CopyVerdict::kNoChange) << "freed";
+  ASSERT_EQ(Fetch(3), CopyVerdict::kOk);
+  EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 3, 0), CopyVerdict::kNoChange) << "not here yet";
+  EXPECT_TRUE(effects_.evict_first.empty());
+}
+
 }  // namespace
 }  // namespace freehold::core::copy_testing

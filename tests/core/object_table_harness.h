@@ -84,9 +84,9 @@ class ObjectTableHarness {
     const ObjectId id = ObjectId::FromNumber(object);
     return Checked([&] { return table.Step(event::Recreate{{id, id.Hash()}}, &raw_); });
   }
-  Verdict FreeExplicitly(uint64_t object) {
+  Verdict FreeExplicitly(uint64_t object, FreeMode mode = FreeMode::kNow) {
     const ObjectId id = ObjectId::FromNumber(object);
-    return Checked([&] { return table.Step(event::FreeExplicitly{{id, id.Hash()}}, &raw_); });
+    return Checked([&] { return table.Step(event::FreeExplicitly{{id, id.Hash()}, mode}, &raw_); });
   }
   Verdict AddHandle(uint64_t object) {
     const ObjectId id = ObjectId::FromNumber(object);

@@ -80,18 +80,18 @@ Expected ObjectTableModel::Recreate(uint64_t object) {
   return expected;
 }
 
-Expected ObjectTableModel::FreeExplicitly(uint64_t object) {
+Expected ObjectTableModel::FreeExplicitly(uint64_t object, FreeMode mode) {
   Expected expected;
   ModelObject* found = Find(object);
   if (found == nullptr) {
     expected.verdict = Verdict::kNotFound;
   } else if (found->ended()) {
     expected.verdict = Verdict::kUnchanged;
+  } else if (mode == FreeMode::kEvictFirst && found->HasValue()) {
+    if (found->evict_first) expected.verdict = Verdict::kUnchanged;
+    MarkEvictable(object, &expected);
   } else {
-    found->state = ObjectState::kFreed;
-    found->value_freed = true;
-    Fire(found, Moment::kOutOfScope, EndReason::kFreed, &expected);
-    FreeAllCopies(object, &expected);
+    FreeValue(object, &expected);
     AfterDrop(object, &expected);
   }
   return expected;
@@ -206,6 +206,15 @@ void ObjectTableModel::EndIfNotHeld(uint64_t name, Expected* expected) {
   AfterDrop(name, expected);
 }
 
+void ObjectTableModel::FreeValue(uint64_t name, Expected* expected) {
+  ModelObject* object = Find(name);
+  object->state = ObjectState::kFreed;
+  object->value_freed = true;
+  object->evict_first = false;
+  Fire(object, Moment::kOutOfScope, EndReason::kFreed, expected);
+  FreeAllCopies(name, expected);
+}
+
 // Of the present value; those of older ones are on their way already.
 void ObjectTableModel::FreeAllCopies(uint64_t name, Expected* expected) {
   ModelObject* object = Find(name);
@@ -256,7 +265,9 @@ void ObjectTableModel::BeGone(uint64_t name, uint32_t generation, PeerIndex node
 
 void ObjectTableModel::AfterDrop(uint64_t name, Expected* expected) {
   ModelObject* object = Find(name);
-  if (object->state == ObjectState::kAvailable && !object->HasValue()) {
+  if (object->state == ObjectState::kAvailable && !object->HasValue() && object->evict_first) {
+    FreeValue(name, expected);
+  } else if (object->state == ObjectState::kAvailable && !object->HasValue()) {
     object->state = ObjectState::kLost;
     expected->lost.push_back(name);
   }

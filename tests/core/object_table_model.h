@@ -45,6 +45,7 @@ struct ModelObject {
   uint32_t generation = 0;
   uint64_t size = 0;
   bool value_freed = false;
+  bool evict_first = false;
   std::map<uint32_t, std::map<PeerIndex, ModelCopy>> copies;  // by generation, never an empty map
   struct Registered {
     Moment moment;
@@ -79,7 +80,7 @@ class ObjectTableModel {
 
   Expected Declare(uint64_t object, PeerIndex primary, uint64_t size);
   Expected Recreate(uint64_t object);
-  Expected FreeExplicitly(uint64_t object);
+  Expected FreeExplicitly(uint64_t object, FreeMode mode = FreeMode::kNow);
   Expected AddHandle(uint64_t object);
   Expected DropHandle(uint64_t object);
   Expected AddById(uint64_t object, uint32_t count);
@@ -115,7 +116,10 @@ class ObjectTableModel {
   ModelObject* FindInScope(uint64_t object, Expected* expected);
   void Fire(ModelObject* object, Moment moment, EndReason reason, Expected* expected);
   void EndIfNotHeld(uint64_t name, Expected* expected);
+  void FreeValue(uint64_t name, Expected* expected);
   void FreeAllCopies(uint64_t name, Expected* expected);
+  // Its copies may be evicted before all others.
+  void MarkEvictable(uint64_t name, Expected* expected);
   void Enter(ModelCopy* copy, FreeState state);
   void WaitForFree(PeerIndex node, ModelCopy* copy, Expected* expected);
   // Takes a copy out and sees to what follows.

@@ -46,6 +46,8 @@ Expected ObjectTableModel::SetLocation(uint64_t name, PeerIndex node, uint32_t g
   bool other_primary = false;
   for (const auto& [other, copy] : copies) other_primary |= other != node && copy.primary;
   ModelCopy& copy = copies[node];
+  const bool was_real = !is_new && copy.real();
+  const bool evict_first = object->evict_first && !old;
   if (is_new) Enter(&copy, FreeState::kHeld);
   const bool stays_spilled = !is_new && report.merge && copy.spilled && !report.spilled;
   copy.in_memory = report.in_memory;
@@ -53,7 +55,7 @@ Expected ObjectTableModel::SetLocation(uint64_t name, PeerIndex node, uint32_t g
   if (!stays_spilled) copy.url = report.spilled ? report.url : "";
   const bool let_go = !unwanted && !copy.held();
   const bool stays_primary = !is_new && copy.primary;
-  copy.primary = copy.real() && !let_go &&
+  copy.primary = copy.real() && !let_go && !evict_first &&
                  (stays_primary || (report.role == CopyRole::kPrimary && !other_primary));
   if (!old && !let_go && report.size != 0) object->size = report.size;
   if (let_go) {
@@ -65,6 +67,9 @@ Expected ObjectTableModel::SetLocation(uint64_t name, PeerIndex node, uint32_t g
   } else if (copy.real()) {
     const bool comes_back = object->state == ObjectState::kLost && !copy.primary;
     object->state = ObjectState::kAvailable;
+    if (evict_first && !was_real && !settle_at_once_) {
+      Tell(node, {name, generation, 0, MoveAnswer::kEvictFirst, kNoPeer}, &expected);
+    }
     if (comes_back) Promote(name, &expected);
   }
   return expected;

@@ -37,6 +37,18 @@ void ObjectTableModel::Promote(uint64_t name, Expected* expected) {
   Tell(best_node, {name, object->generation, 0, MoveAnswer::kPromoted, kNoPeer}, expected);
 }
 
+void ObjectTableModel::MarkEvictable(uint64_t name, Expected* expected) {
+  ModelObject* object = Find(name);
+  if (object->evict_first) return;
+  object->evict_first = true;
+  for (auto& [node, copy] : object->copies[object->generation]) {
+    if (!copy.real() || !copy.held()) continue;
+    copy.primary = false;
+    if (settle_at_once_ || IsExcluded(node)) continue;
+    Tell(node, {name, object->generation, 0, MoveAnswer::kEvictFirst, kNoPeer}, expected);
+  }
+}
+
 Verdict ObjectTableModel::Move(uint64_t name, PeerIndex node, PeerIndex from, uint32_t generation,
                                PeerIndex* primary, Expected* expected) {
   ModelObject* object = Find(name);
@@ -52,7 +64,7 @@ Verdict ObjectTableModel::Move(uint64_t name, PeerIndex node, PeerIndex from, ui
     return Verdict::kWrongState;
   }
   ModelCopy& to = present->second[node];
-  if (!to.held()) return Verdict::kToBeFreed;
+  if (!to.held() || object->evict_first) return Verdict::kToBeFreed;
   if (to.primary) return Verdict::kOk;
   ModelCopy* former = nullptr;
   for (auto& [other, copy] : present->second) {

@@ -147,8 +147,9 @@ class ModelRun {
   }
   void Free() {
     const uint64_t name = SomeObject();
-    Trace("free %" PRIu64, name);
-    Compare(model_.FreeExplicitly(name), harness_.FreeExplicitly(name));
+    const FreeMode mode = OneIn(3) ? FreeMode::kEvictFirst : FreeMode::kNow;
+    Trace("free %" PRIu64 " mode %d", name, static_cast<int>(mode));
+    Compare(model_.FreeExplicitly(name, mode), harness_.FreeExplicitly(name, mode));
   }
   void AddReference() {
     const uint64_t name = SomeObject();

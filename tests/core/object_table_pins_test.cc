@@ -149,5 +149,32 @@ TEST(ObjectTablePins, OneObjectHasABoundedNumberOfPinners) {
 
 TEST(ObjectTablePins, PlainObjectsRecordIsAsLargeAsEver) { EXPECT_EQ(sizeof(ObjectRecord), 88u); }
 
+TEST(ObjectTablePins, EvictionWaitsForTheLastPin) {
+  PinTable table;
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
+  ASSERT_EQ(table.Pin(1, "cache"), Verdict::kOk);
+  EXPECT_EQ(table.FreeExplicitly(1, FreeMode::kEvictFirst), Verdict::kUnchanged);
+  EXPECT_TRUE(table.PullMoves(kN1).empty());
+  EXPECT_EQ(table.Unpin(1, "cache"), Verdict::kOk);
+  EXPECT_EQ(table.Find(1)->state(), ObjectState::kAvailable);
+  EXPECT_EQ(table.PullMoves(kN1),
+            (std::vector<MoveWord>{{1, 0, 0, MoveAnswer::kEvictFirst, kNoPeer}}));
+}
+
+TEST(ObjectTablePins, OfTwoFreesThatWaitTheStrongerOneIsDone) {
+  PinTable table;
+  for (const uint64_t object : {1, 2}) {
+    ASSERT_EQ(table.Declare(object, kN1), Verdict::kOk);
+    ASSERT_EQ(table.Pin(object, "cache"), Verdict::kOk);
+    const bool now_first = object == 1;
+    EXPECT_EQ(table.FreeExplicitly(object, now_first ? FreeMode::kNow : FreeMode::kEvictFirst),
+              Verdict::kUnchanged);
+    EXPECT_EQ(table.FreeExplicitly(object, now_first ? FreeMode::kEvictFirst : FreeMode::kNow),
+              Verdict::kUnchanged);
+    EXPECT_EQ(table.Unpin(object, "cache"), Verdict::kOk);
+    EXPECT_EQ(table.Find(object)->state(), ObjectState::kFreed);
+  }
+}
+
 }  // namespace
 }  // namespace freehold::core

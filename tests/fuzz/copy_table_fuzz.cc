@@ -195,9 +195,9 @@ class Harness {
   // An owner's answer, now and then from another one.
   void AnswerMove(uint8_t how) {
     const auto answer = static_cast<MoveAnswer>(how % (kMoveAnswerMax + 1));
-    if (answer == MoveAnswer::kPromoted || asked_.empty()) {
+    if (IsUnasked(answer) || asked_.empty()) {
       const Key key = AnyKey();
-      const uint64_t number = answer == MoveAnswer::kPromoted ? 0 : how;
+      const uint64_t number = IsUnasked(answer) ? 0 : how;
       (void)Step(copy_event::MoveAnswered{Owner(), key.first, key.second, number, answer, {}});
       return;
     }
