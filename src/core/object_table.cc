@@ -397,10 +397,7 @@ void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {
       return;
     case ObjectState::kAvailable:
       if (HasRealCopy(*record)) return;
-      if (EvictSteps::IsMarked(*this, *record)) {
-        EvictSteps(this).Free(record, effects);
-        break;
-      }
+      if (EvictSteps(this).FreeIfMarked(record, effects)) break;
       SetState(record, ObjectState::kLost, effects);
       ++counters_.objects_lost;
       effects->Rarely().lost.push_back(record->id());

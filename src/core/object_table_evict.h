@@ -33,6 +33,12 @@ class EvictSteps {
   void TellNode(const ObjectRecord& record, const Copy& copy, Effects* effects);
   // The value goes now. What is to be done once its copies have gone is the caller's.
   void Free(ObjectRecord* record, Effects* effects);
+  // The last copy has gone. False: the value is lost.
+  bool FreeIfMarked(ObjectRecord* record, Effects* effects) {
+    const bool marked = IsMarked(table_, *record);
+    if (marked) Free(record, effects);
+    return marked;
+  }
 
  private:
   ObjectTable& table_;
