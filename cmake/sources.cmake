@@ -34,6 +34,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table.cc
   src/core/object_table_askers.cc
   src/core/object_table_callbacks.cc
+  src/core/object_table_declare.cc
   src/core/object_table_digest.cc
   src/core/object_table_evict.cc
   src/core/object_table_exclusion.cc
@@ -65,6 +66,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/callback_executor.cc
   src/runtime/callback_thread_rep.cc
   src/runtime/clock.cc
+  src/runtime/counter_declare.cc
   src/runtime/counter_drain.cc
   src/runtime/counter_handles.cc
   src/runtime/counter_impl.cc

@@ -2,10 +2,10 @@
 //
 // Three moments, in this order: out of scope (no reference is left, or the value was freed
 // explicitly), reclaimed (the last copy is physically gone), erased (the record is gone); and of a
-// borrowed object one: failed (it is gone, its owner died, or this process was excluded, while
-// references are held here). The first three can be watched from other processes too
-// (ReferenceCounter::Watch). A callback gets the object's id, never a reference: a reference would
-// bring the object back. It runs on the CallbackExecutor, with no lock held, exactly once per
+// borrowed object one: failed (it is gone, its owner died or has not taken it, or this process was
+// excluded, while references are held here). The first three can be watched from other processes
+// too (ReferenceCounter::Watch). A callback gets the object's id, never a reference: a reference
+// would bring the object back. It runs on the CallbackExecutor, with no lock held, exactly once per
 // registration, in order of registration per object and moment. Rules for what it may do are in
 // callback_executor.h: no I/O, no waiting.
 //
@@ -40,6 +40,7 @@ enum class EndReason : uint8_t {
   kOwnerDied,   // of kFailed, and of a watch: its owner was excluded
   kExcluded,    // of kFailed, and of a watch: this process was excluded
   kRefused,     // of a watch: its owner has as many of this process's as it may have
+  kNotDeclared,  // of kFailed: DeclareFor, and its owner has not taken it
 };
 const char* EndReasonName(EndReason reason);
 

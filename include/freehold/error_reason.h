@@ -22,15 +22,19 @@ enum class ErrorReason : uint8_t {
   kShutDown = 6,         // this end was shut down
   kPeerExcluded = 7,     // the other process was excluded
   kAlreadyRedeemed = 8,  // the token was imported before, and nothing of it is left
-  kRefused = 9,          // the token was cancelled by its sender, or too late by far
-  kWrongReceiver = 10,   // the token was made for another process
-  kMalformedToken = 11,  // these bytes are not a token, or were altered
-  kNotOwner = 12,        // only the owner of the object can do this
-  kOtherOwner = 13,      // the object is known here, with another owner
-  kDraining = 14,        // this process is about to leave and takes no new objects
-  kScopeEnded = 15,      // the scope has ended: it takes nothing new, and ends only once
+  // The token was cancelled by its sender, or too late by far; or the other process takes no
+  // objects that others declare for it.
+  kRefused = 9,
+  kWrongReceiver = 10,    // the token was made for another process
+  kMalformedToken = 11,   // these bytes are not a token, or were altered
+  kNotOwner = 12,         // only the owner of the object can do this
+  kOtherOwner = 13,       // the object is known here, with another owner
+  kDraining = 14,         // this process, or the owner, is about to leave: it takes no new objects
+  kScopeEnded = 15,       // the scope has ended: it takes nothing new, and ends only once
+  kNotAcknowledged = 16,  // declared for an owner that has not answered: nobody else may hear of it
+  kNotDeclared = 17,      // its owner has not taken it, CheckReference says why
 };
-inline constexpr int kErrorReasons = 16;
+inline constexpr int kErrorReasons = 18;
 const char* ErrorReasonName(ErrorReason reason);
 
 // The reason that the library put into the status.

@@ -23,6 +23,7 @@ namespace freehold {
 class ReferenceCounter;
 namespace runtime {
 class CounterImpl;
+class Declarations;
 class LineageKeeper;
 }  // namespace runtime
 
@@ -63,6 +64,7 @@ class ObjectRef {
  private:
   friend class ReferenceCounter;
   friend class runtime::CounterImpl;
+  friend class runtime::Declarations;
   // Takes over one count of the cell.
   explicit ObjectRef(internal::RefCell* cell) : cell_(cell) {}
   void Refuse();

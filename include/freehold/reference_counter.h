@@ -9,7 +9,7 @@
 // it calls anything of the host's. Several counters may live in one process.
 // Ownership: the counter owns its records; the transport, membership, clock and logger in the
 // options are borrowed and must outlive it; the executor is shared.
-// Blocks: only Drain, and Shutdown and the destructor, which join the pump thread.
+// Blocks: only WaitForOwner and Drain, and Shutdown and the destructor, which join the pump thread.
 // Errors: NotFound (unknown or gone), AlreadyExists, InvalidArgument, FailedPrecondition (wrong
 // state for it, this process is excluded, or shut down), ResourceExhausted (a count or a table is
 // full). Where that is too coarse, ReasonOf(status) says why (error_reason.h). Misuse such as a
@@ -30,6 +30,7 @@
 #include "absl/types/span.h"
 #include "freehold/callbacks.h"
 #include "freehold/clock.h"
+#include "freehold/declare_for.h"
 #include "freehold/drain.h"
 #include "freehold/exported_reference.h"
 #include "freehold/ids.h"
@@ -42,6 +43,8 @@
 #include "freehold/transport.h"
 
 namespace freehold {
+
+struct NodeCopy;  // node_agent.h
 
 class ReferenceCounter {
  public:
@@ -62,6 +65,21 @@ class ReferenceCounter {
   // unknown contained id; FailedPrecondition when `primary` is excluded, or its scope has ended or
   // is unknown (kScopeEnded).
   absl::StatusOr<ObjectRef> Declare(const ObjectId& object, const DeclareOptions& options = {});
+  // Owner at creation (declare_for.h): a new object that `owner`, another process, is to own; the
+  // handle is a borrowed reference. Until the owner has acknowledged it nobody else can hear of it
+  // (kNotAcknowledged). Errors: AlreadyExists, as far as is known here; InvalidArgument for nil or
+  // this process as the owner; Unavailable (kOwnerDied: it is excluded); FailedPrecondition without
+  // a transport, or with `on_answer` and no executor; ResourceExhausted.
+  absl::StatusOr<ObjectRef> DeclareFor(const ProcessId& owner, const ObjectId& object,
+                                       DeclareForOptions options = {});
+  // Waits for that: Ok once the owner has acknowledged, the errors of DeclareCallback, NotFound
+  // (kGone), or DeadlineExceeded (kNotAcknowledged). Blocks and pumps; not for callbacks.
+  absl::Status WaitForOwner(const ObjectId& object, Duration timeout);
+  // What a node agent is to be told of bytes of the object, with its owner. Refused like
+  // CheckReference, and so before the owner has acknowledged the object: a copy that is reported
+  // earlier is deleted, for its owner takes it for one of an object that is gone.
+  absl::StatusOr<NodeCopy> CopyOf(const ObjectId& object, CopyRole role, uint64_t size,
+                                  uint32_t generation = 0) const;
   // The value of a freed or lost object is to be made again: pending, its generation one higher.
   // What remains of the old value goes on being deleted. Lineage::Resubmit does it for what a
   // recorded task returns.
@@ -136,8 +154,9 @@ class ReferenceCounter {
   // keeps the object for it ends with the receiver's answer. NotFound when it has ended already.
   absl::Status CancelHandoff(const Handoff& handoff);
   // Ok while a reference to it is of use, as far as is known here. NotFound (kGone), Unavailable
-  // (kOwnerDied), FailedPrecondition (kExcluded, kShutDown); at the owner also Aborted (kFreed) and
-  // DataLoss (kLost), which a borrower learns by QueryLocations.
+  // (kOwnerDied), FailedPrecondition (kExcluded, kShutDown); of what was declared for another
+  // process FailedPrecondition (kNotAcknowledged), or its answer (DeclareCallback); at the owner
+  // also Aborted (kFreed) and DataLoss (kLost), which a borrower learns by QueryLocations.
   absl::Status CheckReference(const ObjectId& object) const;
 
   // --- Locations -----------------------------------------------------------------------------

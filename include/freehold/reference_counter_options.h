@@ -19,12 +19,15 @@
 #include "freehold/location.h"
 #include "freehold/log.h"
 #include "freehold/membership.h"
+#include "freehold/object_ref.h"
 #include "freehold/scope_options.h"
 #include "freehold/session_options.h"
 #include "freehold/token_sealer.h"
 #include "freehold/transport.h"
 
 namespace freehold {
+
+using DeclaredCallback = std::function<void(ObjectRef ref, const ProcessId& declarer)>;
 
 struct ReferenceCounterOptions {
   ProcessId process;  // required, not nil
@@ -37,8 +40,8 @@ struct ReferenceCounterOptions {
   // saw the view. The promise is weaker: it holds only if every survivor has dealt with the view by
   // then (PROTOCOL, "Model"). The same for all ends; not negative.
   Duration orphan_grace = Duration::zero();
-  // Null: registering a callback is FailedPrecondition, `on_to_recover`, `on_lineage_released` and
-  // `on_copy_freed` are refused by Create.
+  // Null: registering a callback is FailedPrecondition, `on_to_recover`, `on_lineage_released`,
+  // `on_copy_freed` and `on_declared` are refused by Create.
   std::shared_ptr<CallbackExecutor> executor;
   const Clock* clock = nullptr;  // default: Clock::Monotonic(); must outlive the counter
   Logger* logger = nullptr;      // default: Logger::Default(); must outlive what is queued
@@ -65,6 +68,13 @@ struct ReferenceCounterOptions {
   // cancelled. Zero: for ever; a token that is lost then keeps its object until the receiver is
   // excluded or the host calls CancelHandoff. Not negative.
   Duration token_life = Duration::zero();
+  // Whether other processes may declare objects for this one to own (declare_for.h). False: they
+  // hear kRefused.
+  bool takes_declarations = true;
+  // An object that another process has declared for this one. The reference keeps it from the step
+  // on that made it, whatever becomes of the declarer; without this callback the declarer alone
+  // holds it at first. Runs on the executor.
+  DeclaredCallback on_declared;
   SessionOptions session;
   // Locks and tables that the objects are spread over: a power of two, 1 to 64.
   uint32_t shards = 32;

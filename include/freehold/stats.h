@@ -46,6 +46,7 @@ struct ReferenceCounterStats {
   uint64_t borrowed = 0;               // gauge: records of objects that others own
   uint64_t borrowers = 0;              // gauge: over all objects owned here
   uint64_t handoffs_pending = 0;       // gauge: exported and not ended
+  uint64_t declarations_pending = 0;   // gauge: for other processes, not acknowledged
   uint64_t token_lives = 0;            // gauge: exported with a `token_life` that has not ended
   uint64_t handoffs_owed = 0;          // gauge: imported, their senders not answered yet
   uint64_t handoff_intervals = 0;      // gauge: of numbers that are remembered of ended handoffs

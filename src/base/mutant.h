@@ -83,6 +83,10 @@ enum class Mutant : uint8_t {
   kLateJoinForgotten,       // who joins a scope that has ended hears nothing
   kDeadMemberAwaited,       // after its barrier too
   kForceNotTold,            // a scope that is forced ends plainly elsewhere
+  // 1, owner at creation
+  kDeclarerNotListed,  // the owner has the object, and nobody that holds it
+  kDeclaredTwice,      // an id that the owner knows is taken once more
+  kExportUndeclared,   // a token is made before the owner has answered
   // 2, pins
   kFreeDespitePins,      // an explicit free does not wait for them
   kPinnedFreeForgotten,  // a free that waits for the last pin is never done
@@ -99,7 +103,7 @@ enum class Mutant : uint8_t {
   kPassedWatchUnanswered,  // one whose moment has passed is never told
   kErasedWatchForgotten,   // one that waits for the end of the record goes with it, untold
 };
-inline constexpr int kMutants = 69;         // kNone included
+inline constexpr int kMutants = 71;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

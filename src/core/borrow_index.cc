@@ -20,6 +20,8 @@ const char* BorrowStageName(BorrowStage stage) {
       return "its owner died";
     case BorrowStage::kExcluded:
       return "this process is excluded";
+    case BorrowStage::kNotDeclared:
+      return "its owner has not taken it";
   }
   return "?";
 }
@@ -37,6 +39,7 @@ uint32_t BorrowIndex::Add(RecordIndex record, PeerIndex owner) {
 
 void BorrowIndex::Remove(uint32_t number) {
   EndFlush(number);
+  EndDeclaration(number, DeclareAnswer::kDropped);
   Unlink(number);
   pool_.Release(number);
 }
@@ -50,6 +53,19 @@ void BorrowIndex::SetStage(uint32_t number, BorrowStage stage) {
 void BorrowIndex::BeginRegistration(uint32_t number, uint64_t registration) {
   pool_.At(number).registration = registration;
   SetStage(number, BorrowStage::kOutstanding);
+}
+
+void BorrowIndex::BeginDeclaration(uint32_t number) {
+  pool_.At(number).declares = true;
+  ++declaring_;
+}
+
+void BorrowIndex::EndDeclaration(uint32_t number, DeclareAnswer answer) {
+  Borrow& borrow = pool_.At(number);
+  if (!borrow.declares) return;
+  borrow.declares = false;
+  borrow.answer = answer;
+  --declaring_;
 }
 
 uint32_t BorrowIndex::FirstToSend(PeerIndex owner) const {
@@ -109,6 +125,7 @@ uint32_t* BorrowIndex::RingOf(PeerIndex owner, BorrowStage stage) {
     case BorrowStage::kGone:
     case BorrowStage::kOwnerDied:
     case BorrowStage::kExcluded:
+    case BorrowStage::kNotDeclared:
       break;
   }
   return nullptr;
@@ -145,6 +162,7 @@ void BorrowIndex::Unlink(uint32_t number) {
 void BorrowIndex::CheckInvariants() const {
   uint64_t waiting = 0;
   uint64_t listed = 0;
+  uint64_t declaring = 0;
   owners_.ForEach([&](PeerIndex peer, const Owner& owner) {
     uint32_t flushing = 0;
     for (const uint32_t ring : {owner.to_send, owner.others}) {
@@ -157,6 +175,8 @@ void BorrowIndex::CheckInvariants() const {
         FREEHOLD_CHECK(waits_to_be_sent == (ring == owner.to_send));
         // Only what is not answered yet can be waited for.
         FREEHOLD_CHECK(!borrow.flushing || !borrow.confirmed());
+        FREEHOLD_CHECK(!borrow.declares || !borrow.confirmed());
+        declaring += borrow.declares ? 1 : 0;
         flushing += borrow.flushing ? 1 : 0;
         ++listed;
         at = borrow.next == ring ? kNone : borrow.next;
@@ -166,6 +186,7 @@ void BorrowIndex::CheckInvariants() const {
     waiting += owner.flushing;
   });
   FREEHOLD_CHECK(waiting == flush_waiting_ && listed <= size());
+  FREEHOLD_CHECK(declaring == declaring_);
 }
 
 }  // namespace freehold::core

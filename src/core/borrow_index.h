@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "src/core/item.h"
 #include "src/core/object_record.h"
 #include "src/core/peer_map.h"
 #include "src/core/pool.h"
@@ -23,28 +24,32 @@ namespace freehold::core {
 
 // Where a borrow stands with its owner (PROTOCOL, steps 4 to 6).
 enum class BorrowStage : uint8_t {
-  kQueued,       // Register waits to be sent
-  kOutstanding,  // Register was sent and is not answered
+  kQueued,       // Register, or Declare, waits to be sent
+  kOutstanding,  // it was sent and is not answered
   kConfirmed,    // the owner lists us
   kReleasing,    // Release waits to be sent; a new import withdraws it
   kGone,         // the owner does not know the object
   kOwnerDied,    // the owner is excluded and the barrier has come
   kExcluded,     // this process is excluded
+  kNotDeclared,  // the owner has not taken it
 };
 const char* BorrowStageName(BorrowStage stage);
 
 struct Borrow {
   RecordIndex record = kNoRecord;
   PeerIndex owner = kNoPeer;
-  uint64_t registration = 0;  // number of the outstanding Register
+  uint64_t registration = 0;  // number of the outstanding Register or Declare
   uint32_t next = kNone;      // in its owner's list
   uint32_t previous = kNone;
   BorrowStage stage = BorrowStage::kQueued;
   bool flushing = false;  // a view waits for the answer to its Register, whatever its count
+  // This process declares it for its owner, who has not answered: nobody else may hear of it.
+  bool declares = false;
+  DeclareAnswer answer = DeclareAnswer::kOk;  // of kNotDeclared: why
 
   bool failed() const {
     return stage == BorrowStage::kGone || stage == BorrowStage::kOwnerDied ||
-           stage == BorrowStage::kExcluded;
+           stage == BorrowStage::kExcluded || stage == BorrowStage::kNotDeclared;
   }
   bool confirmed() const {
     return stage == BorrowStage::kConfirmed || stage == BorrowStage::kReleasing;
@@ -58,8 +63,12 @@ class BorrowIndex {
   void Remove(uint32_t number);
   void SetStage(uint32_t number, BorrowStage stage);
   const Borrow& At(uint32_t number) const { return pool_.At(number); }
-  // A Register with this number leaves now.
+  // A Register, or Declare, with this number leaves now.
   void BeginRegistration(uint32_t number, uint64_t registration);
+  // Declare is sent in place of Register. EndDeclaration: it was answered, or is given up.
+  void BeginDeclaration(uint32_t number);
+  void EndDeclaration(uint32_t number, DeclareAnswer answer);
+  uint64_t declaring() const { return declaring_; }
 
   // kNone when there is none.
   uint32_t FirstToSend(PeerIndex owner) const;
@@ -95,6 +104,7 @@ class BorrowIndex {
   Pool<Borrow> pool_;
   PeerMap<Owner> owners_;
   uint64_t flush_waiting_ = 0;
+  uint64_t declaring_ = 0;
 };
 
 }  // namespace freehold::core

@@ -127,8 +127,8 @@ class PayloadWriter {
   [[nodiscard]] bool Add(const FreeResultItem& item);
   // `url` is written for kSpilled only. REQUIRES: url.size() <= kSpilledUrlBytesMax.
   [[nodiscard]] bool Add(const LocationItem& item);
-  // `number` is not written for kRelease, `answer` only where the kind has one. REQUIRES: `answer`
-  // is one of the kind's.
+  // `number` is not written for kRelease, `answer` and `size` only where the kind has one.
+  // REQUIRES: `answer` is one of the kind's.
   [[nodiscard]] bool Add(const SharingItem& item);
   [[nodiscard]] bool Add(const LocationQueryItem& item);
   // Locations beyond the bounds of the item are cut. URLs are written for spilled ones only.

@@ -30,6 +30,8 @@
 //   21 kWatches         object (28), number (8)                detail: the moment
 //   22 kUnwatches       object (28), number (8)                detail: the moment
 //   23 kWatchesFired    object (28), number (8)                detail: the answer
+//   24 kDeclares        object (28), number (8), size (8)
+//   25 kDeclareAcks     object (28), number (8)                detail: the answer
 // What has no detail has 0 there. A range is its prefix (4) and bits (1). From 5 on the generation
 // is 0 except in 11 to 13 and 17; from 10 to 20 the term is kFirstTerm, except in 12 and 13.
 //
@@ -72,8 +74,10 @@ enum GroupKind : uint8_t {
   kWatches = 21,
   kUnwatches = 22,
   kWatchesFired = 23,
+  kDeclares = 24,
+  kDeclareAcks = 25,
 };
-inline constexpr uint8_t kGroupKindMax = kWatchesFired;
+inline constexpr uint8_t kGroupKindMax = kDeclareAcks;
 
 struct GroupHead {
   uint8_t kind;

@@ -60,6 +60,9 @@ static_assert(codec::kHandoffCancels ==
 static_assert(codec::kUnwatches == kWatchGroups + static_cast<uint8_t>(SharingKind::kUnwatch));
 static_assert(codec::kWatchesFired ==
               kWatchGroups + static_cast<uint8_t>(SharingKind::kWatchFired));
+static_assert(codec::kDeclares == kWatchGroups + static_cast<uint8_t>(SharingKind::kDeclare));
+static_assert(codec::kDeclareAcks ==
+              kWatchGroups + static_cast<uint8_t>(SharingKind::kDeclareAck));
 
 uint8_t GroupOf(SharingKind kind) {
   return static_cast<uint8_t>(static_cast<uint8_t>(kind) +
@@ -87,16 +90,20 @@ uint8_t AnswerMax(SharingKind kind) {
       return static_cast<uint8_t>(Moment::kErased);
     case SharingKind::kWatchFired:
       return kWatchAnswerMax;
+    case SharingKind::kDeclareAck:
+      return kDeclareAnswerMax;
     case SharingKind::kRegister:
     case SharingKind::kRelease:
     case SharingKind::kHandoffCancel:
+    case SharingKind::kDeclare:
       return 0;
   }
   return 0;
 }
 
 size_t SharingBytes(SharingKind kind) {
-  return kind == SharingKind::kRelease ? ObjectId::kSize : kNumberedBytes;
+  if (kind == SharingKind::kRelease) return ObjectId::kSize;
+  return kind == SharingKind::kDeclare ? kNumberedBytes + 8 : kNumberedBytes;
 }
 
 CodecError ReadSharing(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
@@ -105,6 +112,8 @@ CodecError ReadSharing(const GroupHead& head, Cursor* cursor, PayloadSink* sink)
   item.term = head.term;
   item.answer = head.detail;
   if (head.detail > AnswerMax(item.kind) || head.generation != 0) return CodecError::kBadValue;
+  // At its creation an object is in its first term.
+  if (head.kind >= codec::kDeclares && head.term != kFirstTerm) return CodecError::kBadValue;
   const size_t item_bytes = SharingBytes(item.kind);
   // By division: the product could exceed a 32-bit size_t.
   if (head.count > cursor->size() / item_bytes) return CodecError::kTruncated;
@@ -115,6 +124,7 @@ CodecError ReadSharing(const GroupHead& head, Cursor* cursor, PayloadSink* sink)
   for (uint32_t i = 0; i < head.count; ++i) {
     item.object = cursor->Object();
     if (item.kind != SharingKind::kRelease) item.number = cursor->Integer<uint64_t>();
+    if (item.kind == SharingKind::kDeclare) item.size = cursor->Integer<uint64_t>();
     sink->OnSharing(item);
   }
   return CodecError::kOk;
@@ -248,7 +258,8 @@ bool PayloadWriter::Add(const SharingItem& item) {
                    SharingBytes(item.kind));
   if (at == nullptr) return false;
   at = PutBytes(item.object.bytes(), at);
-  if (item.kind != SharingKind::kRelease) Put(item.number, at);
+  if (item.kind != SharingKind::kRelease) at = Put(item.number, at);
+  if (item.kind == SharingKind::kDeclare) Put(item.size, at);
   return true;
 }
 

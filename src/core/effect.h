@@ -17,6 +17,7 @@
 #include "absl/container/inlined_vector.h"
 #include "freehold/callbacks.h"
 #include "freehold/location.h"
+#include "src/core/item.h"
 #include "src/core/rare.h"
 #include "src/core/scope_change.h"
 
@@ -46,9 +47,11 @@ enum class [[nodiscard]] Verdict : uint8_t{
     kOtherOwner,         // the object is known here, under another owner
     kGone,               // its owner says so
     kOwnerDied,
-    kScopeEnded,  // the scope takes no more objects
+    kScopeEnded,       // the scope takes no more objects
+    kNotAcknowledged,  // its owner has not answered the declaration: nobody else may hear of it
+    kNotDeclared,      // its owner has not taken it
 };
-inline constexpr int kVerdicts = 23;
+inline constexpr int kVerdicts = 25;
 const char* VerdictName(Verdict verdict);
 
 // A copy as the outside of the table sees it.
@@ -94,6 +97,12 @@ struct LineageNotice {
   uint32_t generation = 0;  // the last one of its value
 };
 
+// A declaration for another process has ended.
+struct DeclareNotice {
+  ObjectId object;
+  DeclareAnswer answer = DeclareAnswer::kOk;
+};
+
 // What few steps ask for.
 struct RareEffects {
   std::vector<LocationNotice> notices;
@@ -104,6 +113,8 @@ struct RareEffects {
   std::vector<ObjectId> lost;
   // For the LineageTable.
   std::vector<LineageNotice> lineage;
+  // One that was dropped is told so at once; what its owner answers may be told as well.
+  std::vector<DeclareNotice> declared;
   // Registered callbacks whose moment cannot come any more: the runtime's to release.
   std::vector<Token> dropped;
   // Only when the table was told to observe frees.
@@ -138,8 +149,9 @@ struct Effects {
   }
   bool empty() const { return fired.empty() && ready.empty() && scopes.empty() && rare == nullptr; }
   bool has_host_work() const {
-    return !fired.empty() || (rare != nullptr && (!rare->notices.empty() || !rare->lost.empty() ||
-                                                  !rare->settled.empty()));
+    return !fired.empty() ||
+           (rare != nullptr && (!rare->notices.empty() || !rare->lost.empty() ||
+                                !rare->settled.empty() || !rare->declared.empty()));
   }
   bool has_inners() const {
     return rare != nullptr && !(rare->inners.empty() && rare->inner_lists.empty());

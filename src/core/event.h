@@ -158,7 +158,31 @@ struct ImportNested {
   InnerRef outer;
 };
 
+// A new object that `owner`, another process, is to own.
+struct DeclareFor {
+  Key key;
+  PeerIndex owner;
+  uint64_t size;
+};
+
 // What arrived. `from` is the peer that sent it.
+//
+// A new object that `from` has declared for this process. `refusal` is not kOk if it takes none.
+// `keep`: the runtime will add a handle to the record that the step answers.
+struct DeclaredBy {
+  Key key;
+  PeerIndex from;
+  uint64_t number;
+  uint64_t size;
+  DeclareAnswer refusal = DeclareAnswer::kOk;
+  bool keep = false;
+};
+struct DeclareAnswered {
+  Key key;
+  PeerIndex from;
+  uint64_t number;
+  DeclareAnswer answer;
+};
 struct BorrowerRegistered {
   Key key;
   PeerIndex from;

@@ -89,6 +89,8 @@ enum class SharingKind : uint8_t {
   kWatch = 6,          // anyone → owner: tell me when the moment comes, or has come
   kUnwatch = 7,        // the same → owner: tell me no more; answered, unless it has been
   kWatchFired = 8,     // owner → watcher: the one answer to a watch
+  kDeclare = 9,        // declarer → owner: own this new object, and list me
+  kDeclareAck = 10,    // owner → declarer
 };
 
 // How a watch ended.
@@ -101,20 +103,35 @@ enum class WatchAnswer : uint8_t {
 };
 inline constexpr uint8_t kWatchAnswerMax = 4;
 
-// What owners, borrowers, senders and receivers of one reference tell each other, and watchers.
+// How a declaration for another process ended. Up to kFull it is the owner's answer, on the wire.
+enum class DeclareAnswer : uint8_t {
+  kOk = 0,         // the owner has the object, and lists the declarer
+  kExists = 1,     // the owner knows that id already
+  kRefused = 2,    // it takes no objects from others
+  kDraining = 3,   // it is about to leave
+  kFull = 4,       // it has no room
+  kOwnerDied = 5,  // it was excluded, and its barrier has come
+  kExcluded = 6,   // the declarer was
+  kDropped = 7,    // nobody held it any more at the declarer
+};
+inline constexpr uint8_t kDeclareAnswerMax = 4;  // on the wire
+
+// What owners, borrowers, senders and receivers of one reference tell each other, and watchers and
+// declarers.
 struct SharingItem {
   ObjectId object;
-  // Of kRegister: the borrower's own number of this registration; kRegisterAck echoes it, so that
-  // an answer that does not match the outstanding Register is ignored. Of kHandoffAck and
+  // Of kRegister and kDeclare: the borrower's own number of this registration; the answer echoes
+  // it, so that one that does not match the outstanding question is ignored. Of kHandoffAck and
   // kHandoffCancel: the handoff's number within its sender, receiver and lane (handoff_ledger.h).
   // Of a watch: the watcher's own, which the other two of it repeat.
   // kRelease has none: it is not written.
   uint64_t number = 0;
   uint32_t term = kFirstTerm;
   SharingKind kind = SharingKind::kRegister;
-  // RegisterAnswer of kRegisterAck, HandoffAnswer of kHandoffAck, WatchAnswer of kWatchFired; of
-  // kWatch and kUnwatch the Moment, up to kErased; else 0.
+  // RegisterAnswer of kRegisterAck, HandoffAnswer of kHandoffAck, WatchAnswer of kWatchFired,
+  // DeclareAnswer of kDeclareAck; of kWatch and kUnwatch the Moment, up to kErased; else 0.
   uint8_t answer = 0;
+  uint64_t size = 0;  // of kDeclare: bytes of the value; 0 while unknown
 };
 
 // anyone → owner: where is the value, once or until further notice?

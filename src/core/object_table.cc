@@ -260,6 +260,8 @@ Verdict ObjectTable::Step(const event::AddNestedHold& e, RecordIndex* record) {
   Verdict verdict;
   ObjectRecord* found = InScope(e.key, &verdict);
   if (found == nullptr) return verdict;
+  // Whoever reads its id out of the outer object would ask its owner too early.
+  if (found->borrowed && BorrowOf(*found).declares) return Verdict::kNotAcknowledged;
   if (found->nested_in == UINT32_MAX) return Verdict::kCountFull;
   ++found->nested_in;
   ++counters_.nested;

@@ -179,8 +179,7 @@ class ObjectTable {
     return slabs_.Visit(from, slots_max, visit);
   }
   bool HasWorkFor(PeerIndex node) const;
-  // Answers that wait to be sent to the peer, which has caused them.
-  uint64_t AnswersFor(PeerIndex peer) const;
+  uint64_t AnswersFor(PeerIndex peer) const;  // that wait to be sent, and that it has caused
   const NodeIndex& nodes() const { return nodes_; }
   const Counters& counters() const { return counters_; }
   // Frees that are not settled, those not yet sent and answers to late reports included.
@@ -198,6 +197,7 @@ class ObjectTable {
   friend class EvictSteps;    // object_table_evict.h
   friend class LineageSteps;  // object_table_lineage.h
   friend class WatchSteps;    // object_table_watches.h
+  friend class DeclareSteps;  // object_table_declare.h
   RecordIndex FindInline(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
   IdIndex::Found FindAtHome(const Key& key);
@@ -211,8 +211,7 @@ class ObjectTable {
   // A record with no reference yet, or kNoRecord when the table is full.
   RecordIndex Make(const Key& key, ObjectState state);
   IdIndex::Found MakeInline(const Key& key, ObjectState state, bool handle, IdIndex::Place place);
-  // Takes it out of the table, and nothing else.
-  void Unmake(ObjectRecord* record);
+  void Unmake(ObjectRecord* record);  // takes it out of the table, and nothing else
   void CountState(ObjectRecord* record, ObjectState state);
   void SetState(ObjectRecord* record, ObjectState state, Effects* effects);
   void EndIfNotHeld(ObjectRecord* record, Effects* effects);
@@ -254,6 +253,7 @@ class ObjectTable {
                      Effects* effects);
   void EndOwed(const ObjectRecord& record, HandoffAnswer answer, Effects* effects);
   void SetStage(uint32_t borrow, BorrowStage stage, Effects* effects);
+  void Confirm(ObjectRecord* record, Effects* effects);
   void FailBorrow(ObjectRecord* record, BorrowStage stage, Effects* effects);
   void LetGoOfBorrow(ObjectRecord* record, Effects* effects);
   void EraseBorrowed(ObjectRecord* record);

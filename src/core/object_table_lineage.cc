@@ -2,6 +2,7 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_declare.h"
 #include "src/core/object_table_evict.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_scopes.h"
@@ -43,8 +44,7 @@ Verdict LineageSteps::Step(const event::HoldArgument& e, Effects* effects, HeldA
     held->revived = true;
   }
   if (record->state() == ObjectState::kFailed) {
-    const bool gone = table_.BorrowOf(*record).stage == BorrowStage::kGone;
-    return gone ? Verdict::kGone : Verdict::kOwnerDied;
+    return DeclareSteps::UseOf(table_.BorrowOf(*record));
   }
   if (record->tasks == UINT32_MAX) return Verdict::kCountFull;
   ++record->tasks;

@@ -57,6 +57,10 @@ const char* VerdictName(Verdict verdict) {
       return "owner died";
     case Verdict::kScopeEnded:
       return "scope ended";
+    case Verdict::kNotAcknowledged:
+      return "not acknowledged";
+    case Verdict::kNotDeclared:
+      return "not declared";
   }
   return "?";
 }

@@ -8,6 +8,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_declare.h"
 
 namespace freehold::core {
 
@@ -23,8 +24,9 @@ Verdict ObjectTable::Step(const event::Export& e, Exported* exported) {
   exported->owner = kNoPeer;
   if (record->borrowed) {
     const Borrow& borrow = BorrowOf(*record);
-    if (borrow.stage == BorrowStage::kGone) return Verdict::kGone;
-    if (borrow.failed()) return Verdict::kOwnerDied;
+    const Verdict use = DeclareSteps::UseOf(borrow);
+    const bool too_early = use == Verdict::kNotAcknowledged;
+    if (use != Verdict::kOk && !(too_early && IsMutant(Mutant::kExportUndeclared))) return use;
     exported->owner = borrow.owner;
   }
   if (fences_.IsFenced(e.receiver)) return Verdict::kPeerExcluded;
@@ -185,6 +187,8 @@ Verdict ObjectTable::AdmitBorrowed(const Key& key, PeerIndex owner, Effects* eff
     case BorrowStage::kOwnerDied:
     case BorrowStage::kExcluded:
       return Verdict::kOwnerDied;
+    case BorrowStage::kNotDeclared:
+      return Verdict::kNotDeclared;
   }
   SetState(found, ObjectState::kBorrowed, effects);
   found->has_handles = 1;
@@ -237,6 +241,7 @@ void ObjectTable::LetGoOfBorrow(ObjectRecord* record, Effects* effects) {
   SetState(record, ObjectState::kOutOfScope, effects);
   DropCallbacks(record, effects);
   const Borrow& borrow = BorrowOf(*record);
+  DeclareSteps(this).EndWith(*record, DeclareAnswer::kDropped, effects);
   switch (borrow.stage) {
     case BorrowStage::kQueued:
       // Nobody else counts on us, also not when a view would have waited for the registration. That
@@ -258,6 +263,7 @@ void ObjectTable::LetGoOfBorrow(ObjectRecord* record, Effects* effects) {
     case BorrowStage::kGone:
     case BorrowStage::kOwnerDied:
     case BorrowStage::kExcluded:
+    case BorrowStage::kNotDeclared:
       EraseBorrowed(record);
       return;
     case BorrowStage::kReleasing:
@@ -271,7 +277,8 @@ Verdict ObjectTable::Step(const event::RegisterAnswered& e, Effects* effects) {
   if (record == nullptr || !record->borrowed) return Verdict::kUnchanged;
   const Borrow& borrow = BorrowOf(*record);
   if (borrow.owner != e.from) return Verdict::kNotOwner;
-  const bool matches = borrow.registration == e.number || IsMutant(Mutant::kAcceptAnyAnswer);
+  const bool matches =
+      (borrow.registration == e.number && !borrow.declares) || IsMutant(Mutant::kAcceptAnyAnswer);
   if (borrow.stage != BorrowStage::kOutstanding || !matches) return Verdict::kUnchanged;
   if (e.answer == RegisterAnswer::kGone && IsMutant(Mutant::kGoneNotTold)) {
     return Verdict::kUnchanged;
@@ -280,15 +287,24 @@ Verdict ObjectTable::Step(const event::RegisterAnswered& e, Effects* effects) {
     FailBorrow(record, BorrowStage::kGone, effects);
     return Verdict::kOk;
   }
+  Confirm(record, effects);
+  return Verdict::kOk;
+}
+
+// The owner lists us.
+void ObjectTable::Confirm(ObjectRecord* record, Effects* effects) {
   sharing_->borrows.EndFlush(record->overflow);
   SetStage(record->overflow, BorrowStage::kConfirmed, effects);
   EndOwed(*record, HandoffAnswer::kOk, effects);
   if (!record->held()) SetStage(record->overflow, BorrowStage::kReleasing, effects);
-  return Verdict::kOk;
 }
 
 void ObjectTable::FailBorrow(ObjectRecord* record, BorrowStage stage, Effects* effects) {
   const bool gone = stage == BorrowStage::kGone;
+  const DeclareAnswer declaration =
+      stage == BorrowStage::kExcluded ? DeclareAnswer::kExcluded : DeclareAnswer::kOwnerDied;
+  DeclareSteps(this).EndWith(*record, declaration, effects);
+  sharing_->borrows.EndDeclaration(record->overflow, declaration);
   sharing_->borrows.EndFlush(record->overflow);
   SetStage(record->overflow, stage, effects);
   EndOwed(*record, gone ? HandoffAnswer::kGone : HandoffAnswer::kOwnerDied, effects);
@@ -298,9 +314,10 @@ void ObjectTable::FailBorrow(ObjectRecord* record, BorrowStage stage, Effects* e
   }
   ++counters_.references_failed;
   SetState(record, ObjectState::kFailed, effects);
-  const EndReason reason = stage == BorrowStage::kOwnerDied  ? EndReason::kOwnerDied
-                           : stage == BorrowStage::kExcluded ? EndReason::kExcluded
-                                                             : EndReason::kGone;
+  const EndReason reason = stage == BorrowStage::kOwnerDied     ? EndReason::kOwnerDied
+                           : stage == BorrowStage::kExcluded    ? EndReason::kExcluded
+                           : stage == BorrowStage::kNotDeclared ? EndReason::kNotDeclared
+                                                                : EndReason::kGone;
   Fire(record, Moment::kFailed, reason, effects);
 }
 
@@ -390,8 +407,8 @@ bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, const NodeName
     ObjectRecord& record = slabs_.At(borrow.record);
     if (borrow.stage == BorrowStage::kQueued) {
       const uint64_t registration = sharing.registrations + 1;
-      if (!writer->Add(
-              SharingItem{record.id(), registration, kFirstTerm, SharingKind::kRegister, 0})) {
+      const SharingKind kind = borrow.declares ? SharingKind::kDeclare : SharingKind::kRegister;
+      if (!writer->Add(SharingItem{record.id(), registration, kFirstTerm, kind, 0, record.size})) {
         return true;
       }
       sharing.registrations = registration;

@@ -10,6 +10,7 @@
 #include "freehold/error_reason.h"
 #include "src/base/check.h"
 #include "src/core/object_table_scopes.h"
+#include "src/runtime/declarations.h"
 #include "src/runtime/errors.h"
 #include "src/runtime/host_jobs.h"
 
@@ -77,6 +78,7 @@ absl::Status CounterImpl::Start() {
 
 void CounterImpl::PrepareHostWork(Shard& shard, AfterStep* after) {
   if (after->effects.rare != nullptr) {
+    Declarations::Prepare(shard, after);
     // A token stays registered while its notices are under way; Cancel may give it back any time.
     for (core::LocationNotice& notice : after->effects.rare->notices) {
       notice.keep = SubscriptionToken::Share(notice.token);
@@ -98,6 +100,8 @@ void CounterImpl::Act(Shard& shard, AfterStep* after) {
 
 void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
   for (const PeerIndex node : after->effects.ready) MarkReady(shard, node);
+  for (auto& [body, answer] : after->told) PostJob(std::move(body), answer);
+  after->told.clear();
   if (after->effects.rare != nullptr) {
     for (const core::Token token : after->effects.rare->dropped) ReleaseToken(token);
     after->effects.rare->dropped.clear();
@@ -274,6 +278,12 @@ absl::Status CounterImpl::ExplainSharing(core::Verdict verdict, const std::strin
     case core::Verdict::kOwnerDied:
       return WithReason(absl::UnavailableError(absl::StrCat("the owner of object ", id, " died")),
                         ErrorReason::kOwnerDied);
+    case core::Verdict::kNotAcknowledged:
+      return NotAcknowledgedError(id);
+    case core::Verdict::kNotDeclared:
+      return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                            "object ", id, " was declared here, and its owner has not taken it")),
+                        ErrorReason::kNotDeclared);
     default:
       break;
   }

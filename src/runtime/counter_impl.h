@@ -54,6 +54,8 @@ class CounterImpl final : public Endpoint::Client,
   struct AfterStep {
     core::Effects effects;
     bool must_post = false;  // the posting role of the shard was taken
+    // Answers to declarations, with their details.
+    std::vector<std::pair<std::unique_ptr<CallbackJob::Body>, int>> told;
   };
 
   // No piece of work holds a lock for more records than this.
@@ -215,6 +217,7 @@ class CounterImpl final : public Endpoint::Client,
   bool CanTake(PeerIndex from) override;
 
  private:
+  friend class Declarations;
   // What this end keeps for each peer beside its session.
   struct Peer {
     // Shards with something waiting for it, a bit each. A bit may be set in vain, never missing.

@@ -4,8 +4,10 @@
 
 #include "src/base/check.h"
 #include "src/core/codec.h"
+#include "src/core/object_table_declare.h"
 #include "src/core/object_table_watches.h"
 #include "src/runtime/counter_impl.h"
+#include "src/runtime/declarations.h"
 #include "src/runtime/host_jobs.h"
 
 namespace freehold::runtime {
@@ -19,6 +21,8 @@ class CounterImpl::Sink final : public core::PayloadSink {
         from_node_(counter->endpoint_->AddressOf(from).is_node_agent()) {}
 
   uint64_t refused() const { return refused_; }
+  // Something came that a WaitForOwner may wait for.
+  bool told() const { return told_; }
 
   // Frees come from owners and go to node agents; a process takes none.
   void OnFrees(uint32_t, uint32_t, std::string_view ids) override {
@@ -84,6 +88,11 @@ class CounterImpl::Sink final : public core::PayloadSink {
     }
     if (item.kind == core::SharingKind::kWatchFired) {
       if (!counter_->watches_.OnFired(from_, item)) ++refused_;
+      return;
+    }
+    if (item.kind == core::SharingKind::kDeclare) {
+      CountAnswer();
+      Declarations::Take(counter_, from_, item);
       return;
     }
     const core::Key key = counter_->KeyOf(item.object);
@@ -207,6 +216,13 @@ class CounterImpl::Sink final : public core::PayloadSink {
             core::event::StopWatching{key, from_, item.number, Moment{item.answer}}, effects);
       case core::SharingKind::kWatchFired:
         break;  // answers what this end asked
+      case core::SharingKind::kDeclareAck:
+        told_ = true;
+        return core::DeclareSteps(table).Step(
+            core::event::DeclareAnswered{key, from_, item.number, core::DeclareAnswer{item.answer}},
+            effects);
+      case core::SharingKind::kDeclare:
+        break;  // Declarations::Take
     }
     return core::Verdict::kUnchanged;
   }
@@ -226,6 +242,7 @@ class CounterImpl::Sink final : public core::PayloadSink {
   const PeerIndex from_;
   const bool from_node_;
   uint64_t refused_ = 0;
+  bool told_ = false;
 };
 
 uint64_t CounterImpl::OnPayload(PeerIndex from, std::string_view payload, Time /*now*/) {
@@ -234,7 +251,7 @@ uint64_t CounterImpl::OnPayload(PeerIndex from, std::string_view payload, Time /
   Sink sink(this, from);
   const core::CodecError error = core::ReadPayload(payload, &sink);
   FREEHOLD_CHECK(error == core::CodecError::kOk);  // the session has checked it
-  if (stopping_.load(std::memory_order_relaxed)) {
+  if (sink.told() || stopping_.load(std::memory_order_relaxed)) {
     internal::MutexLock lock(&flush_mutex_);
     flush_progress_.NotifyAll();
   }
@@ -406,15 +423,17 @@ void CounterImpl::Close(ShutdownReport* report) {
   for (const std::unique_ptr<Shard>& shard : shards_) {
     CollectUndelivered(*shard, report);
     std::vector<core::Token> tokens;
+    decltype(shard->declarations) declarations;
     {
       internal::MutexLock lock(&shard->mutex);
       shard->closed = true;
       tokens = shard->table.TakeAllTokens();
+      std::swap(declarations, shard->declarations);
       // relaxed: under the lock that the droppers take first.
       remaining_.fetch_add(shard->outstanding, std::memory_order_relaxed);
     }
     for (const core::Token token : tokens) ReleaseToken(token);
-    report->callbacks_dropped += tokens.size();
+    report->callbacks_dropped += tokens.size() + declarations.size();
   }
   queries_.Close();
   report->callbacks_dropped += watches_.Close();

@@ -18,18 +18,27 @@ namespace {
 absl::StatusOr<core::PeerIndex> OwnerToAsk(CounterImpl* counter, const ObjectId& object,
                                            const ProcessId& owner) {
   if (owner == counter->options().process) return core::kNoPeer;
-  if (!owner.IsNil()) {
-    if (counter->options().transport == nullptr) return NoTransport();
-    const core::PeerIndex peer = counter->endpoint().Intern(Address(owner));
-    if (peer == core::kNoPeer) return TooManyPeers();
-    return peer;
+  core::PeerIndex known = core::kNoPeer;
+  {
+    const core::Key key = counter->KeyOf(object);
+    Shard& shard = counter->ShardOf(key);
+    internal::MutexLock lock(&shard.mutex);
+    const core::ObjectRecord* record = shard.table.Find(key);
+    if (record == nullptr && owner.IsNil()) {
+      return counter->ToStatus(core::Verdict::kNotFound, object);
+    }
+    if (record != nullptr && record->borrowed) {
+      const core::Borrow& borrow = shard.table.BorrowOf(*record);
+      // The question would be there before the object.
+      if (borrow.declares) return NotAcknowledgedError(object.ToHex());
+      known = borrow.owner;
+    }
   }
-  const core::Key key = counter->KeyOf(object);
-  Shard& shard = counter->ShardOf(key);
-  internal::MutexLock lock(&shard.mutex);
-  const core::ObjectRecord* record = shard.table.Find(key);
-  if (record == nullptr) return counter->ToStatus(core::Verdict::kNotFound, object);
-  return record->borrowed ? shard.table.BorrowOf(*record).owner : core::kNoPeer;
+  if (owner.IsNil()) return known;
+  if (counter->options().transport == nullptr) return NoTransportError();
+  const core::PeerIndex peer = counter->endpoint().Intern(Address(owner));
+  if (peer == core::kNoPeer) return TooManyPeersError();
+  return peer;
 }
 
 // Told at once what has passed, or is not there, behind whatever of the object was told before: so
@@ -62,7 +71,7 @@ absl::StatusOr<uint64_t> WatchOwn(CounterImpl* counter, Moment moment, const Obj
 absl::StatusOr<uint64_t> CounterImpl::QueryLocations(const LocationQuery& query,
                                                      LocationCallback callback) {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
-  if (options_.transport == nullptr) return NoTransport();
+  if (options_.transport == nullptr) return NoTransportError();
   const absl::StatusOr<core::PeerIndex> owner = OwnerToAsk(this, query.object, query.owner);
   if (!owner.ok()) return owner.status();
   if (*owner == core::kNoPeer) {

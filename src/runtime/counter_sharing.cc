@@ -6,8 +6,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
+#include "src/core/object_table_declare.h"
 #include "src/core/token.h"
 #include "src/runtime/counter_impl.h"
+#include "src/runtime/declarations.h"
 #include "src/runtime/errors.h"
 #include "src/runtime/token_seal.h"
 
@@ -27,12 +29,12 @@ absl::Status MalformedToken(const std::string& why) {
 absl::StatusOr<ExportedReference> CounterImpl::Export(const ObjectId& object,
                                                       const ProcessId& receiver) {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
-  if (options_.transport == nullptr) return NoTransport();
+  if (options_.transport == nullptr) return NoTransportError();
   if (receiver.IsNil() || receiver == options_.process) {
     return absl::InvalidArgumentError("a reference is exported to another process, not to itself");
   }
   const core::PeerIndex peer = endpoint_->Intern(Address(receiver));
-  if (peer == core::kNoPeer) return TooManyPeers();
+  if (peer == core::kNoPeer) return TooManyPeersError();
   core::event::Export event{KeyOf(object), peer, kInfiniteFuture};
   const bool ends = options_.token_life > Duration::zero();
   if (ends) event.ends = SaturatingAdd(clock_.Now(), options_.token_life);
@@ -76,7 +78,7 @@ absl::Status CounterImpl::CancelHandoff(const Handoff& handoff) {
 
 absl::StatusOr<ObjectRef> CounterImpl::Import(std::string_view bytes) {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
-  if (options_.transport == nullptr) return NoTransport();
+  if (options_.transport == nullptr) return NoTransportError();
   std::optional<std::string> opened;
   if (absl::Status open = OpenToken(options_.token_sealer, &bytes, &opened); !open.ok()) {
     return open;
@@ -97,7 +99,7 @@ absl::StatusOr<ObjectRef> CounterImpl::Import(std::string_view bytes) {
   const core::PeerIndex owner =
       token.owner == options_.process ? core::kNoPeer : endpoint_->Intern(Address(token.owner));
   if (sender == core::kNoPeer || (owner == core::kNoPeer && token.owner != options_.process)) {
-    return TooManyPeers();
+    return TooManyPeersError();
   }
   const core::Key key = KeyOf(token.object);
   return TakeHandle(
@@ -130,7 +132,7 @@ absl::StatusOr<ObjectRef> CounterImpl::ImportNested(const ObjectId& outer, const
                                                     const ProcessId& inner_owner) {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
   if (inner_owner.IsNil()) return absl::InvalidArgumentError("the owner must not be nil");
-  if (options_.transport == nullptr && inner_owner != options_.process) return NoTransport();
+  if (options_.transport == nullptr && inner_owner != options_.process) return NoTransportError();
   core::PeerIndex outer_owner = core::kNoPeer;
   std::vector<core::InnerRef> hold(1);
   const core::Key outer_key = KeyOf(outer);
@@ -154,7 +156,7 @@ absl::StatusOr<ObjectRef> CounterImpl::ImportNested(const ObjectId& outer, const
   } else {
     const core::PeerIndex owner = endpoint_->Intern(Address(inner_owner));
     if (owner == core::kNoPeer) {
-      answer = TooManyPeers();
+      answer = TooManyPeersError();
     } else {
       answer = TakeHandle(
           key, [&](core::ObjectTable& table, core::Effects* effects, core::ObjectRecord** record) {
@@ -173,6 +175,7 @@ absl::Status CounterImpl::CheckReference(const ObjectId& object) const {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
   const core::Key key = KeyOf(object);
   core::Verdict verdict = core::Verdict::kNotFound;
+  core::DeclareAnswer answer = core::DeclareAnswer::kOk;
   ObjectState state = ObjectState::kOutOfScope;
   {
     Shard& shard = ShardOf(key);
@@ -181,12 +184,14 @@ absl::Status CounterImpl::CheckReference(const ObjectId& object) const {
     if (record != nullptr) {
       state = record->state();
       verdict = record->in_scope() ? core::Verdict::kOk : core::Verdict::kOutOfScope;
-      if (state == ObjectState::kFailed) {
-        const bool gone = shard.table.BorrowOf(*record).stage == core::BorrowStage::kGone;
-        verdict = gone ? core::Verdict::kGone : core::Verdict::kOwnerDied;
+      if (record->in_scope() && record->borrowed) {
+        const core::Borrow& borrow = shard.table.BorrowOf(*record);
+        verdict = core::DeclareSteps::UseOf(borrow);
+        answer = borrow.answer;
       }
     }
   }
+  if (verdict == core::Verdict::kNotDeclared) return Declarations::ToStatus(answer, object);
   const std::string id = object.ToHex();
   if (state == ObjectState::kFreed) {
     return WithReason(absl::AbortedError(absl::StrCat("the value of object ", id, " was freed")),

@@ -47,6 +47,10 @@ const char* ErrorReasonName(ErrorReason reason) {
       return "draining";
     case ErrorReason::kScopeEnded:
       return "scope ended";
+    case ErrorReason::kNotAcknowledged:
+      return "not acknowledged";
+    case ErrorReason::kNotDeclared:
+      return "not declared";
   }
   return "unknown";
 }

@@ -17,15 +17,6 @@ inline absl::Status ShutDownError() {
                     ErrorReason::kShutDown);
 }
 
-inline absl::Status NoTransport() {
-  return absl::FailedPreconditionError(
-      "without a transport nothing can be shared with other processes, or asked of them");
-}
-
-inline absl::Status TooManyPeers() {
-  return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
-}
-
 inline absl::Status DrainingError(const std::string& object) {
   return WithReason(
       absl::FailedPreconditionError("object " + object + " is not taken: this process is draining"),
@@ -36,6 +27,23 @@ inline absl::Status ScopeEndedError(const std::string& object) {
   return WithReason(absl::FailedPreconditionError("the scope for object " + object +
                                                   " has ended, or there is none"),
                     ErrorReason::kScopeEnded);
+}
+
+inline absl::Status NoTransportError() {
+  return absl::FailedPreconditionError(
+      "without a transport nothing can be shared with other processes, or asked of them");
+}
+
+inline absl::Status TooManyPeersError() {
+  return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
+}
+
+inline absl::Status NotAcknowledgedError(const std::string& object) {
+  return WithReason(
+      absl::FailedPreconditionError("object " + object +
+                                    " is declared for another process, which has not answered "
+                                    "yet: until then nobody else may hear of it"),
+      ErrorReason::kNotAcknowledged);
 }
 
 }  // namespace freehold::runtime

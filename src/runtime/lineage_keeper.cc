@@ -224,8 +224,10 @@ Recovery LineageKeeper::CanRecover(const ObjectId& object) const {
     if (record == nullptr || shard.closed) return Recovery::kDeleted;
     if (record->borrowed) {
       if (record->state() != ObjectState::kFailed) return Recovery::kElsewhere;
-      const bool gone = shard.table.BorrowOf(*record).stage == core::BorrowStage::kGone;
-      return gone ? Recovery::kDeleted : Recovery::kOwnerLost;
+      const core::BorrowStage stage = shard.table.BorrowOf(*record).stage;
+      const bool never_was = stage == core::BorrowStage::kNotDeclared;
+      return never_was || stage == core::BorrowStage::kGone ? Recovery::kDeleted
+                                                            : Recovery::kOwnerLost;
     }
     in_scope = record->in_scope();
   }

@@ -68,6 +68,8 @@ const char* EndReasonName(EndReason reason) {
       return "excluded";
     case EndReason::kRefused:
       return "refused";
+    case EndReason::kNotDeclared:
+      return "not declared";
   }
   return "unknown";
 }

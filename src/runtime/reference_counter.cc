@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "src/runtime/counter_impl.h"
+#include "src/runtime/declarations.h"
 
 namespace freehold {
 
@@ -61,6 +62,10 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
     return absl::InvalidArgumentError(
         "ReferenceCounterOptions.on_copy_freed needs ReferenceCounterOptions.executor");
   }
+  if (options.executor == nullptr && options.on_declared) {
+    return absl::InvalidArgumentError(
+        "ReferenceCounterOptions.on_declared needs ReferenceCounterOptions.executor");
+  }
   return Validate(options.session);
 }
 
@@ -114,6 +119,21 @@ absl::StatusOr<ObjectRef> ReferenceCounter::Declare(const ObjectId& object,
   const Verdict verdict = impl_->Declare(event, scope, &record);
   if (verdict != Verdict::kOk) return impl_->ToStatus(verdict, object);
   return ObjectRef(&record->cell);
+}
+
+absl::StatusOr<ObjectRef> ReferenceCounter::DeclareFor(const ProcessId& owner,
+                                                       const ObjectId& object,
+                                                       DeclareForOptions options) {
+  return runtime::Declarations::DeclareFor(impl_.get(), owner, object, std::move(options));
+}
+
+absl::Status ReferenceCounter::WaitForOwner(const ObjectId& object, Duration timeout) {
+  return runtime::Declarations::WaitForOwner(impl_.get(), object, timeout);
+}
+
+absl::StatusOr<NodeCopy> ReferenceCounter::CopyOf(const ObjectId& object, CopyRole role,
+                                                  uint64_t size, uint32_t generation) const {
+  return runtime::Declarations::CopyOf(*impl_, object, role, size, generation);
 }
 
 absl::Status ReferenceCounter::Recreate(const ObjectId& object) {

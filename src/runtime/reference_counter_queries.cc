@@ -72,6 +72,7 @@ void AppendSharing(std::string* text, const CounterImpl& counter, const core::Ob
     const core::Borrow& borrow = table.BorrowOf(record);
     absl::StrAppend(text, "\n  owned by ", name(borrow.owner).ToString(), ", ",
                     core::BorrowStageName(borrow.stage));
+    if (borrow.declares) absl::StrAppend(text, "; it is being declared for it");
     if (borrow.flushing) absl::StrAppend(text, "; a view of the membership waits for the answer");
   }
   const core::RecordIndex index = core::RecordSlabs::IndexOf(record);
@@ -287,6 +288,7 @@ void AddSharing(const core::ObjectTable& table, ReferenceCounterStats* stats) {
   stats->handoffs_given_up += sharing->ledger.holes_closed();
   stats->answers_waiting += sharing->answers_waiting();
   stats->flush_waiting += sharing->borrows.flush_waiting();
+  stats->declarations_pending += sharing->borrows.declaring();
   stats->registrations_waiting += sharing->unlisted.size();
   stats->location_watches += sharing->watches.size();
   stats->watches += sharing->moments.size();

@@ -8,6 +8,7 @@
 #include "freehold/error_reason.h"
 #include "src/core/scope_token.h"
 #include "src/runtime/counter_impl.h"
+#include "src/runtime/errors.h"
 #include "src/runtime/scopes.h"
 #include "src/runtime/scopes_apply.h"
 #include "src/runtime/token_seal.h"
@@ -27,10 +28,6 @@ absl::Status NoTransport() {
   return absl::FailedPreconditionError("without a transport no scope is shared with others");
 }
 
-absl::Status TooManyPeers() {
-  return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
-}
-
 absl::Status PeerExcluded(const ProcessId& process) {
   return WithReason(
       absl::FailedPreconditionError(absl::StrCat("process ", process.ToHex(), " is excluded")),
@@ -48,7 +45,7 @@ absl::StatusOr<std::string> Scopes::Export(ScopeId id, const ProcessId& to) {
     return absl::InvalidArgumentError("a scope is exported to another process, not to itself");
   }
   const core::PeerIndex peer = counter_->endpoint().Intern(Address(to));
-  if (peer == core::kNoPeer) return TooManyPeers();
+  if (peer == core::kNoPeer) return TooManyPeersError();
   if (counter_->endpoint().IsExcluded(peer)) return PeerExcluded(to);
   core::ScopeExport exported;
   ScopeVerdict verdict;
@@ -92,7 +89,7 @@ absl::StatusOr<ScopeId> Scopes::Join(std::string_view bytes) {
   }
   Endpoint& endpoint = counter_->endpoint();
   const core::PeerIndex sender = endpoint.Intern(Address(token.sender));
-  if (sender == core::kNoPeer) return TooManyPeers();
+  if (sender == core::kNoPeer) return TooManyPeersError();
   if (endpoint.IsExcluded(sender)) return PeerExcluded(token.sender);
   if (token.owner == self) {
     // It comes home.
@@ -101,7 +98,7 @@ absl::StatusOr<ScopeId> Scopes::Join(std::string_view bytes) {
   }
   core::event::JoinScope event;
   event.owner = endpoint.Intern(Address(token.owner));
-  if (event.owner == core::kNoPeer) return TooManyPeers();
+  if (event.owner == core::kNoPeer) return TooManyPeersError();
   if (endpoint.IsExcluded(event.owner)) return PeerExcluded(token.owner);
   event.scope = token.scope;
   event.hold = token.hold;

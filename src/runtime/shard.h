@@ -12,10 +12,13 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/status/status.h"
+#include "freehold/callback_executor.h"
 #include "src/base/mutex.h"
 #include "src/core/effect.h"
 #include "src/core/object_table.h"
@@ -125,6 +128,9 @@ struct alignas(128) Shard {
   bool draining FREEHOLD_GUARDED_BY(mutex) = false;       // nothing is declared any more
   uint64_t registrations FREEHOLD_GUARDED_BY(mutex) = 0;  // ever made; numbers them
   HostWork outbox FREEHOLD_GUARDED_BY(mutex);
+  // Who waits to hear how a declaration for another process ended.
+  absl::btree_map<ObjectId, std::unique_ptr<CallbackJob::Body>> declarations
+      FREEHOLD_GUARDED_BY(mutex);
   VerdictCounts verdicts FREEHOLD_GUARDED_BY(mutex) = {};
   bool posting FREEHOLD_GUARDED_BY(mutex) = false;
 

@@ -47,20 +47,25 @@ class Oracle::Wire final : public core::PayloadSink {
     static constexpr const char* kLines[] = {
         "E sends E Register O",     "E sends E RegisterAck O I", "E sends E Release O",
         "E sends E HandoffAck O I", "E sends E HandoffCancel O", "E sends E Watch O I",
-        "E sends E Unwatch O I",    "E sends E WatchFired O I"};
+        "E sends E Unwatch O I",    "E sends E WatchFired O I",  "E sends E Declare O",
+        "E sends E DeclareAck O I"};
     static constexpr const char* kNames[] = {
         "item Register",      "item RegisterAck", "item Release", "item HandoffAck",
-        "item HandoffCancel", "item Watch",       "item Unwatch", "item WatchFired"};
+        "item HandoffCancel", "item Watch",       "item Unwatch", "item WatchFired",
+        "item Declare",       "item DeclareAck"};
     static constexpr const char* kAnswers[] = {" Ok", " Gone", " OwnerDied", " Refused"};
     static constexpr const char* kFired[] = {" OutOfScope", " Freed", " Gone", " Refused",
                                              " Cancelled"};
     const auto kind = static_cast<size_t>(item.kind) - 1;
+    static constexpr const char* kDeclared[] = {" Ok", " Exists", " Refused", " Draining", " Full"};
     std::string name = kNames[kind];
     if (item.kind == core::SharingKind::kRegisterAck ||
         item.kind == core::SharingKind::kHandoffAck) {
       name += kAnswers[item.answer];
     } else if (item.kind == core::SharingKind::kWatchFired) {
       name += kFired[item.answer];
+    } else if (item.kind == core::SharingKind::kDeclareAck) {
+      name += kDeclared[item.answer];
     }
     s_.coverage.Count(name);
     Line(kLines[kind], item.object, item.answer);

@@ -40,7 +40,8 @@ class Lines : public PayloadSink {
   void OnSharing(const SharingItem& item) override {
     static const char* const kNames[] = {"",        "register",    "registered",
                                          "release", "handoff ack", "handoff cancel",
-                                         "watch",   "unwatch",     "watch fired"};
+                                         "watch",   "unwatch",     "watch fired",
+                                         "declare", "declare ack"};
     lines.push_back(kNames[static_cast<int>(item.kind)] + (" " + Name(item.object)) + " n" +
                     std::to_string(item.number) + " t" + std::to_string(item.term) + " " +
                     std::to_string(item.answer));

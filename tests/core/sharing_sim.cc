@@ -58,6 +58,8 @@ class SharingSim::Sink final : public PayloadSink {
       case SharingKind::kWatch:
       case SharingKind::kUnwatch:
       case SharingKind::kWatchFired:
+      case SharingKind::kDeclare:
+      case SharingKind::kDeclareAck:
         Unexpected();
         break;
     }

@@ -41,7 +41,7 @@ struct SharingCoverage {
   uint64_t failed_references = 0;
   uint64_t short_borrows = 0;
   uint64_t verdicts[kVerdicts] = {};
-  uint64_t items[6] = {};       // by SharingKind
+  uint64_t items[8] = {};       // by SharingKind
   uint64_t flushes_waited = 0;  // turns in which a view waited for a registration
 };
 

@@ -51,11 +51,12 @@ class Rewriter : public PayloadSink {
              (item.in_memory ? 'm' : '-') + item.url);
   }
   void OnSharing(const SharingItem& item) override {
-    FREEHOLD_CHECK(item.answer <=
-                   (item.kind == SharingKind::kWatchFired ? kWatchAnswerMax : kHandoffAnswerMax));
+    // Of both the highest is the same.
+    static_assert(kWatchAnswerMax == kDeclareAnswerMax);
+    FREEHOLD_CHECK(item.answer <= kWatchAnswerMax);
     FREEHOLD_CHECK(writer_.Add(item));
     Note('s', item.object, item.answer, item.term, item.number,
-         std::string(1, static_cast<char>(item.kind)));
+         static_cast<char>(item.kind) + std::to_string(item.size));
   }
   void OnLocationQuery(const LocationQueryItem& item) override {
     FREEHOLD_CHECK(writer_.Add(item));

@@ -96,6 +96,12 @@ const char* MutantName(Mutant mutant) {
       return "inner_scopes_run";
     case Mutant::kScopeCopiesMiscounted:
       return "scope_copies_miscounted";
+    case Mutant::kDeclarerNotListed:
+      return "declarer_not_listed";
+    case Mutant::kDeclaredTwice:
+      return "declared_twice";
+    case Mutant::kExportUndeclared:
+      return "export_undeclared";
     case Mutant::kFreeDespitePins:
       return "free_despite_pins";
     case Mutant::kPinnedFreeForgotten:

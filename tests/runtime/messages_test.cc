@@ -155,6 +155,13 @@ TEST_F(Messages, AShortBorrow) {
   EXPECT_EQ(Measure([&] { Pass(2, 3).Reset(); }), (Traffic{1, 1, 1}));
 }
 
+TEST_F(Messages, AnObjectDeclaredForAnotherOwner) {
+  ObjectRef declared;
+  EXPECT_EQ(Measure([&] { declared = *processes_[2]->DeclareFor(Process(1), Object(8)); }),
+            (Traffic{2, 2, 1}));
+  EXPECT_EQ(Measure([&] { declared.Reset(); }), (Traffic{1, 1, 1}));  // Release
+}
+
 TEST_F(Messages, ALocationQuery) {
   LocationQuery query;
   query.object = Object(7);
