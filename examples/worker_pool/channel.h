@@ -24,12 +24,12 @@ enum class Kind : uint8_t {
   kBarrier,  // `number`
   kJoined,   // `number`: 1, or 0 when it was refused
   // Tasks. pool → worker:
-  kTask,    // `text`: what to write
+  kTask,    // `text`: what to write; `number`: 1 when the pool is to own the object
   kStatus,  // and back, `number`: objects that the worker owns and somebody refers to
   kRetire,  // drain; `number`: for how many milliseconds
   kEnd,     // exit now
   // worker → pool:
-  kStored,   // `from`, `text`: object, size: the worker has put bytes into the node's folder
+  kStored,   // `from`: the owner; `text`: object, size: bytes are in the node's folder
   kResult,   // `text`: the token of a reference
   kRetired,  // `number`: 1 when nothing is left, `text`: else who holds what
 };

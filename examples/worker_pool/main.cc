@@ -3,10 +3,11 @@
 // Workers of a pool run two tasks each; every task declares an object and returns a reference. Then
 // they are idle. Ended for that alone, they take what they own along, and whoever reads it gets a
 // named error. Ended by a policy that asks who owns what, and drained first, they lose nothing.
-// Everything here is real: processes, sockets, files.
+// Nor do they if they declare their objects for the pool, which outlives them: then they may exit,
+// or be killed, at once. Everything here is real: processes, sockets, files.
 //
-//   worker_pool             runs both and prints what the reader gets; exit status 0 if it is that
-//   worker_pool --worker …  is a worker (the pool starts them)
+//   worker_pool             runs all three, prints what the reader gets; exit status 0 if it is
+//   that worker_pool --worker …  is a worker (the pool starts them)
 
 #include <chrono>
 #include <cstdlib>
@@ -44,13 +45,13 @@ struct Result {
 };
 
 // The last worker started gets no task.
-std::vector<Result> RunTasks(Pool* pool, std::vector<uint64_t>* workers) {
+std::vector<Result> RunTasks(Pool* pool, std::vector<uint64_t>* workers, bool for_pool = false) {
   std::vector<Result> results;
   for (int i = 0; i < kWorkers; ++i) workers->push_back(pool->StartWorker());
   for (size_t i = 0; i + 1 < workers->size(); ++i) {
     for (int call = 1; call <= kCallsPerWorker; ++call) {
       const std::string text = TextOf((*workers)[i], call);
-      auto ref = pool->RunTask((*workers)[i], text);
+      auto ref = pool->RunTask((*workers)[i], text, for_pool);
       if (ref.ok()) results.push_back({*std::move(ref), text});
     }
   }
@@ -120,6 +121,20 @@ int Drained(const std::string& program, const std::string& folder) {
   return read;
 }
 
+int OwnedAtCreation(const std::string& program, const std::string& folder) {
+  std::cout << "Ended after two calls, what they declare is the pool's:\n";
+  Pool pool(program, folder);
+  std::vector<uint64_t> workers;
+  const std::vector<Result> results = RunTasks(&pool, &workers, /*for_pool=*/true);
+  for (const freehold::WorkerState& state : pool.States()) {
+    std::cout << "  worker " << state.worker << ": owns " << state.owned_in_scope << "\n";
+  }
+  (void)pool.Kill(workers.front());
+  for (size_t i = 1; i < workers.size(); ++i) (void)pool.End(workers[i]);
+  (void)pool.WaitForBarrier();
+  return ReadAll(&pool, results);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -135,10 +150,11 @@ int main(int argc, char** argv) {
   const std::string program = std::filesystem::read_symlink("/proc/self/exe").string();
   const int unsafe = Unsafe(program, folder);
   const int drained = Drained(program, folder);
+  const int owned = OwnedAtCreation(program, folder);
   const auto left = std::distance(std::filesystem::directory_iterator(folder), {});
   std::filesystem::remove_all(folder);
   const int objects = (kWorkers - 1) * kCallsPerWorker;
   std::cout << "objects=" << objects << " read_unsafe=" << unsafe << " read_drained=" << drained
-            << " files_left=" << left << "\n";
-  return unsafe == 0 && drained == objects && left == 0 ? 0 : 1;
+            << " read_owned=" << owned << " files_left=" << left << "\n";
+  return unsafe == 0 && drained == objects && owned == objects && left == 0 ? 0 : 1;
 }

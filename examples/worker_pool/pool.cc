@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <csignal>
 #include <fstream>
 #include <iterator>
 #include <utility>
@@ -183,10 +184,10 @@ Pool::Worker* Pool::Find(uint64_t number) {
   return workers_.at(number).get();
 }
 
-absl::StatusOr<ObjectRef> Pool::RunTask(uint64_t number, const std::string& text) {
+absl::StatusOr<ObjectRef> Pool::RunTask(uint64_t number, const std::string& text, bool for_pool) {
   Worker* worker = Find(number);
   Message answer;
-  if (!Ask(worker, {Kind::kTask, 0, {}, {}, text}, Kind::kResult, &answer)) {
+  if (!Ask(worker, {Kind::kTask, for_pool ? 1u : 0u, {}, {}, text}, Kind::kResult, &answer)) {
     return absl::UnavailableError("the worker died");
   }
   worker->idle_since = Clock::Monotonic().Now();
@@ -234,8 +235,17 @@ std::string Pool::FinishRetire(uint64_t number) {
 }
 
 int Pool::End(uint64_t number) {
-  Worker* worker = Find(number);
-  worker->channel.Send({Kind::kEnd, 0, {}, {}, {}});
+  Find(number)->channel.Send({Kind::kEnd, 0, {}, {}, {}});
+  return Reap(number);
+}
+
+int Pool::Kill(uint64_t number) {
+  (void)kill(Find(number)->pid, SIGKILL);
+  return Reap(number);
+}
+
+int Pool::Reap(uint64_t number) {
+  const Worker* worker = Find(number);
   int status = 0;
   if (waitpid(worker->pid, &status, 0) != worker->pid) return -1;
   // Gone for certain, so that it cannot be a mistake.

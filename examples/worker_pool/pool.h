@@ -43,8 +43,10 @@ class Pool final : public freehold::Transport {
 
   // Answers the worker's number, 0 when it could not be started.
   uint64_t StartWorker();
-  // Runs a task on it and takes the reference that it answers.
-  absl::StatusOr<freehold::ObjectRef> RunTask(uint64_t number, const std::string& text);
+  // Runs a task on it, for objects of the worker's own or of the pool's, and takes the reference
+  // that it answers.
+  absl::StatusOr<freehold::ObjectRef> RunTask(uint64_t number, const std::string& text,
+                                              bool for_pool);
   // What the policy is asked about.
   std::vector<freehold::WorkerState> States();
   // Has it drained; it goes on while that takes.
@@ -53,6 +55,8 @@ class Pool final : public freehold::Transport {
   std::string FinishRetire(uint64_t number);
   // It exits now, whatever it owns, and is excluded once it is gone. Answers its exit status.
   int End(uint64_t number);
+  // The same without asking it.
+  int Kill(uint64_t number);
   // Everybody has dealt with whoever was excluded.
   bool WaitForBarrier();
 
@@ -70,6 +74,7 @@ class Pool final : public freehold::Transport {
   bool Ask(Worker* worker, const Message& question, Kind kind, Message* answer);
   bool Await(Worker* worker, Kind kind, Message* answer);
   Worker* Find(uint64_t number);
+  int Reap(uint64_t number);
   std::vector<uint64_t> Running();  // whose channels are open
 
   const std::string program_;

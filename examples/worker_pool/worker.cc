@@ -12,6 +12,7 @@
 
 #include "channel.h"
 #include "freehold/membership.h"
+#include "freehold/node_agent.h"
 #include "freehold/reference_counter.h"
 
 namespace worker_pool {
@@ -107,6 +108,7 @@ class Worker {
     for (Message message; channel_.Receive(&message) && message.kind != Kind::kEnd;) {
       Handle(std::move(message));
     }
+    StopTask();
     StopDraining();
     return 0;
   }
@@ -117,12 +119,17 @@ class Worker {
       case Kind::kEnvelope:
         return counter_->inbox()->Deliver({message.from, message.to, std::move(message.text)});
       case Kind::kTask:
-        return RunTask(message.text);
+        // On a thread of its own, for what the task waits for arrives on this one.
+        StopTask();
+        task_ = std::thread([this, text = message.text, for_pool = message.number == 1] {
+          RunTask(text, for_pool);
+        });
+        return;
       case Kind::kStatus:
         channel_.Send({Kind::kStatus, counter_->CanExit().owned_in_scope, {}, {}, {}});
         return;
       case Kind::kRetire:
-        // On a thread of its own, for what the drain waits for arrives on this one.
+        // On a thread of its own, as a task.
         StopDraining();
         draining_ = std::thread([this, ms = message.number] { Retire(ms); });
         return;
@@ -132,26 +139,46 @@ class Worker {
   }
 
   // Declares an object, writes its bytes, and returns a reference to the pool. Nothing here holds
-  // it any more afterwards, but this process owns it.
-  void RunTask(const std::string& text) {
+  // it any more afterwards; but this process owns it, unless it was declared for the pool.
+  void RunTask(const std::string& text, bool for_pool) {
     const ObjectId object = ObjectId::FromNumber(number_ * 1000 + ++objects_);
-    freehold::DeclareOptions declare;
-    declare.size = text.size();
-    declare.primary = TheNode();
-    declare.call_site = "worker.cc: RunTask";
-    auto ref = counter_->Declare(object, declare);
-    if (!ref.ok()) {
+    const auto ref = for_pool ? DeclareForPool(object, text) : DeclareHere(object, text);
+    // Refused, by name, as long as the owner has not acknowledged the object.
+    const auto copy = counter_->CopyOf(object, freehold::CopyRole::kPrimary, text.size());
+    if (!ref.ok() || !copy.ok()) {
+      std::cerr << "worker " << number_ << ": " << (ref.ok() ? copy.status() : ref.status())
+                << "\n";
       channel_.Send({Kind::kResult, 0, {}, {}, {}});
       return;
     }
     std::ofstream(PathOf(folder_, object), std::ios::binary) << text;
-    channel_.Send({Kind::kStored,
-                   text.size(),
-                   ProcessId::FromNumber(number_),
-                   {},
-                   std::string(object.bytes())});
+    channel_.Send({Kind::kStored, copy->size, copy->owner, {}, std::string(object.bytes())});
     auto exported = counter_->Export(object, ThePool());
     channel_.Send({Kind::kResult, 1, {}, {}, exported.ok() ? exported->token : std::string()});
+  }
+
+  absl::StatusOr<freehold::ObjectRef> DeclareHere(const ObjectId& object, const std::string& text) {
+    freehold::DeclareOptions declare;
+    declare.size = text.size();
+    declare.primary = TheNode();
+    declare.call_site = "worker.cc: RunTask";
+    return counter_->Declare(object, declare);
+  }
+
+  // Put on behalf of the pool: it stores the reference, acknowledges, and outlives us.
+  absl::StatusOr<freehold::ObjectRef> DeclareForPool(const ObjectId& object,
+                                                     const std::string& text) {
+    freehold::DeclareForOptions declare;
+    declare.size = text.size();
+    auto ref = counter_->DeclareFor(ThePool(), object, std::move(declare));
+    if (!ref.ok()) return ref;
+    const absl::Status owned = counter_->WaitForOwner(object, std::chrono::seconds(30));
+    if (!owned.ok()) return owned;
+    return ref;
+  }
+
+  void StopTask() {
+    if (task_.joinable()) task_.join();
   }
 
   void StopDraining() {
@@ -182,6 +209,7 @@ class Worker {
   PoolMembership membership_;
   std::unique_ptr<ReferenceCounter> counter_;
   uint64_t objects_ = 0;
+  std::thread task_;
   std::thread draining_;
   std::atomic<bool> stop_draining_{false};
 };
