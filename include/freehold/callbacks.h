@@ -34,12 +34,12 @@ const char* MomentName(Moment moment);
 
 // Why an object ended.
 enum class EndReason : uint8_t {
-  kOutOfScope,  // its last reference went
-  kFreed,       // ReferenceCounter::Free
-  kGone,        // of kFailed, and of a watch: its owner does not know it any more
-  kOwnerDied,   // of kFailed, and of a watch: its owner was excluded
-  kExcluded,    // of kFailed, and of a watch: this process was excluded
-  kRefused,     // of a watch: its owner has as many of this process's as it may have
+  kOutOfScope,   // its last reference went
+  kFreed,        // ReferenceCounter::Free
+  kGone,         // of kFailed, and of a watch: its owner does not know it any more
+  kOwnerDied,    // of kFailed, and of a watch: its owner was excluded
+  kExcluded,     // of kFailed, and of a watch: this process was excluded
+  kRefused,      // of a watch: its owner has as many of this process's as it may have
   kNotDeclared,  // of kFailed: DeclareFor, and its owner has not taken it
 };
 const char* EndReasonName(EndReason reason);

@@ -85,7 +85,6 @@ enum class Mutant : uint8_t {
   kForceNotTold,            // a scope that is forced ends plainly elsewhere
   // 1, owner at creation
   kDeclarerNotListed,  // the owner has the object, and nobody that holds it
-  kDeclaredTwice,      // an id that the owner knows is taken once more
   kExportUndeclared,   // a token is made before the owner has answered
   // 2, pins
   kFreeDespitePins,      // an explicit free does not wait for them

@@ -61,8 +61,7 @@ static_assert(codec::kUnwatches == kWatchGroups + static_cast<uint8_t>(SharingKi
 static_assert(codec::kWatchesFired ==
               kWatchGroups + static_cast<uint8_t>(SharingKind::kWatchFired));
 static_assert(codec::kDeclares == kWatchGroups + static_cast<uint8_t>(SharingKind::kDeclare));
-static_assert(codec::kDeclareAcks ==
-              kWatchGroups + static_cast<uint8_t>(SharingKind::kDeclareAck));
+static_assert(codec::kDeclareAcks == kWatchGroups + static_cast<uint8_t>(SharingKind::kDeclareAck));
 
 uint8_t GroupOf(SharingKind kind) {
   return static_cast<uint8_t>(static_cast<uint8_t>(kind) +

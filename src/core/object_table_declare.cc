@@ -112,15 +112,7 @@ DeclareAnswer DeclareSteps::Take(const event::DeclaredBy& e, ObjectRecord** reco
   if (e.refusal != DeclareAnswer::kOk) return e.refusal;
   // What is out of scope and waits for its copies to go is not gone yet; what is borrowed from a
   // third process is not ours to own.
-  if (ObjectRecord* found = table_.FindMutable(e.key); found != nullptr) {
-    if (!IsMutant(Mutant::kDeclaredTwice) || !found->in_scope() || found->borrowed ||
-        !table_.ListBorrower(found, e.from)) {
-      return DeclareAnswer::kExists;
-    }
-    if (e.keep) found->has_handles = 1;
-    *record = found;
-    return DeclareAnswer::kOk;
-  }
+  if (table_.FindMutable(e.key) != nullptr) return DeclareAnswer::kExists;
   const RecordIndex index = table_.Make(e.key, ObjectState::kPending);
   if (index == kNoRecord) return DeclareAnswer::kFull;
   ObjectRecord* const made = &table_.slabs_.At(index);

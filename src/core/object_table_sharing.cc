@@ -187,8 +187,9 @@ Verdict ObjectTable::AdmitBorrowed(const Key& key, PeerIndex owner, Effects* eff
     case BorrowStage::kOwnerDied:
     case BorrowStage::kExcluded:
       return Verdict::kOwnerDied;
-    case BorrowStage::kNotDeclared:
-      return Verdict::kNotDeclared;
+    case BorrowStage::kNotDeclared:  // somebody has a reference all the same: to what exists
+      SetStage(found->overflow, BorrowStage::kQueued, effects);
+      break;
   }
   SetState(found, ObjectState::kBorrowed, effects);
   found->has_handles = 1;

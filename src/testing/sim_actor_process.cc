@@ -5,7 +5,9 @@
 #include <string>
 #include <utility>
 
+#include "freehold/error_reason.h"
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_creation.h"
 #include "src/testing/sim_lineage.h"
 #include "src/testing/sim_misuse.h"
 #include "src/testing/sim_pins.h"
@@ -41,6 +43,7 @@ bool Actor::ActProcess(const Action& action) {
   Process* process = s_.process(n[0]);
   if (process == nullptr || !process->usable()) return false;
   if (action.verb == Verb::kDeclare) return Declare(process, n[1], nullptr, nullptr);
+  if (action.verb == Verb::kDeclareFor) return ActDeclareFor(&oracle_, &s_, n);
   if (action.verb == Verb::kDeclareOn) {
     Node* node = s_.node(n[2]);
     return node != nullptr && Declare(process, n[1], node, nullptr);
@@ -352,8 +355,10 @@ bool Actor::Nest(Process* process, Object* inner, Object* outer) {
   }
   const absl::Status status = process->counter->AddNested(outer->id, {inner->id});
   Note(Verb::kNest, status);
-  oracle_.Expect(status.ok() || (borrowed && process->PastBarrier(s_.OwnerOf(*inner))),
-                 "AddNested is refused", status.ToString());
+  const bool early = inner->declarer != 0;
+  oracle_.Expect(early ? ReasonOf(status) == ErrorReason::kNotAcknowledged
+                       : status.ok() || (borrowed && process->PastBarrier(s_.OwnerOf(*inner))),
+                 "AddNested is answered wrongly", status.ToString());
   if (status.ok() || twice) return true;
   outer->inners.pop_back();
   inner->outers.pop_back();

@@ -6,6 +6,7 @@
 
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_coverage.h"
+#include "src/testing/sim_creation.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_queries.h"
 #include "src/testing/sim_sharing.h"
@@ -41,6 +42,7 @@ void Actor::Watched(End* end) {
 }
 
 bool Actor::Act(const Action& action) {
+  if (IsTooEarly(&oracle_, &s_, action)) return false;
   const TraceLines::Mark before = s_.trace.Here();
   s_.trace.Add(PatternOf(action.verb), action.numbers, s_.nested == 0);
   const bool done = action.verb < Verb::kExport          ? ActProcess(action)
@@ -255,7 +257,7 @@ bool Actor::Expected(const Action& action) {
     const bool has = node->store.Newest(object->id) != nullptr;
     return expect(has == (action.verb == Verb::kExpectHas));
   }
-  if (action.verb == Verb::kExpectGood || action.verb == Verb::kExpectFailed) {
+  if (action.verb >= Verb::kExpectGood && action.verb <= Verb::kExpectAwaits) {
     return ActSharing(&oracle_, &s_, action);
   }
   const Object* object = s_.object(n[0]);

@@ -13,10 +13,12 @@ using core::Verdict;
 
 // No world is large enough to fill a table, and calls after the end are refused before they reach
 // one, like those with a scope that has ended: only threads that race bring kShutDown and
-// kScopeEnded about. kOk is not counted: all else is what it is.
+// kScopeEnded about. No host asks for what it knows its owner has not taken. kOk is not counted:
+// all else is what it is.
 bool CanHappen(Verdict verdict) {
   return verdict != Verdict::kOk && verdict != Verdict::kTableFull &&
-         verdict != Verdict::kShutDown && verdict != Verdict::kScopeEnded;
+         verdict != Verdict::kShutDown && verdict != Verdict::kScopeEnded &&
+         verdict != Verdict::kNotDeclared;
 }
 
 // Free is refused to who lies only, and its sessions drop what the excluded send.
@@ -39,6 +41,9 @@ constexpr const char* kItems[] = {
     "item Location Added",
     "item Location Removed",
     "item Location Spilled",
+    "item Declare",
+    "item DeclareAck Ok",
+    "item DeclareAck Refused",
     "item Register",
     "item RegisterAck Ok",
     "item RegisterAck Gone",
@@ -69,6 +74,7 @@ constexpr const char* kItems[] = {
 
 constexpr const char* kAtProcesses[] = {
     "step 1: pending objects",
+    "step 1: declarations pending",
     "step 2: objects in scope",
     "step 2: drops deferred",
     "step 3: its token under way",
@@ -119,6 +125,13 @@ constexpr const char* kOthers[] = {
     "taken where nothing was",
     "taken when the generator had ended",
     "a generator ends with untaken objects",
+    "declaration acknowledged",
+    "declaration dropped before its answer",
+    "declaration answered: ok",
+    "declaration answered: gone",
+    "declaration answered: owner died",
+    "declaration answered: excluded",
+    "declaration answered: refused",
     "query answered: excluded",
     "query answered: owner died",
     "scope shared by a member",

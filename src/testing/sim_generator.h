@@ -79,6 +79,7 @@ class Generator {
   void PlanGone();
   void PlanForgotten();
   void PlanThirdParty();
+  void PlanCreation();
   // --- ... in which an end goes (sim_generator_ends.cc) ------------------------------------------
   void PlanEndMidway();
   void PlanEndWithDrops(int64_t process);

@@ -84,7 +84,9 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
-  switch (random_.Below(19)) {
+  switch (random_.Below(20)) {
+    case 19:
+      return PlanCreation();
     case 18:
     case 17:
       return PlanStream();
@@ -120,6 +122,41 @@ void Generator::Plan() {
     case 7:
       return PlanThirdParty();
   }
+}
+
+// Declared for another owner, stored, passed on; the declarer or the owner goes at some arrow.
+void Generator::PlanCreation() {
+  const std::vector<int64_t> three = Some(3, 0);
+  if (three.empty()) return;
+  const int64_t owner = three[0];
+  const int64_t declarer = three[1];
+  const int64_t object = plan_object_++;
+  rush_ = 100;
+  const uint64_t dies = crashes_ ? random_.Below(8) : 7;
+  const auto may_end = [&](uint64_t arrow) {
+    if (dies == arrow) ThenEnd(random_.Percent(70) ? declarer : owner);
+  };
+  const bool cut = random_.Percent(40);
+  if (cut) Then(Verb::kPartition, {owner, declarer});
+  Then(Verb::kDeclareFor, {declarer, object, owner});
+  if (random_.Percent(40)) Then(Verb::kExport, {declarer, object, three[2], plan_token_++});
+  may_end(0);
+  Then(Verb::kPump, {declarer});
+  if (random_.Percent(20)) Then(Verb::kDrop, {declarer, object});
+  may_end(1);
+  if (cut) Then(Verb::kHealAll, {});
+  ThenPause();
+  may_end(2);
+  ThenPause();
+  Then(Verb::kStorePrimary, {AnyNode(), object, 0});
+  may_end(3);
+  const int64_t token = plan_token_++;
+  Then(Verb::kExport, {declarer, object, three[2], token});
+  may_end(4);
+  Then(Verb::kImport, {three[2], token});
+  if (random_.Percent(50)) Then(Verb::kDrop, {declarer, object});
+  may_end(5);
+  ThenPause();
 }
 
 // A host takes its only copy for lost and makes the value anew, beside the old one.

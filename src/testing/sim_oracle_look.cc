@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "src/testing/sim_creation.h"
 #include "src/testing/sim_lineage.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
@@ -34,6 +35,11 @@ void Oracle::Look() {
   for (const int64_t number : s_.alive) {
     Object& object = *s_.object(number);
     const Process& owner = s_.OwnerOf(object);
+    LookAtDeclaration(this, &s_, &object);
+    if (object.declarer > 0) {
+      s_.alive[kept++] = number;
+      continue;
+    }
     if (object.ended) continue;
     if (object.tokens > 0) LookAtBorrowers(this, s_, &object);
     if (owner.crashed && object.tokens == 0) continue;
@@ -84,6 +90,7 @@ void Oracle::LookAtCopies(const Node& node) {
 void Oracle::LookAtObjects() {
   for (auto& [number, object] : s_.objects) {
     const Process& owner = s_.OwnerOf(object);
+    LookAtDeclaration(this, &s_, &object);
     if (object.tokens > 0) LookAtSharingAtRest(this, s_, object);
     if (!owner.live()) continue;
     const bool in_scope = owner.counter->InScope(object.id);
@@ -218,7 +225,9 @@ void Oracle::CheckCallbacksRan() {
 void Oracle::LookAtEnd() {
   LookAtRest();
   for (const auto& process : s_.processes) {
-    if (process->live()) CheckEmpty(*process);
+    if (!process->live()) continue;
+    CheckEmpty(*process);
+    CheckDeclarationsTold(this, s_, *process);
   }
   for (const auto& node : s_.nodes) {
     if (node->live()) CheckEmpty(*node);

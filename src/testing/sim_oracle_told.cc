@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "src/testing/sim_creation.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
 
@@ -82,6 +83,9 @@ void Oracle::OnFailed(const Registration& registration, EndReason reason) {
          "S1: a borrower is told Gone of what it holds", details);
   Expect(reason != EndReason::kOwnerDied || process.PastBarrier(s_.OwnerOf(object)),
          "S8: a borrower is told too early that its owner died", details);
+  Expect(reason != EndReason::kNotDeclared ||
+             (object.declared_by == process.end && !TakesDeclarations(object.owner)),
+         "S1: a borrower is told of a refusal that was none", details);
   // It was told late if the reference has been dropped since, and there is another one, which need
   // not have failed.
   Holding& holding = object.holdings[process.end];

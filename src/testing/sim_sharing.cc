@@ -11,9 +11,10 @@ namespace freehold::testing::sim {
 
 namespace {
 
-// Where there was no reference before, it is another one than any that has failed.
+// Where there was no reference before, or one to what its owner had not taken, it is another one
+// than any that has failed.
 void Begin(Holding* holding) {
-  if (holding->held()) return;
+  if (holding->held() && !holding->failed) return;
   holding->failed = false;
   ++holding->spell;
 }
@@ -57,10 +58,14 @@ bool Export(Oracle* oracle, State* state, const Numbers& n) {
     const bool right =
         (reason == ErrorReason::kPeerExcluded && from->HeardOf(*to)) ||
         (reason == ErrorReason::kOwnerDied && from->PastBarrier(state->OwnerOf(*object))) ||
-        (reason == ErrorReason::kGone && object->ended);
+        (reason == ErrorReason::kGone && object->ended) ||
+        (reason == ErrorReason::kNotAcknowledged && object->declarer == from->end);
     oracle->Expect(right, "an export is refused", Details(*object, *from, made.status()));
     return true;
   }
+  oracle->Expect(object->declarer == 0,
+                 "S1: a reference is exported before its owner has acknowledged the object",
+                 Details(*object, *from, made.status()));
   oracle->MakeInexact(object);
   ++object->tokens;
   Token& token = state->tokens[n[3]];
@@ -209,8 +214,12 @@ bool ExpectReference(Oracle* oracle, const State& state, const Action& action) {
   const Process* process = state.process(action.numbers[0]);
   const auto object = state.objects.find(action.numbers[1]);
   if (process == nullptr || process->crashed || object == state.objects.end()) return false;
-  const bool good = process->counter->CheckReference(object->second.id).ok();
-  oracle->Expect(good == (action.verb == Verb::kExpectGood), "not as expected", ActionText(action));
+  const absl::Status status = process->counter->CheckReference(object->second.id);
+  const bool awaits = ReasonOf(status) == ErrorReason::kNotAcknowledged;
+  const Verb seen = status.ok() ? Verb::kExpectGood
+                    : awaits    ? Verb::kExpectAwaits
+                                : Verb::kExpectFailed;
+  oracle->Expect(seen == action.verb, "not as expected", ActionText(action));
   return true;
 }
 
@@ -229,6 +238,7 @@ bool ActSharing(Oracle* oracle, State* state, const Action& action) {
       return ReadNested(oracle, state, action.numbers, action.verb == Verb::kMisread);
     case Verb::kExpectGood:
     case Verb::kExpectFailed:
+    case Verb::kExpectAwaits:
       return ExpectReference(oracle, *state, action);
     default:
       return false;
@@ -253,7 +263,9 @@ void CheckBorrowerAnswer(Oracle* oracle, const State& state, const Process& proc
       ReasonOf(status) == ErrorReason::kOwnerDied && process.PastBarrier(state.OwnerOf(*object));
   // Of an id that was read where it was not: nobody could hold it any more.
   const bool gone = ReasonOf(status) == ErrorReason::kGone && object->ended;
-  oracle->Expect(owner_died || gone, "S1: a borrower's reference fails and nothing explains it",
+  const bool refused = ReasonOf(status) == ErrorReason::kRefused && object->refused;
+  oracle->Expect(owner_died || gone || refused,
+                 "S1: a borrower's reference fails and nothing explains it",
                  Details(*object, process, status));
   object->holdings[process.end].failed = true;
 }
@@ -305,7 +317,8 @@ void LookAtSharingAtRest(Oracle* oracle, const State& state, const Object& objec
     if (held && (!owner.live() || object.ended)) {
       const ErrorReason reason = ReasonOf(status);
       oracle->Expect((!owner.live() && reason == ErrorReason::kOwnerDied) ||
-                         (object.ended && reason == ErrorReason::kGone),
+                         (object.ended && reason == ErrorReason::kGone) ||
+                         (object.refused && reason == ErrorReason::kRefused),
                      "a borrower is not told that its reference is of no use",
                      Details(object, *process, status));
     }
@@ -331,6 +344,7 @@ void CheckSharingEmpty(Oracle* oracle, const Process& process) {
       {"L2: handoffs are owed an answer", stats.handoffs_owed},
       {"L1: answers wait", stats.answers_waiting},
       {"L3: a view waits for registrations", stats.flush_waiting},
+      {"L1: declarations are not answered", stats.declarations_pending},
   };
   for (const auto& [what, count] : gauges) {
     oracle->Expect(count == 0, what, NameOf(process) + " has " + std::to_string(count));
@@ -347,6 +361,7 @@ void CoverSharingCrash(State* state, const Process& process, const std::string& 
     expected = expected || token.to == process.end;
   }
   const std::pair<const char*, uint64_t> gauges[] = {
+      {"step 1: declarations pending", stats.declarations_pending},
       {"step 3: its token under way", sent ? 1 : 0},
       {"step 3: handoffs pending", stats.handoffs_pending},
       {"step 4: a token under way to it", expected ? 1 : 0},

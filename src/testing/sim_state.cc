@@ -2,6 +2,7 @@
 
 #include "src/base/check.h"
 #include "src/base/random.h"
+#include "src/testing/sim_creation.h"
 
 namespace freehold::testing::sim {
 
@@ -82,6 +83,7 @@ void State::AddProcess(int64_t number) {
   with.shards = 1u << random.Next() % 2;
   with.orphan_grace = options.orphan_grace;
   with.token_life = options.token_life;
+  with.takes_declarations = TakesDeclarations(made.end);
   if (options.sealed_tokens) with.token_sealer = &sealer;
   with.nested_drops_inline_max =
       random.Next() % 2 == 0 ? 64 : static_cast<uint32_t>(random.Next() % 3);

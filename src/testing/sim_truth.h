@@ -54,7 +54,11 @@ struct Object {
   bool inexact = false;  // held in ways that its owner hears of late: shared, or in such an object
   bool ended = false;    // out of scope, for the library as well
   int revivals = 0;      // it was, and is in scope again
-  int tokens = 0;        // that were ever made
+  int tokens = 0;        // that were ever made; or it was declared for another process
+  int64_t declarer = 0;  // for its owner, which has not answered; -1: nobody waits for that
+  int64_t declared_by = 0;           // the same, for ever
+  int told = 0;                      // how often it was
+  bool refused = false;              // its owner has not taken it
   bool disagreed = false;            // its owner's host took a location back, right or wrong
   uint64_t touched = 0;              // nodes that ever had to do with it, by place
   int64_t scope = 0;                 // 0: the root

@@ -38,10 +38,9 @@ class Lines : public PayloadSink {
   void OnFreeFailed(const FreeResultItem&) override { lines.emplace_back("failed"); }
   void OnLocation(const LocationItem&) override { lines.emplace_back("location"); }
   void OnSharing(const SharingItem& item) override {
-    static const char* const kNames[] = {"",        "register",    "registered",
-                                         "release", "handoff ack", "handoff cancel",
-                                         "watch",   "unwatch",     "watch fired",
-                                         "declare", "declare ack"};
+    static const char* const kNames[] = {
+        "",      "register", "registered",  "release", "handoff ack", "handoff cancel",
+        "watch", "unwatch",  "watch fired", "declare", "declare ack"};
     lines.push_back(kNames[static_cast<int>(item.kind)] + (" " + Name(item.object)) + " n" +
                     std::to_string(item.number) + " t" + std::to_string(item.term) + " " +
                     std::to_string(item.answer));

@@ -260,6 +260,15 @@ TEST_F(DeclareTest, AReferenceToWhatExistedBeforeIsRegisteredForItsOwnSake) {
   EXPECT_EQ(Export(kA), Verdict::kOk) << "it is a reference like any other";
 }
 
+TEST_F(DeclareTest, AReferenceThatComesAfterTheRefusalIsRegisteredToo) {
+  ASSERT_EQ(DeclareFor(kA), Verdict::kOk);
+  ASSERT_EQ(Answered(kA, kOwner, Pull(kOwner).at(0).number, DeclareAnswer::kExists), Verdict::kOk);
+  ASSERT_EQ(h_.Find(kA)->state(), ObjectState::kFailed);
+  ASSERT_EQ(Import(kA, kOwner, kThird), Verdict::kOk);
+  EXPECT_EQ(h_.Find(kA)->state(), ObjectState::kBorrowed);
+  EXPECT_EQ(Pull(kOwner).at(0).kind, SharingKind::kRegister);
+}
+
 TEST_F(DeclareTest, AViewWaitsForTheAnswerIfAnExcludedProcessHasSentAReferenceToo) {
   ASSERT_EQ(DeclareFor(kA), Verdict::kOk);
   const uint64_t number = Pull(kOwner).at(0).number;

@@ -98,8 +98,6 @@ const char* MutantName(Mutant mutant) {
       return "scope_copies_miscounted";
     case Mutant::kDeclarerNotListed:
       return "declarer_not_listed";
-    case Mutant::kDeclaredTwice:
-      return "declared_twice";
     case Mutant::kExportUndeclared:
       return "export_undeclared";
     case Mutant::kFreeDespitePins:
