@@ -9,6 +9,11 @@
 // registration, in order of registration per object and moment. Rules for what it may do are in
 // callback_executor.h: no I/O, no waiting.
 //
+// A watch is called exactly once, unless it is cancelled or dropped by a shutdown: at the moment,
+// or at once when that has passed, with the reason as far as the owner knows it, otherwise kGone;
+// with kOwnerDied at the barrier of the owner's exclusion; with kExcluded when this process is;
+// with kRefused when the owner has too many (watches_per_peer_max). It keeps nothing in scope.
+//
 // Thread safety: values. Ownership: the library owns the callable from registration until it ran,
 // was cancelled or was dropped at shutdown.
 

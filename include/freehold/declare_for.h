@@ -14,6 +14,16 @@
 // exclusion its entry leaves, and what nobody else holds is reclaimed, copies included. An owner
 // that sets ReferenceCounterOptions::on_declared holds the object itself, from the same moment.
 //
+// ReferenceCounter::DeclareFor answers a borrowed reference. Errors: AlreadyExists, as far as is
+// known here; InvalidArgument for nil or this process as the owner; Unavailable (kOwnerDied: it is
+// excluded); FailedPrecondition without a transport, or with `on_answer` and no executor;
+// ResourceExhausted.
+// WaitForOwner: Ok once the owner has acknowledged, the errors of DeclareCallback, NotFound
+// (kGone), or DeadlineExceeded (kNotAcknowledged).
+// CopyOf: what a node agent is to be told of bytes of the object, with its owner. Refused like
+// CheckReference, and so before the owner has acknowledged the object: a copy that is reported
+// earlier is deleted, for its owner takes it for one of an object that is gone.
+//
 // Thread safety: values. Ownership: the library owns the callable until it ran or was dropped.
 
 #ifndef FREEHOLD_DECLARE_FOR_H_

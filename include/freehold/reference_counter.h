@@ -65,19 +65,10 @@ class ReferenceCounter {
   // unknown contained id; FailedPrecondition when `primary` is excluded, or its scope has ended or
   // is unknown (kScopeEnded).
   absl::StatusOr<ObjectRef> Declare(const ObjectId& object, const DeclareOptions& options = {});
-  // Owner at creation (declare_for.h): a new object that `owner`, another process, is to own; the
-  // handle is a borrowed reference. Until the owner has acknowledged it nobody else can hear of it
-  // (kNotAcknowledged). Errors: AlreadyExists, as far as is known here; InvalidArgument for nil or
-  // this process as the owner; Unavailable (kOwnerDied: it is excluded); FailedPrecondition without
-  // a transport, or with `on_answer` and no executor; ResourceExhausted.
+  // Owner at creation, as declare_for.h says. WaitForOwner blocks and pumps; not for callbacks.
   absl::StatusOr<ObjectRef> DeclareFor(const ProcessId& owner, const ObjectId& object,
                                        DeclareForOptions options = {});
-  // Waits for that: Ok once the owner has acknowledged, the errors of DeclareCallback, NotFound
-  // (kGone), or DeadlineExceeded (kNotAcknowledged). Blocks and pumps; not for callbacks.
   absl::Status WaitForOwner(const ObjectId& object, Duration timeout);
-  // What a node agent is to be told of bytes of the object, with its owner. Refused like
-  // CheckReference, and so before the owner has acknowledged the object: a copy that is reported
-  // earlier is deleted, for its owner takes it for one of an object that is gone.
   absl::StatusOr<NodeCopy> CopyOf(const ObjectId& object, CopyRole role, uint64_t size,
                                   uint32_t generation = 0) const;
   // The value of a freed or lost object is to be made again: pending, its generation one higher.
@@ -154,9 +145,9 @@ class ReferenceCounter {
   // keeps the object for it ends with the receiver's answer. NotFound when it has ended already.
   absl::Status CancelHandoff(const Handoff& handoff);
   // Ok while a reference to it is of use, as far as is known here. NotFound (kGone), Unavailable
-  // (kOwnerDied), FailedPrecondition (kExcluded, kShutDown); of what was declared for another
-  // process FailedPrecondition (kNotAcknowledged), or its answer (DeclareCallback); at the owner
-  // also Aborted (kFreed) and DataLoss (kLost), which a borrower learns by QueryLocations.
+  // (kOwnerDied), FailedPrecondition (kExcluded, kShutDown); after DeclareFor how that stands; at
+  // the owner also Aborted (kFreed) and DataLoss (kLost), which a borrower learns by
+  // QueryLocations.
   absl::Status CheckReference(const ObjectId& object) const;
 
   // --- Locations -----------------------------------------------------------------------------
@@ -244,15 +235,10 @@ class ReferenceCounter {
   std::vector<absl::StatusOr<CallbackRegistration>> RegisterAll(Moment moment,
                                                                 absl::Span<const ObjectId> objects,
                                                                 ObjectCallback callback);
-  // The same from any process: `owner` has the object; nil: this process does, or whoever lent it.
-  // Called exactly once, unless it is cancelled or dropped by a shutdown: at the moment, or at once
-  // when that has passed, with the reason as far as the owner knows it, otherwise kGone; with
-  // kOwnerDied at the barrier of the owner's exclusion; with kExcluded when this process is; with
-  // kRefused when the owner has too many (watches_per_peer_max). A watch keeps nothing in scope.
-  // The answer is false when the callback is on its way already. Errors: InvalidArgument for
-  // kFailed or an empty callable; NotFound without an owner for an id that is unknown here;
-  // Unavailable (kOwnerDied); FailedPrecondition without an executor or, for another owner, a
-  // transport.
+  // The same from any process, as callbacks.h says; `owner` nil: this one has the object, or
+  // whoever lent it. Errors: InvalidArgument (kFailed, an empty callable); NotFound without an
+  // owner for an id that is unknown here; Unavailable (kOwnerDied); FailedPrecondition without an
+  // executor or a transport that is needed, and before the owner has acknowledged the object.
   absl::StatusOr<CallbackRegistration> Watch(Moment moment, const ObjectId& object,
                                              const ProcessId& owner, ObjectCallback callback);
   absl::StatusOr<CallbackRegistration> Watch(Moment moment, const ObjectId& object,

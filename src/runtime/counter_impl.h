@@ -54,8 +54,7 @@ class CounterImpl final : public Endpoint::Client,
   struct AfterStep {
     core::Effects effects;
     bool must_post = false;  // the posting role of the shard was taken
-    // Answers to declarations, with their details.
-    std::vector<std::pair<std::unique_ptr<CallbackJob::Body>, int>> told;
+    std::vector<std::pair<std::unique_ptr<CallbackJob::Body>, int>> told;  // of declarations
   };
 
   // No piece of work holds a lock for more records than this.
@@ -222,8 +221,7 @@ class CounterImpl final : public Endpoint::Client,
   struct Peer {
     // Shards with something waiting for it, a bit each. A bit may be set in vain, never missing.
     std::atomic<uint64_t> shards_with_work{0};
-    // Answers that it may have caused and not taken: those that waited when last counted, and those
-    // since.
+    // Answers that it may have caused and not taken: when last counted, and since.
     std::atomic<uint64_t> answers{0};
   };
   class Sink;

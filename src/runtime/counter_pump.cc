@@ -21,8 +21,7 @@ class CounterImpl::Sink final : public core::PayloadSink {
         from_node_(counter->endpoint_->AddressOf(from).is_node_agent()) {}
 
   uint64_t refused() const { return refused_; }
-  // Something came that a WaitForOwner may wait for.
-  bool told() const { return told_; }
+  bool told() const { return told_; }  // what a WaitForOwner may wait for
 
   // Frees come from owners and go to node agents; a process takes none.
   void OnFrees(uint32_t, uint32_t, std::string_view ids) override {
