@@ -16,7 +16,7 @@
  * Every set of processes or handoffs is a bit mask. "Hidden" variables are scratch and not part of the state.
  */
 
-/* ---- Parameters (all may be given as -D to spin) ------------------------------------------------------- */
+/* ---- Parameters (all may be given as -D to spin) --------------------------------------------------------- */
 
 #ifndef HANDOFFS
 #define HANDOFFS 1          /* references that O sends to B, besides the one that B has from the start; at most 2 */
@@ -38,6 +38,8 @@
  * NO_DROP_OF_CLOSED_IDS         P takes over borrowers whose barrier it has already seen
  * NO_FORWARDING_UNTIL_GONE      O's entry goes with Settled, not with ObjectGone
  * NO_WAIT_FOR_COMMIT            P is active from Transfer
+ * NO_HOLDING_BY_OLD_OWNER       O answers Register, Release and Location while frozen
+ * NO_HOLDING_BY_NEW_OWNER       P answers Register and Location before it is active
  * NO_FREEZE                     O frees while frozen
  * NO_IGNORED_RELEASE            O forwards Release to P
  * NO_MOVED_BY_OLD_OWNER         O sends no Moved when P is excluded before Settled
@@ -48,11 +50,11 @@
 #if defined(NO_MOVED_ANSWER_BEFORE_FLUSH) || defined(NO_DROP_OF_CLOSED_IDS) || defined(NO_FORWARDING_UNTIL_GONE) || \
     defined(NO_WAIT_FOR_COMMIT) || defined(NO_FREEZE) || defined(NO_IGNORED_RELEASE) || \
     defined(NO_MOVED_BY_OLD_OWNER) || defined(NO_SETTLED_BEFORE_GONE) || defined(NO_UNFREEZE) || \
-    defined(NO_REGISTER_BEFORE_ANSWER)
+    defined(NO_REGISTER_BEFORE_ANSWER) || defined(NO_HOLDING_BY_OLD_OWNER) || defined(NO_HOLDING_BY_NEW_OWNER)
 #define MUTATED
 #endif
 
-/* ---- Sets ---------------------------------------------------------------------------------------------- */
+/* ---- Sets ------------------------------------------------------------------------------------------------ */
 
 #define N 4
 #define O 0                 /* owns the object at term 0 */
@@ -65,7 +67,7 @@
 #define ADD(set, i) set = (set) | ONE(i)
 #define DEL(set, i) set = (set) & ~ONE(i)
 
-/* ---- The old owner ---------------------------------------------------------------------------------------- */
+/* ---- The old owner --------------------------------------------------------------------------------------- */
 
 #define OWNS 0              /* term 0; also again, if P is excluded before Commit */
 #define FROZEN 1            /* Transfer has left: what would change the snapshot is held, nothing is freed */
@@ -80,7 +82,7 @@ byte old_copies;            /* ... and nodes with a copy */
 byte old_moving;            /* who has still to answer a Moved of O's */
 bool settled;               /* O has Settled from P */
 
-/* ---- The new owner ------------------------------------------------------------------------------------------ */
+/* ---- The new owner --------------------------------------------------------------------------------------- */
 
 #define NOTHING 0
 #define PREPARED 1          /* has acknowledged the snapshot; holds items with the new term */
@@ -93,7 +95,7 @@ byte new_copies;            /* nodes with a copy */
 byte new_moving;            /* who has still to answer a Moved of P's */
 bool new_settled;           /* Settled has left */
 
-/* ---- The borrower ------------------------------------------------------------------------------------------- */
+/* ---- The borrower ---------------------------------------------------------------------------------------- */
 
 #define NONE 0              /* no record of the object */
 #define QUEUED 1            /* unconfirmed: no Register has left */
@@ -104,23 +106,23 @@ bool held = true;           /* a live, usable handle */
 byte owner;                 /* whom B takes for the owner: O or P */
 byte asked;                 /* which of them has the outstanding Register */
 byte registering;           /* the handoff which that one names */
-bool told;                  /* for the oracle: B has answered Moved */
+bool told;                  /* for the oracle: B has learnt once that P is the owner */
 bool unmoved;               /* ... and this reference came later, and names O: nobody need move it */
 
-/* ---- The node agent ----------------------------------------------------------------------------------------- */
+/* ---- The node agent -------------------------------------------------------------------------------------- */
 
 bool copy;                  /* the node has a copy */
 bool produced;              /* ... or has had it: there is one */
 byte copy_owner;            /* the owner recorded with the copy */
 
-/* ---- Handoffs O -> B ------------------------------------------------------------------------------------------ */
+/* ---- Handoffs O -> B ------------------------------------------------------------------------------------- */
 
 byte made;
 byte pins;                  /* O's pending children */
 byte tokens, terms;         /* tokens in flight, and the term that each names */
 byte owed;                  /* redeemed by B, HandoffAck not yet sent */
 
-/* ---- Membership: as in borrowing.pml ---------------------------------------------------------------------------- */
+/* ---- Membership: as in borrowing.pml --------------------------------------------------------------------- */
 
 #define VIEW(v) ((v) + 1)
 #define BARRIER(v) ((v) + 16)
@@ -140,7 +142,7 @@ byte position[N];           /* what this process has read of the stream */
 byte fenced[N];             /* whom it knows to be excluded */
 byte over[N];               /* ... and by a view whose barrier it has seen */
 
-/* ---- Sessions ----------------------------------------------------------------------------------------------------- */
+/* ---- Sessions -------------------------------------------------------------------------------------------- */
 
 #define REGISTER 1          /* handoff */
 #define REGISTER_OK 2       /* handoff */
@@ -165,7 +167,7 @@ byte over[N];               /* ... and by a view whose barrier it has seen */
 chan session[N * (N - 1)] = [CAPACITY] of { byte };
 #define SESSION(from, to) session[(from) * (N - 1) + ((to) > (from) -> (to) - 1 : (to))]
 
-/* ---- Scratch ---------------------------------------------------------------------------------------------------------- */
+/* ---- Scratch --------------------------------------------------------------------------------------------- */
 
 hidden byte item, event, k, x, gone_ids;
 hidden byte must_wait;
@@ -196,7 +198,7 @@ hidden byte end_transfer_ended, end_no_copy_left, end_object_gone;
                  (new == PREPARED && (HAS(excluded, O) || old == FORWARDS))))
 #define OLD_OWNER_LIVES (WORKING(O) && !HAS(excluded, O) && (old == OWNS || old == FROZEN))
 
-/* ---- Pieces of a turn ---------------------------------------------------------------------------------------------------- */
+/* ---- Pieces of a turn ------------------------------------------------------------------------------------ */
 
 /* Puts an item into the session p->q. The session is over once p knows that q is excluded; what q would
  * discard, because q has fenced p, is left out to keep the state small. */
@@ -379,13 +381,13 @@ inline stop(p) {
   fi
 }
 
-/* ---- An item reaches p from q --------------------------------------------------------------------------------------------- */
+/* ---- An item reaches p from q ---------------------------------------------------------------------------- */
 
 inline apply_old(q) {
   if
   :: KIND(item) == REGISTER ->
     if
-    :: old == OWNS -> ADD(old_list, q); send(O, q, ITEM(REGISTER_OK, VALUE(item)))
+    :: old == OWNS || old == FROZEN -> ADD(old_list, q); send(O, q, ITEM(REGISTER_OK, VALUE(item)))
     :: old == FORWARDS -> send(O, q, ITEM(MOVED_TO, VALUE(item)))
     :: else ->
       CHECK(no_Gone_without_a_cause, HAS(excluded, O) || HAS(stopped | excluded, B) || HAS(excluded, P) || !held);
@@ -393,7 +395,7 @@ inline apply_old(q) {
     fi
   :: KIND(item) == RELEASE ->
     if
-    :: old == OWNS -> DEL(old_list, q)
+    :: old == OWNS || old == FROZEN -> DEL(old_list, q)
 #ifdef NO_IGNORED_RELEASE
     :: old == FORWARDS -> send(O, P, ITEM(RELEASE_OF_B, 0))
 #endif
@@ -401,8 +403,8 @@ inline apply_old(q) {
     fi
   :: KIND(item) == LOCATION ->
     if
-    :: old == OWNS && VALUE(item) == 1 -> ADD(old_copies, q)
-    :: old == OWNS && VALUE(item) == 0 -> DEL(old_copies, q)
+    :: (old == OWNS || old == FROZEN) && VALUE(item) == 1 -> ADD(old_copies, q)
+    :: (old == OWNS || old == FROZEN) && VALUE(item) == 0 -> DEL(old_copies, q)
     :: old == FORWARDS -> send(O, q, ITEM(MOVED_TO, 0))
     :: else -> send(O, q, ITEM(FREE, 0))
     fi
@@ -443,7 +445,7 @@ inline apply_new(q) {
     if
     :: new == ACTIVE -> ADD(new_list, q); send(P, q, ITEM(REGISTER_OK, VALUE(item)))
     :: else ->
-      CHECK(item_is_expected_here, new == FREED || new == GONE);
+      CHECK_RULE(item_is_expected_here, new == FREED || new == GONE);
       CHECK(no_Gone_without_a_cause, HAS(excluded, P) || HAS(stopped | excluded, B) || !held);
       send(P, q, ITEM(REGISTER_GONE, VALUE(item)))
     fi
@@ -456,7 +458,7 @@ inline apply_new(q) {
     if
     :: new == ACTIVE && VALUE(item) == 1 -> ADD(new_copies, q)
     :: new == ACTIVE && VALUE(item) == 0 -> DEL(new_copies, q)
-    :: else -> CHECK(item_is_expected_here, new == FREED || new == GONE); send(P, q, ITEM(FREE, 0))
+    :: else -> CHECK_RULE(item_is_expected_here, new == FREED || new == GONE); send(P, q, ITEM(FREE, 0))
     fi
   :: KIND(item) == MOVED_ACK ->
     DEL(new_moving, q);
@@ -485,8 +487,7 @@ inline apply_borrower(q) {
     acknowledge_all()
   :: KIND(item) == REGISTER_GONE && MATCHES(q) -> fail()
   :: KIND(item) == MOVED_TO && MATCHES(q) ->
-    owner = P;
-    unmoved = false;
+    owner = P; told = true; unmoved = false;
     send_register()
   fi
 }
@@ -542,7 +543,7 @@ inline tell_item(q, p) {
   fi
 }
 
-/* ---- A token reaches B ------------------------------------------------------------------------------------------------------- */
+/* ---- A token reaches B ----------------------------------------------------------------------------------- */
 
 inline import(h) {
   DEL(tokens, h);
@@ -551,7 +552,7 @@ inline import(h) {
   :: else ->
     held = true;
     if
-    :: HAS(terms, h) -> owner = P; unmoved = false             /* the higher term wins */
+    :: HAS(terms, h) -> owner = P; told = true; unmoved = false      /* the higher term wins */
     :: !HAS(terms, h) && record == NONE -> unmoved = told
     :: else -> skip
     fi;
@@ -565,7 +566,7 @@ inline import(h) {
   DEL(terms, h)
 }
 
-/* ---- p reads the next event of the membership stream -------------------------------------------------------------------------- */
+/* ---- p reads the next event of the membership stream ----------------------------------------------------- */
 
 inline read_view(p) {
   ADD(fenced[p], x);
@@ -639,14 +640,15 @@ inline read_membership(p) {
   fi
 }
 
-/* ---- The processes ------------------------------------------------------------------------------------------------------------------ */
+/* ---- The processes --------------------------------------------------------------------------------------- */
 
 #define TURN(me, guard, action) :: d_step { WORKING(me) && (guard) -> action; \
     if :: WORKING(me) -> settle(me) :: else -> skip fi; check_world() }
 
 #define DELIVERY(me, q) TURN(me, len(SESSION(q, me)) > 0, apply(q, me); tell_item(q, me))
 #define MEMBERSHIP(me) \
-    TURN(me, position[me] < streamed, printf("%d: reads event %d of the membership stream\n", me, position[me]); read_membership(me))
+    TURN(me, position[me] < streamed, \
+         printf("%d: reads event %d of the membership stream\n", me, position[me]); read_membership(me))
 #if EXCLUSIONS > 0
 #define CRASH(me) TURN(me, faults < EXCLUSIONS && !HAS(excluded, me) && HAS(VICTIMS, me), \
     printf("%d: crashes\n", me); faults++; stop(me))
@@ -655,10 +657,22 @@ inline read_membership(p) {
 #endif
 
 /* O holds what would change the snapshot, P holds items with the new term. An item that is held stays at the head of
- * its session: with one object and one sender of references, nothing that must not wait is ever behind it. */
+ * its session: what may be behind it (HandoffAck) would change nothing before the items in front are answered. */
 #define HEAD_IS(q, p, what) (SESSION(q, p) ? [what])
-#define HOLDS_HEAD(q, p) (HEAD_IS(q, p, eval(ITEM(REGISTER, 0))) || HEAD_IS(q, p, eval(ITEM(REGISTER, 1))) || \
-    HEAD_IS(q, p, eval(ITEM(RELEASE, 0))) || HEAD_IS(q, p, eval(ITEM(LOCATION, 0))) || HEAD_IS(q, p, eval(ITEM(LOCATION, 1))))
+#define HOLDS_HEAD(q, p) ( \
+    HEAD_IS(q, p, eval(ITEM(REGISTER, 0))) || HEAD_IS(q, p, eval(ITEM(REGISTER, 1))) || \
+    HEAD_IS(q, p, eval(ITEM(RELEASE, 0))) || \
+    HEAD_IS(q, p, eval(ITEM(LOCATION, 0))) || HEAD_IS(q, p, eval(ITEM(LOCATION, 1))))
+#ifdef NO_HOLDING_BY_OLD_OWNER
+#define O_HOLDS false
+#else
+#define O_HOLDS (old == FROZEN)
+#endif
+#ifdef NO_HOLDING_BY_NEW_OWNER
+#define P_HOLDS false
+#else
+#define P_HOLDS (new == PREPARED)
+#endif
 #define HELD_DELIVERY(me, q, frozen) TURN(me, len(SESSION(q, me)) > 0 && !((frozen) && HOLDS_HEAD(q, me)), \
     apply(q, me); tell_item(q, me))
 
@@ -683,8 +697,8 @@ active proctype OldOwner() {
 end:
   do
   DELIVERY(O, P)
-  HELD_DELIVERY(O, B, old == FROZEN)
-  HELD_DELIVERY(O, A, old == FROZEN)
+  HELD_DELIVERY(O, B, O_HOLDS)
+  HELD_DELIVERY(O, A, O_HOLDS)
   TURN(O, old == OWNS && !transferred && !HAS(fenced[O], P), printf("O: sends Transfer\n"); freeze())
   TURN(O, old_holds && made < HANDOFFS && !HAS(fenced[O], B), printf("O: exports to B\n"); export())
   TURN(O, old_holds, printf("O: drops its handle\n"); old_holds = false)
@@ -698,9 +712,9 @@ end:
 active proctype NewOwner() {
 end:
   do
-  HELD_DELIVERY(P, O, false)
-  HELD_DELIVERY(P, B, new == PREPARED)
-  HELD_DELIVERY(P, A, new == PREPARED)
+  DELIVERY(P, O)
+  HELD_DELIVERY(P, B, P_HOLDS)
+  HELD_DELIVERY(P, A, P_HOLDS)
   MEMBERSHIP(P)
   CRASH(P)
   od
@@ -731,12 +745,14 @@ end:
   DELIVERY(A, P)
   TURN(A, !produced && !HAS(fenced[A], O),
        printf("A: has a copy, sends Location\n"); produced = true; copy = true; send(A, O, ITEM(LOCATION, 1)))
+  TURN(A, copy && !HAS(fenced[A], copy_owner),
+       printf("A: evicts the copy\n"); send(A, copy_owner, ITEM(LOCATION, 0)); delete_copy())
   MEMBERSHIP(A)
   CRASH(A)
   od
 }
 
-/* ---- Membership --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Membership ------------------------------------------------------------------------------------------ */
 
 inline exclude(p) {
   printf("membership: view %d excludes %d\n", views + 1, p);
@@ -777,7 +793,7 @@ end:
   od
 }
 
-/* ---- The end: when nothing can happen any more, nothing may be left ----------------------------------------------------------------------- */
+/* ---- The end: when nothing can happen any more, nothing may be left -------------------------------------- */
 
 active proctype End() {
   timeout ->
