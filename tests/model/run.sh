@@ -1,9 +1,11 @@
 #!/bin/bash
-# Checks the models of the borrowing protocol (borrowing.pml) with SPIN, and prints one row per run.
+# Checks the models of borrowing (borrowing.pml) and of the transfer of ownership (transfer.pml) with SPIN, and
+# prints one row per run.
 #
 #   run.sh            every model, and every mutation
-#   run.sh --small    the small model whole, the chain whole with one crash, and the mutations; for CI
-#   run.sh --long     also the chain with two false suspicions, bounded by MODEL_SECONDS
+#   run.sh --small    the small model whole, the chain whole with one crash, a transfer with one crash or suspicion,
+#                     and the mutations; for CI
+#   run.sh --long     also the chain and the transfer with two false suspicions, bounded by MODEL_SECONDS
 #   run.sh --explain NAME   checks one row (see --list) and prints the order of events that breaks it, if any
 #   run.sh --list     the rows
 #
@@ -20,8 +22,10 @@ seconds=${MODEL_SECONDS:-3000}
 small="-DN=3 -DHANDOFFS=2 -DEXCLUSIONS=1"
 chain="-DN=4 -DHANDOFFS=3 -DCHAIN -DCAPACITY=3"
 calm="-DNO_LOSS -DNO_DOUBLES -DNO_CANCEL"
+transfer="-DHANDOFFS=1 -DEXCLUSIONS=1"
 
-# level | name | what must happen: holds, or found (an error) | parameters
+# level | name | what must happen: holds, or found (an error) | parameters. A name that starts with "transfer" is a row
+# of transfer.pml, any other one of borrowing.pml.
 # Level 1 runs always, 2 without --small, 3 with --long. For every row that must be found there is one, at level 1,
 # that holds with the rule in place and the same faults, or more. Calm: the network harms no token.
 rows() {
@@ -46,6 +50,24 @@ rows() {
 1|fence by purging once|found|$small -DSUSPICION -DNO_OWNER_DEATH -DMUTATE_PURGE_ONCE
 1|Release with pending children|found|$small -DMUTATE_EARLY_RELEASE
 1|HandoffAck at import|found|$small -DMUTATE_EARLY_ACK
+1|transfer, one crash|holds|$transfer
+1|transfer, one crash, no cycle|acyclic|$transfer
+1|transfer, false suspicion|holds|$transfer -DSUSPICION
+2|transfer, two crashes|holds|-DHANDOFFS=1 -DEXCLUSIONS=2
+2|transfer, two references|holds|-DHANDOFFS=2 -DEXCLUSIONS=1
+3|transfer, two false suspicions|holds|-DHANDOFFS=1 -DEXCLUSIONS=2 -DSUSPICION
+1|transfer: Release forwarded|found|$transfer -DNO_IGNORED_RELEASE
+1|transfer: Flushed before answers|found|$transfer -DNO_MOVED_ANSWER_BEFORE_FLUSH
+1|transfer: entry retired early|found|$transfer -DNO_FORWARDING_UNTIL_GONE
+1|transfer: snapshot over a barrier|found|$transfer -DNO_DROP_OF_CLOSED_IDS
+1|transfer: P active at Transfer|found|$transfer -DNO_WAIT_FOR_COMMIT
+1|transfer: O frees while frozen|found|$transfer -DNO_FREEZE
+1|transfer: O answers while frozen|found|$transfer -DNO_HOLDING_BY_OLD_OWNER
+1|transfer: P answers too early|found|$transfer -DNO_HOLDING_BY_NEW_OWNER
+1|transfer: O sends no Moved|found|$transfer -DNO_MOVED_BY_OLD_OWNER
+1|transfer: gone before settled|found|$transfer -DNO_SETTLED_BEFORE_GONE
+1|transfer: answer before Register|found|$transfer -DNO_REGISTER_BEFORE_ANSWER
+1|transfer: O stays frozen|found|$transfer -DNO_UNFREEZE
 ROWS
 }
 
@@ -73,13 +95,15 @@ install_tools() {
 # check LEVEL NAME EXPECTED PARAMETERS: prints the row; sets `verdict` to ok or to what is wrong.
 check() {
   local at=$1 name=$2 expected=$3 parameters=$4 start status optimise
+  local model=borrowing
+  case "$name" in transfer*) model=transfer ;; esac
   local compile="-DSAFETY -DCOLLAPSE -DSEPQS" arguments="-w24"
   [ "$expected" = acyclic ] && compile="-DNP -DCOLLAPSE" arguments="-w22 -l"
   cd "$work" || die "cannot use $work"
   rm -f pan* ./*.trail
-  cp "$here/borrowing.pml" . || die "cannot copy the model"
+  cp "$here/$model.pml" . || die "cannot copy the model"
   # shellcheck disable=SC2086
-  spin -a $parameters borrowing.pml > spin.log 2>&1
+  spin -a $parameters $model.pml > spin.log 2>&1
   if [ ! -f pan.c ]; then cat spin.log; die "spin rejects the model"; fi
   # Compiling well takes ten times as long as compiling, and as long as a short run; a mutation is found at once.
   optimise=-O2
@@ -108,7 +132,7 @@ check() {
   elif [ "$expected" = found ]; then
     # A capacity overrun or a malformed model is no evidence against the rule.
     case "$found" in
-      S[1-7]_* | no_Gone_* | end_*) result="found: $found" verdict=ok ;;
+      S[1-7]_* | no_Gone_* | no_OwnerDied_* | end_*) result="found: $found" verdict=ok ;;
       *) result="NOT FOUND ${found:+($found)}" verdict=wrong ;;
     esac
   elif [ "$errors" = 0 ]; then
@@ -117,7 +141,7 @@ check() {
   else
     result="FAILS: $found" verdict=wrong
   fi
-  printf '%-30s %10s %6s %8s  %s\n' "$name" "${states:-?}" "${depth:-?}" "$elapsed" "$result"
+  printf '%-34s %10s %6s %8s  %s\n' "$name" "${states:-?}" "${depth:-?}" "$elapsed" "$result"
 }
 
 level=2 explain=
@@ -127,7 +151,7 @@ case "${1:-}" in
   --long) level=3 ;;
   --explain) level=3 explain=${2:?name of a row} ;;
   --list) rows | cut -d'|' -f2,3 | tr '|' '\t'; exit ;;
-  *) sed -n '2,14s/^# \{0,1\}//p' "$0"; exit 2 ;;
+  *) sed -n '2,16s/^# \{0,1\}//p' "$0"; exit 2 ;;
 esac
 
 install_tools
@@ -135,7 +159,7 @@ work=$(mktemp -d) || die "no temporary directory"
 trap 'rm -rf "$work"' EXIT
 
 failed=0 unfinished=0 ran=0
-printf '%-30s %10s %6s %8s  %s\n' "model or rule removed" states depth seconds result
+printf '%-34s %10s %6s %8s  %s\n' "model or rule removed" states depth seconds result
 while IFS='|' read -r at name expected parameters; do
   [ "$at" -le $level ] || continue
   [ -z "$explain" ] || [ "$explain" = "$name" ] || continue
@@ -146,10 +170,12 @@ while IFS='|' read -r at name expected parameters; do
     3unfinished) unfinished=$((unfinished + 1)) ;;
     *) failed=$((failed + 1)) ;;
   esac
-  if [ -n "$explain" ] && [ -f borrowing.pml.trail ]; then
+  for trail in *.pml.trail; do
+    [ -n "$explain" ] && [ -f "$trail" ] || continue
     # shellcheck disable=SC2086
-    spin -t $parameters borrowing.pml | sed '/^spin: trail ends/,$d; /^spin: borrowing/d; s/^ *//'
-  fi
+    spin -t $parameters "${trail%.trail}" |
+      sed '/^spin: trail ends/,$d; /^spin: [a-z]*\.pml/d; s/^ *//'
+  done
 done < <(rows)
 
 [ $ran -gt 0 ] || die "no row is called '$explain'; see --list"

@@ -324,7 +324,7 @@ inline settle(p) {
     if
     :: record != NONE && HAS(over[B], owner) ->
       CHECK(no_OwnerDied_without_a_cause, HAS(excluded, B) || !held ||
-            !(OLD_OWNER_LIVES || (ADOPTED && HAS(new_list, B) && !unmoved)));
+            !(OLD_OWNER_LIVES || (ADOPTED && (record == CONFIRMED || (HAS(new_list, B) && !unmoved)))));
       printf("B: reports OwnerDied\n");
       fail()
     :: else -> skip
