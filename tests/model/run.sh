@@ -3,8 +3,8 @@
 # prints one row per run.
 #
 #   run.sh            every model, and every mutation
-#   run.sh --small    the small model whole, the chain whole with one crash, a transfer with one crash or suspicion,
-#                     and the mutations; for CI
+#   run.sh --small    the small model whole, the chain whole with one crash, a transfer with one crash or one
+#                     suspected owner, and the mutations; for CI
 #   run.sh --long     also the chain and the transfer with two false suspicions, bounded by MODEL_SECONDS
 #   run.sh --explain NAME   checks one row (see --list) and prints the order of events that breaks it, if any
 #   run.sh --list     the rows
@@ -51,8 +51,9 @@ rows() {
 1|Release with pending children|found|$small -DMUTATE_EARLY_RELEASE
 1|HandoffAck at import|found|$small -DMUTATE_EARLY_ACK
 1|transfer, one crash|holds|$transfer
-1|transfer, one crash, no cycle|acyclic|$transfer
-1|transfer, false suspicion|holds|$transfer -DSUSPICION
+1|transfer, an owner suspected|holds|$transfer -DSUSPICION -DVICTIMS=3
+2|transfer, one crash, no cycle|acyclic|$transfer
+2|transfer, false suspicion|holds|$transfer -DSUSPICION
 2|transfer, two crashes|holds|-DHANDOFFS=1 -DEXCLUSIONS=2
 2|transfer, two references|holds|-DHANDOFFS=2 -DEXCLUSIONS=1
 3|transfer, two false suspicions|holds|-DHANDOFFS=1 -DEXCLUSIONS=2 -DSUSPICION

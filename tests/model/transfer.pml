@@ -745,7 +745,8 @@ end:
   DELIVERY(A, P)
   TURN(A, !produced && !HAS(fenced[A], O),
        printf("A: has a copy, sends Location\n"); produced = true; copy = true; send(A, O, ITEM(LOCATION, 1)))
-  TURN(A, copy && !HAS(fenced[A], copy_owner),
+  /* May, not must: a copy that nobody deletes has to stay until the end, to be found there. */
+  TURN(A, copy && !HAS(fenced[A], copy_owner) && (held || old_holds),
        printf("A: evicts the copy\n"); send(A, copy_owner, ITEM(LOCATION, 0)); delete_copy())
   MEMBERSHIP(A)
   CRASH(A)
