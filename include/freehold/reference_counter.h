@@ -43,7 +43,6 @@
 #include "freehold/transport.h"
 
 namespace freehold {
-
 struct NodeCopy;  // node_agent.h
 
 class ReferenceCounter {
