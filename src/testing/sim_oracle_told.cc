@@ -119,6 +119,9 @@ bool Oracle::OnToldFromAfar(const Registration& registration, EndReason reason) 
     case EndReason::kRefused:
       Violate("a watch is refused far from the limit", details);
       break;
+    case EndReason::kNotDeclared:
+      Violate("a watch is told of a declaration", details);
+      break;
   }
   return true;
 }

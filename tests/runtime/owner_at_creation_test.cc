@@ -61,14 +61,15 @@ TEST(OwnerAtCreation, NobodyElseHearsOfItBeforeTheOwnerHasAcknowledged) {
   const ObjectRef outer = world.Declare(2, 8);
   const ObjectRef ref = world.DeclareFor(7);
   const std::string early = "FAILED_PRECONDITION, not acknowledged";
+  LocationQuery query;
+  query.object = Object(7);
+  const auto ignore = [](const ObjectId&, auto) {};
   for (const bool sent : {false, true}) {
     EXPECT_EQ(NameOf(world[2].Export(Object(7), Process(3)).status()), early) << sent;
     EXPECT_EQ(world.CopyOf(7), early) << sent;
     EXPECT_EQ(NameOf(world[2].AddNested(Object(8), {Object(7)})), early) << sent;
-    EXPECT_EQ(
-        NameOf(world[2].QueryLocations({Object(7)}, [](const auto&, const auto&) {}).status()),
-        early)
-        << sent;
+    EXPECT_EQ(NameOf(world[2].QueryLocations(query, ignore).status()), early) << sent;
+    EXPECT_EQ(NameOf(world[2].Watch(Moment::kOutOfScope, Object(7), {}, ignore).status()), early);
     EXPECT_EQ(NameOf(world[2].CheckReference(Object(7))), early) << sent;
     world.Settle({2});
   }
@@ -76,7 +77,8 @@ TEST(OwnerAtCreation, NobodyElseHearsOfItBeforeTheOwnerHasAcknowledged) {
   EXPECT_TRUE(world[2].Export(Object(7), Process(3)).ok());
   EXPECT_EQ(world.CopyOf(7), "ok");
   EXPECT_TRUE(world[2].AddNested(Object(8), {Object(7)}).ok());
-  EXPECT_TRUE(world[2].QueryLocations({Object(7)}, [](const auto&, const auto&) {}).ok());
+  EXPECT_TRUE(world[2].QueryLocations(query, ignore).ok());
+  EXPECT_TRUE(world[2].Watch(Moment::kOutOfScope, Object(7), {}, ignore).ok());
 }
 
 // Why CopyOf refuses.
