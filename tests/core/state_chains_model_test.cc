@@ -260,11 +260,10 @@ class Comparison {
     Stateful& of = model_.statefuls[stateful];
     const uint64_t state = Below(of.latest + 2);
     LineageVerdict expected = LineageVerdict::kOk;
-    if (!IsKnown(stateful)) {
-      expected = LineageVerdict::kNotFound;
-    } else if (!of.restartable) {
+    const bool is_known = IsKnown(stateful);
+    if (is_known && !of.restartable) {
       expected = LineageVerdict::kNotRestartable;
-    } else if (!model_.IsUsed(stateful, state)) {
+    } else if (!is_known || !model_.IsUsed(stateful, state)) {
       expected = LineageVerdict::kNotFound;
     } else if (of.checkpoints.count(state) > 0) {
       expected = LineageVerdict::kUnchanged;

@@ -58,7 +58,7 @@ class RevivedArgument : public ::testing::Test {
       called = true;
       call();
     }));
-    const absl::Status status = Lineage(*world->counter).Resubmit(Task(3)).status();
+    absl::Status status = Lineage(*world->counter).Resubmit(Task(3)).status();
     EXPECT_TRUE(called);
     return status;
   }

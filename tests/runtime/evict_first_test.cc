@@ -49,12 +49,12 @@ class EvictFirst : public ::testing::Test {
     world_.agents[kNode] = *NodeAgent::Create(options);
     world_.transport.local.Connect(Node(kNode), world_.agents[kNode]->inbox());
   }
-  void Free(std::vector<ObjectId> objects) {
+  void Free(const std::vector<ObjectId>& objects) {
     EXPECT_TRUE(world_.counter->Free(objects, FreeMode::kEvictFirst).ok());
     world_.Settle();
   }
   absl::Status Evict(uint64_t object, uint64_t node) {
-    const absl::Status dropped = world_.agents[node]->DropCopy(Object(object));
+    absl::Status dropped = world_.agents[node]->DropCopy(Object(object));
     world_.Settle();
     return dropped;
   }

@@ -61,7 +61,7 @@ class ManyReturns {
     const absl::Status recorded = Lineage(*world_.counter).Record(task_);
     EXPECT_TRUE(recorded.ok()) << recorded;
   }
-  void Free(const std::vector<uint64_t>& objects) {
+  void Free(const std::vector<uint64_t>& objects) const {
     std::vector<ObjectId> ids;
     for (const uint64_t object : objects) ids.push_back(Object(object));
     EXPECT_TRUE(unsafe::FreeRecursive(*world_.counter, ids).ok());
