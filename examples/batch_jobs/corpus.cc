@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "examples/common/files.h"
 
 namespace batch_jobs {
 namespace {
@@ -37,14 +38,14 @@ absl::Status TooMuch(const std::string& path) {
 absl::StatusOr<std::string> ReadFile(const std::string& path, uint64_t bytes_max) {
   const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"),
                                                              &std::fclose);
-  if (file == nullptr) return FileError("read", path, errno);
+  if (file == nullptr) return examples::FileError("read", path, errno);
   std::string content;
   char buffer[size_t{64} << 10];
   while (content.size() <= bytes_max) {
     const size_t got = std::fread(buffer, 1, sizeof(buffer), file.get());
     content.append(buffer, got);
     if (got < sizeof(buffer)) {
-      if (std::ferror(file.get()) != 0) return FileError("read", path, errno);
+      if (std::ferror(file.get()) != 0) return examples::FileError("read", path, errno);
       return content;
     }
   }
@@ -67,7 +68,7 @@ absl::StatusOr<std::vector<std::string>> FindFiles(const std::string& folder) {
       if (type == fs::file_type::directory) waiting.push_back(entry->path().string());
       if (type == fs::file_type::regular) found.push_back(entry->path().string());
     }
-    if (error) return FileError("read the folder", current, error.value());
+    if (error) return examples::FileError("read the folder", current, error.value());
   }
   std::sort(found.begin(), found.end());
   return found;
@@ -114,20 +115,13 @@ class Reader {
 
 }  // namespace
 
-absl::Status FileError(const char* what, const std::string& path, int error) {
-  const std::string message = absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error));
-  if (error == ENOENT) return absl::NotFoundError(message);
-  if (error == EACCES || error == EPERM) return absl::PermissionDeniedError(message);
-  return absl::UnavailableError(message);
-}
-
 absl::StatusOr<Corpus> ReadCorpus(const std::string& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
   if (status.type() == fs::file_type::not_found) {
     return absl::NotFoundError(absl::StrCat("there is no file or folder ", path));
   }
-  if (error) return FileError("look at", path, error.value());
+  if (error) return examples::FileError("look at", path, error.value());
   Reader reader;
   if (fs::is_directory(status)) {
     const absl::StatusOr<std::vector<std::string>> files = FindFiles(path);

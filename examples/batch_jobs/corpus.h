@@ -30,9 +30,6 @@ struct Corpus {
   std::vector<std::vector<uint32_t>> texts;  // of each file: its words, as indices
 };
 
-// "cannot <what> <path>: <reason of errno>".
-absl::Status FileError(const char* what, const std::string& path, int error);
-
 absl::StatusOr<Corpus> ReadCorpus(const std::string& path);
 
 }  // namespace batch_jobs

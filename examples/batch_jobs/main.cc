@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "corpus.h"
+#include "examples/common/files.h"
 #include "graph.h"
 #include "options.h"
 #include "plan.h"
@@ -41,7 +42,7 @@ absl::Status CheckPrinted() {
 
 absl::Status Write(const std::string& path, const std::string& content) {
   if (path.empty()) return absl::OkStatus();
-  if (absl::Status status = WriteFile(path, content); !status.ok()) return status;
+  if (absl::Status status = examples::WriteFile(path, content); !status.ok()) return status;
   std::printf("bytes over time: %s\n", path.c_str());
   return absl::OkStatus();
 }

@@ -1,9 +1,6 @@
 #include "report.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cinttypes>
 #include <cstdio>
 #include <functional>
@@ -222,17 +219,6 @@ absl::Status CheckFigures(const Plan& plan, const RunFigures& with, const RunFig
                      " values: they are not too small for what these jobs leave behind"));
   }
   return absl::OkStatus();
-}
-
-absl::Status WriteFile(const std::string& path, const std::string& content) {
-  std::FILE* const file = std::fopen(path.c_str(), "we");
-  if (file == nullptr) return FileError("write", path, errno);
-  const bool written = std::fwrite(content.data(), 1, content.size(), file) == content.size();
-  int error = written ? 0 : errno;
-  if (std::fclose(file) != 0 && error == 0) error = errno;
-  if (error == 0) return absl::OkStatus();
-  unlink(path.c_str());
-  return FileError("write", path, error);
 }
 
 }  // namespace batch_jobs

@@ -43,9 +43,6 @@ void PrintLastLine(const RunFigures& with, const RunFigures& without);
 // them did neither.
 absl::Status CheckFigures(const Plan& plan, const RunFigures& with, const RunFigures& without);
 
-// Writes a whole file, or none: a failed attempt is removed. Errors: those of FileError.
-absl::Status WriteFile(const std::string& path, const std::string& content);
-
 }  // namespace batch_jobs
 
 #endif  // FREEHOLD_EXAMPLES_BATCH_JOBS_REPORT_H_

@@ -1,12 +1,12 @@
 #include "svg_chart.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "examples/common/nice_step.h"
 #include "report.h"
 
 namespace batch_jobs {
@@ -20,16 +20,6 @@ constexpr double kMiB = 1024.0 * 1024;
 
 constexpr char kWithColor[] = "#2f6fb2", kWithoutColor[] = "#e0892b", kLostColor[] = "#b91c1c";
 constexpr char kInkColor[] = "#1f2937", kGridColor[] = "#e5e7eb";
-
-// 1, 2 or 5 times a power of ten, so that about `count` steps reach `maximum`.
-double NiceStep(double maximum, double count) {
-  const double raw = maximum / count;
-  const double power = std::pow(10.0, std::floor(std::log10(raw)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (raw <= factor * power) return factor * power;
-  }
-  return 10 * power;
-}
 
 class Chart {
  public:
@@ -124,13 +114,13 @@ class Chart {
   }
 
   void DrawAxes() {
-    const double step = NiceStep(bytes_max_ / kMiB, 6) * kMiB;
+    const double step = examples::NiceStep(bytes_max_ / kMiB, 6) * kMiB;
     for (double bytes = 0; bytes <= bytes_max_; bytes += step) {
       Line(kLeft, Y(bytes), kWidth - kRight, Y(bytes), Stroke(bytes == 0 ? kInkColor : kGridColor));
       Text(kLeft - 10, Y(bytes) + 4.5, "end", absl::StrFormat("%g", bytes / kMiB));
     }
     const auto values = static_cast<double>(with_.history.values());
-    const double values_step = NiceStep(values, 8);
+    const double values_step = examples::NiceStep(values, 8);
     for (double made = 0; made <= values; made += values_step) {
       const double x = kLeft + made / values * kPlotWidth;
       Line(x, kTop + kPlotHeight, x, kTop + kPlotHeight + 5, Stroke(kInkColor));

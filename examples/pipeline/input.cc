@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "absl/strings/str_cat.h"
+#include "examples/common/files.h"
 #include "word_count.h"
 
 namespace pipeline {
@@ -48,7 +49,7 @@ absl::Status AppendBytes(int fd, const std::string& path, uint64_t offset, uint6
     const ssize_t got =
         pread(fd, out->data() + begin + done, length - done, static_cast<off_t>(offset + done));
     if (got < 0 && errno == EINTR) continue;
-    if (got < 0) return FileError("read", path, errno);
+    if (got < 0) return examples::FileError("read", path, errno);
     if (got == 0) break;
     done += static_cast<uint64_t>(got);
   }
@@ -58,7 +59,7 @@ absl::Status AppendBytes(int fd, const std::string& path, uint64_t offset, uint6
 
 absl::Status LookAt(const std::string& path, Input* input) {
   struct stat info {};
-  if (lstat(path.c_str(), &info) != 0) return FileError("look at", path, errno);
+  if (lstat(path.c_str(), &info) != 0) return examples::FileError("look at", path, errno);
   if (S_ISLNK(info.st_mode)) {
     ++input->links;
     return absl::OkStatus();
@@ -69,7 +70,7 @@ absl::Status LookAt(const std::string& path, Input* input) {
     return absl::OkStatus();
   }
   const FileDescriptor file(path);
-  if (file.get() < 0) return FileError("read", path, errno);
+  if (file.get() < 0) return examples::FileError("read", path, errno);
   std::string head;
   if (absl::Status status = AppendBytes(file.get(), path, 0, kSniffBytes, &head); !status.ok()) {
     return status;
@@ -86,7 +87,7 @@ absl::Status LookAt(const std::string& path, Input* input) {
 absl::Status LookInto(const std::string& folder, const Interrupt& interrupt, Input* input) {
   std::error_code error;
   if (!fs::exists(folder, error)) {
-    if (error) return FileError("look at", folder, error.value());
+    if (error) return examples::FileError("look at", folder, error.value());
     return absl::NotFoundError(absl::StrCat("there is no folder ", folder));
   }
   if (!fs::is_directory(folder, error)) {
@@ -107,14 +108,14 @@ absl::Status LookInto(const std::string& folder, const Interrupt& interrupt, Inp
         return status;
       }
     }
-    if (error) return FileError("read the folder", current, error.value());
+    if (error) return examples::FileError("read the folder", current, error.value());
   }
   return absl::OkStatus();
 }
 
 absl::Status AppendPiece(const Text& text, const Piece& piece, std::string* out) {
   const FileDescriptor file(text.path);
-  if (file.get() < 0) return FileError("read", text.path, errno);
+  if (file.get() < 0) return examples::FileError("read", text.path, errno);
   // One byte before says whether the piece begins inside a word; what follows finishes its last.
   const uint64_t before = piece.offset > 0 ? 1 : 0;
   const uint64_t after = std::min(uint64_t{kWordBytesMax}, text.size - piece.offset - piece.length);
@@ -141,22 +142,6 @@ absl::Status AppendPiece(const Text& text, const Piece& piece, std::string* out)
 }
 
 }  // namespace
-
-absl::Status FileError(const char* what, const std::string& path, int error) {
-  const std::string message = absl::StrCat("cannot ", what, " ", path, ": ", std::strerror(error));
-  switch (error) {
-    case ENOENT:
-      return absl::NotFoundError(message);
-    case EACCES:
-    case EPERM:
-      return absl::PermissionDeniedError(message);
-    case ENOSPC:
-    case EDQUOT:
-      return absl::ResourceExhaustedError(message);
-    default:
-      return absl::UnavailableError(message);
-  }
-}
 
 absl::StatusOr<Input> FindTexts(const std::vector<std::string>& folders,
                                 const Interrupt& interrupt) {
@@ -206,7 +191,9 @@ absl::StatusOr<std::string> ReadSplit(const Input& input, const Split& split) {
 absl::Status CheckUnchanged(const Input& input) {
   for (const Text& text : input.texts) {
     struct stat info {};
-    if (lstat(text.path.c_str(), &info) != 0) return FileError("look at", text.path, errno);
+    if (lstat(text.path.c_str(), &info) != 0) {
+      return examples::FileError("look at", text.path, errno);
+    }
     if (static_cast<uint64_t>(info.st_size) != text.size ||
         info.st_mtim.tv_sec != text.modified.tv_sec ||
         info.st_mtim.tv_nsec != text.modified.tv_nsec) {

@@ -48,9 +48,6 @@ struct Piece {
 };
 using Split = std::vector<Piece>;
 
-// "cannot <what> <path>: <reason of errno>".
-absl::Status FileError(const char* what, const std::string& path, int error);
-
 // Every text under the folders. Opens each once, so that an unreadable one is found before any work
 // is done.
 absl::StatusOr<Input> FindTexts(const std::vector<std::string>& folders,

@@ -8,6 +8,7 @@
 #include <unordered_map>
 
 #include "absl/strings/str_cat.h"
+#include "examples/common/files.h"
 #include "word_count.h"
 
 namespace pipeline {
@@ -244,7 +245,7 @@ absl::StatusOr<PlainCounter> CountPlainly(const Input& input, const Interrupt& i
       file.read(buffer.data(), buffer.size());
       counter.Add({buffer.data(), static_cast<size_t>(file.gcount())});
     }
-    if (!file.eof()) return FileError("read", text.path, errno);
+    if (!file.eof()) return examples::FileError("read", text.path, errno);
     counter.EndText();
   }
   return counter;

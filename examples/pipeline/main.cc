@@ -20,6 +20,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "byte_log.h"
+#include "examples/common/files.h"
 #include "input.h"
 #include "interrupt.h"
 #include "job.h"
@@ -38,7 +39,7 @@ absl::Status CheckChartFolder(const std::string& svg) {
   std::string folder = std::filesystem::path(svg).parent_path().string();
   if (folder.empty()) folder = ".";
   if (access(folder.c_str(), W_OK | X_OK) != 0) {
-    return FileError("write the chart into", folder, errno);
+    return examples::FileError("write the chart into", folder, errno);
   }
   return absl::OkStatus();
 }
@@ -55,8 +56,8 @@ absl::Status WriteChart(const CommandLine& command_line, const Input& input, uin
   const std::string subtitle =
       absl::StrCat("word count of ", FormatBytes(input.bytes), " of text; each node has ",
                    FormatBytes(store_bytes), " of memory and spills the rest");
-  return WriteFile(command_line.svg,
-                   DrawChart(byte_log.moments(), byte_log.peak(), title, subtitle));
+  return examples::WriteFile(command_line.svg,
+                             DrawChart(byte_log.moments(), byte_log.peak(), title, subtitle));
 }
 
 absl::Status Run(const CommandLine& command_line, Interrupt* interrupt) {

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_cat.h"
+#include "examples/common/files.h"
 #include "input.h"
 
 namespace pipeline {
@@ -16,13 +17,13 @@ absl::StatusOr<MappedFile> MappedFile::Map(int fd, const std::string& path, uint
   void* data = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   const int error = errno;
   close(fd);  // the mapping keeps the file
-  if (data == MAP_FAILED) return FileError("map", path, error);
+  if (data == MAP_FAILED) return examples::FileError("map", path, error);
   return MappedFile(static_cast<char*>(data), bytes);
 }
 
 absl::StatusOr<MappedFile> MappedFile::Create(const std::string& path, uint64_t bytes) {
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  if (fd < 0) return FileError("create", path, errno);
+  if (fd < 0) return examples::FileError("create", path, errno);
   int error = 0;
   do {
     error = posix_fallocate(fd, 0, static_cast<off_t>(bytes));
@@ -30,7 +31,7 @@ absl::StatusOr<MappedFile> MappedFile::Create(const std::string& path, uint64_t 
   if (error != 0) {
     close(fd);
     unlink(path.c_str());
-    return FileError(absl::StrCat("reserve ", bytes, " bytes for").c_str(), path, error);
+    return examples::FileError(absl::StrCat("reserve ", bytes, " bytes for").c_str(), path, error);
   }
   absl::StatusOr<MappedFile> file = Map(fd, path, bytes);
   if (!file.ok()) unlink(path.c_str());
@@ -45,7 +46,7 @@ absl::StatusOr<MappedFile> MappedFile::Open(const std::string& path, uint64_t by
         absl::StrCat(path, " has ", *found, " bytes and not the ", bytes, " written to it"));
   }
   const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
-  if (fd < 0) return FileError("open", path, errno);
+  if (fd < 0) return examples::FileError("open", path, errno);
   return Map(fd, path, bytes);
 }
 
@@ -55,7 +56,7 @@ MappedFile::~MappedFile() {
 
 absl::StatusOr<uint64_t> FileBytes(const std::string& path) {
   struct stat info {};
-  if (lstat(path.c_str(), &info) != 0) return FileError("look at", path, errno);
+  if (lstat(path.c_str(), &info) != 0) return examples::FileError("look at", path, errno);
   return static_cast<uint64_t>(info.st_size);
 }
 

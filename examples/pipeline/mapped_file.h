@@ -4,8 +4,8 @@
 // here and never a SIGBUS at the first write.
 //
 // Thread safety: thread-compatible. Ownership: owns the mapping, not the file: destroying it unmaps
-// and leaves the file. Blocks on the file system. Errors: those of FileError in input.h; a Create
-// that fails leaves no file.
+// and leaves the file. Blocks on the file system. Errors: those of FileError in common/files.h; a
+// Create that fails leaves no file.
 
 #ifndef FREEHOLD_EXAMPLES_PIPELINE_MAPPED_FILE_H_
 #define FREEHOLD_EXAMPLES_PIPELINE_MAPPED_FILE_H_

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "examples/common/files.h"
 #include "input.h"
 
 namespace pipeline {
@@ -29,7 +30,8 @@ absl::StatusOr<std::unique_ptr<NodeStore>> NodeStore::Open(const std::string& fo
                                                            ByteLog* byte_log) {
   std::unique_ptr<NodeStore> store(new NodeStore(folder, memory_bytes_max, byte_log));
   for (const std::string& path : {folder, store->memory_.folder, store->spilled_.folder}) {
-    if (mkdir(path.c_str(), 0700) != 0) return FileError("create the folder", path, errno);
+    if (mkdir(path.c_str(), 0700) != 0)
+      return examples::FileError("create the folder", path, errno);
   }
   return store;
 }
@@ -60,7 +62,7 @@ absl::Status NodeStore::DeleteFile(Tier* tier, const ObjectId& object) {
   const std::string path = PathOf(tier->folder, object);
   const absl::StatusOr<uint64_t> size = FileBytes(path);
   if (!size.ok()) return size.status();
-  if (unlink(path.c_str()) != 0) return FileError("delete", path, errno);
+  if (unlink(path.c_str()) != 0) return examples::FileError("delete", path, errno);
   --tier->held.files;
   tier->held.bytes -= *size;
   const int64_t change = -static_cast<int64_t>(*size);
@@ -215,7 +217,7 @@ absl::StatusOr<NodeStore::Found> NodeStore::Walk(const std::string& folder) {
     ++found.files;
     found.bytes += *bytes;
   }
-  if (error) return FileError("read the folder", folder, error.value());
+  if (error) return examples::FileError("read the folder", folder, error.value());
   return found;
 }
 

@@ -1,14 +1,11 @@
 #include "svg_chart.h"
 
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
-#include <cstdio>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "examples/common/nice_step.h"
 #include "input.h"
 
 namespace pipeline {
@@ -25,16 +22,6 @@ constexpr double kTimeBeyondEnd = 1.02;  // so that the fall to nothing at the e
 
 constexpr char kMemoryColor[] = "#2f6fb2", kSpillColor[] = "#e0892b", kWithoutColor[] = "#6b7280";
 constexpr char kInkColor[] = "#1f2937", kGridColor[] = "#e5e7eb";
-
-// 1, 2 or 5 times a power of ten, so that about `count` steps reach `maximum`.
-double NiceStep(double maximum, double count) {
-  const double raw = maximum / count;
-  const double power = std::pow(10.0, std::floor(std::log10(raw)));
-  for (const double factor : {1.0, 2.0, 5.0}) {
-    if (raw <= factor * power) return factor * power;
-  }
-  return 10 * power;
-}
 
 struct Unit {
   const char* name;
@@ -78,10 +65,10 @@ class Chart {
     const double highest =
         std::max(static_cast<double>(moments.back().ever), static_cast<double>(peak));
     bytes_unit_ = ByteUnit(highest);
-    bytes_step_ = NiceStep(highest / bytes_unit_.size, 5) * bytes_unit_.size;
+    bytes_step_ = examples::NiceStep(highest / bytes_unit_.size, 5) * bytes_unit_.size;
     bytes_max_ = std::ceil(highest / bytes_step_) * bytes_step_;
     time_unit_ = TimeUnit(seconds_);
-    time_step_ = NiceStep(seconds_ / time_unit_.size, 8) * time_unit_.size;
+    time_step_ = examples::NiceStep(seconds_ / time_unit_.size, 8) * time_unit_.size;
   }
 
   std::string Draw(const std::string& title, const std::string& subtitle) {
@@ -218,17 +205,6 @@ std::string FormatBytes(uint64_t bytes) {
 std::string DrawChart(const Moments& moments, uint64_t peak, const std::string& title,
                       const std::string& subtitle) {
   return Chart(moments, peak).Draw(title, subtitle);
-}
-
-absl::Status WriteFile(const std::string& path, const std::string& content) {
-  std::FILE* file = std::fopen(path.c_str(), "we");
-  if (file == nullptr) return FileError("write", path, errno);
-  const bool written = std::fwrite(content.data(), 1, content.size(), file) == content.size();
-  int error = written ? 0 : errno;
-  if (std::fclose(file) != 0 && error == 0) error = errno;
-  if (error == 0) return absl::OkStatus();
-  unlink(path.c_str());
-  return FileError("write", path, error);
 }
 
 }  // namespace pipeline

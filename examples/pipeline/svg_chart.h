@@ -21,9 +21,6 @@ std::string FormatBytes(uint64_t bytes);
 std::string DrawChart(const std::vector<ByteLog::Moment>& moments, uint64_t peak,
                       const std::string& title, const std::string& subtitle);
 
-// Writes a whole file, or none: a failed attempt is removed. Errors: those of FileError.
-absl::Status WriteFile(const std::string& path, const std::string& content);
-
 }  // namespace pipeline
 
 #endif  // FREEHOLD_EXAMPLES_PIPELINE_SVG_CHART_H_

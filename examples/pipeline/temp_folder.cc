@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "examples/common/files.h"
 #include "input.h"
 
 namespace pipeline {
@@ -18,7 +19,7 @@ namespace fs = std::filesystem;
 absl::StatusOr<std::unique_ptr<TempFolder>> TempFolder::Make(const std::string& parent) {
   std::string path = absl::StrCat(parent, "/freehold-pipeline-XXXXXX");
   if (mkdtemp(path.data()) == nullptr)
-    return FileError("make a temporary folder in", parent, errno);
+    return examples::FileError("make a temporary folder in", parent, errno);
   return std::unique_ptr<TempFolder>(new TempFolder(path));
 }
 
@@ -35,10 +36,10 @@ absl::Status TempFolder::RemoveEmpty() {
   for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
     folders.push_back(entry->path().string());
   }
-  if (error) return FileError("read the folder", path_, error.value());
+  if (error) return examples::FileError("read the folder", path_, error.value());
   for (; !folders.empty(); folders.pop_back()) {  // the innermost come last
     if (rmdir(folders.back().c_str()) != 0) {
-      return FileError("remove the folder", folders.back(), errno);
+      return examples::FileError("remove the folder", folders.back(), errno);
     }
   }
   return absl::OkStatus();

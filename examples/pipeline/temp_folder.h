@@ -1,7 +1,7 @@
 // The folder that the stores lie in, which is gone when the run is over, however it ends.
 //
 // Thread safety: thread-compatible. Ownership: owns the folder. Blocks on the file system.
-// Errors: those of FileError in input.h.
+// Errors: those of FileError in common/files.h.
 
 #ifndef FREEHOLD_EXAMPLES_PIPELINE_TEMP_FOLDER_H_
 #define FREEHOLD_EXAMPLES_PIPELINE_TEMP_FOLDER_H_
