@@ -188,6 +188,7 @@ Verdict ObjectTable::AdmitBorrowed(const Key& key, PeerIndex owner, Effects* eff
     case BorrowStage::kExcluded:
       return Verdict::kOwnerDied;
     case BorrowStage::kNotDeclared:  // somebody has a reference all the same: to what exists
+      if (fences_.IsClosed(owner)) return Verdict::kOwnerDied;
       SetStage(found->overflow, BorrowStage::kQueued, effects);
       break;
   }

@@ -146,8 +146,9 @@ bool Actor::Unwatch(Process* process, int64_t number) {
   const bool cancelled = process->counter->Cancel(registration.answer);
   s_.coverage.Count(cancelled ? "answer unwatch: cancelled" : "answer unwatch: too late");
   oracle_.Expect(waits || !cancelled, "what ran, or was cancelled, is cancelled", NameOf(object));
-  // While nothing has happened that it waits for, it must be possible.
-  const bool early = waits && registration.moment != Moment::kFailed &&
+  // While nothing has happened that it waits for, it must be possible. What its owner has refused
+  // is gone from the start.
+  const bool early = waits && !object.refused && registration.moment != Moment::kFailed &&
                      object.ends <= registration.ends_before && oracle_.Held(object) &&
                      (!registration.from_afar || s_.OwnerOf(object).live());
   oracle_.Expect(cancelled || !early, "what waits cannot be cancelled", NameOf(object));

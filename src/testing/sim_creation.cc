@@ -142,7 +142,8 @@ void LookAtDeclaration(Oracle* oracle, State* state, Object* object) {
   }
   holding.failed = true;
   object->refused = reason == ErrorReason::kRefused;
-  object->ended = true;
+  // A suspected owner that has heard neither of that nor of the declarer's barrier has it still.
+  object->ended = !owner.usable() || !owner.counter->InScope(object->id);
   oracle->Expect((object->refused && !TakesDeclarations(owner.end)) ||
                      (reason == ErrorReason::kOwnerDied && declarer.PastBarrier(owner)),
                  "S1: a declaration fails and nothing explains it", details);
