@@ -55,6 +55,16 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const absl::Status& 
   oracle->Expect(right, "a declaration is answered wrongly", Details(*state, object, status));
 }
 
+// The declarer has heard its owner's barrier, and what it sent before that may be under way.
+void LookAtLate(State* state, const Process& owner, Object* object) {
+  const bool taken = owner.usable() && owner.counter->InScope(object->id);
+  if (owner.usable() && !taken) return;
+  object->late = false;
+  if (!taken) return;
+  state->coverage.Count("declaration taken by a suspected owner after the barrier");
+  object->ended = false;
+}
+
 }  // namespace
 
 bool ActDeclareFor(Oracle* oracle, State* state, const Numbers& n) {
@@ -115,9 +125,10 @@ bool IsTooEarly(Oracle* oracle, State* state, const Action& action) {
 }
 
 void LookAtDeclaration(Oracle* oracle, State* state, Object* object) {
+  const Process& owner = state->OwnerOf(*object);
+  if (object->late) LookAtLate(state, owner, object);
   if (object->declarer <= 0) return;
   Process& declarer = *state->process(object->declarer);
-  const Process& owner = state->OwnerOf(*object);
   // Nobody waits any more; what the owner has or will have of it, it lets go of.
   if (!declarer.usable()) {
     object->declarer = kNobody;
@@ -142,8 +153,10 @@ void LookAtDeclaration(Oracle* oracle, State* state, Object* object) {
   }
   holding.failed = true;
   object->refused = reason == ErrorReason::kRefused;
-  // A suspected owner that has heard neither of that nor of the declarer's barrier has it still.
-  object->ended = !owner.usable() || !owner.counter->InScope(object->id);
+  // A suspected owner that has not heard of that has it still, or will have it.
+  const bool unaware = !object->refused && owner.usable();
+  object->ended = !unaware || !owner.counter->InScope(object->id);
+  object->late = unaware && object->ended;
   oracle->Expect((object->refused && !TakesDeclarations(owner.end)) ||
                      (reason == ErrorReason::kOwnerDied && declarer.PastBarrier(owner)),
                  "S1: a declaration fails and nothing explains it", details);

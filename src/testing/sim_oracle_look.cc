@@ -36,7 +36,7 @@ void Oracle::Look() {
     Object& object = *s_.object(number);
     const Process& owner = s_.OwnerOf(object);
     LookAtDeclaration(this, &s_, &object);
-    if (object.declarer > 0) {
+    if (object.declarer > 0 || object.late) {
       s_.alive[kept++] = number;
       continue;
     }

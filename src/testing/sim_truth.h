@@ -59,6 +59,7 @@ struct Object {
   int64_t declared_by = 0;           // the same, for ever
   int told = 0;                      // how often it was
   bool refused = false;              // its owner has not taken it
+  bool late = false;                 // its owner is suspected, and takes it if it hears of it yet
   bool disagreed = false;            // its owner's host took a location back, right or wrong
   uint64_t touched = 0;              // nodes that ever had to do with it, by place
   int64_t scope = 0;                 // 0: the root

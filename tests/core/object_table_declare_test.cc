@@ -269,6 +269,25 @@ TEST_F(DeclareTest, AReferenceThatComesAfterTheRefusalIsRegisteredToo) {
   EXPECT_EQ(Pull(kOwner).at(0).kind, SharingKind::kRegister);
 }
 
+TEST_F(DeclareTest, AReferenceThatComesAfterTheRefusalAndTheOwnersBarrierIsOfNoUse) {
+  ASSERT_EQ(DeclareFor(kA), Verdict::kOk);
+  ASSERT_EQ(Answered(kA, kOwner, Pull(kOwner).at(0).number, DeclareAnswer::kExists), Verdict::kOk);
+  (void)Do([&] {
+    EXPECT_FALSE(h_.table.FenceProcess(kOwner, 100, &effects_));
+    EXPECT_FALSE(h_.table.CloseProcess(kOwner, 100, &effects_));
+    return Verdict::kOk;
+  });
+  EXPECT_EQ(Import(kA, kOwner, kThird), Verdict::kOwnerDied);
+  EXPECT_EQ(h_.Find(kA)->state(), ObjectState::kFailed);
+  const auto sent = Pull(kThird);
+  ASSERT_EQ(sent.size(), 1u) << "whoever passed it on need not hold it";
+  EXPECT_EQ(sent[0].kind, SharingKind::kHandoffAck);
+  EXPECT_EQ(HandoffAnswer{sent[0].answer}, HandoffAnswer::kOwnerDied);
+  EXPECT_EQ(Export(kA), Verdict::kNotDeclared) << "the declarer is told of what came first";
+  Drop(record_);
+  EXPECT_EQ(h_.Find(kA), nullptr);
+}
+
 TEST_F(DeclareTest, AViewWaitsForTheAnswerIfAnExcludedProcessHasSentAReferenceToo) {
   ASSERT_EQ(DeclareFor(kA), Verdict::kOk);
   const uint64_t number = Pull(kOwner).at(0).number;
