@@ -20,7 +20,8 @@ void ExpectAsked(Oracle* oracle, const State& state, Query* query, const Locatio
   if (number == 0 || update.truncated || update.snapshot.state == ObjectState::kFreed) return;
   const Node& node = *state.node(number);
   const auto& named = update.snapshot.locations;
-  if (node.excluded_by != 0) return;
+  // One that had the bytes already is not known if the owner's host has taken that back.
+  if (node.excluded_by != 0 || state.objects.at(query->object).disagreed) return;
   oracle->Expect(std::any_of(named.begin(), named.end(),
                              [&](const Location& at) { return at.node == node.id; }),
                  "S4: who will fetch is not known to the owner that answers it", details);
