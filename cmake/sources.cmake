@@ -8,8 +8,10 @@ set(FREEHOLD_BASE_SOURCES
 
 set(FREEHOLD_CORE_SOURCES
   src/core/borrow_index.cc
+  src/core/carried_files.cc
   src/core/codec.cc
   src/core/codec_digest.cc
+  src/core/codec_files.cc
   src/core/codec_moves.cc
   src/core/codec_scopes.cc
   src/core/codec_sharing.cc
@@ -38,6 +40,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_digest.cc
   src/core/object_table_evict.cc
   src/core/object_table_exclusion.cc
+  src/core/object_table_files.cc
   src/core/object_table_holders.cc
   src/core/object_table_lineage.cc
   src/core/object_table_locations.cc
@@ -60,6 +63,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/slab_source.cc
   src/core/state_chains.cc
   src/core/token.cc
+  src/core/unbound_files.cc
 )
 
 set(FREEHOLD_RUNTIME_SOURCES
@@ -68,6 +72,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/clock.cc
   src/runtime/counter_declare.cc
   src/runtime/counter_drain.cc
+  src/runtime/counter_end.cc
   src/runtime/counter_handles.cc
   src/runtime/counter_impl.cc
   src/runtime/counter_nesting.cc
@@ -79,6 +84,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/endpoint_role.cc
   src/runtime/endpoint_turn.cc
   src/runtime/error_reason.cc
+  src/runtime/file_carriers.cc
   src/runtime/generator_keeper.cc
   src/runtime/host_jobs.cc
   src/runtime/ids.cc
@@ -97,6 +103,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/node_agent.cc
   src/runtime/node_agent_digest.cc
   src/runtime/node_agent_end.cc
+  src/runtime/node_agent_files.cc
   src/runtime/node_agent_moves.cc
   src/runtime/node_agent_pump.cc
   src/runtime/node_agent_queries.cc

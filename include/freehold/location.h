@@ -18,18 +18,29 @@ namespace freehold {
 // in memory before one in a file, and tells its node.
 enum class CopyRole : uint8_t { kPrimary = 0, kSecondary = 1 };
 
+// Who can read and delete a file that a copy was written to.
+enum class FileReach : uint8_t {
+  kNode = 0,  // its node alone: the file goes with the node
+  // Every node: object storage, a shared disk. The file outlives its node, and whichever agent the
+  // owner asks has its store delete it. Its URL is never used for anything else.
+  kShared = 1,
+};
+
 // One node's part in an object, as its owner knows it.
 struct Location {
+  // Nil: none. A file is there that any node can read, and the node that wrote it is gone, or was
+  // never known.
   NodeId node;
   CopyRole role = CopyRole::kSecondary;  // meaningful while in_memory or spilled
   bool in_memory = false;                // the bytes are in the node's store
   bool spilled = false;                  // the bytes are in a file at spilled_url
   bool prospective = false;              // the node asked for the bytes; a copy may appear
+  bool shared = false;                   // the file is FileReach::kShared
   std::string spilled_url;
 
   friend bool operator==(const Location& a, const Location& b) {
     return a.node == b.node && a.role == b.role && a.in_memory == b.in_memory &&
-           a.spilled == b.spilled && a.prospective == b.prospective &&
+           a.spilled == b.spilled && a.prospective == b.prospective && a.shared == b.shared &&
            a.spilled_url == b.spilled_url;
   }
 };

@@ -91,6 +91,7 @@ struct NodeCopyStatus {
   bool doomed = false;  // freed; waits for readers, the fetch, or the store
   uint32_t readers = 0;
   std::string spilled_url;
+  FileReach reach = FileReach::kNode;  // of that file
 };
 
 struct OwnedCopies {
@@ -157,13 +158,16 @@ class NodeAgent {
   absl::Status AbortFetch(const ObjectId& object, uint32_t generation = 0);
   // The bytes are in a file now; `still_in_memory`: in the store as well. Reported to the owner.
   // Errors: Aborted when it was freed: the file is deleted with the copy. NotFound: the copy has
-  // gone meanwhile, and the file is the host's to delete. AlreadyExists: spilled at another url.
+  // gone meanwhile, and the file is the host's to delete. AlreadyExists: spilled at another url, or
+  // with another reach. A file that other nodes can reach outlives this node: its owner then has
+  // another agent look after it, and delete it when the time has come.
   absl::Status MarkSpilled(const ObjectId& object, uint32_t generation, const std::string& url,
-                           bool still_in_memory);
+                           bool still_in_memory, FileReach reach = FileReach::kNode);
   // The bytes are back in the store; the file stays until the copy goes. Reported to the owner.
   absl::Status MarkRestored(const ObjectId& object, uint32_t generation);
   // The store has dropped the copy by its own choice, wholly. Reported to the owner as removed.
-  // FailedPrecondition while it has readers, or while the primary moves to it.
+  // FailedPrecondition while it has readers, while the primary moves to it, and with a shared file:
+  // that is deleted only when it is freed; to drop the bytes in memory is MarkSpilled.
   absl::Status DropCopy(const ObjectId& object, uint32_t generation = 0);
   // A reader begins, on the newest generation here. Errors: NotFound; Aborted when it was freed.
   absl::StatusOr<ReadLease> Read(const ObjectId& object);

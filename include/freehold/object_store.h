@@ -17,7 +17,9 @@
 
 namespace freehold {
 
-// A copy that is to go wholly: the bytes in memory, the spilled file, or both, in one call.
+// A copy that is to go wholly: the bytes in memory, the spilled file, or both, in one call. One
+// that names a file alone may be of a node that is gone (FileReach::kShared): then the bytes that
+// this node has of the same value, if any, are not meant.
 struct CopyToDelete {
   ObjectId object;
   uint32_t generation = 0;

@@ -153,9 +153,9 @@ class ReferenceCounter {
 
   // `location.node` has, or is about to have, bytes of the object: replaces what is known of that
   // node at that generation. A node that names itself primary beside another is recorded as
-  // secondary. `size` 0: unknown.
+  // secondary. `size` 0: unknown. Without a node: a shared file is there, one more beside others.
   // Errors: NotFound, or Aborted when it was freed or is out of scope: the node is asked to delete
-  // that copy; FailedPrecondition when the node is excluded (nothing is recorded).
+  // that copy (without one it is yours); FailedPrecondition when the node is excluded.
   absl::Status AddLocation(const ObjectId& object, const Location& location,
                            uint32_t generation = 0, uint64_t size = 0);
   // The same for several locations of one object, in order, with one look-up for plain ones (a

@@ -61,6 +61,8 @@ struct ReferenceCounterStats {
   uint64_t scopes = 0;                 // gauge: those that are not forgotten, without the root
   uint64_t scope_members = 0;          // gauge: objects that are in one
   uint64_t pinned = 0;                 // gauge: objects that are
+  uint64_t unbound_files = 0;          // gauge: shared files whose node is gone, not deleted yet
+  uint64_t files_without_agent = 0;    // gauge: of these: no agent is known that could delete them
   uint64_t lineage_tasks = 0;          // gauge: recorded, and kept
   uint64_t lineage_objects = 0;        // gauge: what they return, and their arguments
   uint64_t lineage_bytes = 0;          // gauge: their spec_bytes
@@ -102,10 +104,12 @@ struct NodeAgentStats {
   uint64_t location_queries = 0;  // gauge: asked of owners, not answered for the last time
   uint64_t queries_to_send = 0;   // gauge: questions and cancellations that have not left
   uint64_t moves = 0;             // gauge: primary moves asked of owners, not answered
+  uint64_t files_carried = 0;     // gauge: shared files of nodes that are gone, looked after here
   uint64_t copies_added = 0;
   uint64_t frees_received = 0;
   uint64_t frees_unknown = 0;  // for copies that were not here
   uint64_t copies_deleted = 0;
+  uint64_t files_deleted = 0;    // of nodes that are gone
   uint64_t orphans_deleted = 0;  // of these: because their owner was excluded
   uint64_t digests_sent = 0;
   uint64_t store_calls = 0;

@@ -101,8 +101,13 @@ enum class Mutant : uint8_t {
   kWatchMomentIgnored,     // it fires at the first moment that comes
   kPassedWatchUnanswered,  // one whose moment has passed is never told
   kErasedWatchForgotten,   // one that waits for the end of the record goes with it, untold
+  // 19, files that no node is needed for
+  kSharedFileGoesWithNode,  // a node's death takes it out of the table
+  kLetGoFileKept,           // one whose deletion was asked for is taken for readable
+  kCarrierNotReplaced,      // the death of who looks after one leaves it to nobody
+  kCarriedFilesKept,        // those of a dead owner are kept
 };
-inline constexpr int kMutants = 71;         // kNone included
+inline constexpr int kMutants = 75;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -1,8 +1,8 @@
 // Payloads: groups of items to bytes and back. The frame around a payload is in frame.cc.
 //
 // Here: frees, their results, and location reports. References that cross processes are in
-// codec_sharing.cc, primary moves in codec_moves.cc, digests in codec_digest.cc; the layout of the
-// groups is in codec_groups.h.
+// codec_sharing.cc, primary moves in codec_moves.cc, digests in codec_digest.cc, files that have
+// outlived their node in codec_files.cc; the layout of the groups is in codec_groups.h.
 
 #include "src/core/codec.h"
 
@@ -30,7 +30,8 @@ constexpr size_t kLocationBytes = ObjectId::kSize + 12;
 
 constexpr uint8_t kFlagSecondary = 1;
 constexpr uint8_t kFlagInMemory = 2;
-constexpr uint8_t kFlagsMax = 3;
+constexpr uint8_t kFlagShared = 4;  // only with a file
+constexpr uint8_t kFlagsMax = 7;
 
 GroupHead ReadHead(Cursor* cursor) {
   GroupHead head;
@@ -82,7 +83,8 @@ CodecError ReadLocation(const GroupHead& head, Cursor* cursor, PayloadSink* sink
   const uint64_t size = cursor->Integer<uint64_t>();
   const uint16_t url_bytes = cursor->Integer<uint16_t>();
   if (change > kLocationChangeMax || flags > kFlagsMax || url_bytes > kSpilledUrlBytesMax ||
-      (url_bytes > 0 && static_cast<LocationChange>(change) != LocationChange::kSpilled)) {
+      ((url_bytes > 0 || (flags & kFlagShared) != 0) &&
+       static_cast<LocationChange>(change) != LocationChange::kSpilled)) {
     return CodecError::kBadValue;
   }
   if (url_bytes > cursor->size()) return CodecError::kTruncated;
@@ -95,6 +97,7 @@ CodecError ReadLocation(const GroupHead& head, Cursor* cursor, PayloadSink* sink
   item.change = static_cast<LocationChange>(change);
   item.role = (flags & kFlagSecondary) != 0 ? CopyRole::kSecondary : CopyRole::kPrimary;
   item.in_memory = (flags & kFlagInMemory) != 0;
+  item.shared = (flags & kFlagShared) != 0;
   item.size = size;
   item.url = std::string(url);
   sink->OnLocation(item);
@@ -106,6 +109,7 @@ CodecError ReadGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
     return CodecError::kUnknownGroup;
   }
   if (head.count == 0) return CodecError::kBadValue;
+  if (head.kind >= codec::kFilesCarried) return codec::ReadFilesGroup(head, cursor, sink);
   if (head.kind >= codec::kWatches) return codec::ReadSharingGroup(head, cursor, sink);
   if (head.kind >= codec::kScopeJoins) return codec::ReadScopesGroup(head, cursor, sink);
   if (head.kind >= codec::kDigestSums) return codec::ReadDigestGroup(head, cursor, sink);
@@ -213,8 +217,9 @@ bool PayloadWriter::Add(const LocationItem& item) {
   if (item.change == LocationChange::kSpilled) url = item.url;
   char* at = Place(codec::kLocations, 0, item.generation, item.term, kLocationBytes + url.size());
   if (at == nullptr) return false;
+  const bool shared = item.shared && item.change == LocationChange::kSpilled;
   const int flags = (item.role == CopyRole::kSecondary ? kFlagSecondary : 0) |
-                    (item.in_memory ? kFlagInMemory : 0);
+                    (item.in_memory ? kFlagInMemory : 0) | (shared ? kFlagShared : 0);
   at = PutBytes(item.object.bytes(), at);
   at = Put(static_cast<uint8_t>(item.change), at);
   at = Put(static_cast<uint8_t>(flags), at);

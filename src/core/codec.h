@@ -144,6 +144,8 @@ class PayloadWriter {
   [[nodiscard]] bool Add(const ReportAgainItem& item);
   // `end` and `unlisted` are written for kEnd only (codec_scopes.cc). REQUIRES: what the item says.
   [[nodiscard]] bool Add(const ScopeItem& item);
+  // `size` and `url` are not written for kGone (codec_files.cc). REQUIRES: what the item says.
+  [[nodiscard]] bool Add(const FileItem& item);
 
   bool empty() const { return items_ == 0; }
   size_t items() const { return items_; }
@@ -220,6 +222,7 @@ class PayloadSink {
   virtual void OnReportAgain(const ReportAgainItem& /*item*/) {}
   // Between processes; a node agent has no scopes.
   virtual void OnScope(const ScopeItem& /*item*/) {}
+  virtual void OnFile(const FileItem& /*item*/) {}
 };
 // Answers an error where it meets it: the sink has then seen what came before. Where CheckPayload
 // says kOk, so does this.

@@ -32,8 +32,12 @@
 //   23 kWatchesFired    object (28), number (8)                detail: the answer
 //   24 kDeclares        object (28), number (8), size (8)
 //   25 kDeclareAcks     object (28), number (8)                detail: the answer
+//   26 kFilesCarried    object (28), number (8), size (8), length of url (2), url
+//   27 kFilesToDelete   object (28), number (8), size (8), length of url (2), url
+//   28 kFilesGone       object (28), number (8)
 // What has no detail has 0 there. A range is its prefix (4) and bits (1). From 5 on the generation
-// is 0 except in 11 to 13 and 17; from 10 to 20 the term is kFirstTerm, except in 12 and 13.
+// is 0 except in 11 to 13, 17, and from 26 on; from 10 to 20, and from 26 on, the term is
+// kFirstTerm, except in 12 and 13.
 //
 // Thread safety: values.
 
@@ -76,8 +80,11 @@ enum GroupKind : uint8_t {
   kWatchesFired = 23,
   kDeclares = 24,
   kDeclareAcks = 25,
+  kFilesCarried = 26,
+  kFilesToDelete = 27,
+  kFilesGone = 28,
 };
-inline constexpr uint8_t kGroupKindMax = kDeclareAcks;
+inline constexpr uint8_t kGroupKindMax = kFilesGone;
 
 struct GroupHead {
   uint8_t kind;
@@ -120,9 +127,8 @@ inline char* PutBytes(std::string_view bytes, char* at) {
   return at + bytes.size();
 }
 
-// Takes the items of a group from kRegisters to kLocationAnswers, or from kWatches on; a null sink
-// only validates.
-// REQUIRES: the count is not 0.
+// Takes the items of a group from kRegisters to kLocationAnswers, or from kWatches to kDeclareAcks;
+// a null sink only validates. REQUIRES: the count is not 0.
 CodecError ReadSharingGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 // The same of kMovePrimaries and kMovePrimaryAcks.
 CodecError ReadMovesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
@@ -130,6 +136,8 @@ CodecError ReadMovesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* si
 CodecError ReadScopesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 // The same from kDigestSums to kReportsAgain.
 CodecError ReadDigestGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
+// The same from kFilesCarried on.
+CodecError ReadFilesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 
 }  // namespace freehold::core::codec
 

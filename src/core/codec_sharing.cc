@@ -39,7 +39,8 @@ constexpr uint8_t kLocationSecondary = 1;
 constexpr uint8_t kLocationInMemory = 2;
 constexpr uint8_t kLocationSpilled = 4;
 constexpr uint8_t kLocationProspective = 8;
-constexpr uint8_t kLocationFlagsMax = 15;
+constexpr uint8_t kLocationShared = 16;  // only of a spilled one
+constexpr uint8_t kLocationFlagsMax = 31;
 
 // Any answer fits any envelope.
 static_assert(codec::kGroupHeadBytes + kAnswerBytes + kAnswerLocationBytesMax <=
@@ -154,7 +155,7 @@ CodecError ReadAnswerLocation(Cursor* cursor, Location* location) {
   const uint8_t flags = cursor->Integer<uint8_t>();
   const uint16_t url_bytes = cursor->Integer<uint16_t>();
   if (flags > kLocationFlagsMax || url_bytes > kSpilledUrlBytesMax ||
-      (url_bytes > 0 && (flags & kLocationSpilled) == 0)) {
+      ((url_bytes > 0 || (flags & kLocationShared) != 0) && (flags & kLocationSpilled) == 0)) {
     return CodecError::kBadValue;
   }
   if (url_bytes > cursor->size()) return CodecError::kTruncated;
@@ -165,6 +166,7 @@ CodecError ReadAnswerLocation(Cursor* cursor, Location* location) {
   location->in_memory = (flags & kLocationInMemory) != 0;
   location->spilled = (flags & kLocationSpilled) != 0;
   location->prospective = (flags & kLocationProspective) != 0;
+  location->shared = (flags & kLocationShared) != 0;
   location->spilled_url = std::string(url);
   return CodecError::kOk;
 }
@@ -204,7 +206,8 @@ char* PutLocation(const Location& location, char* at) {
   const int flags = (location.role == CopyRole::kSecondary ? kLocationSecondary : 0) |
                     (location.in_memory ? kLocationInMemory : 0) |
                     (location.spilled ? kLocationSpilled : 0) |
-                    (location.prospective ? kLocationProspective : 0);
+                    (location.prospective ? kLocationProspective : 0) |
+                    (location.shared && location.spilled ? kLocationShared : 0);
   const std::string_view url = UrlOf(location);
   at = PutBytes(location.node.bytes(), at);
   at = Put(static_cast<uint8_t>(flags), at);

@@ -46,6 +46,7 @@ struct MarkSpilled {
   uint32_t generation = 0;
   std::string_view url;  // not empty, at most kSpilledUrlBytesMax
   bool in_memory = false;
+  bool shared = false;  // FileReach::kShared
 };
 struct MarkRestored {
   ObjectId object;
@@ -142,7 +143,8 @@ enum class [[nodiscard]] CopyVerdict : uint8_t{
     kNotFetching,       // AbortFetch: the bytes are here
     kHasReaders,        // DropCopy: somebody is reading
     kNotSpilled,        // MarkRestored: there is no file to restore from
-    kSpilledElsewhere,  // MarkSpilled: there is a file already, at another url
+    kSharedFile,        // DropCopy: its file goes only by a Free
+    kSpilledElsewhere,  // MarkSpilled: there is another file, or one of another reach
     kTooMany,           // a bound of the table or of the reader count is reached
     kDoomed,            // Free: taken; the deletion waits for readers or a fetch
     kFreedBefore,       // Free: taken before; its one result is still to come
@@ -154,7 +156,7 @@ enum class [[nodiscard]] CopyVerdict : uint8_t{
     kNoChange,          // a repeated notice; DeleteFailed: for the same reason as before
     kMore,              // Sweep: call it again
 };
-inline constexpr int kCopyVerdicts = 19;
+inline constexpr int kCopyVerdicts = 20;
 const char* CopyVerdictName(CopyVerdict verdict);
 
 struct EndedMove {

@@ -73,6 +73,7 @@ struct CopyLinks {
 // What most copies never have.
 struct CopyRarity {
   std::string spilled_url;   // empty: not spilled
+  bool shared = false;       // that file is FileReach::kShared
   std::string why;           // the store's last failure
   Time retry_at{};           // meaningful in kDeleteFailed
   uint32_t failures = 0;     // in a row
@@ -111,6 +112,7 @@ struct CopyRecord {
   }
   const std::string& spilled_url() const;
   const std::string& why() const;
+  bool is_shared() const { return rarity != nullptr && rarity->shared; }
   bool moving() const { return rarity != nullptr && rarity->move != 0; }
   CopyRarity& MakeRarity() {
     if (rarity == nullptr) rarity = std::make_unique<CopyRarity>();

@@ -268,11 +268,14 @@ CopyVerdict CopyTable::Step(const copy_event::MarkSpilled& event, CopyEffects* e
   if (!copy.has_bytes()) return CopyVerdict::kStillFetching;
   const bool spilled_before = !copy.spilled_url().empty();
   // Its file would be forgotten, and stay for ever.
-  if (spilled_before && copy.spilled_url() != event.url) return CopyVerdict::kSpilledElsewhere;
+  if (spilled_before && (copy.spilled_url() != event.url || copy.is_shared() != event.shared)) {
+    return CopyVerdict::kSpilledElsewhere;
+  }
   if (spilled_before && copy.in_memory == event.in_memory && copy.state == CopyState::kHeld) {
     return CopyVerdict::kNoChange;
   }
   copy.MakeRarity().spilled_url = std::string(event.url);
+  copy.MakeRarity().shared = event.shared;
   if (copy.state == CopyState::kHeld || copy.state == CopyState::kDoomedByReaders) {
     copy.in_memory = event.in_memory;
     if (copy.state == CopyState::kHeld) Report(index, CopyReport::kSpilled, effects);
@@ -307,6 +310,8 @@ CopyVerdict CopyTable::Step(const copy_event::DropCopy& event, CopyEffects* effe
   switch (copy.state) {
     case CopyState::kHeld:
       if (copy.readers > 0) return CopyVerdict::kHasReaders;
+      // Its owner may count on it when this node is taken for dead, and its report for late.
+      if (copy.is_shared()) return CopyVerdict::kSharedFile;
       if (copy.moving() && !internal::IsMutant(internal::Mutant::kMoveNotPinned)) {
         return CopyVerdict::kMoving;
       }

@@ -259,7 +259,6 @@ class CopyTable {
   // The store.
   void QueueDueRetries(Time now, uint32_t copies_max);
   const CopyRecord& TakeOneDelete();
-  Time RetryAt(const CopyRarity& rarity, Time now, uint64_t random) const;
 
   // Exclusion.
   void PassBarrier(Owner* owner);

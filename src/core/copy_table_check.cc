@@ -51,6 +51,8 @@ const char* CopyVerdictName(CopyVerdict verdict) {
       return "has readers";
     case CopyVerdict::kNotSpilled:
       return "not spilled";
+    case CopyVerdict::kSharedFile:
+      return "shared file";
     case CopyVerdict::kSpilledElsewhere:
       return "spilled elsewhere";
     case CopyVerdict::kTooMany:

@@ -5,6 +5,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/copy_table.h"
+#include "src/core/retry_delay.h"
 
 namespace freehold::core {
 
@@ -106,6 +107,7 @@ bool CopyTable::PullRecord(const CopyRecord& copy, CopyReport report, ReportSink
       location.change =
           copy.spilled_url().empty() ? LocationChange::kAdded : LocationChange::kSpilled;
       location.url = copy.spilled_url();
+      location.shared = copy.is_shared();
       return sink->Add(location);
     case CopyReport::kRemoved:
       location.change = LocationChange::kRemoved;
@@ -186,15 +188,6 @@ CopyVerdict CopyTable::Step(const copy_event::Deleted& event, CopyEffects* effec
   return CopyVerdict::kOk;
 }
 
-Time CopyTable::RetryAt(const CopyRarity& rarity, Time now, uint64_t random) const {
-  Duration delay = options_.retry_delay_min;
-  for (uint32_t i = 1; i < rarity.failures && delay < options_.retry_delay_max; ++i) {
-    delay = delay > options_.retry_delay_max / 2 ? options_.retry_delay_max : 2 * delay;
-  }
-  const uint64_t jitter = random % (static_cast<uint64_t>(delay.count() / 2) + 1);
-  return SaturatingAdd(SaturatingAdd(now, delay), Duration(static_cast<int64_t>(jitter)));
-}
-
 CopyVerdict CopyTable::Step(const copy_event::DeleteFailed& event, CopyEffects* effects) {
   const uint32_t index = Lookup(event.object, event.generation);
   if (index == kNoCopy) return CopyVerdict::kNotHere;
@@ -208,7 +201,8 @@ CopyVerdict CopyTable::Step(const copy_event::DeleteFailed& event, CopyEffects* 
   const bool news = rarity.failures == 0 || rarity.why != why;
   if (rarity.failures < UINT32_MAX) ++rarity.failures;
   rarity.why = std::string(why);
-  rarity.retry_at = RetryAt(rarity, event.now, event.random);
+  rarity.retry_at = RetryAt(event.now, rarity.failures, options_.retry_delay_min,
+                            options_.retry_delay_max, event.random);
   SetState(index, CopyState::kDeleteFailed);
   if (!news) return CopyVerdict::kNoChange;
   Report(index, CopyReport::kFailed, effects);

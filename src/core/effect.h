@@ -61,6 +61,7 @@ struct CopyFacts {
   bool in_memory = false;
   bool spilled = false;
   bool prospective = false;
+  bool shared = false;
   FreeState free_state = FreeState::kHeld;
   bool listed = true;  // one of the object's locations: not about to go, or asked for again
   std::string url;
@@ -103,6 +104,21 @@ struct DeclareNotice {
   DeclareAnswer answer = DeclareAnswer::kOk;
 };
 
+// A file of an object owned here that no node is needed for.
+struct UnboundFile {
+  enum class Use : uint8_t {
+    kKept,  // the value may be read from it
+    kOver,  // its value is over
+    // It was to be freed with its copy, and perhaps was: it is deleted, and nobody waits for that.
+    kLoose,
+  };
+  ObjectId object;
+  uint32_t generation = 0;
+  uint64_t size = 0;
+  std::string url;
+  Use use = Use::kKept;
+};
+
 // What few steps ask for.
 struct RareEffects {
   std::vector<LocationNotice> notices;
@@ -115,6 +131,8 @@ struct RareEffects {
   std::vector<LineageNotice> lineage;
   // One that was dropped is told so at once; what its owner answers may be told as well.
   std::vector<DeclareNotice> declared;
+  // For the UnboundFiles.
+  std::vector<UnboundFile> files;
   // Registered callbacks whose moment cannot come any more: the runtime's to release.
   std::vector<Token> dropped;
   // Only when the table was told to observe frees.

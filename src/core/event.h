@@ -101,6 +101,7 @@ struct SetLocation {
   bool spilled = false;
   // True: facts add to what is known; the node says so itself. False: they replace it.
   bool merge = false;
+  bool shared = false;  // the file is FileReach::kShared
   std::string_view url = {};
 };
 struct RemoveLocation {

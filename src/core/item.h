@@ -59,7 +59,24 @@ struct LocationItem {
   CopyRole role = CopyRole::kSecondary;
   bool in_memory = true;
   uint64_t size = 0;
-  std::string url;  // of kSpilled; at most kSpilledUrlBytesMax
+  std::string url;      // of kSpilled; at most kSpilledUrlBytesMax
+  bool shared = false;  // of kSpilled: FileReach::kShared
+};
+
+// --- Files that have outlived their node ---------------------------------------------------------
+
+enum class FileItemKind : uint8_t {
+  kCarry = 1,   // owner → node agent: look after this file; if I am excluded, delete it
+  kDelete = 2,  // owner → node agent: delete it, whether you have heard of it or not
+  kGone = 3,    // node agent → owner: it is deleted
+};
+struct FileItem {
+  ObjectId object;
+  uint64_t number = 0;  // the owner's own of this file, not 0; the answer echoes it
+  uint32_t generation = 0;
+  FileItemKind kind = FileItemKind::kCarry;
+  uint64_t size = 0;  // bytes; 0 while unknown. Not of kGone
+  std::string url;    // not empty, at most kSpilledUrlBytesMax. Not of kGone
 };
 
 // --- References that cross processes -------------------------------------------------------------

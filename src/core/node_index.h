@@ -67,6 +67,9 @@ class NodeIndex {
   // Null when nothing was ever here.
   const Node* Find(PeerIndex node) const { return node < end_ ? &nodes_[node] : nullptr; }
   bool IsExcluded(PeerIndex node) const { return node < end_ && nodes_[node].excluded; }
+  // The index at which files lie that no node is needed for; kNoPeer: there are none.
+  PeerIndex unbound() const { return unbound_; }
+  void set_unbound(PeerIndex place) { unbound_ = place; }
   // One past the highest index in use.
   PeerIndex end() const { return end_; }
 
@@ -270,6 +273,7 @@ class NodeIndex {
   RecordSlabs* const slabs_;
   CopyArena* const copies_;
   std::vector<Node> nodes_;
+  PeerIndex unbound_ = kNoPeer;
   PeerIndex end_ = 0;  // their number
   RecordChunks chunks_;
   absl::flat_hash_map<PeerIndex, std::deque<FreeItem>> late_items_;  // never iterated

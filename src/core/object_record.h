@@ -52,8 +52,8 @@ struct Copy {
   uint32_t prospective : 1;  // its node has asked for the bytes
   uint32_t list_number : 2;  // CopyList
   uint32_t reported : 1;     // its node has said that it has it, and nothing else since
-  uint32_t unused : 1;
-  uint32_t place;  // in that list: see NodeIndex
+  uint32_t shared : 1;       // its file outlives its node
+  uint32_t place;            // in that list: see NodeIndex
 
   CopyList list() const { return static_cast<CopyList>(list_number); }
   bool held() const { return list() == CopyList::kHeld; }

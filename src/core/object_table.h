@@ -198,6 +198,7 @@ class ObjectTable {
   friend class LineageSteps;  // object_table_lineage.h
   friend class WatchSteps;    // object_table_watches.h
   friend class DeclareSteps;  // object_table_declare.h
+  friend class FileSteps;     // object_table_files.h
   RecordIndex FindInline(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
   IdIndex::Found FindAtHome(const Key& key);

@@ -256,6 +256,7 @@ LocationAnswerItem ObjectTable::AnswerFor(const ObjectRecord& record, uint64_t w
     location.prospective = copy->prospective;
     location.in_memory = copy->in_memory && !copy->prospective;
     location.spilled = copy->spilled && !copy->prospective;
+    location.shared = copy->shared && location.spilled;
     item.locations.push_back(std::move(location));
   }
   AddUrls(rares_.Find(record), chosen, &item);

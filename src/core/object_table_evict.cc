@@ -24,7 +24,8 @@ Verdict EvictSteps::Mark(ObjectRecord* record, Effects* effects) {
 
 // That it is lost, if the queue of the node is full, costs the store space, and nothing else.
 void EvictSteps::TellNode(const ObjectRecord& record, const Copy& copy, Effects* effects) {
-  if (table_.config_.settle_at_once) return;  // nobody to tell
+  if (table_.config_.settle_at_once || copy.node == table_.nodes_.unbound())
+    return;  // nobody to tell
   table_.Tell(copy.node, {record.id(), 0, record.generation, MoveAnswer::kEvictFirst, kNoPeer},
               effects);
 }

@@ -6,6 +6,7 @@
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
 #include "src/core/object_table_evict.h"
+#include "src/core/object_table_files.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_scopes.h"
 
@@ -109,6 +110,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
       (copy->primary || (e.role == CopyRole::kPrimary && !HasPrimaryElsewhere(*record, e.node)));
   copy->in_memory = e.in_memory;
   copy->spilled = e.spilled || (keep && copy->spilled);
+  copy->shared = copy->spilled && (e.spilled ? e.shared : copy->shared);
   copy->prospective = !copy->real() || (is_let_go && copy->prospective);
   copy->primary = copy->real() && is_primary;
   if (e.merge && (e.in_memory || e.spilled)) {
@@ -187,11 +189,13 @@ bool ObjectTable::HasPrimaryElsewhere(const ObjectRecord& record, PeerIndex node
 
 void ObjectTable::SetUrl(ObjectRecord* record, PeerIndex node, std::string_view url) {
   auto& urls = rares_.Ensure(*record).spill_urls;
-  const auto at = std::find_if(urls.begin(), urls.end(),
-                               [&](const auto& entry) { return entry.first == node; });
-  if (url.empty()) {
-    if (at != urls.end()) urls.erase(at);
-  } else if (at != urls.end()) {
+  const auto is_its = [&](const auto& entry) { return entry.first == node; };
+  if (url.empty()) {  // without a node there may be several
+    urls.erase(std::remove_if(urls.begin(), urls.end(), is_its), urls.end());
+    return;
+  }
+  const auto at = std::find_if(urls.begin(), urls.end(), is_its);
+  if (at != urls.end()) {
     at->second = std::string(url);
   } else {
     urls.emplace_back(node, std::string(url));
@@ -231,7 +235,7 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
   const PeerIndex node = copy->node;
   if (outcome == FreeOutcome::kSettled) {
     if (copy->spilled) SetUrl(record, node, {});
-    copy->in_memory = copy->spilled = 0;
+    copy->in_memory = copy->spilled = copy->shared = 0;
     nodes_.Move(IndexOf(*record), copy, CopyList::kHeld);
     if (unwanted) WaitForFree(IndexOf(*record), copy, effects);
     return;
@@ -316,11 +320,14 @@ bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* eff
       if (records_max-- == 0) return true;
       ObjectRecord& record = slabs_.At(index);
       Copy* copy = copies_.Find(record, node);
+      std::string url = FileSteps::UrlOf(*this, record, *copy);
+      const FreeState state = nodes_.StateOf(*copy);
       if (copy->held()) {
         RemoveHeldCopy(&record, copy, effects);
       } else {
         Settle(&record, copy, FreeOutcome::kNodeExcluded, effects);
       }
+      if (!url.empty()) FileSteps(this).Outlive(&record, std::move(url), state, effects);
       AfterCopiesGone(&record, effects);
     }
   }

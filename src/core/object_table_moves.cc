@@ -89,6 +89,7 @@ void ObjectTable::Promote(ObjectRecord* record, Effects* effects) {
   Copy* best = nullptr;
   const auto rank = [this](const Copy& copy) {
     if (!copy.real() || nodes_.IsExcluded(copy.node)) return 3;
+    if (copy.node == nodes_.unbound()) return 3;  // whom would it be told to?
     if (!copy.held()) return nodes_.StateOf(copy) == FreeState::kWaiting ? 2 : 3;
     return copy.in_memory ? 0 : 1;
   };

@@ -80,6 +80,7 @@ CopyFacts ObjectTable::Facts(const ObjectRecord& record, const Copy& copy) const
   facts.in_memory = copy.in_memory && !copy.prospective;
   facts.spilled = copy.spilled && !copy.prospective;
   facts.prospective = copy.prospective;
+  facts.shared = copy.shared && facts.spilled;
   facts.free_state = nodes_.StateOf(copy);
   facts.listed = copy.held() || (copy.asked_again() && !record.is_over());
   if (facts.spilled) {

@@ -100,6 +100,9 @@ void CounterImpl::Act(Shard& shard, AfterStep* after) {
 
 void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
   for (const PeerIndex node : after->effects.ready) MarkReady(shard, node);
+  if (after->effects.rare != nullptr && !after->effects.rare->files.empty()) {
+    files_.OnFiles(std::exchange(after->effects.rare->files, {}));
+  }
   for (auto& [body, answer] : after->told) PostJob(std::move(body), answer);
   after->told.clear();
   if (after->effects.rare != nullptr) {
@@ -185,6 +188,10 @@ void CounterImpl::PostJob(std::unique_ptr<CallbackJob::Body> body, int detail) {
 }
 
 void CounterImpl::MarkReady(Shard& shard, PeerIndex node) {
+  if (node == files_.place()) {
+    files_.MarkReady(shard);
+    return;
+  }
   // release: pairs with the acquire in Fill, which then locks the shard anyway.
   peers_.Reach(node).shards_with_work.fetch_or(uint64_t{1} << shard.number,
                                                std::memory_order_release);
@@ -364,6 +371,7 @@ Location CounterImpl::ToLocation(const core::CopyFacts& facts) const {
   location.in_memory = facts.in_memory;
   location.spilled = facts.spilled;
   location.prospective = facts.prospective;
+  location.shared = facts.shared;
   location.spilled_url = facts.url;
   return location;
 }

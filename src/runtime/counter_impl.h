@@ -1,12 +1,11 @@
 // CounterImpl: what a ReferenceCounter, its handles and its pump share.
 //
 // It owns the shards and the endpoint and does what steps ask for: it takes one shard's lock, steps
-// the table, moves the effects out, unlocks, and only then marks nodes ready, lets go of contained
-// objects, and posts callbacks.
+// the table, moves the effects out, unlocks, and only then acts on them.
 //
 // Lifetime: shared by the ReferenceCounter and, after Close(), by every handle that is left: each
-// counts in `remaining_`, and whoever brings that to zero lets go of the last ownership. So records
-// stay where they are for as long as a handle points at one.
+// counts in `remaining_`, and whoever brings that to zero lets go of the last ownership, so that
+// records stay where they are.
 //
 // Thread safety: thread-safe, except Endpoint::Client methods, which the pump role calls.
 
@@ -36,6 +35,7 @@
 #include "src/core/event.h"
 #include "src/core/object_table_quiet.h"
 #include "src/runtime/endpoint.h"
+#include "src/runtime/file_carriers.h"
 #include "src/runtime/lineage_keeper.h"
 #include "src/runtime/location_queries.h"
 #include "src/runtime/owner_digests.h"
@@ -189,6 +189,7 @@ class CounterImpl final : public Endpoint::Client,
   Logger& logger() const { return logger_; }
   Scopes& scopes() { return scopes_; }
   LineageKeeper& lineage() { return lineage_; }
+  FileCarriers& files() { return files_; }
   bool stopped() const { return stopping_.load(std::memory_order_acquire); }
   bool excluded() const { return excluded_.load(std::memory_order_acquire); }
   uint64_t Unsettled() const;
@@ -235,13 +236,11 @@ class CounterImpl final : public Endpoint::Client,
   // Calls `piece(table, effects)` for each shard, until it answers that nothing is left there.
   template <typename Piece>
   void InPieces(Piece piece);
-  // Answers when tokens are to be given up for lost next.
-  Time ExpireTokens(Time now);
+  Time ExpireTokens(Time now);  // answers when there are more
   void FailBorrows();
   static absl::Status ExplainSharing(core::Verdict verdict, const std::string& id);
   static void PrepareHostWork(Shard& shard, AfterStep* after) FREEHOLD_REQUIRES(shard.mutex);
   absl::Status Explain(core::Verdict verdict, const ObjectId& object) const;
-  // The same as Act. REQUIRES: the caller keeps the counter.
   void ActKept(Shard& shard, AfterStep* after);
   void PostOutbox(Shard& shard);
   void PostFired(const core::FiredCallback& fired);
@@ -273,6 +272,7 @@ class CounterImpl final : public Endpoint::Client,
   Watches watches_;
   Scopes scopes_;
   LineageKeeper lineage_;
+  FileCarriers files_{this};
 
   std::atomic<bool> stopping_{false};
   std::atomic<bool> excluded_{false};

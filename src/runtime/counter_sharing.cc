@@ -229,6 +229,7 @@ void CounterImpl::OnView(uint64_t version, const std::vector<PeerIndex>& exclude
         return table.ExcludeNode(peer, kPieceMax, effects);
       });
       digests_.Forget(peer);
+      files_.ExcludeNode(peer);
       continue;
     }
     InPieces([peer](core::ObjectTable& table, core::Effects* effects) {

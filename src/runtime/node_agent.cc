@@ -71,6 +71,7 @@ NodeAgent::Impl::Impl(const NodeAgentOptions& options)
       logger_(options.logger != nullptr ? *options.logger : Logger::Default()),
       queries_(options.executor, &logger_),
       table_(TableOptions(options)),
+      files_({options.delete_retry_delay_min, options.delete_retry_delay_max}),
       random_(SeedOf(options)),
       digests_(options.digest_interval, Address(options.node).Hash()) {}
 
@@ -134,6 +135,8 @@ absl::Status NodeAgent::Impl::ToStatus(CopyVerdict verdict, const char* what,
       return absl::FailedPreconditionError(head + " has readers");
     case CopyVerdict::kNotSpilled:
       return absl::FailedPreconditionError(head + " is not spilled");
+    case CopyVerdict::kSharedFile:
+      return absl::FailedPreconditionError(head + " is in a shared file, which goes when freed");
     case CopyVerdict::kSpilledElsewhere:
       return absl::AlreadyExistsError(head + " is spilled at another url already, where its file " +
                                       "stays until the copy goes");
@@ -228,14 +231,16 @@ absl::Status NodeAgent::Impl::AbortFetch(const ObjectId& object, uint32_t genera
 }
 
 absl::Status NodeAgent::Impl::MarkSpilled(const ObjectId& object, uint32_t generation,
-                                          const std::string& url, bool still_in_memory) {
+                                          const std::string& url, bool still_in_memory,
+                                          FileReach reach) {
   if (url.empty() || url.size() > kSpilledUrlBytesMax) {
     return absl::InvalidArgumentError("MarkSpilled: " + NameOf(object, generation) +
                                       ": the url must have 1 to " +
                                       std::to_string(kSpilledUrlBytesMax) + " bytes");
   }
-  return Tell(copy_event::MarkSpilled{object, generation, url, still_in_memory}, Call::kTells,
-              "MarkSpilled");
+  return Tell(copy_event::MarkSpilled{object, generation, url, still_in_memory,
+                                      reach == FileReach::kShared},
+              Call::kTells, "MarkSpilled");
 }
 
 absl::Status NodeAgent::Impl::MarkRestored(const ObjectId& object, uint32_t generation) {
@@ -292,6 +297,7 @@ NodeCopyStatus NodeAgent::Impl::StatusOf(const CopyRecord& copy) const {
   status.doomed = core::IsFreed(copy.state);
   status.readers = copy.readers;
   status.spilled_url = copy.spilled_url();
+  status.reach = copy.is_shared() ? FileReach::kShared : FileReach::kNode;
   return status;
 }
 
@@ -358,9 +364,11 @@ NodeAgentStats NodeAgent::Impl::GetStats() const {
   stats.frees_received = table.frees_received;
   stats.frees_unknown = table.frees_unknown;
   stats.copies_deleted = table.copies_deleted;
+  stats.files_carried = files_.stats().files;
+  stats.files_deleted = files_.stats().deleted;
   stats.orphans_deleted = table.orphans_deleted;
   stats.store_calls = store_calls_;
-  stats.store_failures = table.store_failures;
+  stats.store_failures = table.store_failures + files_.stats().failures;
   return stats;
 }
 
@@ -402,8 +410,8 @@ absl::Status NodeAgent::AbortFetch(const ObjectId& object, uint32_t generation) 
   return impl_->AbortFetch(object, generation);
 }
 absl::Status NodeAgent::MarkSpilled(const ObjectId& object, uint32_t generation,
-                                    const std::string& url, bool still_in_memory) {
-  return impl_->MarkSpilled(object, generation, url, still_in_memory);
+                                    const std::string& url, bool still_in_memory, FileReach reach) {
+  return impl_->MarkSpilled(object, generation, url, still_in_memory, reach);
 }
 absl::Status NodeAgent::MarkRestored(const ObjectId& object, uint32_t generation) {
   return impl_->MarkRestored(object, generation);

@@ -60,8 +60,15 @@ NodeAgent::Impl::Progress NodeAgent::Impl::GetProgress() const {
   const SessionStats sessions = endpoint_->GetStats();
   MutexLock lock(&mutex_);
   const core::CopyTable::Stats& table = table_.stats();
-  return {table.doomed, table.deletes_pending,       table.reports_waiting,
-          store_calls_, sessions.envelopes_received, endpoint_->unacked_envelopes()};
+  const core::CarriedFiles::Stats& files = files_.stats();
+  return {table.doomed,
+          table.deletes_pending,
+          table.reports_waiting,
+          store_calls_,
+          sessions.envelopes_received,
+          endpoint_->unacked_envelopes(),
+          files.deletes,
+          files.answers};
 }
 
 // What was under way moves from the table to the endpoint, never back: the table is looked at
@@ -70,6 +77,7 @@ bool NodeAgent::Impl::Drained() const {
   {
     MutexLock lock(&mutex_);
     if (table_.AnyFreed() || table_.sweeping() || table_.stats().reports_waiting > 0) return false;
+    if (files_.stats().deletes > 0 || files_.stats().answers > 0) return false;
   }
   return endpoint_->Idle();
 }
@@ -127,7 +135,7 @@ NodeAgent::ShutdownReport NodeAgent::Impl::ReportLeftovers() const {
   ShutdownReport report;
   report.unreported = endpoint_->unacked_envelopes();
   MutexLock lock(&mutex_);
-  report.unreported += table_.stats().reports_waiting;
+  report.unreported += table_.stats().reports_waiting + files_.stats().answers;
   for (const CopyRecord* copy : table_.Freed()) {
     Undeleted left;
     left.object = copy->object;
@@ -136,6 +144,7 @@ NodeAgent::ShutdownReport NodeAgent::Impl::ReportLeftovers() const {
     left.why = WhyLeft(*copy);
     report.undeleted.push_back(std::move(left));
   }
+  ReportFilesLeft(&report);
   return report;
 }
 

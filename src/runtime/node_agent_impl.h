@@ -19,6 +19,7 @@
 #include "freehold/node_agent.h"
 #include "src/base/mutex.h"
 #include "src/base/random.h"
+#include "src/core/carried_files.h"
 #include "src/core/copy_table.h"
 #include "src/core/digest_exchange.h"
 #include "src/runtime/endpoint.h"
@@ -41,7 +42,7 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   absl::Status BeginFetch(const NodeCopy& copy);
   absl::Status AbortFetch(const ObjectId& object, uint32_t generation);
   absl::Status MarkSpilled(const ObjectId& object, uint32_t generation, const std::string& url,
-                           bool still_in_memory);
+                           bool still_in_memory, FileReach reach);
   absl::Status MarkRestored(const ObjectId& object, uint32_t generation);
   absl::Status DropCopy(const ObjectId& object, uint32_t generation);
   absl::StatusOr<uint32_t> BeginRead(const ObjectId& object);
@@ -135,6 +136,11 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   std::vector<absl::Status> AskStore(const std::vector<CopyToDelete>& batch);
   void LogFailures(const std::string& first, size_t count);
   void TellStore(const std::vector<core::EvictableCopy>& copies);
+  // node_agent_files.cc. False: refused.
+  bool OnFile(runtime::PeerIndex from, const core::FileItem& item) FREEHOLD_EXCLUDES(mutex_);
+  void DeleteFiles(Time now) FREEHOLD_EXCLUDES(mutex_);
+  bool FillFiles(runtime::PeerIndex owner, core::PayloadWriter* writer) FREEHOLD_EXCLUDES(mutex_);
+  void ReportFilesLeft(ShutdownReport* report) const FREEHOLD_REQUIRES(mutex_);
   // node_agent_digest.cc. Answers when the next digest is due.
   Time MarkDigestsDue(Time now) FREEHOLD_EXCLUDES(mutex_);
   void WatchOwner(runtime::PeerIndex owner, const core::DigestSum& told);
@@ -145,7 +151,7 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
       FREEHOLD_EXCLUDES(mutex_);
 
   // --- The end ---
-  using Progress = std::array<uint64_t, 6>;
+  using Progress = std::array<uint64_t, 8>;
   Progress GetProgress() const;
   bool Drained() const;
   void Drain(Time deadline, Duration timeout);
@@ -162,6 +168,7 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
 
   mutable internal::Mutex mutex_;
   core::CopyTable table_ FREEHOLD_GUARDED_BY(mutex_);
+  core::CarriedFiles files_ FREEHOLD_GUARDED_BY(mutex_);
   Phase phase_ FREEHOLD_GUARDED_BY(mutex_) = Phase::kRunning;
   bool shutdown_called_ FREEHOLD_GUARDED_BY(mutex_) = false;
   bool excluded_ FREEHOLD_GUARDED_BY(mutex_) = false;

@@ -88,6 +88,9 @@ class NodeAgent::Impl::PayloadTaker final : public core::PayloadSink {
     agent_.digests_.OnQueries(from_, item);
     agent_.endpoint_->MarkReady(from_);
   }
+  void OnFile(const core::FileItem& item) override {
+    if (!is_process_ || !agent_.OnFile(from_, item)) ++refused_;
+  }
   // A node has no scopes.
   void OnScope(const core::ScopeItem& /*item*/) override { ++refused_; }
   void OnReportAgain(const core::ReportAgainItem& item) override {
@@ -124,7 +127,8 @@ uint64_t NodeAgent::Impl::OnPayload(PeerIndex from, std::string_view payload, Ti
 
 bool NodeAgent::Impl::CanTake(PeerIndex from) {
   MutexLock lock(&mutex_);
-  return phase_ == Phase::kRunning && table_.replies_waiting(from) <= kRepliesWaitingMax;
+  return phase_ == Phase::kRunning &&
+         table_.replies_waiting(from) + files_.answers_waiting(from) <= kRepliesWaitingMax;
 }
 
 // --- Reports out ---------------------------------------------------------------------------------
@@ -142,7 +146,7 @@ bool NodeAgent::Impl::Fill(PeerIndex peer, core::PayloadWriter* writer) {
   };
   WriterSink sink(writer);
   // First, or reports that never end would keep it from being said.
-  if (FillDigest(peer, writer)) return true;
+  if (FillDigest(peer, writer) || FillFiles(peer, writer)) return true;
   for (;;) {
     core::PullVerdict verdict;
     core::DigestSum told;
@@ -172,10 +176,11 @@ Time NodeAgent::Impl::Work(Time now) {
   SweepOnce();
   const std::vector<CopyToDelete> batch = TakeBatch(now);
   if (!batch.empty()) DeleteBatch(batch, now);
+  DeleteFiles(now);
   wakeup_->Wake();
   const Time next_digest = MarkDigestsDue(now);
   MutexLock lock(&mutex_);
-  return std::min(table_.NextWork(), next_digest);
+  return std::min({table_.NextWork(), files_.NextWork(), next_digest});
 }
 
 void NodeAgent::Impl::SweepOnce() {
@@ -285,6 +290,7 @@ void NodeAgent::Impl::OnView(uint64_t version, const std::vector<PeerIndex>& exc
     const bool joining = !heard_first_view_ && options_.orphan_grace == Duration::zero();
     const copy_event::View view{version, excluded, joining};
     (void)Step(view, &effects);  // a repeated notice changes nothing
+    files_.OnView(version, excluded);
   }
   heard_first_view_ = true;
   for (const PeerIndex peer : excluded) digests_.Forget(peer);
@@ -297,6 +303,7 @@ void NodeAgent::Impl::OnBarrier(uint64_t version) {
   {
     MutexLock lock(&mutex_);
     (void)Step(copy_event::Barrier{version}, &effects);  // as above
+    files_.OnBarrier(version);
   }
   queries_.OnBarrier(version);
   Act(effects);
@@ -308,6 +315,7 @@ void NodeAgent::Impl::OnSelfExcluded() {
     MutexLock lock(&mutex_);
     excluded_ = true;
     (void)Step(copy_event::SelfExcluded{}, &effects);  // as above
+    files_.OnSelfExcluded();
   }
   queries_.OnSelfExcluded();
   Act(effects);

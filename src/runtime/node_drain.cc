@@ -47,6 +47,7 @@ Need NeedOf(const LocationUpdate& answer, const NodeId& node, uint32_t generatio
   if (known.generation < generation) return Need::kUnknown;
   bool known_here = false;
   for (const Location& at : known.locations) {
+    if (at.shared) return Need::kSafe;  // it outlives the node, also if that wrote it
     if (IsElsewhere(at, node) && (at.spilled || at.role == CopyRole::kPrimary)) return Need::kSafe;
     known_here |= at.node == node && !at.prospective;
   }

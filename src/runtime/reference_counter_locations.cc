@@ -21,7 +21,13 @@ using runtime::SubscriptionToken;
 namespace {
 
 absl::Status ValidateLocation(const Location& location) {
-  if (location.node.IsNil()) return absl::InvalidArgumentError("Location.node must not be nil");
+  if (location.shared && !location.spilled) {
+    return absl::InvalidArgumentError("Location.shared is of a file: it needs Location.spilled");
+  }
+  if (location.node.IsNil() && (!location.shared || location.in_memory || location.prospective)) {
+    return absl::InvalidArgumentError(
+        "Location.node must not be nil, unless the value is in a shared file and nowhere else");
+  }
   if (!location.in_memory && !location.spilled && !location.prospective) {
     return absl::InvalidArgumentError(
         "a Location must be in_memory, spilled or prospective; use RemoveLocation for none");
@@ -48,14 +54,17 @@ __attribute__((noinline)) absl::Status AddAnyLocation(CounterImpl* counter, cons
   Shard::Unlock(held);
   if (!counter->is_open()) return counter->WhyClosed();
   if (absl::Status valid = ValidateLocation(location); !valid.ok()) return valid;
+  if (location.node.IsNil()) return counter->files().Add(object, location, generation, size);
   const core::PeerIndex node = counter->InternNode(location.node);
-  if (node == core::kNoPeer) {
+  if (node == core::kNoPeer ||
+      (location.shared && counter->files().EnsurePlace() == core::kNoPeer)) {
     return absl::ResourceExhaustedError("too many nodes and processes were ever seen");
   }
   const core::Key key = counter->KeyOf(object);
   core::event::SetLocation event{key, node, generation, size, location.role};
   event.in_memory = location.in_memory;
   event.spilled = location.spilled;
+  event.shared = location.shared;
   event.url = location.spilled_url;
   event.merge = false;
   const Verdict verdict = counter->Apply(
@@ -119,6 +128,8 @@ BatchResult ReferenceCounter::AddLocations(const ObjectId& object,
 absl::Status ReferenceCounter::RemoveLocation(const ObjectId& object, const NodeId& node,
                                               uint32_t generation) {
   if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
+  // Shared files go with the value.
+  if (node.IsNil()) return absl::InvalidArgumentError("RemoveLocation: the node must not be nil");
   const core::PeerIndex peer = impl_->endpoint().Find(Address(node));
   const core::Key key = impl_->KeyOf(object);
   const Verdict verdict =

@@ -315,6 +315,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
   stats->misuses = misuses_.load(std::memory_order_relaxed);
   stats->drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
   digests_.AddTo(stats);
+  files_.AddTo(stats);
   lineage_.AddTo(stats);
   for (const std::unique_ptr<Shard>& shard : shards_) {
     internal::MutexLock lock(&shard->mutex);

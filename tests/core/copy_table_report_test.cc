@@ -52,6 +52,19 @@ TEST_F(CopyTableTest, SecondUrlIsRefusedBecauseTheFirstFileWouldBeForgotten) {
   EXPECT_EQ(Take(), Words{"1 memory f"});
 }
 
+TEST_F(CopyTableTest, ASharedFileGoesOnlyByAFree) {
+  const auto share = [this](bool in_memory) {
+    return Step(MarkSpilled{Object(1), 0, "s3://f", in_memory, true});
+  };
+  Bring(CopyState::kHeld);
+  EXPECT_EQ(share(true), CopyVerdict::kOk);
+  EXPECT_EQ(Drop(1), CopyVerdict::kSharedFile);
+  EXPECT_EQ(Spill(1, "s3://f", true), CopyVerdict::kSpilledElsewhere) << "another reach";
+  EXPECT_EQ(share(false), CopyVerdict::kOk) << "its bytes in memory may go";
+  EXPECT_EQ(FreeIt(1), CopyVerdict::kOk);
+  EXPECT_EQ(Drop(1), CopyVerdict::kOk) << "the store was faster than our asking it";
+}
+
 TEST_F(CopyTableTest, FileThatAppearsAfterTheFreeIsDeletedWithTheCopy) {
   Bring(CopyState::kToDelete);
   EXPECT_EQ(Spill(1, "f", false), CopyVerdict::kFreed);

@@ -40,6 +40,7 @@ struct Report {
   std::string url = {};
   bool merge = true;
   uint64_t size = 0;
+  bool shared = false;
 };
 
 // The Effects of one step, laid open.
@@ -50,6 +51,7 @@ struct Asked {
   std::vector<InnerRef> inners;
   std::vector<ObjectId> lost;
   std::vector<SettledFree> settled;
+  std::vector<UnboundFile> files;
 };
 
 inline Asked LayOpen(Effects effects) {
@@ -61,6 +63,7 @@ inline Asked LayOpen(Effects effects) {
     asked.inners = effects.TakeInners();
     asked.lost = std::move(effects.rare->lost);
     asked.settled = std::move(effects.rare->settled);
+    asked.files = std::move(effects.rare->files);
   }
   return asked;
 }
@@ -153,6 +156,7 @@ class ObjectTableHarness {
     e.spilled = report.spilled;
     e.merge = report.merge;
     e.url = report.url;
+    e.shared = report.shared;
     return Checked([&] { return table.Step(e, &raw_); });
   }
   Verdict RemoveLocation(uint64_t object, PeerIndex node, uint32_t generation = 0) {
@@ -252,7 +256,7 @@ class ObjectTableHarness {
   Asked effects;  // of the last step
   bool more_to_pull = false;
 
- private:
+ protected:
   template <typename Do>
   Verdict Checked(Do step) {
     raw_ = Effects();
@@ -261,7 +265,9 @@ class ObjectTableHarness {
     table.CheckInvariants();
     return verdict;
   }
+  Effects raw_;
 
+ private:
   static std::vector<FreedCopy> FreesIn(std::string_view payload) {
     struct Sink : StraySink {
       void OnFrees(uint32_t generation, uint32_t, std::string_view ids) override {
@@ -275,7 +281,6 @@ class ObjectTableHarness {
     return sink.frees;
   }
 
-  Effects raw_;
   std::map<uint64_t, ObjectRecord*> handles_;
   std::map<uint64_t, ObjectRecord*> tasks_;
 };

@@ -48,7 +48,7 @@ class Rewriter : public PayloadSink {
     FREEHOLD_CHECK(writer_.Add(item));
     Note('l', item.object, item.generation, item.term, item.size,
          std::string(1, static_cast<char>(item.change)) + static_cast<char>(item.role) +
-             (item.in_memory ? 'm' : '-') + item.url);
+             (item.in_memory ? 'm' : '-') + (item.shared ? 'S' : '-') + item.url);
   }
   void OnSharing(const SharingItem& item) override {
     // Of both the highest is the same.
@@ -75,6 +75,7 @@ class Rewriter : public PayloadSink {
       text += location.in_memory ? 'm' : '-';
       text += location.spilled ? 's' : '-';
       text += location.prospective ? 'p' : '-';
+      text += location.shared ? 'S' : '-';
       text += location.spilled_url + '\0';
     }
     Note('a', item.object, item.generation, 0, item.number, text);
@@ -117,6 +118,11 @@ class Rewriter : public PayloadSink {
     FREEHOLD_CHECK(writer_.Add(item));
     Note('o', ObjectId(), static_cast<uint32_t>(item.end), item.unlisted ? 1 : 0, item.number,
          std::string(1, static_cast<char>(item.kind)) + std::to_string(item.scope));
+  }
+  void OnFile(const FileItem& item) override {
+    FREEHOLD_CHECK(item.number != 0 && writer_.Add(item));
+    Note('u', item.object, item.generation, static_cast<uint32_t>(item.kind), item.number,
+         std::to_string(item.size) + item.url);
   }
   void OnReportAgain(const ReportAgainItem& item) override {
     FREEHOLD_CHECK(writer_.Add(item));

@@ -133,7 +133,7 @@ class Harness {
         const Key key = AnyKey();
         const uint8_t byte = input_.Byte();
         (void)Step(copy_event::MarkSpilled{key.first, key.second, byte % 8 == 0 ? "g" : "f",
-                                           byte % 2 == 0});
+                                           byte % 2 == 0, byte % 16 == 3});
         break;
       }
       case 5: {

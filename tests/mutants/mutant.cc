@@ -158,6 +158,14 @@ const char* MutantName(Mutant mutant) {
       return "passed_watch_unanswered";
     case Mutant::kErasedWatchForgotten:
       return "erased_watch_forgotten";
+    case Mutant::kSharedFileGoesWithNode:
+      return "shared_file_goes_with_node";
+    case Mutant::kLetGoFileKept:
+      return "let_go_file_kept";
+    case Mutant::kCarrierNotReplaced:
+      return "carrier_not_replaced";
+    case Mutant::kCarriedFilesKept:
+      return "carried_files_kept";
   }
   return "?";
 }

@@ -1,0 +1,111 @@
+#include "src/core/object_table_files.h"
+
+#include <algorithm>
+
+#include "src/base/check.h"
+#include "src/base/mutant.h"
+#include "src/core/object_table_scopes.h"
+
+namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
+
+Verdict FileSteps::Step(const event::AddFile& e, Effects* effects) {
+  ObjectRecord* record = table_.FindMutable(e.key);
+  if (record == nullptr) return Verdict::kNotFound;
+  if (record->borrowed) return Verdict::kNotOwner;
+  if (e.generation > record->generation) return Verdict::kUnknownGeneration;
+  if (e.generation < record->generation || record->is_over()) return Verdict::kToBeFreed;
+  const PeerIndex place = table_.nodes_.unbound();
+  FREEHOLD_CHECK(place != kNoPeer);
+  Copy* copy = table_.copies_.Find(*record, place);
+  if (copy == nullptr) {
+    copy = table_.copies_.Insert(*record, place);
+    if (copy == nullptr) return Verdict::kTableFull;
+    table_.nodes_.Link(table_.IndexOf(*record), copy, CopyList::kHeld);
+    table_.CountInScope(*record, 1, 0, effects);
+  }
+  if (!Enter(record, copy, std::string(e.url), UnboundFile::Use::kKept, effects))
+    return Verdict::kUnchanged;
+  if (e.size != 0) table_.SetSize(record, e.size, effects);
+  const bool appeared =
+      record->state() == ObjectState::kPending || record->state() == ObjectState::kLost;
+  if (appeared) table_.SetState(record, ObjectState::kAvailable, effects);
+  table_.NotifyCopy(*record, table_.Facts(*record, *copy), LocationUpdate::Kind::kChanged, effects);
+  if (record->has_askers) table_.AnswerAskers(*record, effects);
+  return Verdict::kOk;
+}
+
+bool FileSteps::Enter(ObjectRecord* record, Copy* copy, std::string url, UnboundFile::Use use,
+                      Effects* effects) {
+  copy->spilled = 1;
+  copy->shared = 1;
+  auto& urls = table_.rares_.Ensure(*record).spill_urls;
+  const PeerIndex place = copy->node;
+  const bool known = std::any_of(urls.begin(), urls.end(), [&](const auto& entry) {
+    return entry.first == place && entry.second == url;
+  });
+  if (known) return false;
+  urls.emplace_back(place, url);
+  Tell(*record, std::move(url), use, effects);
+  return true;
+}
+
+void FileSteps::Tell(const ObjectRecord& record, std::string url, UnboundFile::Use use,
+                     Effects* effects) {
+  if (table_.config_.settle_at_once) return;  // nobody to ask
+  effects->Rarely().files.push_back(
+      {record.id(), record.generation, record.size, std::move(url), use});
+}
+
+std::string FileSteps::UrlOf(const ObjectTable& table, const ObjectRecord& record,
+                             const Copy& copy) {
+  if (copy.shared == 0 || copy.spilled == 0 || IsMutant(Mutant::kSharedFileGoesWithNode)) return "";
+  for (const auto& [node, url] : table.rares_.Find(record)->spill_urls) {
+    if (node == copy.node) return url;
+  }
+  return "";
+}
+
+void FileSteps::Outlive(ObjectRecord* record, std::string url, FreeState state, Effects* effects) {
+  const bool over = record->is_ghost || record->is_over();
+  const bool asked = state == FreeState::kSent || state == FreeState::kDoomed;
+  // A former primary, whose node was asked to let go of it: who would read it might find nothing.
+  if (!over && asked && !IsMutant(Mutant::kLetGoFileKept)) {
+    return Tell(*record, std::move(url), UnboundFile::Use::kLoose, effects);
+  }
+  Copy* copy = table_.copies_.Find(*record, table_.nodes_.unbound());
+  const bool is_new = copy == nullptr;
+  if (is_new) {
+    // Where a copy has just left there is room for one.
+    copy = table_.copies_.Insert(*record, table_.nodes_.unbound());
+    FREEHOLD_CHECK(copy != nullptr);
+    table_.nodes_.Link(table_.IndexOf(*record), copy, CopyList::kHeld);
+    table_.CountInScope(*record, 1, 0, effects);
+  }
+  const UnboundFile::Use use = over ? UnboundFile::Use::kOver : UnboundFile::Use::kKept;
+  (void)Enter(record, copy, std::move(url), use, effects);
+  if (over) {
+    if (is_new) table_.WaitForFree(table_.IndexOf(*record), copy, effects);
+    return;
+  }
+  table_.NotifyCopy(*record, table_.Facts(*record, *copy), LocationUpdate::Kind::kChanged, effects);
+  if (record->has_askers) table_.AnswerAskers(*record, effects);
+}
+
+bool FileSteps::TakeFrees(uint32_t values_max,
+                          std::vector<std::pair<DigestKey, uint32_t>>* values) {
+  const PeerIndex place = table_.nodes_.unbound();
+  table_.nodes_.HandOver(place, values_max, [&](const ObjectRecord& record) {
+    uint32_t files = 0;
+    for (const auto& [node, url] : table_.rares_.Find(record)->spill_urls) {
+      files += node == place ? 1 : 0;
+    }
+    values->push_back({{record.id(), record.generation}, files});
+    return true;
+  });
+  return table_.HasWorkFor(place);
+}
+
+}  // namespace freehold::core
