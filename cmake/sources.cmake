@@ -134,6 +134,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_actor_world.cc
   src/testing/sim_coverage.cc
   src/testing/sim_creation.cc
+  src/testing/sim_files.cc
   src/testing/sim_generator.cc
   src/testing/sim_generator_ends.cc
   src/testing/sim_generator_lineage.cc

@@ -82,6 +82,7 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "N abort O G",
     "N spill O G",
     "N spill O G keeping",
+    "N spill O G shared",
     "N restore O G",
     "N evict O G",
     "N read O as R",
@@ -124,6 +125,8 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "expect O primary on N",
     "expect O lost",
     "expect O replays I from I",
+    "expect O in a file",
+    "expect no files",
 };
 
 }  // namespace

@@ -97,6 +97,7 @@ enum class Verb : uint8_t {
   kAbort,
   kSpill,
   kSpillKeeping,
+  kSpillShared,
   kRestore,
   kEvict,
   kRead,
@@ -142,8 +143,10 @@ enum class Verb : uint8_t {
   kExpectPrimary,
   kExpectValueLost,
   kExpectReplay,
+  kExpectFile,
+  kExpectNoFiles,
 };
-inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectReplay) + 1;
+inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectNoFiles) + 1;
 
 struct Action {
   Verb verb = Verb::kSettle;

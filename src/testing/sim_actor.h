@@ -92,7 +92,7 @@ class Actor {
   bool StoreCopy(Node* node, Object* object, uint32_t generation, CopyRole role);
   bool BeginFetch(Node* node, Object* object, uint32_t generation);
   bool EndFetch(Node* node, Object* object, uint32_t generation, bool arrives);
-  bool Spill(Node* node, Object* object, uint32_t generation, bool keeping);
+  bool Spill(Node* node, Object* object, uint32_t generation, Verb verb);
   bool Restore(Node* node, Object* object, uint32_t generation);
   bool Evict(Node* node, Object* object, uint32_t generation);
   bool Read(Node* node, Object* object, int64_t number);
@@ -127,6 +127,7 @@ class Actor {
   void Rest();
   void Finish();
   void LetGo();
+  bool NameAgents();
   // A line for the answer of the library, and its count.
   void Note(Verb verb, const absl::Status& status);
 

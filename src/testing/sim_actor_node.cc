@@ -6,6 +6,7 @@
 
 #include "src/base/random.h"
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_files.h"
 #include "src/testing/sim_misuse.h"
 #include "src/testing/sim_moves.h"
 
@@ -51,7 +52,8 @@ bool Actor::ActNode(const Action& action) {
       return EndFetch(node, object, generation, action.verb == Verb::kFetched);
     case Verb::kSpill:
     case Verb::kSpillKeeping:
-      return Spill(node, object, generation, action.verb == Verb::kSpillKeeping);
+    case Verb::kSpillShared:
+      return Spill(node, object, generation, action.verb);
     case Verb::kRestore:
       return Restore(node, object, generation);
     case Verb::kEvict:
@@ -133,23 +135,32 @@ bool Actor::EndFetch(Node* node, Object* object, uint32_t generation, bool arriv
 
 // --- Files ---------------------------------------------------------------------------------------
 
-bool Actor::Spill(Node* node, Object* object, uint32_t generation, bool keeping) {
+bool Actor::Spill(Node* node, Object* object, uint32_t generation, Verb verb) {
+  const bool keeping = verb == Verb::kSpillKeeping;
   const Store::Key key(object->id, generation);
   Store::Stored* stored = node->store.Find(key);
   // The agent may know another file, which the store has deleted without saying so.
   if (stored == nullptr || node->store.IsUnsure(key) || (keeping && !stored->in_memory)) {
     return false;
   }
+  if (verb == Verb::kSpillShared && !stored->url.empty() && !stored->shared) return false;
+  const bool shared = stored->shared || verb == Verb::kSpillShared;
   std::string url = stored->url;
-  if (url.empty()) {
+  if (url.empty() && shared) {
+    url = SharedUrl(*node, *stored);
+  } else if (url.empty()) {
     url = "file:///spill/" + std::to_string(stored->instance);
     if (object->number % 3 == 0) url.resize(kLongUrlBytes, '.');
   }
-  const absl::Status status = node->agent->MarkSpilled(object->id, generation, url, keeping);
-  CheckNode(Verb::kSpill, *node, *object, generation, status);
+  const absl::Status status = node->agent->MarkSpilled(
+      object->id, generation, url, keeping, shared ? FileReach::kShared : FileReach::kNode);
+  CheckNode(verb, *node, *object, generation, status);
   // Freed meanwhile: the agent deletes all that it knows of.
   if (status.ok()) stored->in_memory = keeping;
-  if (status.ok() || absl::IsAborted(status)) stored->url = url;
+  if (!status.ok() && !absl::IsAborted(status)) return true;
+  if (shared && stored->url.empty()) FileWritten(&s_, url, *object, generation, *node);
+  stored->url = url;
+  stored->shared = shared;
   return true;
 }
 
@@ -165,7 +176,7 @@ bool Actor::Restore(Node* node, Object* object, uint32_t generation) {
 bool Actor::Evict(Node* node, Object* object, uint32_t generation) {
   const Store::Key key(object->id, generation);
   const Store::Stored* stored = node->store.Find(key);
-  if (stored == nullptr) return false;
+  if (stored == nullptr || stored->shared) return false;  // such a file goes when it is freed
   const bool moves = SurelyMoves(s_, *node, *object, generation);
   const absl::Status status = node->agent->DropCopy(object->id, generation);
   Note(Verb::kEvict, status);
@@ -234,12 +245,13 @@ Store::Answer Actor::AnswerDelete(Node* node, const CopyToDelete& copy,
   oracle_.OnDelete(node, copy, stored);
   ++node->deletes;
   // Now and then it works all the same.
-  if (node->fault == Store::Answer::kDelete || node->deletes % 4 == 0) {
-    return Store::Answer::kDelete;
-  }
+  const bool works = node->fault == Store::Answer::kDelete || node->deletes % 4 == 0;
+  const Store::Answer answer = works ? Store::Answer::kDelete : node->fault;
+  if (works || answer == Store::Answer::kDeleteAndFail) s_.files.erase(copy.spilled_url);
+  if (works) return answer;
   node->has_failed = true;
   s_.coverage.Count("store failure " + std::to_string(static_cast<int>(node->fault)));
-  return node->fault;
+  return answer;
 }
 
 // Now and then, bytes of what was just deleted come from elsewhere before the agent hears that it
@@ -247,6 +259,7 @@ Store::Answer Actor::AnswerDelete(Node* node, const CopyToDelete& copy,
 void Actor::ReturnDuringDelete(Node* node, absl::Span<const CopyToDelete> copies) {
   if (s_.finishing || !node->usable() || node->deletes % 16 != 5) return;
   const CopyToDelete& copy = copies[0];
+  if (Store::IsShared(copy.spilled_url)) return;  // it may have been a file alone
   Object* object = s_.Find(copy.object);
   const Store::Key key(copy.object, copy.generation);
   if (object == nullptr || node->store.Find(key) != nullptr) return;

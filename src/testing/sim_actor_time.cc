@@ -1,6 +1,7 @@
 // How time passes in a simulated world, and how a run comes to rest and to its end.
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "src/testing/sim_actor.h"
@@ -215,6 +216,10 @@ void Actor::Finish() {
     oracle_.Expect(Settle(kRestBound), "L1 to L6: the world does not come to rest",
                    "within 120 s of virtual time");
   }
+  if (s_.violation.empty() && NameAgents()) {
+    oracle_.Expect(Settle(kRestBound), "L4: files are not deleted",
+                   "although their owners have heard of an agent");
+  }
   if (s_.violation.empty()) oracle_.LookAtEnd();
   CoverWorld(&s_);
   for (const auto& process : s_.processes) {
@@ -223,6 +228,27 @@ void Actor::Finish() {
   for (const auto& node : s_.nodes) {
     if (!node->crashed) CoverVerdicts(&s_, *node);
   }
+}
+
+// Owners whose files wait for an agent because they know none hear of one. True: there are such.
+bool Actor::NameAgents() {
+  bool named = false;
+  for (const auto& process : s_.processes) {
+    if (!process->live() || process->counter->GetStats().files_without_agent == 0) continue;
+    const auto is_live = [](const auto& node) { return node->live(); };
+    auto node = std::find_if(s_.nodes.begin(), s_.nodes.end(), is_live);
+    if (node == s_.nodes.end()) {
+      (void)Start(EndOfNode(s_.node_by_number.rbegin()->first + 1));
+      node = std::prev(s_.nodes.end());
+    }
+    s_.coverage.Count("files wait for an agent");
+    DeclareOptions options;
+    options.primary = (*node)->id;
+    (void)process->counter->Declare(SimWorld::object_id(2'000'000 + static_cast<int>(process->end)),
+                                    options);
+    named = true;
+  }
+  return named;
 }
 
 // Everybody lets go of everything.

@@ -273,6 +273,7 @@ bool Actor::Told(Process* process, Object* object, Node* node, uint32_t generati
   location.in_memory = stored->in_memory;
   location.spilled = !stored->url.empty();
   location.spilled_url = stored->url;
+  location.shared = stored->shared;
   object->touched |= PlaceOf(node->end);
   const absl::Status status =
       process->counter->AddLocation(object->id, location, generation, stored->size);

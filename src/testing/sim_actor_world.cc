@@ -7,6 +7,7 @@
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_coverage.h"
 #include "src/testing/sim_creation.h"
+#include "src/testing/sim_files.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_queries.h"
 #include "src/testing/sim_sharing.h"
@@ -155,6 +156,7 @@ void Actor::CoverCrash(const End& end, const char* how) {
   during("readers", stats.readers);
   during("reports waiting", stats.reports_waiting);
   during("step 9: moves", stats.moves);
+  during("step 19: files carried", stats.files_carried);
   during("sessions: bytes in its window", stats.sessions.unacked_bytes);
 }
 
@@ -260,12 +262,14 @@ bool Actor::Expected(const Action& action) {
   if (action.verb >= Verb::kExpectGood && action.verb <= Verb::kExpectAwaits) {
     return ActSharing(&oracle_, &s_, action);
   }
+  if (action.verb == Verb::kExpectNoFiles) return expect(s_.files.empty());
   const Object* object = s_.object(n[0]);
   if (object == nullptr || s_.OwnerOf(*object).crashed) return false;
   if (action.verb == Verb::kExpectReplay) {
     return expect(
         IsReplayed(s_, *object, static_cast<uint64_t>(n[1]), static_cast<uint64_t>(n[2])));
   }
+  if (action.verb == Verb::kExpectFile) return expect(IsInFile(s_, *object));
   if (action.verb == Verb::kExpectPrimary) return expect(IsPrimaryOn(s_, *object, n[1]));
   if (action.verb == Verb::kExpectValueLost) {
     const auto known = s_.OwnerOf(*object).counter->GetLocations(object->id);

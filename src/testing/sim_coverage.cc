@@ -101,6 +101,7 @@ constexpr const char* kAtNodes[] = {
     "reports waiting",
     "step 8: doomed copies",
     "step 8: deletions pending",
+    "step 19: files carried",
     "sessions: bytes in its window",
     "a barrier open",
     "a notice not heard",
@@ -142,6 +143,13 @@ constexpr const char* kOthers[] = {
     "hears barrier",
     "watch from afar told: owner died",
     "watch from afar told: excluded",
+    "item FileCarry",
+    "item FileDelete",
+    "item FileGone",
+    "a file outlives its node",
+    "delete a file",
+    "delete a file repeated",
+    "files wait for an agent",
 };
 
 }  // namespace

@@ -48,6 +48,7 @@ constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kHealAll, 1},      {Verb::kIsolate, 1},
     {Verb::kRejoin, 2},       {Verb::kCrash, 2},
     {Verb::kExclude, 3},      {Verb::kStart, 2},
+    {Verb::kSpillShared, 4},
 };
 
 bool IsCrash(Verb verb) { return verb == Verb::kCrash || verb == Verb::kExclude; }

@@ -141,6 +141,10 @@ bool MisuseCopy(Oracle* oracle, State* state, Node* node, const Object& object,
     refusals.Expect("DropCopy", agent.DropCopy(object.id, generation),
                     absl::StatusCode::kFailedPrecondition);
   }
+  if (known->readers == 0 && known->reach == FileReach::kShared) {
+    refusals.Expect("DropCopy of a shared file", agent.DropCopy(object.id, generation),
+                    absl::StatusCode::kFailedPrecondition);
+  }
   if (known->spilled_url.empty()) {
     refusals.Expect("MarkRestored", agent.MarkRestored(object.id, generation),
                     absl::StatusCode::kFailedPrecondition);

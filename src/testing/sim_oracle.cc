@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "src/testing/sim_files.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
@@ -150,8 +151,12 @@ void Oracle::End(Object* object, EndReason reason) {
   const auto known = owner.counter->GetLocations(object->id);
   if (!known.ok()) return;
   for (const Location& location : known->locations) {
-    const int64_t node = -s_.EndOf(location.node);
     const Store::Key key(object->id, object->generation);
+    if (location.node.IsNil()) {
+      object->owed.push_back({0, key, 0, object->ends, location.spilled_url});
+      continue;
+    }
+    const int64_t node = -s_.EndOf(location.node);
     const Store::Stored* stored = s_.node(node)->store.Find(key);
     // Of a later copy the report may be on its way still, behind the removal of the one that the
     // owner knows.
@@ -176,7 +181,7 @@ void Oracle::Hears(struct End* end, const LateMembership::Notice& notice) {
     return;
   }
   end->heard = notice.view.version;
-  if (end->end > 0) return;
+  if (end->end > 0) return HearsOfFiles(&s_, *s_.process(end->end), notice.view);
   Node& node = *s_.node(-end->end);
   if (node.agent == nullptr) return;
   for (const Address& address : notice.view.excluded) {
@@ -211,6 +216,9 @@ void Oracle::OnFreeSent(int64_t from, int64_t to, const ObjectId& id, uint32_t g
 void Oracle::OnDelete(Node* node, const CopyToDelete& copy, const Store::Stored* stored) {
   const Object* object = s_.Find(copy.object);
   if (object == nullptr) return;  // a host's own
+  if (stored == nullptr && Store::IsShared(copy.spilled_url)) {
+    return OnFileDelete(this, &s_, *node, copy);
+  }
   s_.trace.Add("E deletes O G", {node->end, object->number, copy.generation});
   s_.coverage.Count(stored != nullptr ? "delete" : "delete repeated");
   const std::string details = Format("E deletes O G", {node->end, object->number, copy.generation});
@@ -233,6 +241,11 @@ void Oracle::OnDelete(Node* node, const CopyToDelete& copy, const Store::Stored*
 void Oracle::CheckOwed(const Object& object, uint64_t end_max) {
   for (const Object::Owed& owed : object.owed) {
     if (owed.end > end_max) continue;
+    if (owed.node == 0) {
+      Expect(s_.files.count(owed.url) == 0, "S8: reclaimed is told while a file is left",
+             NameOf(object) + ", " + owed.url);
+      continue;
+    }
     Node& node = *s_.node(owed.node);
     const Store::Stored* stored = node.store.Find(owed.key);
     // A node that is excluded takes its copies with it.

@@ -62,6 +62,8 @@ class Oracle {
 
   // --- What the library did ----------------------------------------------------------------------
 
+  // It has let the object go, of which we could not know when.
+  void SeenEnded(Object* object);
   void OnSent(const Envelope& envelope);
   void OnFreeSent(int64_t from, int64_t to, const ObjectId& id, uint32_t generation);
   void OnDelete(Node* node, const CopyToDelete& copy, const Store::Stored* stored);
@@ -85,8 +87,6 @@ class Oracle {
   class Wire;
 
   void End(Object* object, EndReason reason);
-  // The library has let the object go, of which we could not know when.
-  void SeenEnded(Object* object);
   void OnFailed(const Registration& registration, EndReason reason);
   // True: it says why the moment does not come.
   bool OnToldFromAfar(const Registration& registration, EndReason reason);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "src/testing/sim_creation.h"
+#include "src/testing/sim_files.h"
 #include "src/testing/sim_lineage.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
@@ -106,6 +107,10 @@ void Oracle::LookAtObjects() {
     Expect(known.generation == object.generation, "an object has another generation",
            NameOf(object));
     for (const Location& location : known.locations) {
+      if (location.node.IsNil()) {
+        LookAtUnboundLocation(this, s_, object, location);
+        continue;
+      }
       Expect(s_.node(-s_.EndOf(location.node))->live(), "a copy is known on an excluded node",
              NameOf(object));
     }
@@ -142,6 +147,7 @@ void Oracle::LookAtRest() {
   for (const auto& [number, subscription] : s_.subscriptions) Compare(number);
   LookAtQueries(this, s_);
   LookAtMoves(this, s_);
+  LookAtFilesAtRest(this, s_);
   LookAtScopesAtRest(this, s_);
   LookAtLineageAtRest(this, s_);
   LookAtStreamsAtRest(this, s_);
@@ -194,6 +200,7 @@ void Oracle::CheckEmpty(const Node& node) {
       {"L1: bytes are in an inbox", stats.sessions.inbox_bytes},
       {"L1: questions are not answered", stats.location_queries},
       {"L1: moves are not answered", stats.moves},
+      {"L4: files are left at an agent", stats.files_carried},
       {"L4: copies are left in a store", node.store.copies().size()},
       {"L6: owners are left at an agent", node.agent->Owners().size()},
       {"items are refused", stats.sessions.refused_items},

@@ -133,7 +133,7 @@ void Oracle::OnCopyFreed(const Process& process, const ObjectId& id, const NodeI
     s_.process(process.end)->free_outcomes += outcome == FreeOutcome::kStoreFailed ? 0 : 1;
     return;
   }
-  const int64_t from = s_.EndOf(node_id);
+  const int64_t from = node_id.IsNil() ? 0 : s_.EndOf(node_id);
   const std::string details = Format("O on E", {object->number, from});
   s_.trace.Add("free of O on E ends: I", {object->number, from, static_cast<int64_t>(outcome)});
   s_.coverage.Count(std::string("free ends: ") + FreeOutcomeName(outcome));

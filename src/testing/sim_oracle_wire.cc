@@ -4,6 +4,7 @@
 
 #include "src/core/codec.h"
 #include "src/core/digest.h"
+#include "src/testing/sim_files.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_scopes.h"
 
@@ -122,6 +123,8 @@ class Oracle::Wire final : public core::PayloadSink {
     oracle_.Violate("a digest finds a copy about which nobody disagreed",
                     Format("O G on E", {object->number, item.copy.generation, to_}));
   }
+
+  void OnFile(const core::FileItem& item) override { OnFileSent(&oracle_, &s_, from_, to_, item); }
 
   void OnScope(const core::ScopeItem& item) override {
     static constexpr const char* kLines[] = {"E sends E ScopeJoin S", "E sends E ScopeEnd S",

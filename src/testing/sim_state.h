@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -169,6 +170,8 @@ struct State {
   std::map<int64_t, Query> queries;
   std::map<int64_t, PrimaryMove> moves;
   std::map<int64_t, Token> tokens;
+  std::map<std::string, SimFile> files;                    // by their URLs
+  std::set<std::pair<int64_t, std::string>> file_deletes;  // asked of that node
   // Fetches under way: node, object, generation.
   std::vector<std::array<int64_t, 3>> fetches;
 

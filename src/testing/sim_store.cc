@@ -29,13 +29,17 @@ const Store::Key* Store::Newest(const ObjectId& object) const {
 
 std::vector<absl::Status> Store::Delete(absl::Span<const CopyToDelete> copies) {
   std::vector<absl::Status> statuses;
+  std::vector<bool> alone;  // another node's file is meant
   bool cut_short = false;
   bool throws = false;
   for (const CopyToDelete& copy : copies) {
     const Key key(copy.object, copy.generation);
     const Stored* stored = Find(key);
+    alone.push_back(!copy.in_memory && IsShared(copy.spilled_url) &&
+                    (stored == nullptr || stored->url != copy.spilled_url));
+    if (alone.back()) stored = nullptr;
     const Answer answer = on_delete ? on_delete(copy, stored) : Answer::kDelete;
-    if (answer == Answer::kDelete || answer == Answer::kDeleteAndFail) {
+    if (!alone.back() && (answer == Answer::kDelete || answer == Answer::kDeleteAndFail)) {
       if (stored != nullptr) unsure_.insert(key);
       copies_.erase(key);
     }
@@ -47,7 +51,7 @@ std::vector<absl::Status> Store::Delete(absl::Span<const CopyToDelete> copies) {
                                                  : absl::DataLossError("the disk is broken"));
   }
   for (size_t i = 0; i < statuses.size() && !throws; ++i) {
-    if (statuses[i].ok()) unsure_.erase({copies[i].object, copies[i].generation});
+    if (statuses[i].ok() && !alone[i]) unsure_.erase({copies[i].object, copies[i].generation});
   }
   if (before_answer) before_answer(copies);
   if (throws) throw std::runtime_error("the store lost its temper");

@@ -11,6 +11,7 @@
 #include <map>
 #include <set>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,7 +30,8 @@ class Store final : public ObjectStore {
     bool first = false;     // of its key
     uint64_t size = 0;
     bool in_memory = true;
-    std::string url;  // of the file; empty: none
+    std::string url;      // of the file; empty: none
+    bool shared = false;  // any node can delete that file
     int readers = 0;
   };
   enum class Answer : uint8_t {
@@ -41,8 +43,14 @@ class Store final : public ObjectStore {
     kThrow,          // throws, for the whole batch
   };
 
-  // What becomes of each copy that is to be deleted; `stored` is null when it is not here. Default:
-  // kDelete.
+  // Files that any node can delete have names that begin so.
+  static constexpr std::string_view kSharedPrefix = "s3://";
+  static bool IsShared(std::string_view url) {
+    return url.substr(0, kSharedPrefix.size()) == kSharedPrefix;
+  }
+
+  // What becomes of each copy that is to be deleted; `stored` is null when it is not here, or when
+  // another node's file is meant. Default: kDelete.
   std::function<Answer(const CopyToDelete& copy, const Stored* stored)> on_delete;
 
   // Called when the batch has been gone through, before the agent is answered. It may call the

@@ -42,6 +42,7 @@ struct Object {
     Store::Key key;
     uint64_t instance;
     uint64_t end;
+    std::string url = {};  // of a file at no node, which is what was known
   };
   int64_t number = 0;
   ObjectId id;
@@ -81,6 +82,15 @@ struct Object {
 
   // What is told of its end may come late.
   bool has_ended() const { return ended || revivals > 0; }
+};
+
+// A file that any node can read; see sim_files.h.
+struct SimFile {
+  int64_t object = 0;
+  uint32_t generation = 0;
+  int64_t node = 0;      // that wrote it
+  bool known = false;    // to its owner, when that heard that the node is gone
+  bool carried = false;  // its owner has told another node of it
 };
 
 // See sim_stateful.h.
