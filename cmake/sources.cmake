@@ -139,6 +139,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_generator_ends.cc
   src/testing/sim_generator_lineage.cc
   src/testing/sim_generator_moves.cc
+  src/testing/sim_generator_scopes.cc
   src/testing/sim_generator_sharing.cc
   src/testing/sim_generator_streams.cc
   src/testing/sim_lineage.cc
@@ -163,5 +164,6 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_store.cc
   src/testing/sim_streams.cc
   src/testing/sim_text.cc
+  src/testing/sim_uses.cc
   src/testing/sim_world.cc
 )

@@ -53,6 +53,7 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "P joins S as S",
     "P ends S",
     "P forces S",
+    "P uses O in S",
     "P streams O",
     "P yields O of O",
     "P yields O on N of O",

@@ -64,6 +64,7 @@ enum class Verb : uint8_t {
   kScopeJoin,
   kScopeEnd,
   kScopeForce,
+  kScopeUse,
   // ... of generators.
   kStream,
   kYield,

@@ -15,6 +15,7 @@
 #include "src/testing/sim_sharing.h"
 #include "src/testing/sim_stateful.h"
 #include "src/testing/sim_streams.h"
+#include "src/testing/sim_uses.h"
 
 namespace freehold::testing::sim {
 
@@ -55,7 +56,7 @@ bool Actor::ActProcess(const Action& action) {
     Node* node = s_.node(n[2]);
     return node != nullptr && n[3] != 0 && Declare(process, n[1], node, nullptr, n[3]);
   }
-  if (action.verb >= Verb::kScope && action.verb <= Verb::kScopeForce) return ActOnScope(action);
+  if (action.verb >= Verb::kScope && action.verb <= Verb::kScopeUse) return ActOnScope(action);
   if (action.verb >= Verb::kStream && action.verb <= Verb::kStreamFail) {
     return ActOnStream(action, process);
   }
@@ -351,6 +352,11 @@ bool Actor::Nest(Process* process, Object* inner, Object* outer) {
   if (!twice) {
     outer->inners.push_back(inner->number);
     inner->outers.push_back(outer->number);
+    if (WouldStick(s_)) {
+      outer->inners.pop_back();
+      inner->outers.pop_back();
+      return false;
+    }
     if (outer->inexact) oracle_.MakeInexact(inner);
   }
   const absl::Status status = process->counter->AddNested(outer->id, {inner->id});

@@ -65,9 +65,14 @@ Generator::Generator(const State* state, uint64_t seed) : s_(*state), random_(se
   for (const auto& [verb, weight] : kWeights) {
     if (IsCrash(verb) && !crashes_) continue;
     if (!IsNeeded(verb) && random_.Percent(15)) continue;
-    weights_.emplace_back(verb, weight);
-    weight_sum_ += weight;
+    Weigh(verb, weight);
   }
+  WeighScopes();
+}
+
+void Generator::Weigh(Verb verb, uint64_t weight) {
+  weights_.emplace_back(verb, weight);
+  weight_sum_ += weight;
 }
 
 Action Generator::Next() {
@@ -165,43 +170,8 @@ Numbers Generator::AnyStored() {
 
 // --- Drawing -------------------------------------------------------------------------------------
 
-Action Generator::DrawScope(Verb verb) {
-  const int64_t scope = AnyNumber(s_.scopes);
-  const int64_t process = scope == 0 ? AnyProcess() : s_.scopes.find(scope)->second.process;
-  const int64_t next = NextNumber(s_.scopes);
-  switch (verb) {
-    case Verb::kScope:
-      return {verb, {AnyProcess(), next}};
-    case Verb::kScopeIn:
-      return {verb, {process, next, scope}};
-    case Verb::kScopeFor:
-      return {verb, {AnyProcess(), next, static_cast<int64_t>(1 + random_.Below(400)) * 1'000'000}};
-    case Verb::kDeclareIn:
-      return {verb, {process, NextNumber(s_.objects), scope}};
-    case Verb::kDeclareOnIn:
-      return {verb, {process, NextNumber(s_.objects), AnyNode(), scope}};
-    case Verb::kKeep:
-    case Verb::kMoveTo: {
-      const Object* object = AnyObjectOf(process);
-      return {verb, {process, object == nullptr ? 0 : object->number, scope}};
-    }
-    case Verb::kScopeShare:
-      return {verb, {process, scope, AnyProcess()}};
-    case Verb::kScopeJoin: {
-      if (scope == 0) return {verb, {process}};
-      const auto& tokens = s_.scopes.find(scope)->second.tokens;
-      if (tokens.empty()) return {verb, {process}};
-      auto token = tokens.begin();
-      std::advance(token, static_cast<ptrdiff_t>(random_.Below(tokens.size())));
-      return {verb, {token->first, scope, next}};
-    }
-    default:
-      return {verb, {process, scope}};
-  }
-}
-
 Action Generator::DrawProcess(Verb verb) {
-  if (verb >= Verb::kScope && verb <= Verb::kScopeForce) return DrawScope(verb);
+  if (verb >= Verb::kScope && verb <= Verb::kScopeUse) return DrawScope(verb);
   if (verb >= Verb::kStream && verb <= Verb::kStreamFail) return DrawStream(verb);
   const auto next = NextNumber(s_.objects);
   switch (verb) {

@@ -66,6 +66,7 @@ class Generator {
   Action DrawSharing(Verb verb);
   Action DrawQuery(Verb verb);
   Action Detect();
+  void Weigh(Verb verb, uint64_t weight);
 
   // --- Plans (sim_generator_sharing.cc) ----------------------------------------------------------
   void Plan();
@@ -89,6 +90,15 @@ class Generator {
   void PlanEndWithDeletions(int64_t process);
   void PlanEndWithYielded(int64_t process);
   void ThenEnd(int64_t end);
+
+  // --- ... of scopes (sim_generator_scopes.cc) ---------------------------------------------------
+  void WeighScopes();
+  int64_t AnyInScope(int64_t process);
+  void PlanScopes();
+  void PlanUses();
+  void PlanSharedUses();
+  std::pair<int64_t, int64_t> ThenScope(int64_t process, int64_t around);
+  int64_t ThenDeclareIn(int64_t process, int64_t scope);
 
   // --- What plans are made of --------------------------------------------------------------------
   void PlanLineage();  // sim_generator_lineage.cc
@@ -139,6 +149,7 @@ class Generator {
   uint64_t rush_ = 0;  // of 100 steps of the plan: how many are taken at once, with no time between
   int64_t plan_object_ = 0;
   int64_t plan_token_ = 0;
+  int64_t plan_scope_ = 0;
 };
 
 }  // namespace freehold::testing::sim

@@ -84,7 +84,10 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
-  switch (random_.Below(20)) {
+  switch (random_.Below(22)) {
+    case 21:
+    case 20:
+      return PlanScopes();
     case 19:
       return PlanCreation();
     case 18:

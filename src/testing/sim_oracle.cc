@@ -43,7 +43,7 @@ bool Oracle::HeldBesidesPins(const Object& object) const {
     const bool counts = number == object.owner ? !holder.crashed : holder.live();
     if (counts && holding.held()) return true;
   }
-  if (IsHeldByScope(s_, object)) return true;
+  if (IsHeldByScope(s_, object) || IsUsed(object)) return true;
   if (const Object* stream = StreamAround(s_, object);
       stream != nullptr && !s_.OwnerOf(object).crashed && Held(*stream)) {
     return true;
@@ -69,7 +69,8 @@ bool Oracle::HeldBesidesPins(const Object& object) const {
 bool Oracle::HeldAt(const Process& process, const Object& object) const {
   const auto mine = object.holdings.find(process.end);
   if (mine != object.holdings.end() && mine->second.held()) return true;
-  if (object.owner == process.end && (IsHeldByScope(s_, object) || IsPinned(s_, object))) {
+  if (object.owner == process.end &&
+      (IsHeldByScope(s_, object) || IsPinned(s_, object) || IsUsed(object))) {
     return true;
   }
   if (const Object* stream = StreamAround(s_, object);

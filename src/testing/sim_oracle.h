@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "freehold/callbacks.h"
 #include "freehold/object_store.h"
@@ -40,6 +41,11 @@ class Oracle {
   bool HeldBesidesPins(const Object& object) const;
   // The process itself does, by a reference of any kind or by the value of an object that it owns.
   bool HeldAt(const Process& process, const Object& object) const;
+  // Scopes use the object and are not done; how many do. (sim_uses.cc)
+  bool IsUsed(const Object& object) const;
+  uint64_t CountUsers(const Object& object) const;
+  // Of a scope that has ended.
+  bool IsDone(int64_t scope) const;
   // Nobody may want the value of that generation any more.
   bool ValueGone(const Object& object, uint32_t generation) const {
     return generation < object.generation || (generation == object.generation && object.freed) ||
@@ -100,7 +106,19 @@ class Oracle {
   void CheckEmpty(const Node& node);
   void CheckCallbacksRan();
 
+  // --- Scopes that use objects (sim_uses.cc) -----------------------------------------------------
+  bool IsWaiting(int64_t scope) const;
+  uint64_t CountUsers(const Object& object, bool perhaps) const;
+  void BeginRest();
+  void EndRest();
+  // A scope is done if nothing of it is left, and not before.
+  void LookAtUses();
+  // Of its owner's, with the generator that it waits in.
+  uint64_t CountOuters(const Object& object) const;
+
   State& s_;
+  bool at_rest_ = false;
+  mutable std::vector<int64_t> asked_;  // scopes that are being looked at
 };
 
 // "o3", for details.

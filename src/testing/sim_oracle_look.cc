@@ -88,6 +88,18 @@ void Oracle::LookAtCopies(const Node& node) {
   }
 }
 
+uint64_t Oracle::CountOuters(const Object& object) const {
+  const Process& owner = s_.OwnerOf(object);
+  const auto outers =
+      std::count_if(object.outers.begin(), object.outers.end(), [this, &owner](int64_t outer) {
+        const Object& around = *s_.object(outer);
+        return !around.ended && around.owner == owner.end && Held(around);
+      });
+  const Object* stream = StreamAround(s_, object);
+  const bool waits = stream != nullptr && Held(*stream);
+  return static_cast<uint64_t>(outers) + (waits ? 1 : 0);
+}
+
 void Oracle::LookAtObjects() {
   for (auto& [number, object] : s_.objects) {
     const Process& owner = s_.OwnerOf(object);
@@ -115,14 +127,7 @@ void Oracle::LookAtObjects() {
              NameOf(object));
     }
     const auto counts = owner.counter->GetCounts(object.id);
-    const auto outers =
-        std::count_if(object.outers.begin(), object.outers.end(), [this, &owner](int64_t outer) {
-          const Object& around = *s_.object(outer);
-          return !around.ended && around.owner == owner.end && Held(around);
-        });
-    const Object* stream = StreamAround(s_, object);
-    const bool waits = stream != nullptr && Held(*stream);
-    Expect(counts->nested_in == static_cast<uint64_t>(outers) + (waits ? 1 : 0),
+    Expect(counts->nested_in == CountOuters(object) + CountUsers(object),
            "wrong count of outer objects", NameOf(object));
   }
 }
@@ -137,6 +142,7 @@ void Oracle::LookAtDigests(const Process& process) {
 }
 
 void Oracle::LookAtRest() {
+  BeginRest();
   for (const auto& node : s_.nodes) {
     if (node->live()) LookAtCopies(*node);
   }
@@ -149,8 +155,10 @@ void Oracle::LookAtRest() {
   LookAtMoves(this, s_);
   LookAtFilesAtRest(this, s_);
   LookAtScopesAtRest(this, s_);
+  LookAtUses();
   LookAtLineageAtRest(this, s_);
   LookAtStreamsAtRest(this, s_);
+  EndRest();
   const LocalMembership::Status status = s_.membership.GetStatus();
   Expect(status.waiting_for.empty() && status.latest_barrier == status.latest_view,
          "L3: a barrier does not come", std::to_string(status.latest_view));

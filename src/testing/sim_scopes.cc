@@ -7,6 +7,7 @@
 #include "freehold/scope.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_streams.h"
+#include "src/testing/sim_uses.h"
 
 namespace freehold::testing::sim {
 
@@ -33,15 +34,6 @@ bool Runs(const State& state, int64_t number) {
     at = scope.parent;
   }
   return true;
-}
-
-// It, or one around it, may end by itself.
-bool MayEndAnyTime(const State& state, int64_t number) {
-  for (int64_t at = number; at != 0; at = state.scopes.at(at).parent) {
-    const SimScope& scope = state.scopes.at(at);
-    if (scope.deadline != kInfiniteFuture || scope.part_of != 0) return true;
-  }
-  return false;
 }
 
 bool Open(Oracle* oracle, State* state, Process* process, const Numbers& n, int64_t parent,
@@ -80,6 +72,7 @@ void EndInTruth(Oracle* oracle, State* state, int64_t number) {
     oracle->MakeInexact(&object);
     object.scope_held = false;
   }
+  EndUses(oracle, state, number);
 }
 
 // Only its owner can.
@@ -140,6 +133,10 @@ bool Move(Oracle* oracle, State* state, Process* process, Object* object, int64_
   // Told first; a move ends nothing.
   const bool hold = to != 0 && state->scopes.at(to).hold;
   object->scope = to;
+  if (WouldStick(*state)) {
+    object->scope = from;
+    return false;
+  }
   object->scope_held |= hold;
   if (MayEndAnyTime(*state, to)) oracle->MakeInexact(object);
   absl::StatusOr<Scope> handle = process->counter->FindScope(ScopeIdOf(*state, from));
@@ -161,6 +158,14 @@ ScopeId ScopeIdOf(const State& state, int64_t scope) {
 }
 
 bool ScopeRuns(const State& state, int64_t number) { return Runs(state, number); }
+
+bool MayEndAnyTime(const State& state, int64_t number) {
+  for (int64_t at = number; at != 0; at = state.scopes.at(at).parent) {
+    const SimScope& scope = state.scopes.at(at);
+    if (scope.deadline != kInfiniteFuture || scope.part_of != 0) return true;
+  }
+  return false;
+}
 
 bool TakesObjects(const State& state, const Process& process, int64_t scope) {
   if (scope == 0) return true;
@@ -193,6 +198,8 @@ bool ActScope(Oracle* oracle, State* state, const Action& action) {
     case Verb::kScopeShare:
     case Verb::kScopeJoin:
       return ActScopeLink(oracle, state, process, action);
+    case Verb::kScopeUse:
+      return ActUse(oracle, state, process, action);
     case Verb::kScopeEnd:
       return EndOne(oracle, state, process, n[1], /*force=*/false);
     case Verb::kScopeForce:

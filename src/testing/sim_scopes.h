@@ -38,6 +38,8 @@ void EndScopes(Oracle* oracle, State* state);
 // not done before its parts are.
 bool ActScopeLink(Oracle* oracle, State* state, Process* process, const Action& action);
 void LookAtPartsAtRest(Oracle* oracle, const State& state, int64_t number, uint64_t processes);
+// It, or one around it, may end by itself.
+bool MayEndAnyTime(const State& state, int64_t number);
 // Its owner is there, and neither it nor one around it is ended.
 bool ScopeRuns(const State& state, int64_t number);
 

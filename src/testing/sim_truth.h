@@ -65,6 +65,8 @@ struct Object {
   uint64_t touched = 0;              // nodes that ever had to do with it, by place
   int64_t scope = 0;                 // 0: the root
   bool scope_held = false;           // by that scope, as long as it runs
+  std::vector<int64_t> users;        // scopes that use it, or did
+  uint64_t used_perhaps = 0;         // at rest: by scopes in rings of which the library says so
   std::map<int64_t, uint32_t> pins;  // by the number of who pins
   bool free_waits = false;           // for the last of them
   bool recorded = false;             // its owner's host has said how it made it
@@ -113,6 +115,9 @@ struct SimScope {
   bool hold = false;
   bool ended = false;
   Time deadline = kInfiniteFuture;
+  std::vector<int64_t> uses;  // objects; see sim_uses.h
+  std::set<int64_t> let_go;   // of those, with the ring that it ended in
+  bool lingers = false;       // at rest: it has ended, and waits for readers of its objects
 };
 
 // A generator: what the object of that number has yielded; see sim_streams.h.

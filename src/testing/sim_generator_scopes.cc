@@ -1,0 +1,167 @@
+// What the generator draws of scopes: single actions, and plans in which scopes use each other's
+// objects (PROTOCOL.md, "Uses"), in one process and with parts in others.
+
+#include <algorithm>
+
+#include "src/testing/sim_generator.h"
+
+namespace freehold::testing::sim {
+
+namespace {
+
+constexpr std::pair<Verb, uint64_t> kScopeWeights[] = {
+    {Verb::kScopeUse, 5},
+};
+
+}  // namespace
+
+void Generator::WeighScopes() {
+  for (const auto& [verb, weight] : kScopeWeights) {
+    if (!random_.Percent(15)) Weigh(verb, weight);
+  }
+}
+
+// An object of that process, if possible one that is in a scope.
+int64_t Generator::AnyInScope(int64_t process) {
+  const Object* object = nullptr;
+  for (int attempt = 0; attempt < 4 && (object == nullptr || object->scope == 0); ++attempt) {
+    object = AnyObjectOf(process);
+  }
+  return object == nullptr ? 0 : object->number;
+}
+
+Action Generator::DrawScope(Verb verb) {
+  const int64_t scope = AnyNumber(s_.scopes);
+  const int64_t process = scope == 0 ? AnyProcess() : s_.scopes.find(scope)->second.process;
+  const int64_t next = NextNumber(s_.scopes);
+  switch (verb) {
+    case Verb::kScope:
+      return {verb, {AnyProcess(), next}};
+    case Verb::kScopeIn:
+      return {verb, {process, next, scope}};
+    case Verb::kScopeFor:
+      return {verb, {AnyProcess(), next, static_cast<int64_t>(1 + random_.Below(400)) * 1'000'000}};
+    case Verb::kDeclareIn:
+      return {verb, {process, NextNumber(s_.objects), scope}};
+    case Verb::kDeclareOnIn:
+      return {verb, {process, NextNumber(s_.objects), AnyNode(), scope}};
+    case Verb::kKeep:
+    case Verb::kMoveTo: {
+      const Object* object = AnyObjectOf(process);
+      return {verb, {process, object == nullptr ? 0 : object->number, scope}};
+    }
+    case Verb::kScopeUse:
+      return {verb, {process, AnyInScope(process), scope}};
+    case Verb::kScopeShare:
+      return {verb, {process, scope, AnyProcess()}};
+    case Verb::kScopeJoin: {
+      if (scope == 0) return {verb, {process}};
+      const auto& tokens = s_.scopes.find(scope)->second.tokens;
+      if (tokens.empty()) return {verb, {process}};
+      auto token = tokens.begin();
+      std::advance(token, static_cast<ptrdiff_t>(random_.Below(tokens.size())));
+      return {verb, {token->first, scope, next}};
+    }
+    default:
+      return {verb, {process, scope}};
+  }
+}
+
+// --- Plans ---------------------------------------------------------------------------------------
+
+void Generator::PlanScopes() {
+  plan_scope_ = NextNumber(s_.scopes) + 7;
+  switch (random_.Below(3)) {
+    case 0:
+      return PlanSharedUses();
+    default:
+      return PlanUses();
+  }
+}
+
+// A scope with an object; whoever declared that lets go of it, perhaps later.
+std::pair<int64_t, int64_t> Generator::ThenScope(int64_t process, int64_t around) {
+  const int64_t scope = plan_scope_++;
+  if (around != 0) {
+    Then(Verb::kScopeIn, {process, scope, around});
+  } else {
+    Then(Verb::kScope, {process, scope});
+  }
+  return {scope, ThenDeclareIn(process, scope)};
+}
+
+int64_t Generator::ThenDeclareIn(int64_t process, int64_t scope) {
+  const int64_t object = plan_object_++;
+  Then(Verb::kDeclareOnIn, {process, object, AnyNode(), scope});
+  return object;
+}
+
+// Scopes in a row of which each uses an object of the next one, and the last one perhaps of the
+// first; they end in any order.
+void Generator::PlanUses() {
+  const int64_t process = AnyProcess();
+  if (process == 0) return;
+  std::vector<int64_t> scopes;
+  std::vector<int64_t> objects;
+  for (uint64_t count = 1 + random_.Below(3); count > 0; --count) {
+    const int64_t around = scopes.empty() || random_.Percent(70) ? 0 : scopes.back();
+    const auto [scope, object] = ThenScope(process, around);
+    scopes.push_back(scope);
+    objects.push_back(object);
+  }
+  for (size_t i = 0; i < scopes.size(); ++i) {
+    if (i + 1 == scopes.size() && random_.Percent(30)) break;
+    Then(Verb::kScopeUse, {process, objects[(i + 1) % objects.size()], scopes[i]});
+  }
+  for (const int64_t object : objects) {
+    if (random_.Percent(85)) Then(Verb::kDrop, {process, object});
+  }
+  if (random_.Percent(25)) Then(Verb::kMoveTo, {process, objects.front(), scopes.back()});
+  if (random_.Percent(50)) ThenPause();
+  if (random_.Percent(50)) std::reverse(scopes.begin(), scopes.end());
+  for (const int64_t scope : scopes) {
+    Then(Verb::kScopeEnd, {process, scope});
+    if (random_.Percent(60)) ThenPause();
+  }
+  for (const int64_t object : objects) Then(Verb::kDrop, {process, object});
+}
+
+// A scope of each of two processes, joined by the other one: each scope uses an object of the part
+// beside it, or the part one of the scope.
+void Generator::PlanSharedUses() {
+  const std::vector<int64_t> two = Some(2, 0);
+  if (two.empty()) return PlanUses();
+  int64_t scopes[2];
+  int64_t parts[2];
+  int64_t objects[2];
+  for (size_t i = 0; i < 2; ++i) {
+    scopes[i] = plan_scope_++;
+    Then(Verb::kScope, {two[i], scopes[i]});
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    parts[i] = plan_scope_++;
+    Then(Verb::kScopeShare, {two[1 - i], scopes[1 - i], two[i]});
+    Then(Verb::kScopeJoin, {two[i], scopes[1 - i], parts[i]});
+  }
+  for (size_t i = 0; i < 2; ++i) {
+    // The whole uses what is in the part beside it; or sometimes the part what is in the whole.
+    const bool whole = random_.Percent(70);
+    objects[i] = ThenDeclareIn(two[i], whole ? parts[i] : scopes[i]);
+    Then(Verb::kScopeUse, {two[i], objects[i], whole ? scopes[i] : parts[i]});
+    if (random_.Percent(30)) {
+      const int64_t own = ThenDeclareIn(two[i], scopes[i]);
+      Then(Verb::kScopeUse, {two[i], own, parts[i]});
+      Then(Verb::kDrop, {two[i], own});
+    }
+    if (random_.Percent(85)) Then(Verb::kDrop, {two[i], objects[i]});
+  }
+  ThenPause();
+  for (size_t i = 0; i < 2; ++i) {
+    Then(Verb::kScopeEnd, {two[i], scopes[i]});
+    if (random_.Percent(60)) ThenPause();
+  }
+  if (crashes_ && random_.Percent(15)) ThenEnd(two[random_.Below(2)]);
+  for (size_t i = 0; i < 2; ++i) Then(Verb::kDrop, {two[i], objects[i]});
+}
+
+}  // namespace freehold::testing::sim
