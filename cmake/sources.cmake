@@ -164,6 +164,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_store.cc
   src/testing/sim_streams.cc
   src/testing/sim_text.cc
+  src/testing/sim_usage.cc
   src/testing/sim_uses.cc
   src/testing/sim_world.cc
 )

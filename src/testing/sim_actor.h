@@ -82,6 +82,7 @@ class Actor {
   bool ActOnStream(const Action& action, Process* process);
   bool BeginStream(Process* process, Object* generator);
   bool Yield(Process* process, int64_t number, Node* primary, Object* generator);
+  bool YieldsInScope(Process* process, Object* object, const Object& generator);
   bool Take(Process* process, Object* generator);
   bool FailStream(Process* process, const Object& generator);
   // Whether the generator takes what is yielded; empty: nobody can say at this moment.

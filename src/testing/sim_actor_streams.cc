@@ -7,7 +7,10 @@
 #include "freehold/error_reason.h"
 #include "freehold/generator.h"
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_lineage.h"
+#include "src/testing/sim_scopes.h"
 #include "src/testing/sim_streams.h"
+#include "src/testing/sim_uses.h"
 
 namespace freehold::testing::sim {
 
@@ -51,13 +54,15 @@ std::optional<bool> Actor::IsOpen(const Process& process, const Object& generato
 }
 
 bool Actor::BeginStream(Process* process, Object* generator) {
-  // It is in no scope, which would count it by its own rules, and in no object: see sim_streams.h.
-  if (generator->scope != 0 || !generator->outers.empty()) return false;
+  // It is in no object: see sim_streams.h.
+  if (!generator->outers.empty()) return false;
   const bool held = !generator->ended && oracle_.Held(*generator);
   if (!held && (!generator->ended || !oracle_.IsExact(*generator))) return false;
   const auto before = s_.streams.find(generator->number);
   const bool is_open = before != s_.streams.end() && before->second.open;
-  const absl::Status status = Generators(*process->counter).Open(generator->id);
+  const int64_t maker = MakerOfYielded(*generator);
+  const TaskId task = maker == 0 ? TaskId() : TaskId::FromNumber(static_cast<uint64_t>(maker));
+  const absl::Status status = Generators(*process->counter).Open(generator->id, task);
   Note(Verb::kStream, status);
   oracle_.Expect(status.ok() == (held && !is_open),
                  "the beginning of a generator is answered wrongly",
@@ -69,6 +74,25 @@ bool Actor::BeginStream(Process* process, Object* generator) {
   stream = Stream();
   stream.open = true;
   stream.runs = true;
+  stream.maker = maker;
+  if (generator->scope != 0) s_.coverage.Count("a generator is in a scope");
+  return true;
+}
+
+// In the generator's scope, as long as that runs.
+bool Actor::YieldsInScope(Process* process, Object* object, const Object& generator) {
+  if (generator.scope == 0) return false;
+  if (!TakesObjects(s_, *process, generator.scope)) {
+    s_.coverage.Count("yielded when the generator's scope had ended");
+    return false;
+  }
+  EnterScope(&oracle_, &s_, object, generator.scope);
+  if (WouldStick(s_)) {
+    object->scope = 0;
+    object->scope_held = false;
+    return false;
+  }
+  s_.coverage.Count("yielded in a scope");
   return true;
 }
 
@@ -78,9 +102,12 @@ bool Actor::Yield(Process* process, int64_t number, Node* primary, Object* gener
   const std::optional<bool> open = IsOpen(*process, *generator);
   if (!open.has_value()) return false;
   Object& object = NewObject(*process, number);
-  const DeclareOptions options = OptionsFor(&object, primary);
+  DeclareOptions options = OptionsFor(&object, primary);
   object.ended = !*open;
   object.stream = *open ? generator->number : 0;
+  if (*open && YieldsInScope(process, &object, *generator)) {
+    options.scope = ScopeIdOf(s_, object.scope);
+  }
   if (generator->inexact) oracle_.MakeInexact(&object);
   const absl::Status status =
       Generators(*process->counter).Yield(generator->id, object.id, options);
@@ -92,6 +119,7 @@ bool Actor::Yield(Process* process, int64_t number, Node* primary, Object* gener
   if (refused) {
     object.ended = true;
     object.stream = 0;
+    object.scope_held = false;
     return true;
   }
   oracle_.Expect(*open ? status.ok() : IsGone(status), "what is yielded is answered wrongly",
@@ -99,6 +127,9 @@ bool Actor::Yield(Process* process, int64_t number, Node* primary, Object* gener
   s_.coverage.Count(*open ? "yielded" : "yielded when the generator had ended");
   if (*open) {
     Stream& stream = s_.streams.at(generator->number);
+    object.recorded = stream.maker != 0;
+    object.yielded_by = stream.maker;
+    if (stream.maker != 0) s_.coverage.Count("yielded by a task whose lineage is kept");
     stream.untaken.push_back(number);
     stream.yielded.push_back(number);
   }

@@ -97,6 +97,8 @@ class Generator {
   void PlanScopes();
   void PlanUses();
   void PlanSharedUses();
+  void PlanStreamInScope();
+  void PlanStreamOfTask();
   std::pair<int64_t, int64_t> ThenScope(int64_t process, int64_t around);
   int64_t ThenDeclareIn(int64_t process, int64_t scope);
 

@@ -71,9 +71,13 @@ Action Generator::DrawScope(Verb verb) {
 
 void Generator::PlanScopes() {
   plan_scope_ = NextNumber(s_.scopes) + 7;
-  switch (random_.Below(3)) {
+  switch (random_.Below(6)) {
     case 0:
       return PlanSharedUses();
+    case 1:
+      return PlanStreamInScope();
+    case 2:
+      return PlanStreamOfTask();
     default:
       return PlanUses();
   }
@@ -162,6 +166,73 @@ void Generator::PlanSharedUses() {
   }
   if (crashes_ && random_.Percent(15)) ThenEnd(two[random_.Below(2)]);
   for (size_t i = 0; i < 2; ++i) Then(Verb::kDrop, {two[i], objects[i]});
+}
+
+// A generator whose scope ends while it yields; perhaps somebody else holds it, or a scope uses it.
+void Generator::PlanStreamInScope() {
+  const int64_t process = AnyProcess();
+  const int64_t node = AnyNode();
+  if (process == 0 || node == 0) return PlanUses();
+  const int64_t scope = plan_scope_++;
+  const int64_t stream = plan_object_++;
+  Then(Verb::kScope, {process, scope});
+  Then(Verb::kDeclareIn, {process, stream, scope});
+  Then(Verb::kStream, {process, stream});
+  const bool used = random_.Percent(30);
+  const int64_t user = plan_scope_++;
+  if (used) {
+    Then(Verb::kScope, {process, user});
+    Then(Verb::kScopeUse, {process, stream, user});
+  }
+  const uint64_t count = 3 + random_.Below(3);
+  const uint64_t ends_after = random_.Below(count);
+  if (random_.Percent(60)) Then(Verb::kDrop, {process, stream});
+  for (uint64_t yields = 0; yields < count; ++yields) {
+    Then(Verb::kYieldOn, {process, plan_object_++, node, stream});
+    if (random_.Percent(30)) Then(Verb::kTake, {process, stream});
+    if (random_.Percent(25)) ThenPause();
+    if (yields == ends_after) Then(Verb::kScopeEnd, {process, scope});
+  }
+  if (random_.Percent(30)) Then(Verb::kStreamFail, {process, stream});
+  if (used) Then(Verb::kScopeEnd, {process, user});
+  Then(Verb::kDrop, {process, stream});
+}
+
+// A generator that a recorded task returned: what it yielded is made again with it, also as an
+// argument that nobody refers to any more.
+void Generator::PlanStreamOfTask() {
+  const int64_t process = AnyProcess();
+  const int64_t node = AnyNode();
+  if (process == 0 || node == 0) return PlanUses();
+  const int64_t argument = ThenDeclare(process);
+  const int64_t stream = plan_object_++;
+  Then(Verb::kDeclare, {process, stream});
+  Then(Verb::kMake, {process, stream, argument});
+  Then(Verb::kStream, {process, stream});
+  std::vector<int64_t> yielded;
+  for (uint64_t count = 2 + random_.Below(3); count > 0; --count) {
+    yielded.push_back(plan_object_);
+    Then(Verb::kYieldOn, {process, plan_object_++, node, stream});
+    if (random_.Percent(50)) Then(Verb::kTake, {process, stream});
+  }
+  const int64_t last = plan_object_++;
+  Then(Verb::kDeclareOn, {process, last, node});
+  Then(Verb::kMake, {process, last, yielded.front()});
+  if (random_.Percent(50)) ThenPause();
+  if (random_.Percent(60)) Then(Verb::kFree, {process, yielded.back()});
+  if (random_.Percent(50)) Then(Verb::kTake, {process, stream});
+  if (random_.Percent(60)) Then(Verb::kDrop, {process, stream});
+  if (random_.Percent(60)) Then(Verb::kDrop, {process, yielded.front()});
+  if (random_.Percent(40)) ThenPause();
+  const int64_t task = NextNumber(s_.tasks) + 7;
+  if (random_.Percent(60)) Then(Verb::kRemake, {process, last, task});
+  Then(Verb::kRemake, {process, yielded.front(), task + 1});
+  if (random_.Percent(50)) Then(Verb::kStorePrimary, {node, yielded.front(), 1});
+  Then(Verb::kRemake, {process, yielded.back(), task + 2});
+  if (random_.Percent(40)) Then(Verb::kStreamFail, {process, stream});
+  if (random_.Percent(50)) ThenPause();
+  for (int64_t ends = task; ends < task + 3; ++ends) Then(Verb::kEnd, {process, ends});
+  if (random_.Percent(50)) Then(Verb::kDrop, {process, last});
 }
 
 }  // namespace freehold::testing::sim

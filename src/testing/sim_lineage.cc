@@ -20,6 +20,12 @@ TaskId TaskOf(const Object& object) {
   return TaskId::FromNumber(static_cast<uint64_t>(object.number));
 }
 
+// What the task that made it is named after: what it returned when it was recorded.
+template <typename AnyState, typename AnyObject>
+AnyObject& MakerOf(AnyState& state, AnyObject& object) {
+  return object.yielded_by == 0 ? object : state.objects.at(object.yielded_by);
+}
+
 uint32_t RetriesOf(int64_t number) {
   return number % 8 == 0 ? 0 : number % 4 == 0 ? 1 : kRetriesUnlimited;
 }
@@ -38,8 +44,7 @@ bool Record(Oracle* oracle, State* state, Process* process, Object* object, Obje
       argument->number >= object->number) {
     return false;
   }
-  // A scope counts its objects by its own rules.
-  if (object->recorded || object->scope != 0 || IsDependedOn(*state, *object)) return false;
+  if (object->recorded || IsDependedOn(*state, *object)) return false;
   if (!InScope(oracle, *object) || !InScope(oracle, *argument)) return false;
   LineageTask task;
   task.id = TaskOf(*object);
@@ -61,16 +66,30 @@ bool Record(Oracle* oracle, State* state, Process* process, Object* object, Obje
 
 std::set<int64_t> KeptTasks(Oracle* oracle, const State& state, const Process& process);
 
-// It is in scope, or what was made of it is, or its state is needed.
-bool IsSurelyKept(Oracle* oracle, const State& state, const Object& object) {
-  if (IsForbidden(state, object)) return false;
-  if (InScope(oracle, object)) return true;
-  if (object.stateful != 0) {
-    return KeptTasks(oracle, state, state.OwnerOf(object)).count(object.number) > 0;
+// Something that it made is in scope, or what was made of that is, or its state is needed.
+bool IsSurelyKept(Oracle* oracle, const State& state, const Object& maker) {
+  if (IsForbidden(state, maker)) return false;
+  if (InScope(oracle, maker)) return true;
+  if (maker.stateful != 0) {
+    return KeptTasks(oracle, state, state.OwnerOf(maker)).count(maker.number) > 0;
   }
-  return std::any_of(state.objects.begin(), state.objects.end(), [&](const auto& other) {
-    return other.second.made_of == object.number && InScope(oracle, other.second);
+  return std::any_of(state.objects.begin(), state.objects.end(), [&](const auto& each) {
+    const Object& other = each.second;
+    const auto argument = state.objects.find(other.made_of);
+    const bool depends = other.yielded_by == maker.number ||
+                         (argument != state.objects.end() &&
+                          MakerOf(state, argument->second).number == maker.number);
+    return depends && InScope(oracle, other);
   });
+}
+
+// Of its task: it was recorded with it, or the task yielded it.
+std::vector<Object*> ReturnsOf(State* state, Object* maker) {
+  std::vector<Object*> returns = {maker};
+  for (auto& [number, object] : state->objects) {
+    if (object.yielded_by == maker->number) returns.push_back(&object);
+  }
+  return returns;
 }
 
 // When a scope lets go of what it held is not exact: stories with calls wait until that is done.
@@ -78,8 +97,21 @@ bool IsKnownToHaveEnded(Oracle* oracle, const Object& object) {
   return object.ended && !oracle->Held(object) && (object.stateful != 0 || oracle->IsExact(object));
 }
 
+// Nobody uses it any more, and no scope counts it.
+void LeaveScopes(State* state, Object* object) {
+  object->scope = 0;
+  object->scope_held = false;
+  for (const int64_t user : object->users) {
+    std::vector<int64_t>& uses = state->scopes.at(user).uses;
+    uses.erase(std::remove(uses.begin(), uses.end(), object->number), uses.end());
+  }
+  object->users.clear();
+}
+
 void Revive(State* state, Object* object) {
   state->coverage.Count("an argument is revived");
+  if (object->yielded_by != 0) state->coverage.Count("what was yielded is revived");
+  LeaveScopes(state, object);
   object->ended = false;
   ++object->revivals;
   // What it contained went with its first value.
@@ -100,39 +132,61 @@ void Revive(State* state, Object* object) {
   }
 }
 
+// A value that is not there begins anew.
+void BeginValue(const Process& process, Object* object) {
+  const auto known = process.counter->GetLocations(object->id);
+  const bool lost = known.ok() && known->state == ObjectState::kLost;
+  if (!object->freed && !lost) return;
+  ++object->generation;
+  object->freed = false;
+  object->free_waits = false;
+}
+
+void CheckMade(Oracle* oracle, const std::vector<Object*>& made, const Resubmission& again,
+               const std::string& details) {
+  bool same = again.returns.size() == made.size();
+  for (const Resubmission::Value& value : again.returns) {
+    same = same && std::any_of(made.begin(), made.end(), [&value](const Object* object) {
+             return object->id == value.object && object->generation == value.generation;
+           });
+  }
+  oracle->Expect(same, "a task is to make something else", details);
+}
+
 bool Remake(Oracle* oracle, State* state, Process* process, Object* object, int64_t number) {
   if (number <= 0 || state->tasks.count(number) > 0 || !object->recorded) return false;
-  if (!IsSurelyKept(oracle, *state, *object)) return false;
-  Object* argument = object->made_of == 0 ? nullptr : state->object(object->made_of);
-  const bool in_scope = InScope(oracle, *object);
-  bool may = object->retries > 0;
+  Object& maker = MakerOf(*state, *object);
+  if (!IsSurelyKept(oracle, *state, maker)) return false;
+  Object* argument = maker.made_of == 0 ? nullptr : state->object(maker.made_of);
+  std::vector<Object*> made;
+  for (Object* one : ReturnsOf(state, &maker)) {
+    if (InScope(oracle, *one)) {
+      made.push_back(one);
+    } else if (one != object && !IsKnownToHaveEnded(oracle, *one)) {
+      return false;
+    }
+  }
+  bool may = maker.retries > 0;
   bool revives = false;
   if (argument != nullptr && !InScope(oracle, *argument)) {
     // What the library knows of it must be known here.
     if (!IsKnownToHaveEnded(oracle, *argument)) return false;
-    revives = argument->recorded && argument->retries > 0;
+    revives = argument->recorded && MakerOf(*state, *argument).retries > 0;
     may = may && revives;
   }
-  const auto known = process->counter->GetLocations(object->id);
-  const bool lost = known.ok() && known->state == ObjectState::kLost;
   if (may) {
-    if (in_scope && (object->freed || lost)) {
-      ++object->generation;
-      object->freed = false;
-      object->free_waits = false;
-    }
+    for (Object* one : made) BeginValue(*process, one);
     if (revives) Revive(state, argument);
     if (argument != nullptr) ++argument->holdings[process->end].tasks;
-    if (object->retries != kRetriesUnlimited && --object->retries == 0) object->made_of = 0;
+    if (maker.retries != kRetriesUnlimited && --maker.retries == 0) maker.made_of = 0;
   }
-  auto again = Lineage(*process->counter).Resubmit(TaskOf(*object));
+  auto again = Lineage(*process->counter).Resubmit(TaskOf(maker));
   state->coverage.Count(may ? "made again" : "not made again");
-  const std::string details = NameOf(*object) + ", " + again.status().ToString();
+  if (may && made.size() > 1) state->coverage.Count("made again with what was yielded");
+  const std::string details = NameOf(maker) + ", " + again.status().ToString();
   oracle->Expect(again.ok() == may, "Resubmit is answered wrongly", details);
   if (!again.ok()) return true;
-  oracle->Expect(again->returns.size() == (in_scope ? 1 : 0) &&
-                     (!in_scope || again->returns[0].generation == object->generation),
-                 "a task is to make something else", details);
+  CheckMade(oracle, made, *again, details);
   Task& task = state->tasks[number];
   task.process = process->end;
   task.references = std::move(again->arguments);
@@ -152,6 +206,10 @@ std::set<int64_t> KeptTasks(Oracle* oracle, const State& state, const Process& p
     if (object.owner != process.end || !object.recorded || IsForbidden(state, object)) continue;
     const bool of_use = InScope(oracle, object) || MadeLatest(state, object);
     if (!of_use && needed.count(object.number) == 0) continue;
+    if (object.yielded_by != 0) {
+      needed.insert(object.yielded_by);
+      continue;
+    }
     kept.insert(object.number);
     if (object.made_of != 0) needed.insert(object.made_of);
     if (const int64_t before = CallBefore(state, object); before != 0) needed.insert(before);
@@ -169,6 +227,12 @@ bool ActLineage(Oracle* oracle, State* state, const Action& action, Process* pro
              : Remake(oracle, state, process, object, action.numbers[2]);
 }
 
+// Calls of stateful tasks yield nothing in these worlds.
+int64_t MakerOfYielded(const Object& generator) {
+  if (!generator.recorded || generator.stateful != 0) return 0;
+  return generator.yielded_by != 0 ? generator.yielded_by : generator.number;
+}
+
 void LookAtLineageAtRest(Oracle* oracle, const State& state) {
   for (const auto& process : state.processes) {
     if (!process->live()) continue;
@@ -178,16 +242,17 @@ void LookAtLineageAtRest(Oracle* oracle, const State& state) {
                    NameOf(*process) + ": " + std::to_string(stats.lineage_tasks) + ", not " +
                        std::to_string(kept.size()));
     const Lineage lineage(*process->counter);
-    for (const int64_t number : kept) {
-      const Object& object = state.objects.at(number);
-      const bool needed =
-          InScope(oracle, object) || std::any_of(kept.begin(), kept.end(), [&](int64_t other) {
-            return state.objects.at(other).made_of == number;
-          });
+    for (const auto& [number, object] : state.objects) {
+      const Object& maker = MakerOf(state, object);
+      if (object.owner != process->end || kept.count(maker.number) == 0) continue;
+      const bool needed = InScope(oracle, object) ||
+                          std::any_of(kept.begin(), kept.end(), [&, of = number](int64_t other) {
+                            return state.objects.at(other).made_of == of;
+                          });
       // Otherwise its call is kept for the state that it made.
-      const Recovery expected = !needed               ? Recovery::kDeleted
-                                : object.retries == 0 ? Recovery::kNoRetries
-                                                      : Recovery::kPossible;
+      const Recovery expected = !needed              ? Recovery::kDeleted
+                                : maker.retries == 0 ? Recovery::kNoRetries
+                                                     : Recovery::kPossible;
       oracle->Expect(lineage.CanRecover(object.id) == expected,
                      "whether an object can be made again is said wrongly",
                      NameOf(object) + " " + RecoveryName(lineage.CanRecover(object.id)));

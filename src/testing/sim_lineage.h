@@ -20,6 +20,9 @@ class Oracle;
 // makes no sense here.
 bool ActLineage(Oracle* oracle, State* state, const Action& action, Process* process,
                 Object* object);
+// After which object's number the task that returned this one is named, so that what it yields can
+// be made again with it; 0: it is not recorded.
+int64_t MakerOfYielded(const Object& generator);
 // At rest: as many tasks are kept as must be, and what can be made again can.
 void LookAtLineageAtRest(Oracle* oracle, const State& state);
 // At the end: nothing is left.

@@ -119,8 +119,6 @@ bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, bool
 
 // To the scope around its own, or to another one.
 bool Move(Oracle* oracle, State* state, Process* process, Object* object, int64_t to, bool keep) {
-  // They leave their scope before they are gone.
-  if (object->recorded || IsStream(*state, *object)) return false;
   // What is freed by force is not of interest to anybody.
   if (object->owner != process->end || object->ended || !oracle->Held(*object)) return false;
   const int64_t from = object->scope;
@@ -230,55 +228,6 @@ void EndScopes(Oracle* oracle, State* state) {
     oracle->MakeInexact(&object);
     absl::StatusOr<Scope> root = process.counter->FindScope(ScopeId::Root());
     if (root.ok() && !object.ended) (void)root->StopHolding({object.id});
-  }
-}
-
-void LookAtScopesAtRest(Oracle* oracle, const State& state) {
-  for (const auto& [number, scope] : state.scopes) {
-    const Process& process = *state.process(scope.process);
-    if (!process.live()) continue;
-    const std::string name = "scope s" + std::to_string(number);
-    uint64_t objects = 0;
-    ScopeUsage usage;
-    bool kept_by_readers = false;
-    for (const auto& [object_number, object] : state.objects) {
-      if (object.scope != number || object.owner != process.end) continue;
-      const auto known = process.counter->GetLocations(object.id);
-      if (!known.ok()) continue;
-      // Lineage keeps its record, and the scope need not wait for that.
-      const bool left = known->state == ObjectState::kOutOfScope && known->locations.empty();
-      if (object.recorded && (left || object.revivals > 0)) continue;
-      ++objects;
-      usage.bytes += known->size;
-      usage.copies += known->locations.size();
-      // Those that were freed and are kept by readers or a fetch count too; only their node knows.
-      kept_by_readers |=
-          known->state == ObjectState::kFreed || known->state == ObjectState::kOutOfScope ||
-          std::any_of(state.moves.begin(), state.moves.end(),
-                      [of = object_number](const auto& move) { return move.second.object == of; });
-    }
-    const absl::StatusOr<Scope> handle = process.counter->FindScope(scope.id);
-    const bool runs = Runs(state, number);
-    if (!handle.ok()) {
-      oracle->Expect(!runs, "a scope that runs is unknown", name);
-      oracle->Expect(objects == 0, "a scope is done although an object of it is left", name);
-      LookAtPartsAtRest(oracle, state, number, 0);
-      continue;
-    }
-    const ScopeStatus status = *handle->GetStatus();
-    LookAtPartsAtRest(oracle, state, number, status.processes);
-    oracle->Expect((status.state == ScopeState::kRunning) == runs,
-                   "a scope runs and should not, or the other way round", name);
-    oracle->Expect(
-        status.usage.objects == objects, "a scope counts other objects than it has",
-        name + ": " + std::to_string(status.usage.objects) + ", not " + std::to_string(objects));
-    oracle->Expect(status.usage.bytes == usage.bytes, "a scope counts other bytes than it has",
-                   name);
-    oracle->Expect(
-        kept_by_readers ? status.usage.copies >= usage.copies : status.usage.copies == usage.copies,
-        "a scope counts other copies than it has", name);
-    oracle->Expect(runs || objects + status.inner_scopes + status.processes > 0,
-                   "a scope that ended has nothing left and is not done", name);
   }
 }
 

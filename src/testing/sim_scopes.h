@@ -44,7 +44,7 @@ bool MayEndAnyTime(const State& state, int64_t number);
 bool ScopeRuns(const State& state, int64_t number);
 
 // At rest: a scope that ended has nothing left that nobody holds, what another one says of its
-// objects is what they are.
+// objects is what they are (sim_usage.cc).
 void LookAtScopesAtRest(Oracle* oracle, const State& state);
 // At the end: nothing of any scope is left.
 void CheckScopesEmpty(Oracle* oracle, const Process& process);

@@ -73,6 +73,7 @@ struct Object {
   int64_t made_of = 0;               // then; 0: it cannot be made again
   bool was_argument = false;         // of something that was recorded
   uint32_t retries = 0;
+  int64_t yielded_by = 0;               // recorded: the object whose task yielded it; 0: none
   int64_t stream = 0;                   // the generator that it waits in to be taken; 0: none
   int64_t stateful = 0;                 // 0: no call of a stateful task made it
   uint64_t state = 0;                   // that the call made as well
@@ -124,6 +125,7 @@ struct SimScope {
 struct Stream {
   bool open = false;            // its object has been in scope ever since it was opened
   bool runs = false;            // its task does, and may yield
+  int64_t maker = 0;            // the object whose task that is, if its lineage is kept; 0: none
   std::deque<int64_t> untaken;  // objects, oldest first; meaningful while it is open
   std::vector<int64_t> yielded;
 };

@@ -203,15 +203,6 @@ class Ending {
   std::set<std::pair<int64_t, int64_t>> uses_;  // object, scope
 };
 
-bool IsInReadersHands(const State& state, const Object& object) {
-  const auto of_it = [&](const auto& move) { return move.second.object == object.number; };
-  return std::any_of(state.fetches.begin(), state.fetches.end(),
-                     [&](const auto& fetch) { return fetch[1] == object.number; }) ||
-         std::any_of(state.readers.begin(), state.readers.end(),
-                     [&](const auto& reader) { return reader.second.key.first == object.id; }) ||
-         std::any_of(state.moves.begin(), state.moves.end(), of_it);
-}
-
 void CountRing(State* state, int64_t user, const Object& object) {
   if (object.scope == 0) return;
   if (object.scope == user) {
@@ -273,6 +264,15 @@ void EndUses(Oracle* oracle, State* state, int64_t scope) {
                                       [&](int64_t user) { return ScopeRuns(*state, user); });
     if (outlives) state->coverage.Count("what a scope uses outlives its own");
   }
+}
+
+bool IsInReadersHands(const State& state, const Object& object) {
+  const auto of_it = [&](const auto& move) { return move.second.object == object.number; };
+  return std::any_of(state.fetches.begin(), state.fetches.end(),
+                     [&](const auto& fetch) { return fetch[1] == object.number; }) ||
+         std::any_of(state.readers.begin(), state.readers.end(),
+                     [&](const auto& reader) { return reader.second.key.first == object.id; }) ||
+         std::any_of(state.moves.begin(), state.moves.end(), of_it);
 }
 
 bool WouldStick(const State& state) {

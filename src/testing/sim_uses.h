@@ -30,6 +30,8 @@ bool ActUse(Oracle* oracle, State* state, Process* process, const Action& action
 void EndUses(Oracle* oracle, State* state, int64_t scope);
 // Something would be left when every scope has ended and nobody holds anything.
 bool WouldStick(const State& state);
+// A copy of it may be kept by a reader, a fetch or a move.
+bool IsInReadersHands(const State& state, const Object& object);
 
 }  // namespace freehold::testing::sim
 
