@@ -143,6 +143,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_generator_sharing.cc
   src/testing/sim_generator_streams.cc
   src/testing/sim_lineage.cc
+  src/testing/sim_members.cc
   src/testing/sim_membership.cc
   src/testing/sim_misuse.cc
   src/testing/sim_moves.cc

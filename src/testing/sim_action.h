@@ -65,6 +65,9 @@ enum class Verb : uint8_t {
   kScopeEnd,
   kScopeForce,
   kScopeUse,
+  kScopeCancel,
+  kMemberAdd,
+  kMemberRemove,
   // ... of generators.
   kStream,
   kYield,

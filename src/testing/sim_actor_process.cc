@@ -9,6 +9,7 @@
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_creation.h"
 #include "src/testing/sim_lineage.h"
+#include "src/testing/sim_members.h"
 #include "src/testing/sim_misuse.h"
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
@@ -56,7 +57,7 @@ bool Actor::ActProcess(const Action& action) {
     Node* node = s_.node(n[2]);
     return node != nullptr && n[3] != 0 && Declare(process, n[1], node, nullptr, n[3]);
   }
-  if (action.verb >= Verb::kScope && action.verb <= Verb::kScopeUse) return ActOnScope(action);
+  if (action.verb >= Verb::kScope && action.verb <= Verb::kMemberRemove) return ActOnScope(action);
   if (action.verb >= Verb::kStream && action.verb <= Verb::kStreamFail) {
     return ActOnStream(action, process);
   }
@@ -155,6 +156,8 @@ DeclareOptions Actor::OptionsFor(Object* object, const Node* primary) {
   DeclareOptions options;
   options.size = object->number % 2 == 0 ? object->size : 0;
   options.call_site = object->number % 2 == 0 ? "loader.py:12" : "shuffle.py:7";
+  if (object->number % 7 == 0) object->label = 3;
+  options.label = LabelOf(object->label);
   if (primary != nullptr) {
     options.primary = primary->id;
     object->touched |= PlaceOf(primary->end);

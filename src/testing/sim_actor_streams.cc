@@ -86,10 +86,12 @@ bool Actor::YieldsInScope(Process* process, Object* object, const Object& genera
     s_.coverage.Count("yielded when the generator's scope had ended");
     return false;
   }
+  const int label = object->label;
   EnterScope(&oracle_, &s_, object, generator.scope);
   if (WouldStick(s_)) {
     object->scope = 0;
     object->scope_held = false;
+    object->label = label;
     return false;
   }
   s_.coverage.Count("yielded in a scope");

@@ -171,7 +171,7 @@ Numbers Generator::AnyStored() {
 // --- Drawing -------------------------------------------------------------------------------------
 
 Action Generator::DrawProcess(Verb verb) {
-  if (verb >= Verb::kScope && verb <= Verb::kScopeUse) return DrawScope(verb);
+  if (verb >= Verb::kScope && verb <= Verb::kMemberRemove) return DrawScope(verb);
   if (verb >= Verb::kStream && verb <= Verb::kStreamFail) return DrawStream(verb);
   const auto next = NextNumber(s_.objects);
   switch (verb) {

@@ -11,6 +11,9 @@ namespace {
 
 constexpr std::pair<Verb, uint64_t> kScopeWeights[] = {
     {Verb::kScopeUse, 5},
+    {Verb::kScopeCancel, 1},
+    {Verb::kMemberAdd, 4},
+    {Verb::kMemberRemove, 1},
 };
 
 }  // namespace
@@ -52,6 +55,14 @@ Action Generator::DrawScope(Verb verb) {
     }
     case Verb::kScopeUse:
       return {verb, {process, AnyInScope(process), scope}};
+    case Verb::kMemberAdd:
+      return {verb, {process, NextNumber(s_.members), scope}};
+    case Verb::kMemberRemove: {
+      const int64_t member = AnyNumber(s_.members);
+      if (member == 0) return {verb, {process}};
+      const int64_t in = s_.members.find(member)->second.scope;
+      return {verb, {s_.scopes.find(in)->second.process, member}};
+    }
     case Verb::kScopeShare:
       return {verb, {process, scope, AnyProcess()}};
     case Verb::kScopeJoin: {

@@ -101,6 +101,7 @@ bool IsKnownToHaveEnded(Oracle* oracle, const Object& object) {
 void LeaveScopes(State* state, Object* object) {
   object->scope = 0;
   object->scope_held = false;
+  object->label = 0;
   for (const int64_t user : object->users) {
     std::vector<int64_t>& uses = state->scopes.at(user).uses;
     uses.erase(std::remove(uses.begin(), uses.end(), object->number), uses.end());

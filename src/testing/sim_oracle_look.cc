@@ -6,6 +6,7 @@
 #include "src/testing/sim_creation.h"
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_lineage.h"
+#include "src/testing/sim_members.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_pins.h"
@@ -156,6 +157,7 @@ void Oracle::LookAtRest() {
   LookAtFilesAtRest(this, s_);
   LookAtScopesAtRest(this, s_);
   LookAtUses();
+  LookAtMembersAtRest(this, s_);
   LookAtLineageAtRest(this, s_);
   LookAtStreamsAtRest(this, s_);
   EndRest();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "freehold/scope.h"
+#include "src/testing/sim_members.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_streams.h"
 #include "src/testing/sim_uses.h"
@@ -54,6 +55,7 @@ bool Open(Oracle* oracle, State* state, Process* process, const Numbers& n, int6
   options.parent = ScopeIdOf(*state, parent);
   options.hold = scope.hold;
   options.deadline = scope.deadline;
+  LabelAndLimit(oracle, state, n[1], &options);
   const absl::StatusOr<ScopeId> made = process->counter->BeginScope(options);
   oracle->Expect(made.ok(), "a scope is not opened", made.status().ToString());
   return true;
@@ -83,7 +85,8 @@ bool EndPart(Oracle* oracle, State* state, Process* process, const SimScope& par
   return true;
 }
 
-bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, bool force) {
+bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, ScopeEnd how) {
+  const bool force = how == ScopeEnd::kForced;
   SimScope* scope = FindScope(state, number);
   if (scope == nullptr || scope->process != process->end) return false;
   if (scope->part_of != 0) return EndPart(oracle, state, process, *scope);
@@ -101,19 +104,23 @@ bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, bool
       oracle->Freed(&object);
     }
   }
+  if (runs) scope->why = how;
   EndInTruth(oracle, state, number);
   absl::Status status;
   absl::StatusOr<Scope> handle = process->counter->FindScope(scope->id);
   if (!handle.ok()) {
     status = handle.status();
   } else {
-    status = force ? unsafe::ForceEnd(*handle) : handle->End();
+    status = force                         ? unsafe::ForceEnd(*handle)
+             : how == ScopeEnd::kCancelled ? handle->Cancel()
+                                           : handle->End();
   }
   // The scopes inside one that ends close in pieces: until its turn, one of them may be ended too.
   const bool may_run = !runs && scope->parent != 0 && !Runs(*state, scope->parent);
   oracle->Expect(runs == status.ok() || may_run, "the end of a scope is answered wrongly",
                  status.ToString());
-  state->coverage.Count(force ? "scope forced" : runs ? "scope ended" : "scope ended twice");
+  state->coverage.Count(runs ? std::string("scope ended: ") + ScopeEndName(how)
+                             : "scope ended twice");
   return true;
 }
 
@@ -136,6 +143,7 @@ bool Move(Oracle* oracle, State* state, Process* process, Object* object, int64_
     return false;
   }
   object->scope_held |= hold;
+  AddBytes(state, *object, to);
   if (MayEndAnyTime(*state, to)) oracle->MakeInexact(object);
   absl::StatusOr<Scope> handle = process->counter->FindScope(ScopeIdOf(*state, from));
   oracle->Expect(handle.ok(), "a scope that runs is unknown", handle.status().ToString());
@@ -175,6 +183,8 @@ void EnterScope(Oracle* oracle, State* state, Object* object, int64_t scope) {
   object->scope = scope;
   if (scope == 0) return;
   object->scope_held = state->scopes.at(scope).hold;
+  if (object->label == 0) object->label = state->scopes.at(scope).label;
+  AddBytes(state, *object, scope);
   if (MayEndAnyTime(*state, scope)) oracle->MakeInexact(object);
 }
 
@@ -199,9 +209,14 @@ bool ActScope(Oracle* oracle, State* state, const Action& action) {
     case Verb::kScopeUse:
       return ActUse(oracle, state, process, action);
     case Verb::kScopeEnd:
-      return EndOne(oracle, state, process, n[1], /*force=*/false);
+      return EndOne(oracle, state, process, n[1], ScopeEnd::kEnded);
+    case Verb::kScopeCancel:
+      return EndOne(oracle, state, process, n[1], ScopeEnd::kCancelled);
+    case Verb::kMemberAdd:
+    case Verb::kMemberRemove:
+      return ActMember(oracle, state, process, action);
     case Verb::kScopeForce:
-      return EndOne(oracle, state, process, n[1], /*force=*/true);
+      return EndOne(oracle, state, process, n[1], ScopeEnd::kForced);
     case Verb::kKeep:
     case Verb::kMoveTo: {
       Object* object = state->object(n[1]);
@@ -217,7 +232,7 @@ void EndScopes(Oracle* oracle, State* state) {
   for (auto& [number, scope] : state->scopes) {
     Process* process = state->process(scope.process);
     if (process->usable() && scope.part_of == 0 && Runs(*state, number))
-      (void)EndOne(oracle, state, process, number, false);
+      (void)EndOne(oracle, state, process, number, ScopeEnd::kEnded);
   }
   // By now nothing is held but by the root, and by scopes that end by themselves.
   for (auto& [number, object] : state->objects) {

@@ -161,6 +161,7 @@ struct State {
   std::map<int64_t, Object> objects;
   std::vector<int64_t> alive;  // objects that have not ended, in order of declaration
   std::map<int64_t, SimScope> scopes;
+  std::map<int64_t, SimMember> members;
   std::map<int64_t, Stream> streams;  // by their objects' numbers
   std::map<int64_t, SimStateful> statefuls;
   std::map<int64_t, Task> tasks;

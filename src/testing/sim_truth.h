@@ -20,6 +20,7 @@
 #include "freehold/location.h"
 #include "freehold/node_agent.h"
 #include "freehold/object_ref.h"
+#include "freehold/scope_options.h"
 #include "src/testing/sim_store.h"
 
 namespace freehold::testing::sim {
@@ -65,6 +66,7 @@ struct Object {
   uint64_t touched = 0;              // nodes that ever had to do with it, by place
   int64_t scope = 0;                 // 0: the root
   bool scope_held = false;           // by that scope, as long as it runs
+  int label = 0;                     // under which it is counted; 0: none
   std::vector<int64_t> users;        // scopes that use it, or did
   uint64_t used_perhaps = 0;         // at rest: by scopes in rings of which the library says so
   std::map<int64_t, uint32_t> pins;  // by the number of who pins
@@ -116,9 +118,22 @@ struct SimScope {
   bool hold = false;
   bool ended = false;
   Time deadline = kInfiniteFuture;
-  std::vector<int64_t> uses;  // objects; see sim_uses.h
-  std::set<int64_t> let_go;   // of those, with the ring that it ended in
-  bool lingers = false;       // at rest: it has ended, and waits for readers of its objects
+  ScopeEnd why = ScopeEnd::kNone;  // if its host ended it
+  int label = 0;                   // of what is declared in it; 0: none
+  uint64_t bytes_max = 0;          // its host is told when it has more; 0: it is not
+  uint64_t bytes_ever = 0;         // of all that was ever in it, or in a scope in it
+  uint64_t times_told = 0;         // of too many
+  std::vector<int64_t> uses;       // objects; see sim_uses.h
+  std::set<int64_t> let_go;        // of those, with the ring that it ended in
+  bool lingers = false;            // at rest: it has ended, and waits for readers of its objects
+};
+
+// Something of a host's in a scope; see sim_members.h.
+struct SimMember {
+  int64_t scope = 0;
+  uint64_t number = 0;  // the library's
+  int runs = 0;         // of its hook
+  bool removed = false;
 };
 
 // A generator: what the object of that number has yielded; see sim_streams.h.

@@ -1,9 +1,11 @@
 // What scopes count of their objects, in a simulated world, held against what is there.
 
 #include <algorithm>
+#include <map>
 #include <string>
 
 #include "freehold/scope.h"
+#include "src/testing/sim_members.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_streams.h"
@@ -64,6 +66,16 @@ void Compare(Oracle* oracle, const Expected& expected, const ScopeUsage& usage,
                  "a scope counts other copies than it has", name);
 }
 
+// Of all inner ones, with its own.
+uint64_t BytesIn(const State& state, const Process& process, int64_t number) {
+  const absl::StatusOr<Scope> handle = process.counter->FindScope(state.scopes.at(number).id);
+  uint64_t bytes = handle.ok() ? handle->GetStatus()->usage.bytes : 0;
+  for (const auto& [inner, scope] : state.scopes) {
+    if (scope.parent == number) bytes += BytesIn(state, process, inner);
+  }
+  return bytes;
+}
+
 void LookAtScope(Oracle* oracle, const State& state, int64_t number, const SimScope& scope) {
   const Process& process = *state.process(scope.process);
   const std::string name = "scope s" + std::to_string(number);
@@ -86,8 +98,25 @@ void LookAtScope(Oracle* oracle, const State& state, int64_t number, const SimSc
   oracle->Expect((status.state == ScopeState::kRunning) == runs,
                  "a scope runs and should not, or the other way round", name);
   Compare(oracle, expected, status.usage, name);
+  oracle->Expect(status.bytes_all == BytesIn(state, process, number),
+                 "a scope counts other bytes than are in it and in those in it", name);
   oracle->Expect(runs || status.usage.objects + status.inner_scopes + status.processes > 0,
                  "a scope that ended has nothing left and is not done", name);
+}
+
+void LookAtLabels(Oracle* oracle, const State& state, const Process& process) {
+  std::map<std::string, Expected> expected;
+  for (const auto& [number, object] : state.objects) {
+    if (object.label == 0 || object.owner != process.end) continue;
+    Count(oracle, state, process, object, &expected[LabelOf(object.label)]);
+  }
+  for (const LabelUsage& of : process.counter->UsageByLabel()) {
+    Compare(oracle, expected[of.label], of.usage, of.label + " at " + NameOf(process));
+    expected.erase(of.label);
+  }
+  for (const auto& [label, left] : expected) {
+    Compare(oracle, left, ScopeUsage(), label + " at " + NameOf(process));
+  }
 }
 
 }  // namespace
@@ -95,6 +124,9 @@ void LookAtScope(Oracle* oracle, const State& state, int64_t number, const SimSc
 void LookAtScopesAtRest(Oracle* oracle, const State& state) {
   for (const auto& [number, scope] : state.scopes) {
     if (state.process(scope.process)->live()) LookAtScope(oracle, state, number, scope);
+  }
+  for (const auto& process : state.processes) {
+    if (process->live()) LookAtLabels(oracle, state, *process);
   }
 }
 
