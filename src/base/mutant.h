@@ -106,8 +106,16 @@ enum class Mutant : uint8_t {
   kLetGoFileKept,           // one whose deletion was asked for is taken for readable
   kCarrierNotReplaced,      // the death of who looks after one leaves it to nobody
   kCarriedFilesKept,        // those of a dead owner are kept
+  // Scopes: uses, members, limits, labels; what generators in them yield
+  kUseLetGoAtEnd,         // of the user, although it is not done
+  kRingKept,              // scopes that use each other's objects wait for each other for ever
+  kUsesKeptForParts,      // a scope keeps what it uses although it waits for other processes alone
+  kMemberReleasedTwice,   // its hook runs twice
+  kLimitToldEarly,        // a limit is told at half of it
+  kLabelCopiesForgotten,  // a copy that goes is counted on under its label
+  kYieldedNoReturn,       // what is yielded is no return of its task
 };
-inline constexpr int kMutants = 75;         // kNone included
+inline constexpr int kMutants = 82;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -237,7 +237,9 @@ void ScopeTable::Apply(const ScopeChange& change) {
   if (change.label >= labels_.size()) labels_.resize(change.label + 1);
   Sums& sums = labels_[change.label];
   sums.objects += change.objects;
-  sums.copies += change.copies;
+  const bool forgets =
+      change.copies < 0 && internal::IsMutant(internal::Mutant::kLabelCopiesForgotten);
+  if (!forgets) sums.copies += change.copies;
   sums.bytes += change.bytes;
 }
 
@@ -245,8 +247,9 @@ void ScopeTable::CheckLimits(ScopeIndex index, ScopeEffects* effects) {
   for (ScopeIndex at = index; at != kNoScope; at = scopes_[at].parent) {
     ScopeRecord& scope = scopes_[at];
     if (scope.bytes_max == 0 || scope.on_bytes == 0) continue;
-    const bool over =
-        scope.bytes_all > 0 && static_cast<uint64_t>(scope.bytes_all) > scope.bytes_max;
+    const bool early = internal::IsMutant(internal::Mutant::kLimitToldEarly);
+    const uint64_t most = early ? scope.bytes_max / 2 : scope.bytes_max;
+    const bool over = scope.bytes_all > 0 && static_cast<uint64_t>(scope.bytes_all) > most;
     if (over && !scope.over_limit) {
       effects->exceeded.push_back(
           {scope.on_bytes, scope.id, scope.end, static_cast<uint64_t>(scope.bytes_all)});

@@ -8,6 +8,9 @@
 
 namespace freehold::core {
 
+using internal::IsMutant;
+using internal::Mutant;
+
 ScopeVerdict ScopeTable::Step(const event::EndScope& e, ScopeEffects* effects) {
   ScopeIndex index;
   const ScopeVerdict verdict = Running(e.id, &index);
@@ -28,6 +31,7 @@ void ScopeTable::Begin(ScopeIndex index, ScopeEnd why, ScopeEffects* effects) {
   links_.Tell(index, scopes_[index].id.number(), why, &effects->ready);
   EndChildrenAndMembers(index, effects);
   BreakRing(index, effects);
+  if (IsMutant(Mutant::kUseLetGoAtEnd)) DropUses(index, nullptr, effects);
   Settle(index, effects);
 }
 
@@ -41,7 +45,7 @@ void ScopeTable::SetEnding(ScopeIndex index, ScopeEnd why) {
 
 void ScopeTable::EndChildrenAndMembers(ScopeIndex index, ScopeEffects* effects) {
   ScopeRecord& scope = scopes_[index];
-  const bool visits = !internal::IsMutant(internal::Mutant::kInnerScopesRun);
+  const bool visits = !IsMutant(Mutant::kInnerScopesRun);
   scope.to_visit = visits ? scope.children : 0;
   if (scope.queued || (scope.children == 0 && scope.members.empty())) return;
   Queue(index, effects);
@@ -189,10 +193,10 @@ void ScopeTable::Settle(ScopeIndex index, ScopeEffects* effects) {
       Queue(index, effects);
       return;
     }
-    if (scope.remote > 0 && !internal::IsMutant(internal::Mutant::kScopeMembersNotAwaited)) {
+    if (scope.remote > 0 && !IsMutant(Mutant::kScopeMembersNotAwaited)) {
       // Nobody here needs any more what it uses, and a part of it elsewhere may be waiting for
       // that: rings are seen within one process only.
-      DropUses(index, nullptr, effects);
+      if (!IsMutant(Mutant::kUsesKeptForParts)) DropUses(index, nullptr, effects);
       return;
     }
     const ScopeIndex parent = scope.parent;
@@ -343,6 +347,7 @@ ScopeTable::IndexSet ScopeTable::Awaited(ScopeIndex from, bool waits) const {
 // A scope has ended. If it closes a ring of scopes that wait for each other, none of them needs
 // what it uses of the others any more.
 void ScopeTable::BreakRing(ScopeIndex index, ScopeEffects* effects) {
+  if (IsMutant(Mutant::kRingKept)) return;
   const ScopeRecord& scope = scopes_[index];
   if (scope.used_by.empty() && scope.uses.empty() && (users_.empty() || scope.children == 0)) {
     return;

@@ -65,7 +65,8 @@ absl::Status GeneratorKeeper::Add(const ObjectId& generator, const ObjectId& obj
     return NotOpen(generator);
   }
   // If its lineage is kept no more, it cannot be made again, and says so.
-  if (!task->IsNil()) counter_->lineage().AddReturn(*task, object);
+  const bool returns = !internal::IsMutant(internal::Mutant::kYieldedNoReturn);
+  if (!task->IsNil() && returns) counter_->lineage().AddReturn(*task, object);
   return absl::OkStatus();
 }
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "freehold/error_reason.h"
+#include "src/base/mutant.h"
 #include "src/core/object_table_scopes.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/current_scope.h"
@@ -170,7 +171,10 @@ absl::StatusOr<uint64_t> Scopes::AddMember(ScopeId id, ScopeMember member) {
   if (counter_->options().executor == nullptr) return NoExecutor();
   auto body = std::make_unique<ScopeCallbackBody>(
       id, "release of a scope's member",
-      [release = std::move(member.release)](ScopeId, ScopeEnd end) mutable { release(end); });
+      [release = std::move(member.release)](ScopeId, ScopeEnd end) mutable {
+        release(end);
+        if (internal::IsMutant(internal::Mutant::kMemberReleasedTwice)) release(end);
+      });
   core::ScopeRecord::Member kept{member.kind, std::move(member.name), body->token()};
   uint64_t number = 0;
   internal::MutexLock lock(&mutex_);

@@ -166,6 +166,20 @@ const char* MutantName(Mutant mutant) {
       return "carrier_not_replaced";
     case Mutant::kCarriedFilesKept:
       return "carried_files_kept";
+    case Mutant::kUseLetGoAtEnd:
+      return "use_let_go_at_end";
+    case Mutant::kRingKept:
+      return "ring_kept";
+    case Mutant::kUsesKeptForParts:
+      return "uses_kept_for_parts";
+    case Mutant::kMemberReleasedTwice:
+      return "member_released_twice";
+    case Mutant::kLimitToldEarly:
+      return "limit_told_early";
+    case Mutant::kLabelCopiesForgotten:
+      return "label_copies_forgotten";
+    case Mutant::kYieldedNoReturn:
+      return "yielded_no_return";
   }
   return "?";
 }
