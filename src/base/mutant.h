@@ -114,8 +114,18 @@ enum class Mutant : uint8_t {
   kLimitToldEarly,        // a limit is told at half of it
   kLabelCopiesForgotten,  // a copy that goes is counted on under its label
   kYieldedNoReturn,       // what is yielded is no return of its task
+  // 17, stateful tasks
+  kCheckpointIgnored,  // it is answered, and nothing comes of it
+  kReplayTooLate,      // the first call of its task is not run again
+  kStateNotNeeded,     // a call is let go of although a later state can only be had by it
+  // 8, evict-first
+  kEvictFirstAtOnce,        // the value goes, and does not wait for its stores
+  kEvictFirstKeepsPrimary,  // one of its copies is the primary still
+  kEvictFirstNotTold,       // its nodes hear nothing
+  kEvictFirstLost,          // its last copy goes, and it is lost
+  kPinnedFreeNow,           // a free that waits for the last pin forgets that it is evict-first
 };
-inline constexpr int kMutants = 82;         // kNone included
+inline constexpr int kMutants = 90;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -11,6 +11,7 @@
 #ifndef FREEHOLD_SRC_CORE_OBJECT_TABLE_EVICT_H_
 #define FREEHOLD_SRC_CORE_OBJECT_TABLE_EVICT_H_
 
+#include "src/base/mutant.h"
 #include "src/core/object_table.h"
 
 namespace freehold::core {
@@ -35,7 +36,8 @@ class EvictSteps {
   void Free(ObjectRecord* record, Effects* effects);
   // The last copy has gone. False: the value is lost.
   bool FreeIfMarked(ObjectRecord* record, Effects* effects) {
-    const bool marked = IsMarked(table_, *record);
+    const bool marked =
+        IsMarked(table_, *record) && !internal::IsMutant(internal::Mutant::kEvictFirstLost);
     if (marked) Free(record, effects);
     return marked;
   }

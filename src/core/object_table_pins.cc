@@ -29,7 +29,7 @@ Verdict PinSteps::Step(const event::Unpin& e, Effects* effects) {
   ValuePins::Pinned* pinned = table_.pins_ == nullptr ? nullptr : table_.pins_->Find(index);
   if (pinned == nullptr || ValuePins::HolderOf(pinned, e.by) == nullptr) return Verdict::kNotHeld;
   const bool free_waits = pinned->free_waits && !IsMutant(Mutant::kPinnedFreeForgotten);
-  const FreeMode mode = pinned->free_mode;
+  const FreeMode mode = IsMutant(Mutant::kPinnedFreeNow) ? FreeMode::kNow : pinned->free_mode;
   if (!table_.pins_->Remove(index, e.by)) return Verdict::kOk;
   FREEHOLD_CHECK(record->nested_in > 0);
   // While it is held still, so that who refers to it hears that it was freed.

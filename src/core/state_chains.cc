@@ -6,8 +6,12 @@
 
 #include "src/base/check.h"
 #include "src/base/little_endian.h"
+#include "src/base/mutant.h"
 
 namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
 
 namespace {
 
@@ -70,7 +74,7 @@ LineageVerdict StateChains::Step(const event::BeginCall& e) {
     const ObjectId before = StateId({number, chain->latest});
     // The state comes first: by it a call is known.
     verdict = table_.Step(event::AddReturns{e.call, absl::MakeConstSpan(&made, 1)});
-    if (verdict == LineageVerdict::kOk && chain->latest > 0) {
+    if (verdict == LineageVerdict::kOk && chain->latest > 0 && !IsMutant(Mutant::kStateNotNeeded)) {
       verdict = table_.Step(event::AddStateArgument{e.call, before});
     }
     if (verdict != LineageVerdict::kOk) {
@@ -115,6 +119,7 @@ LineageVerdict StateChains::Step(const event::Checkpointed& e, LineageEffects* e
   if (!chain->restartable) return LineageVerdict::kNotRestartable;
   const ObjectId state = StateId({number, e.state});
   if (chain->states.count(e.state) == 0 || !table_.IsUsed(state)) return LineageVerdict::kNotFound;
+  if (IsMutant(Mutant::kCheckpointIgnored)) return LineageVerdict::kOk;
   if (!chain->checkpoints.insert(e.state).second) return LineageVerdict::kUnchanged;
   const LineageVerdict verdict = table_.Step(event::Checkpoint{state}, effects);
   FREEHOLD_CHECK(verdict == LineageVerdict::kOk);
@@ -200,6 +205,7 @@ bool StateChains::Go(Walk* walk, size_t max) const {
       return false;
     }
     if (chain->second.checkpoints.count(walk->at.number) > 0) return false;
+    if (walk->at.number == 1 && IsMutant(Mutant::kReplayTooLate)) return false;
     const ObjectId state = StateId(walk->at);
     walk->recovery = table_.CanRecover(state);
     if (walk->recovery != Recovery::kPossible) return false;

@@ -180,6 +180,22 @@ const char* MutantName(Mutant mutant) {
       return "label_copies_forgotten";
     case Mutant::kYieldedNoReturn:
       return "yielded_no_return";
+    case Mutant::kCheckpointIgnored:
+      return "checkpoint_ignored";
+    case Mutant::kReplayTooLate:
+      return "replay_too_late";
+    case Mutant::kStateNotNeeded:
+      return "state_not_needed";
+    case Mutant::kEvictFirstAtOnce:
+      return "evict_first_at_once";
+    case Mutant::kEvictFirstKeepsPrimary:
+      return "evict_first_keeps_primary";
+    case Mutant::kEvictFirstNotTold:
+      return "evict_first_not_told";
+    case Mutant::kEvictFirstLost:
+      return "evict_first_lost";
+    case Mutant::kPinnedFreeNow:
+      return "pinned_free_now";
   }
   return "?";
 }
