@@ -134,6 +134,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_actor_world.cc
   src/testing/sim_coverage.cc
   src/testing/sim_creation.cc
+  src/testing/sim_evict_first.cc
   src/testing/sim_files.cc
   src/testing/sim_generator.cc
   src/testing/sim_generator_ends.cc
@@ -141,6 +142,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_generator_moves.cc
   src/testing/sim_generator_scopes.cc
   src/testing/sim_generator_sharing.cc
+  src/testing/sim_generator_stateful.cc
   src/testing/sim_generator_streams.cc
   src/testing/sim_lineage.cc
   src/testing/sim_members.cc
@@ -155,6 +157,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_pins.cc
   src/testing/sim_queries.cc
   src/testing/sim_rename.cc
+  src/testing/sim_replay.cc
   src/testing/sim_scenario.cc
   src/testing/sim_scope_links.cc
   src/testing/sim_scopes.cc

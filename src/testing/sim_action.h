@@ -83,6 +83,10 @@ enum class Verb : uint8_t {
   kCheckpoint,
   kForbid,
   kEndStateful,
+  kAskReplay,
+  kAskLatest,
+  // ... of values that stay until their space is needed.
+  kEvictFirst,
   // ... and what it shares.
   kExport,
   kImport,

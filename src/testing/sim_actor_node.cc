@@ -6,6 +6,7 @@
 
 #include "src/base/random.h"
 #include "src/testing/sim_actor.h"
+#include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_misuse.h"
 #include "src/testing/sim_moves.h"
@@ -103,6 +104,9 @@ absl::Status Actor::StoreAt(Node* node, const NodeCopy& copy) {
 bool Actor::StoreCopy(Node* node, Object* object, uint32_t generation, CopyRole role) {
   if (node->store.Find({object->id, generation}) != nullptr) return false;
   object->touched |= PlaceOf(node->end);
+  if (generation == object->generation && IsEvictable(*object)) {
+    s_.coverage.Count("evict-first: its bytes come to another node");
+  }
   const absl::Status status =
       StoreAt(node, {object->id, generation, s_.OwnerOf(*object).id, role, object->size});
   CheckNode(Verb::kStore, *node, *object, generation, status);

@@ -8,10 +8,12 @@
 #include "freehold/error_reason.h"
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_creation.h"
+#include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_lineage.h"
 #include "src/testing/sim_members.h"
 #include "src/testing/sim_misuse.h"
 #include "src/testing/sim_pins.h"
+#include "src/testing/sim_replay.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
 #include "src/testing/sim_stateful.h"
@@ -64,6 +66,7 @@ bool Actor::ActProcess(const Action& action) {
   if (action.verb >= Verb::kOpenStateful && action.verb <= Verb::kEndStateful) {
     return ActStateful(&oracle_, &s_, action, process);
   }
+  if (action.verb == Verb::kAskLatest) return AskReplayToLatest(&oracle_, &s_, process, n[1]);
   if (action.verb == Verb::kEnd) return EndTask(process, n[1]);
   if (action.verb == Verb::kUnwatch) return Unwatch(process, n[1]);
   if (action.verb == Verb::kUnfollow) return Unfollow(process, n[1]);
@@ -105,6 +108,10 @@ bool Actor::ActOnObject(const Action& action, Process* process, Object* object) 
     }
     case Verb::kFree:
       return Free(process, object);
+    case Verb::kEvictFirst:
+      return CanAsk(*process, *object) && ActEvictFirst(&oracle_, &s_, process, object);
+    case Verb::kAskReplay:
+      return AskReplay(&oracle_, &s_, process, *object);
     case Verb::kRecreate:
       return Recreate(process, object);
     case Verb::kPin:
@@ -208,6 +215,9 @@ bool Actor::Declare(Process* process, int64_t number, Node* primary, Object* con
 bool Actor::Free(Process* process, Object* object) {
   if (object->owner != process->end || !CanAsk(*process, *object)) return false;
   const bool gone = object->ended;
+  if (IsEvictable(*object) && object->pins.empty()) {
+    s_.coverage.Count("evict-first: freed by hand");
+  }
   oracle_.Freed(object);
   const BatchResult result = process->counter->Free({object->id});
   const absl::Status status = result.ok() ? absl::OkStatus() : result.failures[0].status;
@@ -226,6 +236,8 @@ bool Actor::Recreate(Process* process, Object* object) {
   Note(Verb::kRecreate, status);
   oracle_.Expect(status.ok() == may, "Recreate is answered wrongly", status.ToString());
   if (!status.ok()) return true;
+  const bool was_first = object->first_frees.count(object->generation) > 0;
+  if (was_first) s_.coverage.Count("evict-first: made again");
   ++object->generation;
   object->freed = false;
   object->free_waits = false;

@@ -7,11 +7,12 @@
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_coverage.h"
 #include "src/testing/sim_creation.h"
+#include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_queries.h"
+#include "src/testing/sim_replay.h"
 #include "src/testing/sim_sharing.h"
-#include "src/testing/sim_stateful.h"
 
 namespace freehold::testing::sim {
 
@@ -24,8 +25,10 @@ Actor::Actor(State* state, Oracle* oracle) : s_(*state), oracle_(*oracle) {
   s_.on_to_recover = [this](const std::vector<ObjectId>& ids) {
     s_.coverage.Count("objects to recover", ids.size());
     for (const ObjectId& id : ids) {
-      if (const Object* object = s_.Find(id))
-        s_.trace.Add("O is to be recovered", {object->number});
+      const Object* object = s_.Find(id);
+      if (object == nullptr) continue;
+      s_.trace.Add("O is to be recovered", {object->number});
+      IsToldToRecover(&oracle_, s_, *object);
     }
   };
   for (const auto& node : s_.nodes) Watched(node.get());
@@ -37,6 +40,9 @@ void Actor::Watched(End* end) {
   node->store.on_delete = [this, node](const CopyToDelete& copy, const Store::Stored* stored) {
     return AnswerDelete(node, copy, stored);
   };
+  node->store.on_evict_first = [this, node](const CopyToEvict& copy) {
+    IsToldToEvict(&oracle_, &s_, *node, copy);
+  };
   node->store.before_answer = [this, node](absl::Span<const CopyToDelete> copies) {
     ReturnDuringDelete(node, copies);
   };
@@ -44,6 +50,7 @@ void Actor::Watched(End* end) {
 
 bool Actor::Act(const Action& action) {
   if (IsTooEarly(&oracle_, &s_, action)) return false;
+  oracle_.SeeEvicted();
   const TraceLines::Mark before = s_.trace.Here();
   s_.trace.Add(PatternOf(action.verb), action.numbers, s_.nested == 0);
   const bool done = action.verb < Verb::kExport          ? ActProcess(action)

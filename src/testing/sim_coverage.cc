@@ -181,6 +181,40 @@ constexpr const char* kOthers[] = {
     "delete a file",
     "delete a file repeated",
     "files wait for an agent",
+    "a call",
+    "a call with an argument",
+    "a call is made again",
+    "a checkpoint is made",
+    "a checkpoint that nobody needs",
+    "a checkpoint that is refused",
+    "a stateful task ends",
+    "a stateful task ends that is not restartable",
+    "a stateful task is not restartable any more",
+    "replay: can be made again",
+    "replay: put by the user",
+    "replay: no retries are left",
+    "replay: its stateful task is not restartable",
+    "replay: its lineage was evicted",
+    "replay: of what has no state",
+    "replay: nothing is to be run",
+    "replay: one call",
+    "replay: several calls",
+    "replay: from a checkpoint",
+    "replay to the latest state: it has ended",
+    "replay to the latest state: not restartable",
+    "world with little room for lineage",
+    "item MovePrimaryAck EvictFirst",
+    "evict-first: the value stays",
+    "evict-first: the value goes at once",
+    "evict-first: it waited for a pin",
+    "evict-first: a store is told",
+    "evict-first: the last copy is evicted",
+    "evict-first: the last copy goes with its node",
+    "evict-first: freed by hand",
+    "evict-first: out of scope",
+    "evict-first: a move is refused",
+    "evict-first: its bytes come to another node",
+    "evict-first: made again",
 };
 
 }  // namespace
@@ -218,6 +252,7 @@ void CoverVerdicts(State* state, const End& end) {
 void CoverWorld(State* state) {
   const SimWorldOptions& options = state->options;
   if (options.orphan_grace > Duration::zero()) state->coverage.Count("world with orphan_grace");
+  if (options.lineage_bytes > 0) state->coverage.Count("world with little room for lineage");
   if (options.token_life > Duration::zero()) state->coverage.Count("world with token_life");
   if (options.sealed_tokens) state->coverage.Count("world with sealed tokens");
 }

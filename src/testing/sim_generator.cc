@@ -48,7 +48,12 @@ constexpr std::pair<Verb, uint64_t> kWeights[] = {
     {Verb::kHealAll, 1},      {Verb::kIsolate, 1},
     {Verb::kRejoin, 2},       {Verb::kCrash, 2},
     {Verb::kExclude, 3},      {Verb::kStart, 2},
-    {Verb::kSpillShared, 4},
+    {Verb::kSpillShared, 4},  {Verb::kOpenStateful, 1},
+    {Verb::kOpenFragile, 1},  {Verb::kCall, 3},
+    {Verb::kCallOf, 5},       {Verb::kCheckpoint, 2},
+    {Verb::kForbid, 1},       {Verb::kEndStateful, 1},
+    {Verb::kAskReplay, 4},    {Verb::kAskLatest, 2},
+    {Verb::kEvictFirst, 4},
 };
 
 bool IsCrash(Verb verb) { return verb == Verb::kCrash || verb == Verb::kExclude; }
@@ -173,6 +178,7 @@ Numbers Generator::AnyStored() {
 Action Generator::DrawProcess(Verb verb) {
   if (verb >= Verb::kScope && verb <= Verb::kMemberRemove) return DrawScope(verb);
   if (verb >= Verb::kStream && verb <= Verb::kStreamFail) return DrawStream(verb);
+  if (verb >= Verb::kOpenStateful && verb <= Verb::kAskLatest) return DrawStateful(verb);
   const auto next = NextNumber(s_.objects);
   switch (verb) {
     case Verb::kDeclare:
@@ -274,6 +280,7 @@ Action Generator::DrawOnObject(Verb verb, const Object* object) {
       return {verb, {object->owner, object->number, NextNumber(s_.tasks)}};
     }
     case Verb::kFree:
+    case Verb::kEvictFirst:
     case Verb::kRecreate:
     case Verb::kQuery:
       return {verb, {object->owner, object->number}};

@@ -108,6 +108,21 @@ class Generator {
   Action DrawStream(Verb verb);
   void PlanMoves();  // sim_generator_moves.cc
   void PlanOldMoves();
+  // --- ... of stateful tasks, and of evict-first (sim_generator_stateful.cc) ---------------------
+  struct StatefulPlan {
+    int64_t process = 0;
+    int64_t node = 0;
+    int64_t stateful = 0;
+    int64_t first = 0;  // object
+    int64_t last = 0;
+  };
+  Action DrawStateful(Verb verb);
+  const Object* AnyUnmade(int64_t process, int64_t after);
+  void PlanStateful();
+  void ThenCalls(const StatefulPlan& plan);
+  void ThenReplay(const StatefulPlan& plan, int64_t node);
+  void PlanEvictFirst();
+  void ThenEvicts(int64_t object, const std::vector<int64_t>& nodes);
   void ThenMoves(int64_t object, const std::vector<int64_t>& nodes);
   std::vector<int64_t> SomeNodes(size_t count);
   std::vector<int64_t> Some(size_t count, int64_t first);

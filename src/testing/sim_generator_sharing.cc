@@ -84,10 +84,16 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
-  switch (random_.Below(22)) {
+  switch (random_.Below(26)) {
+    case 25:
+    case 24:
+      return PlanScopes();
+    case 23:
+    case 22:
+      return PlanEvictFirst();
     case 21:
     case 20:
-      return PlanScopes();
+      return PlanStateful();
     case 19:
       return PlanCreation();
     case 18:

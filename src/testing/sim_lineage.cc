@@ -51,20 +51,19 @@ bool Record(Oracle* oracle, State* state, Process* process, Object* object, Obje
   task.arguments = {argument->id};
   task.returns = {object->id};
   task.retries = RetriesOf(object->number);
+  task.spec_bytes = SpecBytesOf(object->number);
   const absl::Status status = Lineage(*process->counter).Record(task);
   // What depended on it may be let go of and not yet worked off.
   if (object->was_argument && absl::IsFailedPrecondition(status)) return true;
   oracle->Expect(status.ok(), "a task is not recorded", NameOf(*object) + ", " + status.ToString());
   object->recorded = true;
-  object->retries = task.retries;
+  object->retries = object->retries_given = task.retries;
   if (object->retries > 0) {
     object->made_of = argument->number;
     argument->was_argument = true;
   }
   return true;
 }
-
-std::set<int64_t> KeptTasks(Oracle* oracle, const State& state, const Process& process);
 
 // Something that it made is in scope, or what was made of that is, or its state is needed.
 bool IsSurelyKept(Oracle* oracle, const State& state, const Object& maker) {
@@ -92,9 +91,11 @@ std::vector<Object*> ReturnsOf(State* state, Object* maker) {
   return returns;
 }
 
-// When a scope lets go of what it held is not exact: stories with calls wait until that is done.
-bool IsKnownToHaveEnded(Oracle* oracle, const Object& object) {
-  return object.ended && !oracle->Held(object) && (object.stateful != 0 || oracle->IsExact(object));
+// When a scope lets go of what it held is not exact: that it has is seen by then.
+bool IsKnownToHaveEnded(Oracle* oracle, const State& state, const Object& object) {
+  if (!object.ended || oracle->Held(object)) return false;
+  if (object.stateful == 0) return oracle->IsExact(object);
+  return state.nested == 0 && state.OwnerOf(object).counter->GetStats().drops_deferred == 0;
 }
 
 // Nobody uses it any more, and no scope counts it.
@@ -157,13 +158,14 @@ void CheckMade(Oracle* oracle, const std::vector<Object*>& made, const Resubmiss
 bool Remake(Oracle* oracle, State* state, Process* process, Object* object, int64_t number) {
   if (number <= 0 || state->tasks.count(number) > 0 || !object->recorded) return false;
   Object& maker = MakerOf(*state, *object);
-  if (!IsSurelyKept(oracle, *state, maker)) return false;
+  if (!IsSurelyKept(oracle, *state, maker) || HasEvictedLineage(*process)) return false;
   Object* argument = maker.made_of == 0 ? nullptr : state->object(maker.made_of);
   std::vector<Object*> made;
   for (Object* one : ReturnsOf(state, &maker)) {
     if (InScope(oracle, *one)) {
       made.push_back(one);
-    } else if (one != object && !IsKnownToHaveEnded(oracle, *one)) {
+    } else if ((one != object || maker.stateful != 0) &&
+               !IsKnownToHaveEnded(oracle, *state, *one)) {
       return false;
     }
   }
@@ -171,7 +173,9 @@ bool Remake(Oracle* oracle, State* state, Process* process, Object* object, int6
   bool revives = false;
   if (argument != nullptr && !InScope(oracle, *argument)) {
     // What the library knows of it must be known here.
-    if (!IsKnownToHaveEnded(oracle, *argument)) return false;
+    if (!IsKnownToHaveEnded(oracle, *state, *argument)) return false;
+    // Its calls may be let go of in pieces.
+    if (IsForbidden(*state, *argument)) return false;
     revives = argument->recorded && MakerOf(*state, *argument).retries > 0;
     may = may && revives;
   }
@@ -184,6 +188,7 @@ bool Remake(Oracle* oracle, State* state, Process* process, Object* object, int6
   auto again = Lineage(*process->counter).Resubmit(TaskOf(maker));
   state->coverage.Count(may ? "made again" : "not made again");
   if (may && made.size() > 1) state->coverage.Count("made again with what was yielded");
+  if (may && maker.stateful != 0) state->coverage.Count("a call is made again");
   const std::string details = NameOf(maker) + ", " + again.status().ToString();
   oracle->Expect(again.ok() == may, "Resubmit is answered wrongly", details);
   if (!again.ok()) return true;
@@ -197,6 +202,8 @@ bool Remake(Oracle* oracle, State* state, Process* process, Object* object, int6
                  details);
   return true;
 }
+
+}  // namespace
 
 // By number, which is an order in which nothing comes before what it was made of.
 std::set<int64_t> KeptTasks(Oracle* oracle, const State& state, const Process& process) {
@@ -218,7 +225,11 @@ std::set<int64_t> KeptTasks(Oracle* oracle, const State& state, const Process& p
   return kept;
 }
 
-}  // namespace
+uint64_t SpecBytesOf(int64_t number) { return 20 + static_cast<uint64_t>(number % 50); }
+
+bool HasEvictedLineage(const Process& process) {
+  return process.counter->GetStats().lineage_evicted > 0;
+}
 
 bool ActLineage(Oracle* oracle, State* state, const Action& action, Process* process,
                 Object* object) {
@@ -234,29 +245,54 @@ int64_t MakerOfYielded(const Object& generator) {
   return generator.yielded_by != 0 ? generator.yielded_by : generator.number;
 }
 
+namespace {
+
+// Whether an object can be made again: as must be, or not, for want of room.
+void CheckRecovery(Oracle* oracle, const Process& process, const Object& object, bool needed,
+                   Recovery expected) {
+  const Recovery said = Lineage(*process.counter).CanRecover(object.id);
+  const bool evicted = HasEvictedLineage(process) &&
+                       (said == Recovery::kEvicted || (!needed && said == Recovery::kDeleted));
+  oracle->Expect(said == expected || evicted, "whether an object can be made again is said wrongly",
+                 NameOf(object) + " " + RecoveryName(said));
+}
+
+void CheckTasks(Oracle* oracle, const State& state, const Process& process, size_t kept) {
+  const ReferenceCounterStats stats = process.counter->GetStats();
+  const std::string details = NameOf(process) + ": " + std::to_string(stats.lineage_tasks) +
+                              ", not " + std::to_string(kept);
+  const bool evicts = HasEvictedLineage(process);
+  oracle->Expect(evicts ? stats.lineage_tasks <= kept : stats.lineage_tasks == kept,
+                 "other tasks are kept than must be", details);
+  oracle->Expect(!evicts || stats.lineage_bytes <= state.options.lineage_bytes,
+                 "more lineage is kept than there is room for", NameOf(process));
+}
+
+}  // namespace
+
 void LookAtLineageAtRest(Oracle* oracle, const State& state) {
   for (const auto& process : state.processes) {
     if (!process->live()) continue;
     const std::set<int64_t> kept = KeptTasks(oracle, state, *process);
-    const ReferenceCounterStats stats = process->counter->GetStats();
-    oracle->Expect(stats.lineage_tasks == kept.size(), "other tasks are kept than must be",
-                   NameOf(*process) + ": " + std::to_string(stats.lineage_tasks) + ", not " +
-                       std::to_string(kept.size()));
-    const Lineage lineage(*process->counter);
+    CheckTasks(oracle, state, *process, kept.size());
     for (const auto& [number, object] : state.objects) {
+      if (object.owner != process->end) continue;
+      const bool in_scope = InScope(oracle, object);
+      if (in_scope && IsForbidden(state, object)) {
+        CheckRecovery(oracle, *process, object, true, Recovery::kNotRestartable);
+        continue;
+      }
       const Object& maker = MakerOf(state, object);
-      if (object.owner != process->end || kept.count(maker.number) == 0) continue;
-      const bool needed = InScope(oracle, object) ||
-                          std::any_of(kept.begin(), kept.end(), [&, of = number](int64_t other) {
-                            return state.objects.at(other).made_of == of;
-                          });
+      if (kept.count(maker.number) == 0) continue;
+      const bool needed =
+          in_scope || std::any_of(kept.begin(), kept.end(), [&, of = number](int64_t other) {
+            return state.objects.at(other).made_of == of;
+          });
       // Otherwise its call is kept for the state that it made.
-      const Recovery expected = !needed              ? Recovery::kDeleted
-                                : maker.retries == 0 ? Recovery::kNoRetries
-                                                     : Recovery::kPossible;
-      oracle->Expect(lineage.CanRecover(object.id) == expected,
-                     "whether an object can be made again is said wrongly",
-                     NameOf(object) + " " + RecoveryName(lineage.CanRecover(object.id)));
+      CheckRecovery(oracle, *process, object, in_scope,
+                    !needed              ? Recovery::kDeleted
+                    : maker.retries == 0 ? Recovery::kNoRetries
+                                         : Recovery::kPossible);
     }
   }
 }

@@ -9,6 +9,9 @@
 #ifndef FREEHOLD_SRC_TESTING_SIM_LINEAGE_H_
 #define FREEHOLD_SRC_TESTING_SIM_LINEAGE_H_
 
+#include <cstdint>
+#include <set>
+
 #include "src/testing/sim_action.h"
 #include "src/testing/sim_state.h"
 
@@ -23,6 +26,12 @@ bool ActLineage(Oracle* oracle, State* state, const Action& action, Process* pro
 // After which object's number the task that returned this one is named, so that what it yields can
 // be made again with it; 0: it is not recorded.
 int64_t MakerOfYielded(const Object& generator);
+// Of a task, by the object that it makes.
+uint64_t SpecBytesOf(int64_t number);
+// The tasks that a process must keep at rest, by the objects that they made.
+std::set<int64_t> KeptTasks(Oracle* oracle, const State& state, const Process& process);
+// Tasks that it should keep have been let go of for want of room: which, is its own affair.
+bool HasEvictedLineage(const Process& process);
 // At rest: as many tasks are kept as must be, and what can be made again can.
 void LookAtLineageAtRest(Oracle* oracle, const State& state);
 // At the end: nothing is left.

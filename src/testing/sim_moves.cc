@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_oracle.h"
 
@@ -40,9 +41,12 @@ void OnEnded(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
                    "a node is told too early that an owner died", details);
   }
   if (result.outcome == MoveOutcome::kRefused) {
+    if (move.generation == object.generation && IsEvictable(object)) {
+      state->coverage.Count("evict-first: a move is refused");
+    }
     oracle->Expect(oracle->ValueGone(object, move.generation) || move.evicted ||
                        WasMovedFrom(*state, object, move.node) || node.excluded_by != 0 ||
-                       object.disagreed,
+                       object.disagreed || object.first_frees.count(move.generation) > 0,
                    "a move of a live value is refused", details);
   }
 }
@@ -162,7 +166,7 @@ void LookAtMoves(Oracle* oracle, const State& state) {
         Format("move of O G to N from N", {move.object, move.generation, move.node, move.from});
     if (node.live()) oracle->Expect(move.answered, "L1: a move is never answered", details);
     if (!move.answered || move.outcome != MoveOutcome::kMoved || !owner.live() ||
-        oracle->ValueGone(object, move.generation)) {
+        oracle->ValueGone(object, move.generation) || IsEvictable(object)) {
       continue;
     }
     const auto known = owner.counter->GetLocations(object.id);

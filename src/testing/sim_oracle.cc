@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_pins.h"
@@ -112,6 +113,7 @@ void Oracle::Dropped(Object* first) {
     Object* object = dropped.back();
     dropped.pop_back();
     // What a crashed owner held stays as it was.
+    SeeEvicted(object);
     if (object->ended || object->inexact || s_.OwnerOf(*object).crashed || Held(*object)) continue;
     const std::vector<int64_t> untaken = UntakenOf(s_, *object);
     End(object, EndReason::kOutOfScope);
@@ -124,6 +126,7 @@ void Oracle::Freed(Object* object) {
   if (object->ended || object->freed) return;
   if (!object->pins.empty()) {
     object->free_waits = true;
+    object->free_first = false;
     return;
   }
   End(object, EndReason::kFreed);
@@ -143,6 +146,11 @@ void Oracle::End(Object* object, EndReason reason) {
   s_.trace.Add(reason == EndReason::kFreed ? "O ends: freed" : "O ends: out of scope",
                {object->number});
   ++object->ends;
+  // It may have gone first, unseen.
+  if (reason == EndReason::kOutOfScope && IsEvictable(*object)) {
+    ++object->frees;
+    s_.coverage.Count("evict-first: out of scope");
+  }
   if (reason == EndReason::kOutOfScope) {
     object->ended = true;
     EndStream(&s_, *object);
@@ -203,6 +211,7 @@ void Oracle::OnFreeSent(int64_t from, int64_t to, const ObjectId& id, uint32_t g
   s_.trace.Add("E sends E Free O G", {from, to, object->number, generation});
   const std::string details = Format("E frees O G on E", {from, object->number, generation, to});
   if (from != object->owner || to >= 0) return Violate("S6: not the owner, or not a node", details);
+  SeeEvicted(object);
   const bool let_go = IsLetGo(s_, *object, -to, generation);
   if (!ValueGone(*object, generation) && !let_go) {
     return Violate("S4: a live value is freed", details);
@@ -271,6 +280,11 @@ void Oracle::CheckOrder(int64_t number, const Registration& registration) {
 void Oracle::OnCallback(int64_t number, const ObjectId& id, EndReason reason) {
   Registration& registration = s_.registrations[number];
   Object& object = *s_.object(registration.object);
+  SeeEvicted(&object);
+  // Out of scope since, or its owner has gone: nobody can be asked any more.
+  const Process& owner = s_.OwnerOf(object);
+  const bool asks = owner.counter != nullptr && owner.counter->InScope(object.id);
+  if (reason == EndReason::kFreed && IsEvictable(object) && !asks) Freed(&object);
   const std::string details =
       Format("C of O at P", {number, registration.object, registration.process});
   s_.trace.Add("C runs: I", {number, static_cast<int64_t>(reason)});

@@ -64,6 +64,8 @@ class Oracle {
   // A holder was taken off the object.
   void Dropped(Object* first);
   void Freed(Object* object);
+  // Evict-first.
+  void FreedFirst(Object* object);
   void Hears(End* end, const LateMembership::Notice& notice);
 
   // --- What the library did ----------------------------------------------------------------------
@@ -84,6 +86,9 @@ class Oracle {
 
   // At any time: whoever is held is known and counted.
   void Look();
+  // Values that were freed evict-first and have gone since, which is known from their owners alone.
+  void SeeEvicted();
+  void SeeEvicted(Object* object);
   // Nothing is left to happen: what is wanted is known to its owner, nothing else is left.
   void LookAtRest();
   // ... and nothing was held any more.
@@ -101,6 +106,8 @@ class Oracle {
   void LookAtOwner(const Object& object, const Process& owner);
   void LookAtCopies(const Node& node);
   void LookAtObjects();
+  void LookAtEvictable(Object* object);
+  void LookAtEvictableAtRest();
   void LookAtDigests(const Process& process);
   void CheckEmpty(const Process& process);
   void CheckEmpty(const Node& node);

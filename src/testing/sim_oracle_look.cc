@@ -11,6 +11,7 @@
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_queries.h"
+#include "src/testing/sim_replay.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
 #include "src/testing/sim_streams.h"
@@ -54,6 +55,8 @@ void Oracle::Look() {
     }
   }
   s_.alive.resize(kept);
+  SeeEvicted();
+  for (const int64_t number : s_.evictable) LookAtEvictable(s_.object(number));
 }
 
 // --- At rest -------------------------------------------------------------------------------------
@@ -144,6 +147,7 @@ void Oracle::LookAtDigests(const Process& process) {
 
 void Oracle::LookAtRest() {
   BeginRest();
+  SeeEvicted();
   for (const auto& node : s_.nodes) {
     if (node->live()) LookAtCopies(*node);
   }
@@ -155,10 +159,12 @@ void Oracle::LookAtRest() {
   LookAtQueries(this, s_);
   LookAtMoves(this, s_);
   LookAtFilesAtRest(this, s_);
+  LookAtEvictableAtRest();
   LookAtScopesAtRest(this, s_);
   LookAtUses();
   LookAtMembersAtRest(this, s_);
   LookAtLineageAtRest(this, s_);
+  LookAtReplaysAtRest(this, &s_);
   LookAtStreamsAtRest(this, s_);
   EndRest();
   const LocalMembership::Status status = s_.membership.GetStatus();

@@ -128,7 +128,7 @@ bool Oracle::OnToldFromAfar(const Registration& registration, EndReason reason) 
 
 void Oracle::OnCopyFreed(const Process& process, const ObjectId& id, const NodeId& node_id,
                          FreeOutcome outcome) {
-  const Object* object = s_.Find(id);
+  Object* object = s_.Find(id);
   if (object == nullptr) {  // a host's own
     s_.process(process.end)->free_outcomes += outcome == FreeOutcome::kStoreFailed ? 0 : 1;
     return;
@@ -137,6 +137,7 @@ void Oracle::OnCopyFreed(const Process& process, const ObjectId& id, const NodeI
   const std::string details = Format("O on E", {object->number, from});
   s_.trace.Add("free of O on E ends: I", {object->number, from, static_cast<int64_t>(outcome)});
   s_.coverage.Count(std::string("free ends: ") + FreeOutcomeName(outcome));
+  SeeEvicted(object);
   Expect(object->owner == process.end, "the outcome of somebody else's free", details);
   // A copy of a value that was lost and recreated may come late.
   const bool asked = object->ends > 0 || !Held(*object) || object->generation > 0 ||

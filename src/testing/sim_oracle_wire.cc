@@ -88,12 +88,18 @@ class Oracle::Wire final : public core::PayloadSink {
   }
   void OnMovePrimaryAck(const core::MovePrimaryAckItem& item) override {
     static constexpr const char* kLines[] = {"E sends E Moved O G", "E sends E Secondary O G",
-                                             "E sends E Refused O G", "E sends E Promoted O G"};
+                                             "E sends E Refused O G", "E sends E Promoted O G",
+                                             "E sends E EvictFirst O G"};
     static constexpr const char* kNames[] = {
         "item MovePrimaryAck Moved", "item MovePrimaryAck Secondary", "item MovePrimaryAck Refused",
-        "item MovePrimaryAck Promoted"};
+        "item MovePrimaryAck Promoted", "item MovePrimaryAck EvictFirst"};
     s_.coverage.Count(kNames[static_cast<size_t>(item.answer)]);
     Line(kLines[static_cast<size_t>(item.answer)], item.object, item.generation);
+    const Object* object = s_.Find(item.object);
+    if (item.answer != core::MoveAnswer::kEvictFirst || object == nullptr) return;
+    oracle_.Expect(object->owner == from_ && object->first_frees.count(item.generation) > 0,
+                   "a node is told to evict first what its owner wants",
+                   Format("O G on E", {object->number, item.generation, to_}));
   }
 
   void OnDigestSums(absl::Span<const core::DigestSumsItem> items) override {

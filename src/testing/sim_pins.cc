@@ -25,7 +25,12 @@ void Unpin(Oracle* oracle, State* state, Process* process, Object* object, int64
   // Told first, as ever.
   if (object->pins.empty()) {
     if (object->free_waits) state->coverage.Count("a free that waited for a pin");
-    if (object->free_waits) oracle->Freed(object);
+    if (object->free_waits && object->free_first) {
+      state->coverage.Count("evict-first: it waited for a pin");
+      oracle->FreedFirst(object);
+    } else if (object->free_waits) {
+      oracle->Freed(object);
+    }
     object->free_waits = false;
     oracle->Dropped(object);
   }

@@ -17,6 +17,7 @@ constexpr const char* kDelay = "network delay D D held D";
 constexpr const char* kFaults = "network loss I duplicate I reorder I garble I";
 constexpr const char* kHosts = "hosts grace D token life D sealed I";
 constexpr const char* kDigests = "digests every D";
+constexpr const char* kLineage = "lineage bytes I";
 
 bool ParseHeader(const std::vector<std::string_view>& words, SimWorldOptions* options) {
   Numbers n;
@@ -42,6 +43,10 @@ bool ParseHeader(const std::vector<std::string_view>& words, SimWorldOptions* op
   }
   if (Match(kDigests, words, &n)) {
     options->digest_interval = Duration(n[0]);
+    return true;
+  }
+  if (Match(kLineage, words, &n)) {
+    options->lineage_bytes = static_cast<uint64_t>(n[0]);
     return true;
   }
   if (!Match(kFaults, words, &n)) return false;
@@ -81,7 +86,10 @@ std::string HeaderText(const SimWorldOptions& options) {
          "\n" + HostsText(options) +
          (options.digest_interval == Duration::zero()
               ? ""
-              : Format(kDigests, {options.digest_interval.count()}) + "\n");
+              : Format(kDigests, {options.digest_interval.count()}) + "\n") +
+         (options.lineage_bytes == 0
+              ? ""
+              : Format(kLineage, {static_cast<int64_t>(options.lineage_bytes)}) + "\n");
 }
 
 std::string ScenarioText(const Scenario& scenario) {
@@ -149,6 +157,7 @@ SimWorldOptions SimOptionsOfSeed(const SimSeedOptions& seed) {
   // Of a large world the oracle takes samples.
   options.check_every = 1 + options.processes * options.nodes / 64;
   if (draw(1, 2) == 1) options.digest_interval = milliseconds(draw(50, 500));
+  if (draw(1, 8) == 1) options.lineage_bytes = draw(100, 400);
   return options;
 }
 

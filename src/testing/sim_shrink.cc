@@ -74,9 +74,10 @@ class Shrinker {
     return true;
   }
 
-  // A network without faults, one fault after the other; hosts of the usual kind; no digests.
+  // A network without faults, one fault after the other; hosts of the usual kind; no digests;
+  // room for lineage.
   void Calm() {
-    for (int fault = 0; fault < 10; ++fault) {
+    for (int fault = 0; fault < 11; ++fault) {
       Scenario calmer = best_;
       SimNetworkOptions& network = calmer.options.network;
       if (fault == 0) network = SimNetworkOptions{Duration(0), Duration(0)};
@@ -89,6 +90,7 @@ class Shrinker {
       if (fault == 7) calmer.options.token_life = Duration(0);
       if (fault == 8) calmer.options.orphan_grace = Duration(0);
       if (fault == 9) calmer.options.digest_interval = Duration(0);
+      if (fault == 10) calmer.options.lineage_bytes = 0;
       if (sim::HeaderText(calmer.options) != sim::HeaderText(best_.options)) {
         (void)Try(std::move(calmer));
       }

@@ -88,6 +88,7 @@ void State::AddProcess(int64_t number) {
   with.nested_drops_inline_max =
       random.Next() % 2 == 0 ? 64 : static_cast<uint32_t>(random.Next() % 3);
   with.seed = random.Next() | 1;
+  if (options.lineage_bytes > 0) with.lineage_bytes_max = options.lineage_bytes;
   with.on_to_recover = [this](const std::vector<ObjectId>& ids) {
     if (on_to_recover) on_to_recover(ids);
   };

@@ -164,6 +164,7 @@ struct State {
   std::map<int64_t, SimMember> members;
   std::map<int64_t, Stream> streams;  // by their objects' numbers
   std::map<int64_t, SimStateful> statefuls;
+  std::set<int64_t> evictable;  // objects whose values may be; some may have ended since
   std::map<int64_t, Task> tasks;
   std::map<int64_t, Reader> readers;
   std::map<int64_t, Registration> registrations;

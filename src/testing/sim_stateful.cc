@@ -19,6 +19,11 @@ const SimStateful* StatefulOf(const State& state, const Object& object) {
   return found == state.statefuls.end() ? nullptr : &found->second;
 }
 
+// Few calls may run once more only, or not at all.
+uint32_t RetriesOf(int64_t number) {
+  return number % 16 == 15 ? 0 : number % 16 == 7 ? 1 : kRetriesUnlimited;
+}
+
 bool Open(Oracle* oracle, State* state, Process* process, int64_t number, bool restartable) {
   if (number <= 0 || state->statefuls.count(number) > 0) return false;
   SimStateful& stateful = state->statefuls[number];
@@ -44,6 +49,8 @@ bool Call(Oracle* oracle, State* state, Process* process, const Action& action) 
   LineageTask task;
   task.id = IdOf(object->number);
   task.returns = {object->id};
+  task.retries = RetriesOf(object->number);
+  task.spec_bytes = SpecBytesOf(object->number);
   if (argument != nullptr) {
     if (argument->owner != process->end || argument->number >= object->number || argument->ended ||
         !oracle->Held(*argument)) {
@@ -54,26 +61,38 @@ bool Call(Oracle* oracle, State* state, Process* process, const Action& action) 
   }
   const auto made = StatefulTasks(*process->counter).Record(IdOf(n[1]), task);
   stateful.calls.push_back(object->number);
+  state->coverage.Count(argument == nullptr ? "a call" : "a call with an argument");
   oracle->Expect(made.ok() && *made == stateful.calls.size(), "a call is not recorded",
                  NameOf(*object) + ", " + made.status().ToString());
   object->recorded = true;
-  object->retries = kRetriesUnlimited;
+  object->retries = object->retries_given = task.retries;
   object->stateful = n[1];
   object->state = stateful.calls.size();
-  if (argument != nullptr && stateful.restartable) object->made_of = argument->number;
+  if (argument != nullptr && stateful.restartable && task.retries > 0)
+    object->made_of = argument->number;
   return true;
+}
+
+// The latest state is, while its task runs; the others are by the next call, if that is kept.
+bool IsSurelyUsed(Oracle* oracle, const State& state, const Process& process,
+                  const SimStateful& stateful, uint64_t number) {
+  if (number == stateful.calls.size()) return !stateful.ended;
+  const int64_t next = stateful.calls[number];
+  return state.objects.at(next).retries_given > 0 && !HasEvictedLineage(process) &&
+         KeptTasks(oracle, state, process).count(next) > 0;
 }
 
 bool Checkpointed(Oracle* oracle, State* state, Process* process, const Numbers& n) {
   SimStateful& stateful = state->statefuls.at(n[1]);
   const auto number = static_cast<uint64_t>(n[2]);
   const absl::Status status = StatefulTasks(*process->counter).Checkpointed(IdOf(n[1]), number);
-  // Only the latest state is needed for sure.
-  const bool must =
-      !stateful.ended && stateful.restartable && number > 0 && number == stateful.calls.size();
   const bool may = stateful.restartable && number > 0 && number <= stateful.calls.size();
+  const bool must = may && IsSurelyUsed(oracle, *state, *process, stateful, number);
   oracle->Expect(status.ok() ? may : !must, "a checkpoint is answered wrongly",
                  ActionText({Verb::kCheckpoint, n}) + ", " + status.ToString());
+  state->coverage.Count(status.ok()                ? "a checkpoint is made"
+                        : absl::IsNotFound(status) ? "a checkpoint that nobody needs"
+                                                   : "a checkpoint that is refused");
   if (status.ok()) stateful.checkpoints.insert(number);
   return true;
 }
@@ -92,16 +111,21 @@ bool ActStateful(Oracle* oracle, State* state, const Action& action, Process* pr
     return Call(oracle, state, process, action);
   }
   if (action.verb == Verb::kCheckpoint) return Checkpointed(oracle, state, process, n);
-  if (stateful.ended) return false;
+  if (stateful.ended && action.verb == Verb::kEndStateful) return false;
   StatefulTasks tasks(*process->counter);
   if (action.verb == Verb::kForbid) {
     for (const int64_t call : stateful.calls) state->object(call)->made_of = 0;
     stateful.restartable = false;
+    state->coverage.Count("a stateful task is not restartable any more");
     const absl::Status status = tasks.NotRestartable(IdOf(n[1]));
-    oracle->Expect(status.ok(), "NotRestartable is refused", status.ToString());
+    // One that has ended may be forgotten.
+    oracle->Expect(status.ok() || (stateful.ended && absl::IsNotFound(status)),
+                   "NotRestartable is refused", status.ToString());
     return true;
   }
   stateful.ended = true;
+  state->coverage.Count(stateful.restartable ? "a stateful task ends"
+                                             : "a stateful task ends that is not restartable");
   const absl::Status status = tasks.End(IdOf(n[1]));
   oracle->Expect(status.ok(), "a stateful task is not ended", status.ToString());
   return true;
@@ -120,23 +144,10 @@ bool MadeLatest(const State& state, const Object& object) {
 
 int64_t CallBefore(const State& state, const Object& object) {
   const SimStateful* stateful = StatefulOf(state, object);
-  if (stateful == nullptr || object.state <= 1) return 0;
+  // One that was never to run again keeps nothing.
+  if (stateful == nullptr || object.state <= 1 || object.retries_given == 0) return 0;
   const uint64_t before = object.state - 1;
   return stateful->checkpoints.count(before) > 0 ? 0 : stateful->calls[before - 1];
-}
-
-bool IsReplayed(const State& state, const Object& object, uint64_t calls, uint64_t from) {
-  const auto replay = StatefulTasks(*state.OwnerOf(object).counter).ReplayTo(object.id);
-  if (!replay.ok() || replay->recovery != Recovery::kPossible) return false;
-  std::vector<TaskId> expected;
-  const Object* at = &object;
-  for (int64_t before = 0;; at = &state.objects.at(before)) {
-    expected.insert(expected.begin(), IdOf(at->number));
-    before = CallBefore(state, *at);
-    if (before == 0) break;
-  }
-  return replay->calls == expected && replay->state == at->state - 1 && expected.size() == calls &&
-         at->state - 1 == from;
 }
 
 void EndStatefuls(Oracle* oracle, State* state) {

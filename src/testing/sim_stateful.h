@@ -30,8 +30,6 @@ bool IsForbidden(const State& state, const Object& object);
 bool MadeLatest(const State& state, const Object& object);
 // What the call before it made, if its state can only be had by that; 0: it can be had otherwise.
 int64_t CallBefore(const State& state, const Object& object);
-// The library says that so many calls are to run again for it, from that state on.
-bool IsReplayed(const State& state, const Object& object, uint64_t calls, uint64_t from);
 // All that run are ended, at processes that live.
 void EndStatefuls(Oracle* oracle, State* state);
 

@@ -58,4 +58,13 @@ std::vector<absl::Status> Store::Delete(absl::Span<const CopyToDelete> copies) {
   return statuses;
 }
 
+void Store::EvictFirst(absl::Span<const CopyToEvict> copies) {
+  for (const CopyToEvict& copy : copies) {
+    if (on_evict_first) on_evict_first(copy);
+    if (Stored* stored = Find({copy.object, copy.generation}); stored != nullptr) {
+      stored->told_first = true;
+    }
+  }
+}
+
 }  // namespace freehold::testing::sim

@@ -33,6 +33,7 @@ class Store final : public ObjectStore {
     std::string url;      // of the file; empty: none
     bool shared = false;  // any node can delete that file
     int readers = 0;
+    bool told_first = false;  // that it may be evicted before all others
   };
   enum class Answer : uint8_t {
     kDelete,         // deletes, says so
@@ -57,7 +58,11 @@ class Store final : public ObjectStore {
   // agent.
   std::function<void(absl::Span<const CopyToDelete> copies)> before_answer;
 
+  // What this store is told that it may evict first.
+  std::function<void(const CopyToEvict& copy)> on_evict_first;
+
   std::vector<absl::Status> Delete(absl::Span<const CopyToDelete> copies) override;
+  void EvictFirst(absl::Span<const CopyToEvict> copies) override;
 
   // Puts bytes in, or brings those of a spilled copy back to memory.
   Stored& Put(const Key& key, uint64_t size);

@@ -71,11 +71,13 @@ struct Object {
   uint64_t used_perhaps = 0;         // at rest: by scopes in rings of which the library says so
   std::map<int64_t, uint32_t> pins;  // by the number of who pins
   bool free_waits = false;           // for the last of them
+  bool free_first = false;           // then, evict-first
   bool recorded = false;             // its owner's host has said how it made it
   int64_t made_of = 0;               // then; 0: it cannot be made again
   bool was_argument = false;         // of something that was recorded
   uint32_t retries = 0;
   int64_t yielded_by = 0;               // recorded: the object whose task yielded it; 0: none
+  uint32_t retries_given = 0;           // when it was recorded
   int64_t stream = 0;                   // the generator that it waits in to be taken; 0: none
   int64_t stateful = 0;                 // 0: no call of a stateful task made it
   uint64_t state = 0;                   // that the call made as well
@@ -84,6 +86,10 @@ struct Object {
   std::vector<int64_t> outers;
   std::vector<std::pair<int64_t, uint32_t>> frees_sent;  // node, generation
   std::vector<Owed> owed;
+  // Generations whose values were freed evict-first; see sim_evict_first.h.
+  std::set<uint32_t> first_frees;
+  // Then: copies that its owner knew when we looked last, by node and instance.
+  std::vector<std::pair<int64_t, uint64_t>> copies_known;
 
   // What is told of its end may come late.
   bool has_ended() const { return ended || revivals > 0; }

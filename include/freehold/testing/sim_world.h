@@ -18,6 +18,7 @@
 //   network loss 3 duplicate 2 reorder 2 garble 1    of 100 envelopes
 //   hosts grace 30s token life 500ms sealed 1
 //   digests every 200ms
+//   lineage bytes 300
 //   p1 declare o1 on n1     p1 copy o1      p1 drop o1          p1 submit k1 of o1    p1 end k1
 //   p1 nest o1 in o2        p1 free o1      p1 recreate o1      p1 watch o1 out as c1
 //   p1 export o1 to p2 as t1                p2 import t1        p2 read o1 out of o2
@@ -80,6 +81,7 @@ struct SimWorldOptions {
   // The oracle looks at everything after every that many steps. 0: never.
   int check_every = 1;
   Duration digest_interval{0};  // of every node; 0: none are sent
+  uint64_t lineage_bytes = 0;   // at most, at each process; 0: no limit that matters
 };
 
 // What has happened so far.
