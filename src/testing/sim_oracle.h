@@ -4,8 +4,9 @@
 // membership notice as it happens, and looks at everything when asked. What it finds wrong becomes
 // the state's `violation`: a kind, which stays the same when a run is cut short, and the details.
 //
-// The one thing that it takes from the library is which copies an owner knows when an object ends:
-// "reclaimed" is promised for those.
+// What it takes from the library is which copies an owner knows when an object ends: "reclaimed" is
+// promised for those; and at rest, what only nodes or the order of a scope's end can tell: see
+// sim_uses.h.
 //
 // Thread safety: one thread. Ownership: borrows the state.
 
