@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "src/testing/sim_files.h"
 #include "src/testing/sim_oracle.h"
 
 namespace freehold::testing::sim {
@@ -12,7 +13,7 @@ namespace {
 // The copy that the owner names, and its node's store has. Of one that came back to where it was,
 // the report may be on its way, behind the removal of the one before.
 const Store::Stored* StoredAt(const State& state, const Object& object, const Location& location) {
-  if (location.prospective) return nullptr;
+  if (location.prospective || location.node.IsNil()) return nullptr;
   Node& node = *state.node(-state.EndOf(location.node));
   const Store::Stored* stored = node.store.Find({object.id, object.generation});
   return stored != nullptr && stored->first ? stored : nullptr;
@@ -136,7 +137,7 @@ void Oracle::LookAtEvictableAtRest() {
     Object* object = s_.object(number);
     LookAtEvictable(object);
     if (!IsEvictable(*object) || !s_.OwnerOf(*object).live() || !Held(*object)) continue;
-    bool any = false;
+    bool any = IsInFile(s_, *object);
     for (const auto& node : s_.nodes) {
       const Store::Stored* stored = node->store.Find({object->id, object->generation});
       if (!node->live() || stored == nullptr) continue;

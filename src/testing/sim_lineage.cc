@@ -20,12 +20,6 @@ TaskId TaskOf(const Object& object) {
   return TaskId::FromNumber(static_cast<uint64_t>(object.number));
 }
 
-// What the task that made it is named after: what it returned when it was recorded.
-template <typename AnyState, typename AnyObject>
-AnyObject& MakerOf(AnyState& state, AnyObject& object) {
-  return object.yielded_by == 0 ? object : state.objects.at(object.yielded_by);
-}
-
 uint32_t RetriesOf(int64_t number) {
   return number % 8 == 0 ? 0 : number % 4 == 0 ? 1 : kRetriesUnlimited;
 }

@@ -23,6 +23,11 @@ class Oracle;
 // makes no sense here.
 bool ActLineage(Oracle* oracle, State* state, const Action& action, Process* process,
                 Object* object);
+// What the task that made it is named after: what it returned when it was recorded.
+template <typename AnyState, typename AnyObject>
+AnyObject& MakerOf(AnyState& state, AnyObject& object) {
+  return object.yielded_by == 0 ? object : state.objects.at(object.yielded_by);
+}
 // After which object's number the task that returned this one is named, so that what it yields can
 // be made again with it; 0: it is not recorded.
 int64_t MakerOfYielded(const Object& generator);

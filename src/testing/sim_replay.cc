@@ -34,11 +34,12 @@ void GoBack(const State& state, const SimStateful& stateful, uint64_t number, Re
 // Of one that is in scope.
 Replay ExpectedOf(const State& state, const Object& object) {
   Replay replay;
-  if (!object.recorded || (object.stateful == 0 && object.retries > 0)) {
+  const uint32_t retries = MakerOf(state, object).retries;
+  if (!object.recorded || (object.stateful == 0 && retries > 0)) {
     replay.recovery = Recovery::kPut;
   } else if (IsForbidden(state, object)) {
     replay.recovery = Recovery::kNotRestartable;
-  } else if (object.retries == 0) {
+  } else if (retries == 0) {
     replay.recovery = Recovery::kNoRetries;
   } else {
     replay.calls = {IdOf(object.number)};
@@ -81,7 +82,8 @@ void CheckReplay(Oracle* oracle, State* state, const Process& process, const Obj
       NameOf(object) + ": " + (replay.ok() ? TextOf(*replay) : replay.status().ToString());
   const bool evicted =
       replay.ok() && replay->recovery == Recovery::kEvicted && HasEvictedLineage(process);
-  if (object.recorded && object.stateful == 0 && object.retries > 0 && !evicted) {
+  const bool can_be_made = object.recorded && MakerOf(*state, object).retries > 0;
+  if (can_be_made && object.stateful == 0 && !evicted) {
     state->coverage.Count("replay: of what has no state");
     return oracle->Expect(absl::IsFailedPrecondition(replay.status()),
                           "a replay to what has no state", details);
