@@ -245,8 +245,10 @@ namespace {
 void CheckRecovery(Oracle* oracle, const Process& process, const Object& object, bool needed,
                    Recovery expected) {
   const Recovery said = Lineage(*process.counter).CanRecover(object.id);
-  const bool evicted = HasEvictedLineage(process) &&
-                       (said == Recovery::kEvicted || (!needed && said == Recovery::kDeleted));
+  // What is yielded after its task was let go of is no return of it.
+  const bool unknown = object.yielded_by != 0 && said == Recovery::kPut;
+  const bool evicted = HasEvictedLineage(process) && (said == Recovery::kEvicted || unknown ||
+                                                      (!needed && said == Recovery::kDeleted));
   oracle->Expect(said == expected || evicted, "whether an object can be made again is said wrongly",
                  NameOf(object) + " " + RecoveryName(said));
 }

@@ -283,7 +283,7 @@ void Oracle::OnCallback(int64_t number, const ObjectId& id, EndReason reason) {
   SeeEvicted(&object);
   // Out of scope since, or its owner has gone: nobody can be asked any more.
   const Process& owner = s_.OwnerOf(object);
-  const bool asks = owner.counter != nullptr && owner.counter->InScope(object.id);
+  const bool asks = owner.usable() && owner.counter->InScope(object.id);
   if (reason == EndReason::kFreed && IsEvictable(object) && !asks) Freed(&object);
   const std::string details =
       Format("C of O at P", {number, registration.object, registration.process});

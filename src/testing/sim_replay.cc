@@ -77,6 +77,8 @@ void Cover(State* state, const Replay& replay) {
 // Whose calls are let go of in pieces says so when they have been: `at_rest`.
 void CheckReplay(Oracle* oracle, State* state, const Process& process, const Object& object,
                  bool at_rest) {
+  // It may have been yielded when its task had been let go of, and is no return of it.
+  if (object.yielded_by != 0 && HasEvictedLineage(process)) return;
   const auto replay = StatefulTasks(*process.counter).ReplayTo(object.id);
   const std::string details =
       NameOf(object) + ": " + (replay.ok() ? TextOf(*replay) : replay.status().ToString());

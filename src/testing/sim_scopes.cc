@@ -119,6 +119,7 @@ bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, Scop
   const bool may_run = !runs && scope->parent != 0 && !Runs(*state, scope->parent);
   oracle->Expect(runs == status.ok() || may_run, "the end of a scope is answered wrongly",
                  status.ToString());
+  if (may_run && status.ok()) scope->why = how;
   state->coverage.Count(runs ? std::string("scope ended: ") + ScopeEndName(how)
                              : "scope ended twice");
   return true;
