@@ -30,6 +30,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/interval_set.cc
   src/core/lineage_table.cc
   src/core/lineage_table_free.cc
+  src/core/lineage_table_persist.cc
   src/core/lineage_table_states.cc
   src/core/location_set.cc
   src/core/node_index.cc
@@ -110,6 +111,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/node_drain.cc
   src/runtime/object_ref.cc
   src/runtime/owner_digests.cc
+  src/runtime/persists.cc
   src/runtime/reference_counter.cc
   src/runtime/reference_counter_locations.cc
   src/runtime/reference_counter_pins.cc
@@ -154,6 +156,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_oracle_look.cc
   src/testing/sim_oracle_told.cc
   src/testing/sim_oracle_wire.cc
+  src/testing/sim_persist.cc
   src/testing/sim_pins.cc
   src/testing/sim_queries.cc
   src/testing/sim_rename.cc

@@ -66,6 +66,7 @@ enum class Recovery : uint8_t {
   kElsewhere = 5,       // it is borrowed: its owner can say
   kOwnerLost = 6,       // it is borrowed, and its owner has died
   kNotRestartable = 7,  // a call of a stateful task made it that may not run again (stateful.h)
+  kPersisted = 8,       // the host has its value, and can read it from there (Persisted)
 };
 const char* RecoveryName(Recovery recovery);
 
@@ -77,9 +78,11 @@ struct Resubmission {
   };
   // To be kept until the task has ended, like those of ReferenceCounter::SubmitTask.
   TaskReferences arguments;
-  // What is to be made; returns that nobody needs any more are not among them.
+  // What is to be made; returns that nobody needs any more, or whose values are persisted, are not
+  // among them.
   std::vector<Value> returns;
-  // Arguments without a value: their own tasks are to be resubmitted too.
+  // Arguments without a value: their own tasks are to be resubmitted too, or what is persisted
+  // read back (CanRecover says which).
   std::vector<ObjectId> missing;
 };
 
@@ -105,6 +108,17 @@ class Lineage {
   // that came back into scope for it and that somebody else holds by then. Returns whose value is
   // there or on its way keep their generation.
   absl::StatusOr<Resubmission> Resubmit(const TaskId& task);
+
+  // The host's answer to on_persist (Scope::Keep): it has written that value to a place of its own,
+  // or why it could not. Ok: no task is needed for the object's sake any more, and its own one is
+  // let go of unless something else needs it. The host keeps what it has written until the object
+  // is erased (Moment::kErased) or its value is freed explicitly: the value is read from there when
+  // it is lost, after Recreate, or when a task that is resubmitted needs it. Freeing it explicitly
+  // ends that; what its task made can then be made again if the task is still kept. An error
+  // changes nothing. Whoever kept the object is told either. NotFound: nobody asks for that value
+  // any more, because it was answered before, say. Aborted: the value has just ended, what was
+  // written is of no use (kFreed, kGone; neither: recreated). Any thread, also inside on_persist.
+  absl::Status Persisted(const ObjectId& object, uint32_t generation, const absl::Status& written);
 
  private:
   friend class Generators;

@@ -41,7 +41,7 @@ struct ReferenceCounterOptions {
   // then (PROTOCOL, "Model"). The same for all ends; not negative.
   Duration orphan_grace = Duration::zero();
   // Null: registering a callback is FailedPrecondition, `on_to_recover`, `on_lineage_released`,
-  // `on_copy_freed` and `on_declared` are refused by Create.
+  // `on_persist`, `on_copy_freed` and `on_declared` are refused by Create.
   std::shared_ptr<CallbackExecutor> executor;
   const Clock* clock = nullptr;  // default: Clock::Monotonic(); must outlive the counter
   Logger* logger = nullptr;      // default: Logger::Default(); must outlive what is queued
@@ -58,6 +58,10 @@ struct ReferenceCounterOptions {
   // What recorded tasks may cost the host, by their spec_bytes; beyond it the oldest are evicted.
   // Positive.
   uint64_t lineage_bytes_max = uint64_t{1} << 30;
+  // Asks the host to write the value of that generation to a place of its own, and to answer by
+  // Lineage::Persisted, whenever it has: see Scope::Keep. One that throws is answered for, with
+  // Internal. Runs on the executor. Null: keeping with KeepMode::kPersist is FailedPrecondition.
+  std::function<void(const ObjectId&, uint32_t generation)> on_persist;
   // How the free of each copy ended: of a producer whose primary has moved, when its bytes are
   // gone, which is what back-pressure waits for. Runs on the executor; costs one job per copy.
   std::function<void(const ObjectId&, const NodeId&, FreeOutcome)> on_copy_freed;

@@ -86,6 +86,8 @@ class Scope {
   // Keeps these first. If some of them cannot be kept, the scope goes on and the status names the
   // first; the others are kept all the same, and belong to the scope around from then on.
   absl::Status End(absl::Span<const ObjectId> keep);
+  // The same with that form of Keep. The scope ends at once, whatever the host answers later.
+  absl::Status End(absl::Span<const ObjectId> keep, KeepMode mode, PersistedCallback done);
   // Ends it; members hear ScopeEnd::kCancelled.
   absl::Status Cancel();
   // Runs `call` on the executor when everything of it is reclaimed, or this process is excluded.
@@ -100,7 +102,19 @@ class Scope {
   // From now on these belong to the scope around this one, as if declared there. If this one held
   // them, that one does.
   BatchResult Keep(absl::Span<const ObjectId> objects);
-  // The same to any scope that runs.
+  // With KeepMode::kPersist the host is asked besides, by ReferenceCounterOptions::on_persist and
+  // for each of them, to write its value to a place of its own: at once, or once the value is
+  // available. When it has answered Ok (Lineage::Persisted), nothing is kept any more to make that
+  // object again. Until then, and after an error, its lineage stays as ever; it is the last to be
+  // evicted of what was recorded so far. `done` runs on the executor once for each object that is
+  // not among the failures: with what the host has answered; Aborted if its value was freed
+  // (kFreed), went out of scope (kGone: asking holds nothing) or was recreated before that;
+  // FailedPrecondition if this process was shut down or excluded (kShutDown, kExcluded). Kept twice
+  // before the answer, it is asked for once. What no task made is persisted all the same; later it
+  // counts as put. `done` may be null. Failures besides those of Keep: FailedPrecondition without
+  // on_persist, or if another process owns it (kNotOwner); then it is not kept either.
+  BatchResult Keep(absl::Span<const ObjectId> objects, KeepMode mode, PersistedCallback done);
+  // The same as the plain Keep to any scope that runs.
   BatchResult Move(absl::Span<const ObjectId> objects, ScopeId to);
   // They stay in it, but it holds them no longer.
   BatchResult StopHolding(absl::Span<const ObjectId> objects);

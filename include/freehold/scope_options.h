@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
 #include "freehold/clock.h"
 #include "freehold/ids.h"
 
@@ -60,6 +61,17 @@ enum class ScopeEnd : uint8_t {
 const char* ScopeEndName(ScopeEnd end);
 
 using ScopeCallback = absl::AnyInvocable<void(ScopeId, ScopeEnd)>;
+
+// What keeping an object is to do besides.
+enum class KeepMode : uint8_t {
+  kInScope,  // nothing
+  kPersist,  // the host writes its value to a place of its own; then its lineage goes
+};
+const char* KeepModeName(KeepMode mode);
+
+// Ok: the value is persisted, and the object needs no task any more. Otherwise the host's error, or
+// why it was not waited for.
+using PersistedCallback = std::function<void(const ObjectId&, const absl::Status&)>;
 
 // Something of the host's that lives in a scope and that the library knows nothing about.
 enum class MemberKind : uint8_t { kTask, kActor, kFile, kMetadata, kOther };

@@ -66,6 +66,7 @@ struct ReferenceCounterStats {
   uint64_t lineage_tasks = 0;          // gauge: recorded, and kept
   uint64_t lineage_objects = 0;        // gauge: what they return, and their arguments
   uint64_t lineage_bytes = 0;          // gauge: their spec_bytes
+  uint64_t persists_pending = 0;       // gauge: values that the host was asked for, or will be
   uint64_t generators = 0;             // gauge: open
   uint64_t yielded = 0;                // gauge: by them, and not taken
   uint64_t lineage_pieces = 0;         // gauge: lists of objects to be let go of

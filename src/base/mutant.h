@@ -97,6 +97,9 @@ enum class Mutant : uint8_t {
   kYieldedAfterTheEnd,      // a generator that has ended takes what is yielded, and holds it
   kTakenStaysHeld,          // what was taken of a generator is held by it too
   kTakenLatestFirst,
+  kPersistedKeepsLineage,  // a task is kept although what it made is persisted
+  kFailedPersistLetsGo,    // it is let go of although it could not be persisted
+  kPersistedDespiteFree,   // what was persisted counts as such after its value was freed
   // 18, watches
   kWatchMomentIgnored,     // it fires at the first moment that comes
   kPassedWatchUnanswered,  // one whose moment has passed is never told
@@ -125,7 +128,7 @@ enum class Mutant : uint8_t {
   kEvictFirstLost,          // its last copy goes, and it is lost
   kPinnedFreeNow,           // a free that waits for the last pin forgets that it is evict-first
 };
-inline constexpr int kMutants = 90;         // kNone included
+inline constexpr int kMutants = 93;         // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

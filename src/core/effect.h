@@ -92,10 +92,19 @@ struct SettledFree {
   FreeOutcome outcome = FreeOutcome::kSettled;
 };
 
-// An object that a recorded task made is out of scope.
+// An object that a recorded task made is out of scope, or its value was freed explicitly.
 struct LineageNotice {
   ObjectId object;
   uint32_t generation = 0;  // the last one of its value
+  bool freed = false;
+};
+
+// The state of an object whose value is to be persisted has changed.
+struct PersistNotice {
+  uint64_t number = 0;  // BeginPersist's
+  ObjectId object;
+  uint32_t generation = 0;
+  ObjectState state = ObjectState::kPending;
 };
 
 // A declaration for another process has ended.
@@ -129,6 +138,7 @@ struct RareEffects {
   std::vector<ObjectId> lost;
   // For the LineageTable.
   std::vector<LineageNotice> lineage;
+  std::vector<PersistNotice> persists;
   // One that was dropped is told so at once; what its owner answers may be told as well.
   std::vector<DeclareNotice> declared;
   // For the UnboundFiles.

@@ -99,6 +99,21 @@ struct EndResubmit {
 struct Checkpoint {
   const ObjectId& object;
 };
+// The host has the value of that generation elsewhere (persist, PROTOCOL step 17): for the sake of
+// that object nothing need be made again until it is freed explicitly.
+struct ReturnPersisted {
+  const ObjectId& object;
+  uint32_t generation;
+};
+// The value of that generation was freed explicitly.
+struct ReturnFreed {
+  const ObjectId& object;
+  uint32_t generation;
+};
+// All others are evicted before the task that made it.
+struct EvictLast {
+  const ObjectId& object;
+};
 // It will not run again, whatever needs what it made. One that is busy is let go of after that.
 struct ReleaseTask {
   const TaskId& task;

@@ -120,6 +120,7 @@ LineageVerdict LineageTable::Enter(uint32_t task, const ObjectId& made) {
     return LineageVerdict::kAlreadyExists;
   }
   if (object.dependents > 0) return LineageVerdict::kDependedOn;
+  EndPersisted(&object);
   object.task = task;
   object.made = true;
   object.in_scope = true;
@@ -272,6 +273,7 @@ LineageVerdict LineageTable::Step(const event::ReturnRevived& e) {
   Object& object = objects_.At(slot);
   if (e.generation < object.generation) return LineageVerdict::kUnchanged;
   object.generation = e.generation;
+  object.freed = false;
   if (!IsOfUse(object) && !object.checkpointed && object.task != kNone) {
     ++tasks_.At(object.task).needed;
   }
@@ -283,11 +285,16 @@ LineageVerdict LineageTable::Step(const event::ReturnRevived& e) {
 std::vector<ObjectId> LineageTable::BeginReturns(const TaskId& task, size_t from, size_t max) {
   const uint32_t index = FindTask(task);
   if (index == kNone) return {};
-  const std::vector<uint32_t>& returns = tasks_.At(index).returns;
-  for (size_t i = from; i < returns.size() && i - from < max; ++i) {
-    objects_.At(returns[i]).unmade = false;
+  std::vector<ObjectId> begun = Returns(task, from, max);
+  for (size_t i = 0; i < begun.size(); ++i) {
+    Object& object = objects_.At(tasks_.At(index).returns[from + i]);
+    if (object.persisted) {
+      begun[i] = ObjectId();
+    } else {
+      object.unmade = false;
+    }
   }
-  return Returns(task, from, max);
+  return begun;
 }
 
 std::optional<uint32_t> LineageTable::TakeUnmade(const ObjectId& object) {
@@ -335,7 +342,8 @@ std::vector<LineageTable::Argument> LineageTable::Arguments(const TaskId& task, 
   const std::vector<uint32_t>& arguments = tasks_.At(index).arguments;
   for (size_t i = from; i < arguments.size() && i - from < max; ++i) {
     const ObjectId& id = objects_.At(arguments[i]).id;
-    answer.push_back({id, CanRecover(id) == Recovery::kPossible});
+    const Recovery recovery = CanRecover(id);
+    answer.push_back({id, recovery == Recovery::kPossible || recovery == Recovery::kPersisted});
   }
   return answer;
 }
@@ -371,6 +379,7 @@ Recovery LineageTable::CanRecover(const ObjectId& object) const {
   const uint32_t slot = FindObject(object);
   if (slot == kNone || !objects_.At(slot).made) return Recovery::kPut;
   const Object& known = objects_.At(slot);
+  if (known.persisted) return Recovery::kPersisted;
   if (known.checkpointed) return Recovery::kPut;
   if (known.task == kNone || tasks_.At(known.task).state == State::kGoing) {
     const bool forbidden =
@@ -400,6 +409,7 @@ void LineageTable::CheckInvariants() const {
     uint32_t needed = 0;
     for (const uint32_t made : task.returns) {
       FREEHOLD_CHECK(objects_.At(made).task == at && objects_.At(made).made);
+      FREEHOLD_CHECK(objects_.At(made).checkpointed || !objects_.At(made).persisted);
       needed += NeedsMaker(objects_.At(made)) ? 1 : 0;
     }
     FREEHOLD_CHECK(task.needed == needed && needed > 0);

@@ -42,7 +42,8 @@ class LineageTable {
   // What is known of one argument.
   struct Argument {
     ObjectId object;
-    bool recoverable = false;  // a task that made it is kept and may be resubmitted
+    // A task that made it is kept and may be resubmitted, or its value is persisted.
+    bool recoverable = false;
   };
 
   explicit LineageTable(uint64_t bytes_max) : bytes_max_(bytes_max) {}
@@ -72,6 +73,11 @@ class LineageTable {
   LineageVerdict Step(const event::Checkpoint& e, LineageEffects* effects);
   // kNotFound.
   LineageVerdict Step(const event::ReleaseTask& e, LineageEffects* effects);
+  // kNotFound (no task made it), kUnchanged (it is, or that value was freed, or is an old one).
+  LineageVerdict Step(const event::ReturnPersisted& e, LineageEffects* effects);
+  LineageVerdict Step(const event::ReturnFreed& e);
+  // kNotFound (no task that made it is kept), kUnchanged (it is busy).
+  LineageVerdict Step(const event::EvictLast& e);
   // Lets go of what is to be let go of, evicting while there is too much. True: more is left.
   bool Work(uint64_t* budget, LineageEffects* effects);
 
@@ -93,7 +99,7 @@ class LineageTable {
 
   // --- What a resubmission revived -----------------------------------------------------------
 
-  // As Returns; they are made from now on.
+  // As Returns; they are made from now on, but for what is persisted, which is nil there.
   std::vector<ObjectId> BeginReturns(const TaskId& task, size_t from, size_t max);
   // Of an argument that was revived and that nobody has begun to make since: its generation, once.
   std::optional<uint32_t> TakeUnmade(const ObjectId& object);
@@ -105,8 +111,8 @@ class LineageTable {
   size_t CountArguments(const TaskId& task) const;
   std::vector<ObjectId> Returns(const TaskId& task, size_t from, size_t max);
   size_t CountReturns(const TaskId& task) const;
-  // kPossible, kPut, kEvicted, kNoRetries, kNotRestartable; kPut also for what is unknown here, or
-  // kept by the host (Checkpoint).
+  // kPossible, kPut, kEvicted, kNoRetries, kNotRestartable, kPersisted; kPut also for what is
+  // unknown here, or kept by the host (Checkpoint).
   Recovery CanRecover(const ObjectId& object) const;
   bool IsDependedOn(const ObjectId& object) const;
   // The task that made the object, if it is kept.
@@ -150,6 +156,8 @@ class LineageTable {
     bool checkpointed = false;     // its task is not needed for its sake
     bool not_restartable = false;  // why its task was let go of
     bool unmade = false;           // revived, and its task has not run since
+    bool persisted = false;        // then checkpointed: the host has its value
+    bool freed = false;            // explicitly, the value of `generation`
   };
   enum class PieceKind : uint8_t { kArguments, kReturns, kAbandonedReturns };
   // Objects to be looked at, the last ones first.
@@ -179,6 +187,8 @@ class LineageTable {
   void ReleaseArguments(Task* task);
   void DropDependent(uint32_t object, bool let_go, LineageEffects* effects);
   void ForgetMaker(uint32_t object, const Piece& piece, LineageEffects* effects);
+  // What was persisted is no more.
+  void EndPersisted(Object* object);
   void Enlist(uint32_t task);
   void Delist(uint32_t task);
 

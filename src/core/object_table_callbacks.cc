@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "src/base/check.h"
-#include "src/core/object_table.h"
+#include "src/core/object_table_lineage.h"
 #include "src/core/object_table_watches.h"
 
 namespace freehold::core {
@@ -99,7 +99,9 @@ void ObjectTable::DropCallbacks(ObjectRecord* record, Effects* effects) {
 
 void ObjectTable::NotifyState(const ObjectRecord& record, LocationUpdate::Kind kind,
                               Effects* effects) {
-  if (rares_.Find(record)->subscribers.empty()) return;
+  Rare& rare = *rares_.Find(const_cast<ObjectRecord&>(record));
+  if (rare.persist != 0) LineageSteps::NotifyPersist(record, &rare, effects);
+  if (rare.subscribers.empty()) return;
   NotifyCopy(record, CopyFacts(), kind, effects);
 }
 

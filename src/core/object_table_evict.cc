@@ -2,6 +2,7 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_lineage.h"
 
 namespace freehold::core {
 
@@ -44,6 +45,7 @@ void EvictSteps::Free(ObjectRecord* record, Effects* effects) {
   Unmark(*record);
   record->was_freed = 1;
   table_.SetState(record, ObjectState::kFreed, effects);
+  LineageSteps(&table_).NoteFreed(*record, effects);
   table_.Fire(record, Moment::kOutOfScope, EndReason::kFreed, effects);
   table_.BeginFree(record, effects);
 }

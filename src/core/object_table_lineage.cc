@@ -92,6 +92,41 @@ Verdict LineageSteps::Step(const event::FreeOrphan& e, Effects* effects) {
   return table_.Step(event::FreeExplicitly{e.key}, effects);
 }
 
+// --- Values that are persisted
+// --------------------------------------------------------------------
+
+Verdict LineageSteps::Step(const event::BeginPersist& e, PersistNotice* now) {
+  Verdict verdict;
+  ObjectRecord* record = table_.InScope(e.key, &verdict);
+  if (record == nullptr) return verdict;
+  if (record->borrowed) return Verdict::kNotOwner;
+  if (record->state() == ObjectState::kFreed) return Verdict::kToBeFreed;
+  table_.rares_.Ensure(*record).persist = e.number;
+  *now = {e.number, record->id(), record->generation, record->state()};
+  return Verdict::kOk;
+}
+
+Verdict LineageSteps::Step(const event::EndPersist& e) {
+  Verdict verdict;
+  ObjectRecord* record = table_.InScope(e.key, &verdict);
+  if (record == nullptr) return verdict;
+  Rare* rare = table_.rares_.Find(*record);
+  if (rare != nullptr && rare->persist == e.number) rare->persist = 0;
+  if (record->generation != e.generation) return Verdict::kUnknownGeneration;
+  return record->state() == ObjectState::kFreed ? Verdict::kToBeFreed : Verdict::kOk;
+}
+
+void LineageSteps::NotifyPersist(const ObjectRecord& record, Rare* rare, Effects* effects) {
+  effects->Rarely().persists.push_back(
+      {rare->persist, record.id(), record.generation, record.state()});
+  if (record.is_over()) rare->persist = 0;
+}
+
+void LineageSteps::NoteFreed(const ObjectRecord& record, Effects* effects) {
+  if (!IsMarked(table_, record)) return;
+  effects->Rarely().lineage.push_back({record.id(), record.generation, /*freed=*/true});
+}
+
 bool LineageSteps::Keep(ObjectRecord* record, Effects* effects) {
   if (!IsMarked(table_, *record)) return false;
   // Its scope need not wait for what nobody refers to.

@@ -41,6 +41,17 @@ struct GiveUpArgument {
 struct FreeOrphan {
   Key key;
 };
+// From now on each change of its state is told, under that number, until its value has ended.
+struct BeginPersist {
+  Key key;
+  uint64_t number = 0;  // not 0; takes the place of a former one
+};
+// It is not told any more, if the number is the present one.
+struct EndPersist {
+  Key key;
+  uint64_t number = 0;
+  uint32_t generation = 0;
+};
 
 }  // namespace event
 
@@ -68,7 +79,18 @@ class LineageSteps {
   // to its value. kNotOwner, kWrongState: it is none.
   Verdict Step(const event::FreeOrphan& e, Effects* effects);
 
+  // kNotFound, kOutOfScope, kNotOwner; kToBeFreed: its value was freed. `*now`: what it is.
+  Verdict Step(const event::BeginPersist& e, PersistNotice* now);
+  // kNotFound, kOutOfScope, kToBeFreed: the value of that generation has ended so, or
+  // kUnknownGeneration: there is a newer one.
+  Verdict Step(const event::EndPersist& e);
+
   // --- For the table's own steps -------------------------------------------------------------
+
+  // REQUIRES: the record's entry is `rare`, and has a number.
+  static void NotifyPersist(const ObjectRecord& record, Rare* rare, Effects* effects);
+  // Its value was freed.
+  void NoteFreed(const ObjectRecord& record, Effects* effects);
 
   // The last copy of an object that is out of scope is gone. True: its record stays.
   bool Keep(ObjectRecord* record, Effects* effects);

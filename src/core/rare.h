@@ -40,6 +40,7 @@ struct Rare {
   std::vector<std::pair<PeerIndex, std::string>> spill_urls;
   // The next older generation whose copies are still being deleted; kNoRecord: none.
   RecordIndex ghost = kNoRecord;
+  uint64_t persist = 0;      // the number of who waits for its value to be persisted; 0: nobody
   bool has_lineage = false;  // a recorded task made the object
   bool evict_first = false;  // its value stays only until its copies are evicted
 
@@ -50,6 +51,7 @@ struct Rare {
     inners = InnerList();
     GiveBack(&spill_urls);
     ghost = kNoRecord;
+    persist = 0;
     has_lineage = false;
     evict_first = false;
   }

@@ -13,6 +13,7 @@ void CounterImpl::StopTakingCalls() {
     internal::MutexLock lock(&shard->mutex);
     shard->is_open = false;
   }
+  lineage_.persists().End(WhyClosed());
 }
 
 ShutdownReport CounterImpl::Shutdown(ShutdownMode mode, Duration timeout) {

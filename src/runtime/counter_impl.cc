@@ -124,6 +124,9 @@ void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
   if (after->effects.rare != nullptr && !after->effects.rare->lineage.empty()) {
     lineage_.OnEnded(std::exchange(after->effects.rare->lineage, {}));
   }
+  if (after->effects.rare != nullptr && !after->effects.rare->persists.empty()) {
+    lineage_.persists().OnNotices(std::exchange(after->effects.rare->persists, {}));
+  }
   if (after->effects.has_inners()) {
     std::vector<std::vector<core::InnerRef>> stack = after->effects.TakeInnerChunks();
     DropInners(&stack, options_.nested_drops_inline_max);

@@ -306,9 +306,7 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     // acquire: pairs with MarkReady. The bit is cleared before the shard is looked at, so that
     // what is added afterwards sets it again.
     const uint64_t bits = peer.shards_with_work.load(std::memory_order_acquire);
-    if (bits == 0) {
-      return false;
-    }
+    if (bits == 0) return false;
     const uint32_t number = static_cast<uint32_t>(__builtin_ctzll(bits));
     const uint64_t bit = uint64_t{1} << number;
     peer.shards_with_work.fetch_and(~bit, std::memory_order_acq_rel);

@@ -25,6 +25,8 @@ const char* RecoveryName(Recovery recovery) {
       return "its owner died";
     case Recovery::kNotRestartable:
       return "its stateful task is not restartable";
+    case Recovery::kPersisted:
+      return "persisted by the host";
   }
   return "unknown";
 }
@@ -43,6 +45,11 @@ absl::StatusOr<TaskId> Lineage::TaskOf(const ObjectId& object) const {
 
 absl::StatusOr<Resubmission> Lineage::Resubmit(const TaskId& task) {
   return counter_->lineage().Resubmit(task);
+}
+
+absl::Status Lineage::Persisted(const ObjectId& object, uint32_t generation,
+                                const absl::Status& written) {
+  return counter_->lineage().persists().Answer(object, generation, written);
 }
 
 runtime::GeneratorKeeper& Lineage::generators() const { return counter_->lineage().generators(); }

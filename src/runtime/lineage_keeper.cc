@@ -88,11 +88,27 @@ void LineageKeeper::Act(LineageEffects* effects, bool more) {
 void LineageKeeper::OnEnded(const std::vector<core::LineageNotice>& notices) {
   uint64_t budget = InlineBudget();  // for all of them
   for (const core::LineageNotice& notice : notices) {
+    if (notice.freed) {
+      internal::MutexLock lock(&mutex_);
+      (void)table_.Step(core::event::ReturnFreed{notice.object, notice.generation});
+      continue;
+    }
     generators_.OnEnded(notice.object);
     (void)Apply(std::exchange(budget, 0), [&](LineageTable& table, LineageEffects* effects) {
       return table.Step(core::event::ReturnEnded{notice.object, notice.generation}, effects);
     });
   }
+}
+
+void LineageKeeper::OnPersisted(const ObjectId& object, uint32_t generation) {
+  (void)Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
+    return table.Step(core::event::ReturnPersisted{object, generation}, effects);
+  });
+}
+
+void LineageKeeper::EvictLast(const ObjectId& object) {
+  internal::MutexLock lock(&mutex_);
+  (void)table_.Step(core::event::EvictLast{object});
 }
 
 bool LineageKeeper::Work() {
@@ -262,6 +278,7 @@ std::string LineageKeeper::Describe(const ObjectId& object) const {
 
 void LineageKeeper::AddTo(ReferenceCounterStats* stats) const {
   generators_.AddTo(stats);
+  stats->persists_pending = persists_.pending();
   internal::MutexLock lock(&mutex_);
   stats->lineage_tasks = table_.tasks();
   stats->lineage_objects = table_.objects();
@@ -325,7 +342,7 @@ absl::Status LineageKeeper::HoldArguments(const TaskId& task, Resubmission* resu
   }
 }
 
-// What is there, or on its way, stays; what nobody needs is not made.
+// What is there, or on its way, stays; what nobody needs, or the host has, is not made.
 absl::Status LineageKeeper::BeginValues(const TaskId& task, Resubmission* resubmission) {
   for (size_t from = 0;; from += CounterImpl::kPieceMax) {
     std::vector<ObjectId> piece;
@@ -335,7 +352,7 @@ absl::Status LineageKeeper::BeginValues(const TaskId& task, Resubmission* resubm
     }
     if (piece.empty()) return absl::OkStatus();
     for (const ObjectId& object : piece) {
-      if (core::StateOf(object).has_value()) continue;
+      if (object.IsNil() || core::StateOf(object).has_value()) continue;
       const core::Key key = counter_->KeyOf(object);
       Resubmission::Value value{object, 0};
       const Verdict verdict = counter_->Apply(

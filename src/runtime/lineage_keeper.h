@@ -30,6 +30,7 @@
 #include "src/core/lineage_table.h"
 #include "src/core/state_chains.h"
 #include "src/runtime/generator_keeper.h"
+#include "src/runtime/persists.h"
 
 namespace freehold::runtime {
 
@@ -38,7 +39,7 @@ class CounterImpl;
 class LineageKeeper {
  public:
   LineageKeeper(CounterImpl* counter, uint64_t bytes_max)
-      : counter_(counter), generators_(counter), table_(bytes_max) {}
+      : counter_(counter), generators_(counter), persists_(counter), table_(bytes_max) {}
 
   // As in freehold/lineage.h.
   absl::Status Record(const LineageTask& task);
@@ -51,6 +52,7 @@ class LineageKeeper {
   // lineage is not kept.
   void AddReturn(const TaskId& task, const ObjectId& object);
   GeneratorKeeper& generators() { return generators_; }
+  Persists& persists() { return persists_; }
 
   // --- As in freehold/stateful.h (lineage_stateful.cc) -----------------------------------------
 
@@ -68,6 +70,10 @@ class LineageKeeper {
   void OnEnded(const std::vector<core::LineageNotice>& notices);
   // The host makes a value again by itself: what that depends on is needed.
   void OnRecreated(const ObjectId& object);
+  // The host has the value of that generation elsewhere.
+  void OnPersisted(const ObjectId& object, uint32_t generation);
+  // It is to have that value, so all other lineage is evicted before that of the object.
+  void EvictLast(const ObjectId& object);
   // Pump role. True: more is left.
   bool Work();
   // For tests: how many returns of tasks were looked at so far.
@@ -112,6 +118,7 @@ class LineageKeeper {
 
   CounterImpl* const counter_;
   GeneratorKeeper generators_;
+  Persists persists_;
   mutable internal::Mutex mutex_;
   core::LineageTable table_ FREEHOLD_GUARDED_BY(mutex_);
   core::StateChains chains_ FREEHOLD_GUARDED_BY(mutex_){&table_};

@@ -55,6 +55,10 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
     return absl::InvalidArgumentError(
         "ReferenceCounterOptions.on_lineage_released needs ReferenceCounterOptions.executor");
   }
+  if (options.executor == nullptr && options.on_persist) {
+    return absl::InvalidArgumentError(
+        "ReferenceCounterOptions.on_persist needs ReferenceCounterOptions.executor");
+  }
   if (options.lineage_bytes_max == 0) {
     return absl::InvalidArgumentError("ReferenceCounterOptions.lineage_bytes_max must be positive");
   }

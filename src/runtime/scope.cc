@@ -48,6 +48,16 @@ absl::Status Scope::End(absl::Span<const ObjectId> keep) {
   return End();
 }
 
+absl::Status Scope::End(absl::Span<const ObjectId> keep, KeepMode mode, PersistedCallback done) {
+  const std::shared_ptr<runtime::CounterImpl> counter = counter_;
+  const ScopeId id = id_;
+  BatchResult kept = Keep(keep, mode, std::move(done));
+  if (!kept.ok()) return std::move(kept.failures.front().status);
+  if (counter == nullptr) return NamesNone();
+  if (absl::Status open = counter->CheckOpen(); !open.ok()) return open;
+  return counter->scopes().End(id, ScopeEnd::kEnded);
+}
+
 absl::Status Scope::Cancel() {
   if (absl::Status open = CheckOpen(); !open.ok()) return open;
   return counter_->scopes().End(id_, ScopeEnd::kCancelled);
@@ -66,6 +76,20 @@ absl::Status Scope::Wait(Time deadline) const {
 BatchResult Scope::Keep(absl::Span<const ObjectId> objects) {
   return ForEach(objects, CheckOpen(), [&](const ObjectId& object) {
     return counter_->scopes().Move(id_, object, ScopeId());
+  });
+}
+
+BatchResult Scope::Keep(absl::Span<const ObjectId> objects, KeepMode mode, PersistedCallback done) {
+  if (mode == KeepMode::kInScope) return Keep(objects);
+  // What it tells may run at once, and let go of this handle.
+  const std::shared_ptr<runtime::CounterImpl> counter = counter_;
+  const ScopeId id = id_;
+  return ForEach(objects, CheckOpen(), [&, done = std::move(done)](const ObjectId& object) {
+    runtime::Persists& persists = counter->lineage().persists();
+    if (absl::Status checked = persists.Check(object); !checked.ok()) return checked;
+    if (absl::Status kept = counter->scopes().Move(id, object, ScopeId()); !kept.ok()) return kept;
+    persists.Begin(object, done);
+    return absl::OkStatus();
   });
 }
 

@@ -29,6 +29,8 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "P unpins O for I",
     "P makes O of O",
     "P remakes O as K",
+    "P persists O",
+    "P persists O failing",
     "P watch O out as C",
     "P watch O reclaimed as C",
     "P watch O erased as C",
@@ -134,6 +136,7 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "expect O replays I from I",
     "expect O in a file",
     "expect no files",
+    "expect O persisted",
 };
 
 }  // namespace

@@ -39,6 +39,8 @@ enum class Verb : uint8_t {
   kUnpin,
   kMake,
   kRemake,
+  kPersist,
+  kPersistFailing,
   kWatchOut,
   kWatchReclaimed,
   kWatchErased,
@@ -153,8 +155,9 @@ enum class Verb : uint8_t {
   kExpectReplay,
   kExpectFile,
   kExpectNoFiles,
+  kExpectPersisted,
 };
-inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectNoFiles) + 1;
+inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectPersisted) + 1;
 
 struct Action {
   Verb verb = Verb::kSettle;

@@ -12,6 +12,7 @@
 #include "src/testing/sim_lineage.h"
 #include "src/testing/sim_members.h"
 #include "src/testing/sim_misuse.h"
+#include "src/testing/sim_persist.h"
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_replay.h"
 #include "src/testing/sim_scopes.h"
@@ -121,6 +122,10 @@ bool Actor::ActOnObject(const Action& action, Process* process, Object* object) 
     case Verb::kRemake:
       return (object->stateful != 0 || CanAsk(*process, *object)) &&
              ActLineage(&oracle_, &s_, action, process, object);
+    case Verb::kPersist:
+    case Verb::kPersistFailing:
+      return CanAsk(*process, *object) &&
+             ActPersist(&oracle_, &s_, process, object, action.verb == Verb::kPersistFailing);
     case Verb::kWatchOut:
       return Watch(process, object, Moment::kOutOfScope, n[2]);
     case Verb::kWatchReclaimed:

@@ -4,12 +4,14 @@
 #include <string>
 #include <utility>
 
+#include "freehold/lineage.h"
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_coverage.h"
 #include "src/testing/sim_creation.h"
 #include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_moves.h"
+#include "src/testing/sim_persist.h"
 #include "src/testing/sim_queries.h"
 #include "src/testing/sim_replay.h"
 #include "src/testing/sim_sharing.h"
@@ -30,6 +32,9 @@ Actor::Actor(State* state, Oracle* oracle) : s_(*state), oracle_(*oracle) {
       s_.trace.Add("O is to be recovered", {object->number});
       IsToldToRecover(&oracle_, s_, *object);
     }
+  };
+  s_.on_persist = [this](Process* process, const ObjectId& id, uint32_t generation) {
+    AnswerPersist(&oracle_, &s_, process, id, generation);
   };
   for (const auto& node : s_.nodes) Watched(node.get());
 }
@@ -277,6 +282,10 @@ bool Actor::Expected(const Action& action) {
         IsReplayed(s_, *object, static_cast<uint64_t>(n[1]), static_cast<uint64_t>(n[2])));
   }
   if (action.verb == Verb::kExpectFile) return expect(IsInFile(s_, *object));
+  if (action.verb == Verb::kExpectPersisted) {
+    return expect(Lineage(*s_.OwnerOf(*object).counter).CanRecover(object->id) ==
+                  Recovery::kPersisted);
+  }
   if (action.verb == Verb::kExpectPrimary) return expect(IsPrimaryOn(s_, *object, n[1]));
   if (action.verb == Verb::kExpectValueLost) {
     const auto known = s_.OwnerOf(*object).counter->GetLocations(object->id);

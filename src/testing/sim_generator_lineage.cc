@@ -17,6 +17,12 @@ void Generator::PlanLineage() {
     Then(Verb::kDeclareOn, {process, object, node});
     if (object > first) Then(Verb::kMake, {process, object, object - 1});
   }
+  if (random_.Percent(40)) {
+    const int64_t object =
+        first + static_cast<int64_t>(random_.Below(static_cast<uint64_t>(depth)));
+    Then(random_.Percent(70) ? Verb::kPersist : Verb::kPersistFailing, {process, object});
+    if (random_.Percent(20)) Then(Verb::kFree, {process, object});
+  }
   if (random_.Percent(50)) ThenPause();
   // Perhaps the old values' frees are on their way while new ones are made.
   const bool cut = random_.Percent(40);

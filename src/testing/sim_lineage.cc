@@ -61,7 +61,7 @@ bool Record(Oracle* oracle, State* state, Process* process, Object* object, Obje
 
 // Something that it made is in scope, or what was made of that is, or its state is needed.
 bool IsSurelyKept(Oracle* oracle, const State& state, const Object& maker) {
-  if (IsForbidden(state, maker)) return false;
+  if (IsForbidden(state, maker) || maker.let_go) return false;
   if (InScope(oracle, maker)) return true;
   if (maker.stateful != 0) {
     return KeptTasks(oracle, state, state.OwnerOf(maker)).count(maker.number) > 0;
@@ -170,7 +170,10 @@ bool Remake(Oracle* oracle, State* state, Process* process, Object* object, int6
     if (!IsKnownToHaveEnded(oracle, *state, *argument)) return false;
     // Its calls may be let go of in pieces.
     if (IsForbidden(*state, *argument)) return false;
-    revives = argument->recorded && MakerOf(*state, *argument).retries > 0;
+    const Object& argument_maker = MakerOf(*state, *argument);
+    revives = argument->recorded &&
+              (argument->persisted || (argument_maker.retries > 0 && !argument_maker.let_go));
+    if (revives && argument->persisted) state->coverage.Count("persisted: read back for a task");
     may = may && revives;
   }
   if (may) {
@@ -206,6 +209,7 @@ std::set<int64_t> KeptTasks(Oracle* oracle, const State& state, const Process& p
   for (auto at = state.objects.rbegin(); at != state.objects.rend(); ++at) {
     const Object& object = at->second;
     if (object.owner != process.end || !object.recorded || IsForbidden(state, object)) continue;
+    if (object.let_go) continue;
     const bool of_use = InScope(oracle, object) || MadeLatest(state, object);
     if (!of_use && needed.count(object.number) == 0) continue;
     if (object.yielded_by != 0) {

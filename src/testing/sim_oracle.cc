@@ -131,6 +131,7 @@ void Oracle::Freed(Object* object) {
   }
   End(object, EndReason::kFreed);
   object->freed = true;
+  object->persisted = false;
   ++object->frees;
 }
 

@@ -9,6 +9,7 @@
 #include "src/testing/sim_members.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_persist.h"
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_queries.h"
 #include "src/testing/sim_replay.h"
@@ -165,6 +166,7 @@ void Oracle::LookAtRest() {
   LookAtMembersAtRest(this, s_);
   LookAtLineageAtRest(this, s_);
   LookAtReplaysAtRest(this, &s_);
+  LookAtPersistedAtRest(this, s_);
   LookAtStreamsAtRest(this, s_);
   EndRest();
   const LocalMembership::Status status = s_.membership.GetStatus();
@@ -200,6 +202,7 @@ void Oracle::CheckEmpty(const Process& process) {
   CheckSharingEmpty(this, process);
   CheckScopesEmpty(this, process);
   CheckLineageEmpty(this, process);
+  CheckPersistsEmpty(this, s_, process);
   CheckStreamsEmpty(this, process);
 }
 

@@ -92,6 +92,9 @@ void State::AddProcess(int64_t number) {
   with.on_to_recover = [this](const std::vector<ObjectId>& ids) {
     if (on_to_recover) on_to_recover(ids);
   };
+  with.on_persist = [this, process = &made](const ObjectId& id, uint32_t generation) {
+    if (on_persist) on_persist(process, id, generation);
+  };
   made.is_told_of_frees = random.Next() % 3 != 0;
   if (made.is_told_of_frees) {
     with.on_copy_freed = [this, process = &made](const ObjectId& id, const NodeId& node,

@@ -143,6 +143,7 @@ struct State {
   // What owners are told besides; set by whoever watches, called with the process.
   std::function<void(const Process&, const ObjectId&, const NodeId&, FreeOutcome)> on_copy_freed;
   std::function<void(const std::vector<ObjectId>&)> on_to_recover;
+  std::function<void(Process*, const ObjectId&, uint32_t generation)> on_persist;
   // REQUIRES: there is none of that number, which is positive.
   void AddProcess(int64_t number);
   void AddNode(int64_t number);

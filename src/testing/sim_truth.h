@@ -78,6 +78,10 @@ struct Object {
   uint32_t retries = 0;
   int64_t yielded_by = 0;               // recorded: the object whose task yielded it; 0: none
   uint32_t retries_given = 0;           // when it was recorded
+  int persists = 0;                     // who wait for its value to be persisted; see sim_persist.h
+  bool persist_fails = false;           // its host will not be able to
+  bool persisted = false;               // its host has the value
+  bool let_go = false;                  // its task was, for that
   int64_t stream = 0;                   // the generator that it waits in to be taken; 0: none
   int64_t stateful = 0;                 // 0: no call of a stateful task made it
   uint64_t state = 0;                   // that the call made as well

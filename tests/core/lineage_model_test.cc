@@ -28,9 +28,8 @@ class Model {
     for (bool changed = true; changed;) {
       changed = false;
       for (auto at = tasks.begin(); at != tasks.end();) {
-        const bool of_use =
-            std::any_of(at->second.returns.begin(), at->second.returns.end(),
-                        [this](uint64_t made) { return InScope(made) || IsNeeded(made); });
+        const bool of_use = std::any_of(at->second.returns.begin(), at->second.returns.end(),
+                                        [this](uint64_t made) { return NeedsMaker(made); });
         if (!of_use) released.insert(at->first);
         at = of_use ? std::next(at) : tasks.erase(at);
         changed |= !of_use;
@@ -59,6 +58,9 @@ class Model {
     });
   }
   bool InScope(uint64_t object) const { return in_scope.count(object) > 0; }
+  bool NeedsMaker(uint64_t object) const {
+    return (InScope(object) || IsNeeded(object)) && persisted.count(object) == 0;
+  }
   const Made* MakerOf(uint64_t object) const {
     for (const auto& [id, task] : tasks) {
       if (std::count(task.returns.begin(), task.returns.end(), object) > 0) return &task;
@@ -68,6 +70,7 @@ class Model {
 
   std::map<uint64_t, Made> tasks;  // kept
   std::set<uint64_t> in_scope;
+  std::set<uint64_t> persisted;
   std::map<uint64_t, uint32_t> generations;
   std::set<uint64_t> released;
 };
@@ -85,8 +88,10 @@ class Comparison {
       End();
     } else if (draw < 9) {
       Resubmit();
-    } else {
+    } else if (random_.Next() % 2 == 0) {
       Revive();
+    } else {
+      PersistOrFree();
     }
     Compare();
   }
@@ -153,10 +158,26 @@ class Comparison {
   void Revive() {
     if (objects_ == 0) return;
     const uint64_t object = 1 + Below(objects_);
-    if (model_.InScope(object) || model_.MakerOf(object) == nullptr) return;
+    const bool persisted = model_.persisted.count(object) > 0;
+    if (model_.InScope(object) || (model_.MakerOf(object) == nullptr && !persisted)) return;
     if (!model_.IsNeeded(object)) return;
     model_.in_scope.insert(object);
     ASSERT_EQ(table_.Revive(object, ++model_.generations[object]), LineageVerdict::kOk);
+  }
+  // The value is freed, or recreated and persisted.
+  void PersistOrFree() {
+    const uint64_t object = AnyInScope();
+    if (object == 0) return;
+    if (random_.Next() % 3 == 0) {
+      model_.persisted.erase(object);
+      ASSERT_EQ(table_.Free(object, model_.generations[object]), LineageVerdict::kOk);
+      ++model_.generations[object];
+      return;
+    }
+    const bool is_new = model_.persisted.insert(object).second;
+    model_.LetGo();
+    ASSERT_EQ(table_.Persist(object, model_.generations[object]),
+              is_new ? LineageVerdict::kOk : LineageVerdict::kUnchanged);
   }
   void Compare() {
     for (const TaskId& id : table_.TakeReleased()) {
@@ -175,7 +196,9 @@ class Comparison {
       const bool known = model_.InScope(object) || model_.IsNeeded(object) || maker != nullptr;
       ASSERT_EQ(forgotten_.count(Object(object)) == 0, known) << "object " << object;
       if (!known) continue;
-      const Recovery expected = maker == nullptr      ? Recovery::kEvicted
+      const bool persisted = model_.persisted.count(object) > 0;
+      const Recovery expected = persisted             ? Recovery::kPersisted
+                                : maker == nullptr    ? Recovery::kEvicted
                                 : maker->retries == 0 ? Recovery::kNoRetries
                                                       : Recovery::kPossible;
       ASSERT_EQ(table_.CanRecover(object), expected) << "object " << object;

@@ -64,6 +64,17 @@ class LineageHarness {
     Work();
     return verdict;
   }
+  LineageVerdict Persist(uint64_t object, uint32_t generation = 0) {
+    const LineageVerdict verdict =
+        table.Step(event::ReturnPersisted{Object(object), generation}, &effects);
+    Work();
+    return verdict;
+  }
+  LineageVerdict Free(uint64_t object, uint32_t generation = 0) {
+    const LineageVerdict verdict = table.Step(event::ReturnFreed{Object(object), generation});
+    Work();
+    return verdict;
+  }
   // Goes through what waits, one object at a time.
   void Work() {
     table.CheckInvariants();

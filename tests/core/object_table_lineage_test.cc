@@ -45,6 +45,30 @@ class Table : public ObjectTableHarness {
       return steps.Step(event::FreeOrphan{{id, id.Hash()}}, further);
     });
   }
+  Verdict BeginPersist(uint64_t object, uint64_t number) {
+    const ObjectId id = ObjectId::FromNumber(object);
+    return Steps([&](LineageSteps steps, Effects*) {
+      return steps.Step(event::BeginPersist{{id, id.Hash()}, number}, &now);
+    });
+  }
+  Verdict EndPersist(uint64_t object, uint64_t number, uint32_t generation = 0) {
+    const ObjectId id = ObjectId::FromNumber(object);
+    return Steps([&](LineageSteps steps, Effects*) {
+      return steps.Step(event::EndPersist{{id, id.Hash()}, number, generation});
+    });
+  }
+  // These answer what is told of values to be persisted.
+  std::vector<PersistNotice> AddCopy(uint64_t object) {
+    return Told(object, [](Key key) {
+      return event::SetLocation{key, kN1, 0, 1, CopyRole::kPrimary, /*in_memory=*/true};
+    });
+  }
+  std::vector<PersistNotice> FreeNow(uint64_t object) {
+    return Told(object, [](Key key) { return event::FreeExplicitly{key}; });
+  }
+  std::vector<PersistNotice> RecreateNow(uint64_t object) {
+    return Told(object, [](Key key) { return event::Recreate{key}; });
+  }
   // The last reference goes; answers what the LineageTable is told.
   std::vector<LineageNotice> Drop(uint64_t object) {
     const ObjectId id = ObjectId::FromNumber(object);
@@ -63,15 +87,26 @@ class Table : public ObjectTableHarness {
 
   HeldArgument held;
   std::vector<LineageNotice> notices;  // of the last step
-  std::vector<ObjectId> lost;          // by the last one that was given up
+  std::vector<PersistNotice> persists;
+  PersistNotice now;           // of the last BeginPersist
+  std::vector<ObjectId> lost;  // by the last one that was given up
   Asked asked;
 
  private:
+  template <typename MakeEvent>
+  std::vector<PersistNotice> Told(uint64_t object, MakeEvent make) {
+    const ObjectId id = ObjectId::FromNumber(object);
+    (void)Steps([&](LineageSteps, Effects* further) {
+      return table.Step(make(Key{id, id.Hash()}), further);
+    });
+    return persists;
+  }
   template <typename Do>
   Verdict Steps(Do step) {
     raw_ = Effects();
     const Verdict verdict = step(LineageSteps(&table), &raw_);
     notices = raw_.rare == nullptr ? std::vector<LineageNotice>() : raw_.rare->lineage;
+    persists = raw_.rare == nullptr ? std::vector<PersistNotice>() : raw_.rare->persists;
     asked = LayOpen(std::move(raw_));
     table.CheckInvariants();
     return verdict;
@@ -261,6 +296,55 @@ TEST(ObjectTableLineage, AFormerPrimaryMayAskAgainAboutAMarkedObject) {
     EXPECT_FALSE(table.Exclude(kN1));
     EXPECT_EQ(table.Copies(1).size(), 1u);
   }
+}
+
+TEST(ObjectTablePersist, EachChangeOfStateIsToldUntilTheValueHasEnded) {
+  Table table;
+  ASSERT_EQ(table.Declare(1), Verdict::kOk);
+  ASSERT_EQ(table.BeginPersist(1, 7), Verdict::kOk);
+  EXPECT_EQ(table.now.number, 7u);
+  EXPECT_EQ(table.now.state, ObjectState::kPending);
+  auto told = table.AddCopy(1);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].number, 7u);
+  EXPECT_EQ(told[0].state, ObjectState::kAvailable);
+  EXPECT_EQ(table.EndPersist(1, 6), Verdict::kOk);  // an older one
+  told = table.FreeNow(1);
+  ASSERT_EQ(told.size(), 1u);
+  EXPECT_EQ(told[0].state, ObjectState::kFreed);
+  EXPECT_EQ(told[0].generation, 0u);
+  EXPECT_EQ(table.EndPersist(1, 7), Verdict::kToBeFreed);
+  EXPECT_EQ(table.BeginPersist(1, 8), Verdict::kToBeFreed);
+  EXPECT_TRUE(table.RecreateNow(1).empty());
+  EXPECT_EQ(table.EndPersist(1, 7), Verdict::kUnknownGeneration);
+  EXPECT_EQ(table.BeginPersist(1, 9), Verdict::kOk);
+  EXPECT_EQ(table.now.generation, 1u);
+  EXPECT_TRUE(table.Drop(1).empty());
+  ASSERT_EQ(table.persists.size(), 1u);
+  EXPECT_EQ(table.persists[0].number, 9u);
+  EXPECT_EQ(table.persists[0].state, ObjectState::kOutOfScope);
+  EXPECT_NE(table.EndPersist(1, 9, 1), Verdict::kOk);
+}
+
+TEST(ObjectTablePersist, NothingIsToldOnceItIsAnswered) {
+  Table table;
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
+  ASSERT_EQ(table.BeginPersist(1, 7), Verdict::kOk);
+  EXPECT_EQ(table.EndPersist(1, 7), Verdict::kOk);
+  EXPECT_TRUE(table.FreeNow(1).empty());
+  EXPECT_EQ(table.BeginPersist(2, 8), Verdict::kNotFound);
+}
+
+TEST(ObjectTablePersist, FreeOfWhatATaskMadeIsTold) {
+  Table table;
+  ASSERT_EQ(table.Declare(1, kN1), Verdict::kOk);
+  ASSERT_EQ(table.Declare(2, kN1), Verdict::kOk);
+  ASSERT_EQ(table.SetLineage(1), Verdict::kOk);
+  (void)table.FreeNow(1);
+  ASSERT_EQ(table.notices.size(), 1u);
+  EXPECT_TRUE(table.notices[0].freed);
+  (void)table.FreeNow(2);
+  EXPECT_TRUE(table.notices.empty());
 }
 
 }  // namespace

@@ -152,6 +152,12 @@ const char* MutantName(Mutant mutant) {
       return "digest_cut_ignored";
     case Mutant::kDigestFreesNewest:
       return "digest_frees_newest";
+    case Mutant::kPersistedKeepsLineage:
+      return "persisted_keeps_lineage";
+    case Mutant::kFailedPersistLetsGo:
+      return "failed_persist_lets_go";
+    case Mutant::kPersistedDespiteFree:
+      return "persisted_despite_free";
     case Mutant::kWatchMomentIgnored:
       return "watch_moment_ignored";
     case Mutant::kPassedWatchUnanswered:
