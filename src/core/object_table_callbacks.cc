@@ -100,7 +100,8 @@ void ObjectTable::DropCallbacks(ObjectRecord* record, Effects* effects) {
 void ObjectTable::NotifyState(const ObjectRecord& record, LocationUpdate::Kind kind,
                               Effects* effects) {
   Rare& rare = *rares_.Find(const_cast<ObjectRecord&>(record));
-  if (rare.persist != 0) LineageSteps::NotifyPersist(record, &rare, effects);
+  const bool changed = kind == LocationUpdate::Kind::kState;
+  if (changed && rare.persist != 0) LineageSteps::NotifyPersist(record, &rare, effects);
   if (rare.subscribers.empty()) return;
   NotifyCopy(record, CopyFacts(), kind, effects);
 }

@@ -237,9 +237,9 @@ bool ActLineage(Oracle* oracle, State* state, const Action& action, Process* pro
              : Remake(oracle, state, process, object, action.numbers[2]);
 }
 
-// Calls of stateful tasks yield nothing in these worlds.
+// Calls of stateful tasks yield nothing in these worlds, and one that was persisted has no task.
 int64_t MakerOfYielded(const Object& generator) {
-  if (!generator.recorded || generator.stateful != 0) return 0;
+  if (!generator.recorded || generator.stateful != 0 || generator.let_go) return 0;
   return generator.yielded_by != 0 ? generator.yielded_by : generator.number;
 }
 

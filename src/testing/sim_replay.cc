@@ -78,7 +78,7 @@ void Cover(State* state, const Replay& replay) {
 void CheckReplay(Oracle* oracle, State* state, const Process& process, const Object& object,
                  bool at_rest) {
   // It may have been yielded when its task had been let go of, and is no return of it.
-  if ((object.yielded_by != 0 && HasEvictedLineage(process)) || object.persisted) return;
+  if ((object.yielded_by != 0 && HasEvictedLineage(process)) || object.let_go) return;
   const auto replay = StatefulTasks(*process.counter).ReplayTo(object.id);
   const std::string details =
       NameOf(object) + ": " + (replay.ok() ? TextOf(*replay) : replay.status().ToString());
