@@ -122,6 +122,8 @@ class Endpoint {
   PeerIndex RecentNode(const NodeId& node) const { return interner_.FindRecentNode(node); }
   // kNoPeer when it was never seen.
   PeerIndex Find(const Address& address) const;
+  // How many were ever seen: their indices are below.
+  PeerIndex peers() const { return interner_.size(); }
   // REQUIRES: the index was given by this endpoint.
   const Address& AddressOf(PeerIndex peer) const;
   bool IsExcluded(PeerIndex peer) const;

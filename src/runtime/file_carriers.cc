@@ -109,7 +109,7 @@ bool FileCarriers::TakeFrees(uint32_t number) {
 
 PeerIndex FileCarriers::PickNode() {
   Endpoint& endpoint = counter_.endpoint();
-  const auto peers = static_cast<PeerIndex>(endpoint.GetStats().addresses);
+  const PeerIndex peers = endpoint.peers();
   for (PeerIndex looked = 0; looked < peers; ++looked) {
     picked_ = picked_ + 1 < peers ? picked_ + 1 : 0;
     if (picked_ != place() && endpoint.AddressOf(picked_).is_node_agent() &&
