@@ -114,6 +114,7 @@ void Oracle::SeeEvicted(Object* object) {
   // Its pins were there before the last copy went, and do not keep that.
   End(object, EndReason::kFreed);
   object->freed = true;
+  object->persisted = false;
   ++object->frees;
 }
 
