@@ -138,7 +138,7 @@ ReceiveVerdict Session::Receive(const SessionConfig& config, std::string_view by
   if (verdict == ReceiveVerdict::kDuplicate && frame.sequence <= received_ &&
       internal::IsMutant(internal::Mutant::kDuplicateApplied) &&
       CheckPayload(payload) == CodecError::kOk) {
-    deliveries->push_back({peer_, std::string(payload)});
+    deliveries->push_back({peer_, payload, {}});
   }
   // Duplicates and dropped ones too: the peer repeats them because it has not heard us.
   if (verdict != ReceiveVerdict::kAckOnly) owes_ack_ = true;
@@ -186,7 +186,7 @@ void Session::TakeAcknowledgement(const SessionConfig& config, uint64_t acknowle
 void Session::Accept(uint64_t sequence, std::string_view payload,
                      std::vector<Delivery>* deliveries) {
   if (sequence != received_ + 1 && internal::IsMutant(internal::Mutant::kOrderIgnored)) {
-    deliveries->push_back({peer_, std::string(payload)});
+    deliveries->push_back({peer_, payload, {}});
     early_.emplace(sequence, std::string());
     return;
   }
@@ -195,12 +195,12 @@ void Session::Accept(uint64_t sequence, std::string_view payload,
     early_.emplace(sequence, std::string(payload));
     return;
   }
-  deliveries->push_back({peer_, std::string(payload)});
+  deliveries->push_back({peer_, payload, {}});
   ++received_;
   auto it = early_.begin();
   for (; it != early_.end() && it->first == received_ + 1; ++it) {
     early_bytes_ -= it->second.size();
-    deliveries->push_back({peer_, std::move(it->second)});
+    deliveries->push_back({peer_, {}, std::move(it->second)});
     ++received_;
   }
   early_.erase(early_.begin(), it);

@@ -39,10 +39,14 @@ struct OutEnvelope {
   std::string bytes;
 };
 
-// Payload bytes that have become deliverable, in order.
+// Payload bytes that have become deliverable, in order. Those of the envelope that was received are
+// not copied: they borrow from its bytes.
 struct Delivery {
   PeerIndex from = kNoPeer;
-  std::string payload;
+  std::string_view received;
+  std::string kept;  // where `received` is empty: they came early
+
+  std::string_view payload() const { return received.empty() ? kept : received; }
 };
 
 enum class [[nodiscard]] ReceiveVerdict : uint8_t{
@@ -88,7 +92,7 @@ class Session {
   // An envelope without a payload.
   OutEnvelope Acknowledge(const SessionConfig& config);
 
-  // Never kFenced. What became deliverable is appended to `deliveries`.
+  // Never kFenced. What became deliverable is appended to `deliveries`; it may borrow from `bytes`.
   ReceiveVerdict Receive(const SessionConfig& config, std::string_view bytes, Time now,
                          std::vector<Delivery>* deliveries);
 

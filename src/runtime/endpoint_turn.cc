@@ -166,7 +166,7 @@ void Endpoint::Impl::HandleEnvelope(const Envelope& envelope, Time now) {
   }
   for (const core::Delivery& delivery : deliveries_) {
     if (stopping()) break;
-    refused_items_ += client_->OnPayload(delivery.from, delivery.payload, now);
+    refused_items_ += client_->OnPayload(delivery.from, delivery.payload(), now);
   }
   deliveries_.clear();
 }

@@ -153,7 +153,7 @@ class SessionPair {
     FREEHOLD_CHECK(deliveries.empty() || verdict == ReceiveVerdict::kAccepted);
     for (const Delivery& delivery : deliveries) {
       FREEHOLD_CHECK(delivery.from == kPeer);
-      FREEHOLD_CHECK(delivery.payload == PayloadOf(1 - to, s.delivered));
+      FREEHOLD_CHECK(delivery.payload() == PayloadOf(1 - to, s.delivered));
       ++s.delivered;
     }
     FREEHOLD_CHECK(s.delivered <= sides_[1 - to].sent);

@@ -68,9 +68,9 @@ class SessionTableTest : public testing::Test {
   ReceiveVerdict ToB(const std::string& bytes) {
     std::vector<Delivery> deliveries;
     const ReceiveVerdict verdict = b.Receive(kToA, bytes, now, &deliveries);
-    for (Delivery& delivery : deliveries) {
+    for (const Delivery& delivery : deliveries) {
       EXPECT_EQ(delivery.from, kToA);
-      delivered.push_back(std::move(delivery.payload));
+      delivered.emplace_back(delivery.payload());
     }
     return verdict;
   }
