@@ -29,10 +29,14 @@ bool Same(const HolderIndex::Holder& a, const HolderIndex::Holder& b) {
 
 }  // namespace
 
-uint32_t HolderIndex::FindHead(RecordIndex record) const {
-  const uint32_t found = heads_.Find(
-      HashOfRecord(record), [&](uint32_t index) { return pool_.At(index).record == record; });
+inline uint32_t HolderIndex::FindHead(RecordIndex record, uint64_t hash) const {
+  const uint32_t found =
+      heads_.Find(hash, [&](uint32_t index) { return pool_.At(index).record == record; });
   return found == kNoRecord ? kNone : found;
+}
+
+uint32_t HolderIndex::FindHead(RecordIndex record) const {
+  return FindHead(record, HashOfRecord(record));
 }
 
 uint32_t HolderIndex::FindOther(const Holder& wanted) const {
@@ -60,7 +64,10 @@ bool HolderIndex::InsertOther(uint32_t index) {
 
 HolderIndex::Added HolderIndex::Add(RecordIndex record, PeerIndex peer, uint64_t number) {
   const Holder wanted{record, peer, number};
-  const uint32_t head = FindHead(record);
+  // Most records have no other entry: one look says so, and where the first one goes.
+  const uint64_t hash = HashOfRecord(record);
+  const IdIndex::Place place = heads_.PlaceFor(hash);
+  const uint32_t head = IdIndex::IsPlace(place) ? kNone : FindHead(record);
   if (head != kNone && (Same(pool_.At(head), wanted) || FindOther(wanted) != kNone)) {
     return Added::kPresent;
   }
@@ -68,7 +75,9 @@ HolderIndex::Added HolderIndex::Add(RecordIndex record, PeerIndex peer, uint64_t
   if (index == kNone) return Added::kFull;
   Holder& holder = pool_.At(index);
   holder = wanted;
-  if (!(head == kNone ? InsertHead(index) : InsertOther(index))) {
+  if (IdIndex::IsPlace(place)) {
+    heads_.PutAt(place, hash, index);
+  } else if (!(head == kNone ? InsertHead(index) : InsertOther(index))) {
     pool_.Release(index);
     return Added::kFull;
   }
@@ -88,7 +97,8 @@ HolderIndex::Added HolderIndex::Add(RecordIndex record, PeerIndex peer, uint64_t
 
 HolderIndex::Removed HolderIndex::Remove(RecordIndex record, PeerIndex peer, uint64_t number) {
   const Holder wanted{record, peer, number};
-  const uint32_t head = FindHead(record);
+  const uint64_t hash = HashOfRecord(record);
+  const uint32_t head = FindHead(record, hash);
   if (head == kNone) return Removed::kAbsent;
   const bool is_head = Same(pool_.At(head), wanted);
   const uint32_t index = is_head ? head : FindOther(wanted);
@@ -97,7 +107,7 @@ HolderIndex::Removed HolderIndex::Remove(RecordIndex record, PeerIndex peer, uin
   const uint32_t next = holder.next;
   const bool last = next == index;
   if (is_head) {
-    heads_.Erase(HashOfRecord(record), index);
+    heads_.Erase(hash, index);
   } else {
     others_.Erase(HashOf(wanted), index);
   }

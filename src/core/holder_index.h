@@ -74,6 +74,7 @@ class HolderIndex {
  private:
   uint32_t Find(RecordIndex record, PeerIndex peer, uint64_t number) const;
   uint32_t FindHead(RecordIndex record) const;
+  uint32_t FindHead(RecordIndex record, uint64_t hash) const;  // the hash of the record
   uint32_t FindOther(const Holder& wanted) const;
   // False: the index is full.
   bool InsertHead(uint32_t index);

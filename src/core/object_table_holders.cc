@@ -3,6 +3,7 @@
 
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_quiet.h"
 
 namespace freehold::core {
 
@@ -11,7 +12,8 @@ using internal::Mutant;
 
 Verdict ObjectTable::Step(const event::BorrowerRegistered& e, Effects* effects) {
   (void)Share();
-  ObjectRecord* record = FindMutable(e.key);
+  const RecordIndex index = FindInline(e.key);
+  ObjectRecord* record = index == kNoRecord ? nullptr : &slabs_.At(index);
   RegisterAnswer answer = RegisterAnswer::kGone;
   if (record != nullptr && record->in_scope() && !record->borrowed) {
     if (!ListBorrower(record, e.from)) {
@@ -55,9 +57,9 @@ void ObjectTable::ListNextBorrower(Effects* effects) {
 }
 
 Verdict ObjectTable::Step(const event::BorrowerReleased& e, Effects* effects) {
-  const ObjectRecord* record = FindMutable(e.key);
-  if (record == nullptr || sharing_ == nullptr) return Verdict::kNotFound;
-  const HolderIndex::Holder holder{IndexOf(*record), e.from, 0};
+  const RecordIndex index = FindInline(e.key);
+  if (index == kNoRecord || sharing_ == nullptr) return Verdict::kNotFound;
+  const HolderIndex::Holder holder{index, e.from, 0};
   if (IsMutant(Mutant::kReleaseIgnored)) {
     return sharing_->borrowers.Contains(holder.record, holder.peer, holder.number)
                ? Verdict::kOk
