@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 
 #include "src/base/check.h"
 
@@ -135,6 +136,16 @@ void CopyArena::Remove(ObjectRecord& record, PeerIndex node) {
   if (beyond == 1 || SizeClass(beyond) != SizeClass(beyond - 1)) {
     Resize(record, beyond, beyond - 1);
   }
+}
+
+void CopyArena::MoveAll(ObjectRecord& from, ObjectRecord& to) {
+  if (&to == recent_) recent_ = nullptr;
+  to.overflow = from.overflow;
+  to.copies = from.copies;
+  std::copy(std::begin(from.inline_copies), std::end(from.inline_copies),
+            std::begin(to.inline_copies));
+  from.overflow = kNone;
+  from.copies = 0;
 }
 
 size_t CopyArena::bytes() const {

@@ -4,6 +4,10 @@
 // up to 16 copies is looked through; in a larger one they are sorted by node index, so that finding
 // one among thousands stays logarithmic.
 //
+// Copies of one object are reported in a row. So of the record that last got its first copy there
+// is a filter of the nodes that it has copies on, by the last bits of their indices: who is not in
+// it need not be looked for. It is never told that a copy goes, and may then answer yes in vain.
+//
 // Thread safety: thread-compatible. Pointers to copies hold until the set is next changed.
 
 #ifndef FREEHOLD_SRC_CORE_LOCATION_SET_H_
@@ -13,6 +17,7 @@
 #include <emmintrin.h>
 #endif
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -53,6 +58,7 @@ class CopyArena {
   }
   // False: the object has no copy on `node`. True: it may have one.
   bool MayHave(const ObjectRecord& record, PeerIndex node) const {
+    if (&record == recent_ && (recent_nodes_ & BitOf(node)) == 0) return false;
     const uint32_t copies = record.copies;
     if (copies > 0 && record.inline_copies[0].node == node) return true;
     if (copies > 1 && record.inline_copies[1].node == node) return true;
@@ -70,17 +76,20 @@ class CopyArena {
                                                 : PlaceInBlock(record, node);
     if (place == nullptr) return nullptr;
     record.copies = static_cast<uint16_t>(copies + 1);
+    if (&record == recent_) recent_nodes_ |= BitOf(node);
     MakeFresh(place, node, in_memory);
     return place;
   }
   // One in memory. REQUIRES: the object has none yet.
-  static Copy* InsertFirst(ObjectRecord& record, PeerIndex node) {
+  Copy* InsertFirst(ObjectRecord& record, PeerIndex node) {
     record.copies = 1;
+    recent_ = &record;
+    recent_nodes_ = BitOf(node);
     MakeFresh(&record.inline_copies[0], node, /*in_memory=*/true);
     return &record.inline_copies[0];
   }
-  // One in memory on each of `nodes`, in order and with one block for all, until `enter(copy)`
-  // answers false for one, which is then not there; it looks at the copies before that one alone.
+  // One in memory on each of `nodes`, in order and with one block for all, until there is one on
+  // such a node already or `enter(node, copy)` answers false for one, which is then not there.
   // Answers how many were added. REQUIRES: together they are no more than kUnsortedMax.
   template <typename Enter>
   uint32_t InsertAll(ObjectRecord& record, absl::Span<const PeerIndex> nodes, Enter enter) {
@@ -88,21 +97,32 @@ class CopyArena {
     const uint32_t wanted = before + static_cast<uint32_t>(nodes.size());
     if (nodes.empty()) return 0;
     FitBlock(record, before, wanted);
+    uint64_t seen = NodesOf(record);
+    const PeerIndex* node = nodes.data();
+    const PeerIndex* const end = node + nodes.size();
     uint32_t count = before;
-    Copy* copy = &At(record, before);
-    for (const PeerIndex node : nodes) {
-      MakeFresh(copy, node, /*in_memory=*/true);
-      record.copies = static_cast<uint16_t>(count);
-      if (!enter(copy)) break;
-      ++count;
-      copy = count == kInline && wanted > kInline ? Block(record.overflow) : copy + 1;
+    // Those that go into the record, then those that go into the block.
+    for (Copy* copy = &At(record, before);; copy = Block(record.overflow)) {
+      const PeerIndex* const run =
+          count < kInline && wanted > kInline ? node + (kInline - count) : end;
+      for (; node != run; ++node, ++copy, ++count) {
+        const uint64_t bit = BitOf(*node);
+        if ((seen & bit) != 0 && HasAmong(record, count, *node)) break;
+        MakeFresh(copy, *node, /*in_memory=*/true);
+        if (!enter(*node, copy)) break;
+        seen |= bit;
+      }
+      if (node != run || node == end) break;
     }
     record.copies = static_cast<uint16_t>(count);
+    if (&record == recent_) recent_nodes_ = seen;
     if (count < wanted) FitBlock(record, wanted, count);
     return count - before;
   }
   // REQUIRES: there is one on `node`.
   void Remove(ObjectRecord& record, PeerIndex node);
+  // All copies of `from` are those of `to`. REQUIRES: that has none.
+  void MoveAll(ObjectRecord& from, ObjectRecord& to);
 
   // The `position`-th copy, in storage order. REQUIRES: position < record.copies.
   Copy& At(ObjectRecord& record, uint32_t position) {
@@ -115,11 +135,12 @@ class CopyArena {
   // Calls `visit(copy)` for each, in storage order; it may not change the set.
   template <typename Visitor>
   void ForEach(ObjectRecord& record, Visitor visit) {
-    const uint32_t copies = record.copies;
-    Copy* copy = record.inline_copies;
-    for (uint32_t i = 0; i < copies; ++i, ++copy) {
-      if (i == kInline) copy = Block(record.overflow);
-      visit(copy);
+    uint32_t left = record.copies;
+    uint32_t here = std::min(left, kInline);
+    for (Copy* copy = record.inline_copies;; copy = Block(record.overflow), here = left) {
+      for (Copy* const end = copy + here; copy != end; ++copy) visit(copy);
+      left -= here;
+      if (left == 0) return;
     }
   }
   size_t bytes() const;
@@ -131,10 +152,33 @@ class CopyArena {
   static constexpr uint32_t kChunkCopies = 1u << kOffsetBits;
 
   static void MakeFresh(Copy* place, PeerIndex node, bool in_memory) {
-    Copy fresh = {};
-    fresh.in_memory = in_memory;
-    fresh.node = node & kNoPeer;
-    std::memcpy(place, &fresh, sizeof(fresh));  // not field by field
+#if defined(__GNUC__) && defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    // The node is in the lower 24 bits of the first half. Field by field they would be read first.
+    static constexpr Copy kFresh = {};
+    static constexpr Copy kFreshInMemory = {0, 0, 1, 0, 0, 0, 0, 0, 0};
+    uint32_t half;
+    std::memcpy(&half, in_memory ? &kFreshInMemory : &kFresh, sizeof(half));
+    half |= node & kNoPeer;
+    std::memcpy(place, &half, sizeof(half));
+    place->place = 0;
+#else
+    *place = {};
+    place->in_memory = in_memory;
+    place->node = node & kNoPeer;
+#endif
+  }
+  static uint64_t BitOf(PeerIndex node) { return uint64_t{1} << (node & 63); }
+  // A bit for the node of each copy, and perhaps for others.
+  uint64_t NodesOf(const ObjectRecord& record) const {
+    if (&record == recent_) return recent_nodes_;
+    uint64_t nodes = 0;
+    for (uint32_t i = 0; i < record.copies; ++i) nodes |= BitOf(At(record, i).node);
+    return nodes;
+  }
+  // Whether one of the first `copies` copies, which the record may not count yet, is on `node`.
+  bool HasAmong(ObjectRecord& record, uint32_t copies, PeerIndex node) {
+    record.copies = static_cast<uint16_t>(copies);
+    return Find(record, node) != nullptr;
   }
   Copy* Block(uint32_t name) const {
     return &chunks_[name >> kOffsetBits][name & (kChunkCopies - 1)];
@@ -167,6 +211,8 @@ class CopyArena {
   uint32_t shared_chunk_ = kNone;          // the one that is being carved up
   uint32_t shared_used_ = 0;
   size_t copies_allocated_ = 0;
+  const ObjectRecord* recent_ = nullptr;  // the record of the filter
+  uint64_t recent_nodes_ = 0;
 };
 
 // Places that are not in use are looked at too: what lies in them may make the answer true in vain.

@@ -86,7 +86,7 @@ void NodeIndex::Drop(Node* node, CopyList which, uint32_t number) {
   List& list = node->list(which);
   (chunk.previous == kNoChunk ? list.head : chunks_.At(chunk.previous).next) = chunk.next;
   (chunk.next == kNoChunk ? list.tail : chunks_.At(chunk.next).previous) = chunk.previous;
-  list.last = list.tail == kNoChunk ? nullptr : &chunks_.At(list.tail);
+  list.last = list.tail == kNoChunk ? RecordChunk::Full() : &chunks_.At(list.tail);
   // An empty chunk's waiting ones are behind it; a merged one's are in front of it.
   if (which == CopyList::kFrees && node->unsent == number) {
     node->unsent = chunk.live == 0 ? chunk.next : chunk.previous;
@@ -104,17 +104,26 @@ RecordIndex NodeIndex::First(PeerIndex node, CopyList which) const {
   return at < chunk.used ? chunk.records[at] : kNoRecord;
 }
 
+void NodeIndex::Locate(const RecordChunk& chunk, Located* records) const {
+  const uint32_t used = chunk.used;
+  for (uint32_t i = chunk.passed; i < used; ++i) {
+    const RecordIndex index = chunk.records[i];
+    (*records)[i] = index == kNoRecord ? nullptr : &slabs_->At(index);
+  }
+}
+
 // Records in the lists of one node are rarely in the cache: those of the next chunk are asked for
 // while this one's are handed over.
-void NodeIndex::Foresee(const RecordChunk& chunk) const {
-  if (chunk.next == kNoChunk) return;
-  const RecordChunk& next = chunks_.At(chunk.next);
-  if (next.next != kNoChunk) __builtin_prefetch(&chunks_.At(next.next));
-  for (uint32_t i = 0; i < next.used; ++i) {
-    if (next.records[i] == kNoRecord) continue;
-    const ObjectRecord& record = slabs_->At(next.records[i]);
-    __builtin_prefetch(&record.cell);
-    __builtin_prefetch(&record.generation);
+void NodeIndex::Foresee(const RecordChunk& chunk, Located* records) const {
+  if (chunk.next != kNoChunk) __builtin_prefetch(&chunks_.At(chunk.next));
+  const uint32_t used = chunk.used;
+  for (uint32_t i = chunk.passed; i < used; ++i) {
+    const RecordIndex index = chunk.records[i];
+    const ObjectRecord* const record = index == kNoRecord ? nullptr : &slabs_->At(index);
+    (*records)[i] = record;
+    if (record == nullptr) continue;
+    __builtin_prefetch(&record->cell);
+    __builtin_prefetch(&record->generation);
   }
 }
 
@@ -169,7 +178,8 @@ void NodeIndex::CheckList(PeerIndex node, CopyList which, uint64_t* counts,
     previous = number;
   }
   FREEHOLD_CHECK(list.tail == previous);
-  FREEHOLD_CHECK(list.last == (list.tail == kNoChunk ? nullptr : &chunks_.At(list.tail)));
+  FREEHOLD_CHECK(list.last ==
+                 (list.tail == kNoChunk ? RecordChunk::Full() : &chunks_.At(list.tail)));
 }
 
 uint64_t NodeIndex::CheckInvariants() const {

@@ -39,7 +39,8 @@ namespace freehold::core {
 class NodeIndex {
  public:
   struct List {
-    RecordChunk* last = nullptr;  // the chunk `tail`: every copy that enters is written there
+    // The chunk `tail`, in which every copy that enters is written; without one, a full one.
+    RecordChunk* last = RecordChunk::Full();
     uint32_t head = kNoChunk;
     uint32_t tail = kNoChunk;
   };
@@ -78,11 +79,12 @@ class NodeIndex {
     Enter(&At(copy->node), index, copy, which);
     ++Total(StateOnEntry(which));
   }
-  // The same in kHeld, for the node's entry and a copy that is new.
+  // The same in kHeld, for the node's entry and a copy that is new. The caller counts it with
+  // CountHeld, once for many.
   void Hold(Node* node, RecordIndex index, Copy* copy) {
-    Put(&node->list(CopyList::kHeld), index, copy);
-    ++Total(FreeState::kHeld);
+    copy->place = Put(&node->list(CopyList::kHeld), index);
   }
+  void CountHeld(uint32_t copies) { Total(FreeState::kHeld) += copies; }
   // The order of what stays is kept.
   void Unlink(const Copy& copy) {
     Node& node = nodes_[copy.node];
@@ -100,8 +102,8 @@ class NodeIndex {
   bool Await(RecordIndex index, Copy* copy) {
     Node& node = nodes_[copy->node];
     Leave(&node, *copy);
-    Put(&node.list(CopyList::kFrees), index, copy);
-    copy->list_number = static_cast<uint32_t>(CopyList::kFrees);
+    copy->place = Put(&node.list(CopyList::kFrees), index);
+    copy->list_number |= static_cast<uint32_t>(CopyList::kFrees);  // it was kHeld, which is 0
     return CountWaiting(&node) && node.late_frees == 0 && !node.excluded;
   }
   void CountAwaited(uint32_t copies) {
@@ -167,20 +169,27 @@ class NodeIndex {
     const uint32_t wanted = std::min(records_max, node.waiting);
     uint32_t taken = 0;
     bool full = false;
+    Located chunks[2];  // this one, and the next one
+    int here = 0;
+    if (wanted > 0) Locate(chunks_.At(node.unsent), &chunks[here]);
     while (taken < wanted && !full) {
       RecordChunk& chunk = chunks_.At(node.unsent);
-      Foresee(chunk);
+      if (chunk.next != kNoChunk) Foresee(chunks_.At(chunk.next), &chunks[1 - here]);
+      const Located& records = chunks[here];
       uint32_t at = chunk.passed;
-      for (; at < chunk.used && taken < wanted; ++at) {
-        if (chunk.records[at] == kNoRecord) continue;
-        full = !take(slabs_->At(chunk.records[at]));
+      const uint32_t used = chunk.used;
+      const uint32_t end = std::min(used, at + (wanted - taken));
+      for (; at < end; ++at) {
+        if (records[at] == nullptr) continue;
+        full = !take(*records[at]);
         if (full) break;
         ++taken;
       }
       chunk.passed = static_cast<uint8_t>(at);
-      if (at < chunk.used) continue;
+      if (at < used) continue;
       if (chunk.next == kNoChunk) break;
       node.unsent = chunk.next;
+      here = 1 - here;
     }
     node.waiting -= taken;
     Total(FreeState::kWaiting) -= taken;
@@ -227,15 +236,15 @@ class NodeIndex {
   }
   uint64_t& Total(FreeState state) { return totals_[static_cast<int>(state)]; }
   RecordChunk& ChunkOf(const Copy& copy) { return chunks_.At(copy.place >> kPositionBits); }
-  // None of the four counts in the totals. Writes the copy at the end of the list.
-  void Put(List* list, RecordIndex index, Copy* copy) {
+  // None of the four counts in the totals. Writes the record at the list's end, answers the place.
+  uint32_t Put(List* list, RecordIndex index) {
     RecordChunk* last = list->last;
-    if (last == nullptr || last->used == RecordChunk::kRecords) last = AddChunk(list);
+    if (last->used == RecordChunk::kRecords) last = AddChunk(list);
     const uint32_t position = last->used;
-    copy->place = (list->tail << kPositionBits) | position;
     last->records[position] = index;
     last->used = static_cast<uint8_t>(position + 1);
     ++last->live;
+    return (list->tail << kPositionBits) | position;
   }
   // One more waits, the last one in its list. True: the first one.
   static bool CountWaiting(Node* node) {
@@ -244,7 +253,7 @@ class NodeIndex {
     return true;
   }
   void Enter(Node* node, RecordIndex index, Copy* copy, CopyList which) {
-    Put(&node->list(which), index, copy);
+    copy->place = Put(&node->list(which), index);
     copy->list_number = static_cast<uint32_t>(which) & 3u;
     if (which == CopyList::kFrees) (void)CountWaiting(node);
   }
@@ -265,7 +274,10 @@ class NodeIndex {
   void Thin(Node* node, const Copy& left);
   void Merge(Node* node, const Copy& left, uint32_t number);
   void Drop(Node* node, CopyList which, uint32_t number);
-  void Foresee(const RecordChunk& chunk) const;
+  // The records of a chunk that were not handed over, by their places; null: given back.
+  using Located = const ObjectRecord* [RecordChunk::kRecords];
+  void Locate(const RecordChunk& chunk, Located* records) const;
+  void Foresee(const RecordChunk& chunk, Located* records) const;
   // Adds up the copies by state.
   void CheckList(PeerIndex node, CopyList which, uint64_t* counts, DigestSum* reported) const;
   void DropLateFrees(PeerIndex node, size_t count);

@@ -110,9 +110,9 @@ Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
   made->origin = e.call_site;
   ++counters_.declared;
   if (e.primary != kNoPeer) {
-    Copy* copy = CopyArena::InsertFirst(*made, e.primary);
+    Copy* copy = copies_.InsertFirst(*made, e.primary);
     copy->primary = 1;
-    nodes_.Hold(&nodes_.At(e.primary), found.index, copy);
+    nodes_.Link(found.index, copy, CopyList::kHeld);
   }
   if (is_member && !ScopeSteps(this).Enter(made, e)) {
     if (made->copies > 0) RemoveCopy(made, &copies_.At(*made, 0));

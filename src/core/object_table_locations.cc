@@ -44,19 +44,13 @@ size_t ObjectTable::AddCopiesQuietly(const Key& key, absl::Span<const PeerIndex>
     return 0;
   }
   nodes = nodes.subspan(0, CopyArena::kUnsortedMax - record->copies);
-  // A node whose bit is not set has no copy: most need no look through the copies.
-  uint64_t seen = 0;
-  copies_.ForEach(*record, [&](const Copy* copy) { seen |= uint64_t{1} << (copy->node & 63); });
-  const uint32_t added = copies_.InsertAll(*record, nodes, [&](Copy* copy) {
-    const PeerIndex node = copy->node;
+  const uint32_t added = copies_.InsertAll(*record, nodes, [&](PeerIndex node, Copy* copy) {
     NodeIndex::Node& entry = nodes_.At(node);
-    const uint64_t bit = uint64_t{1} << (node & 63);
     if (entry.excluded) return false;
-    if ((seen & bit) != 0 && copies_.Find(*record, node) != nullptr) return false;
-    seen |= bit;
     nodes_.Hold(&entry, found.index, copy);
     return true;
   });
+  nodes_.CountHeld(added);
   if (size != 0 && added > 0) record->size = size;
   return added;
 }

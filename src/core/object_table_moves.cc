@@ -126,12 +126,7 @@ void ObjectTable::MoveCopiesToGo(ObjectRecord* record, ObjectRecord* ghost) {
     asked_again.push_back(copy->node);
   });
   if (to_go == record->copies) {
-    ghost->overflow = record->overflow;
-    ghost->copies = record->copies;
-    std::copy(std::begin(record->inline_copies), std::end(record->inline_copies),
-              std::begin(ghost->inline_copies));
-    record->overflow = kNone;
-    record->copies = 0;
+    copies_.MoveAll(*record, *ghost);
     copies_.ForEach(*ghost, [&](const Copy* copy) { nodes_.Rename(*copy, ghost_index); });
   } else {
     for (uint32_t i = record->copies; i > 0; --i) {

@@ -164,6 +164,8 @@ void ObjectTable::CheckInvariants() const {
   Visit(0, SIZE_MAX, [&](const ObjectRecord& record) {
     CheckRecord(record);
     copies += record.copies;
+    ForEachCopy(record,
+                [&](const Copy& copy) { FREEHOLD_CHECK(copies_.MayHave(record, copy.node)); });
     pinned += PinSteps::Of(*this, record) != nullptr ? 1 : 0;
     if (record.is_ghost) return;
     ++records;

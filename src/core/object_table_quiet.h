@@ -99,6 +99,7 @@ FREEHOLD_QUIETLY bool ObjectTable::AddCopyQuietly(const Key& key, PeerIndex node
   Copy* copy = copies_.Insert(*record, node, /*in_memory=*/true);
   if (copy == nullptr) return false;
   nodes_.Hold(&entry, found.index, copy);
+  nodes_.CountHeld(1);
   if (reported) nodes_.Report(&entry, copy, DigestHash(key.hash, generation));
   if (size != 0) record->size = size;
   return true;

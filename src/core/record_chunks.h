@@ -27,8 +27,14 @@ struct alignas(64) RecordChunk {
   uint8_t live;    // of those, not given back
   uint8_t unused;
   RecordIndex records[kRecords];  // kNoRecord where it was given back
+
+  // Where a list has no chunk: there is no room in it, so nobody writes it.
+  static RecordChunk* Full();
 };
 static_assert(sizeof(RecordChunk) == 64, "a chunk is a cache line");
+inline constexpr RecordChunk kFullChunk = {
+    kNoChunk, kNoChunk, RecordChunk::kRecords, 0, RecordChunk::kRecords, 0, {}};
+inline RecordChunk* RecordChunk::Full() { return const_cast<RecordChunk*>(&kFullChunk); }
 
 class RecordChunks {
  public:

@@ -103,11 +103,13 @@ BatchResult ReferenceCounter::AddLocations(const ObjectId& object,
   core::PeerIndex nodes[core::ObjectTable::kCopiesAtOnce];
   for (size_t begin = 0; begin < locations.size();) {
     const size_t run = std::min(locations.size() - begin, core::ObjectTable::kCopiesAtOnce);
+    const Location* const here = locations.data() + begin;
     size_t plain = 0;
-    for (; plain < run; ++plain) {
-      const Location& location = locations[begin + plain];
-      if (!IsPlain(location) || location.node.IsNil()) break;
-      nodes[plain] = impl.InternNode(location.node);
+    for (; plain < run && IsPlain(here[plain]); ++plain) {
+      nodes[plain] = impl.endpoint().RecentNode(here[plain].node);
+      if (nodes[plain] < core::kNoPeer) continue;
+      if (here[plain].node.IsNil()) break;
+      nodes[plain] = impl.InternNode(here[plain].node);
       if (nodes[plain] == core::kNoPeer) break;
     }
     size_t added = 0;

@@ -86,14 +86,16 @@ TEST(CopyArena, SeveralAtOnceAreAsOneByOne) {
         for (PeerIndex node = 0; node < before; ++node) checked.Insert(node, node);
         std::vector<PeerIndex> nodes;
         for (uint32_t i = 0; i < more; ++i) nodes.push_back(100 + i);
-        const uint32_t added = arena.InsertAll(checked.record, nodes, [&](Copy* copy) {
-          EXPECT_TRUE(copy->in_memory && copy->held() && !copy->primary);
-          if (copy->node == 100 + stop) return false;
-          EXPECT_EQ(arena.Find(checked.record, copy->node), nullptr) << "it enters only now";
-          Mark(copy, copy->node);
-          checked.model[copy->node] = copy->node;
-          return true;
-        });
+        const uint32_t added =
+            arena.InsertAll(checked.record, nodes, [&](PeerIndex node, Copy* copy) {
+              EXPECT_EQ(copy->node, node);
+              EXPECT_TRUE(copy->in_memory && copy->held() && !copy->primary);
+              if (copy->node == 100 + stop) return false;
+              EXPECT_EQ(arena.Find(checked.record, copy->node), nullptr) << "it enters only now";
+              Mark(copy, copy->node);
+              checked.model[copy->node] = copy->node;
+              return true;
+            });
         ASSERT_EQ(added, stop);
         ASSERT_NO_FATAL_FAILURE(checked.ExpectSameAsModel());
         // The block is the one that so many copies have: more fit, and all can go.
@@ -112,7 +114,7 @@ TEST(CopyArena, FewerAtOnceThanWantedGiveTheirRoomBack) {
   size_t bytes = 0;
   for (int round = 0; round < 10'000; ++round) {
     TestRecord record;
-    ASSERT_EQ(arena.InsertAll(record, nodes, [](const Copy* copy) { return copy->node < 5; }), 4u);
+    ASSERT_EQ(arena.InsertAll(record, nodes, [](PeerIndex node, Copy*) { return node < 5; }), 4u);
     for (const PeerIndex node : {1, 2, 3, 4}) arena.Remove(record, node);
     ASSERT_EQ(record.overflow, kNone);
     if (round == 100) bytes = arena.bytes();
@@ -198,6 +200,37 @@ TEST(CopyArena, WhatIsThereMayAlwaysBeThereAndTheRestRarely) {
     }
   }
   EXPECT_EQ(in_vain, 0u);
+}
+
+// Nodes whose indices end alike, so that the filter alone cannot tell them apart.
+TEST(CopyArena, TheRecordThatLastGotItsFirstCopyIsStillAskedAboutEveryNode) {
+  CopyArena arena;
+  ObjectRecord record = {};
+  ObjectRecord other = {};
+  record.overflow = other.overflow = kNone;
+  (void)arena.InsertFirst(record, 7);
+  for (uint32_t count = 1; count < 40; ++count) {
+    const PeerIndex node = 7 + count * (count % 2 == 0 ? 64 : 1);
+    EXPECT_FALSE(arena.MayHave(record, 60 + 64 * count)) << "nothing that ends like it";
+    ASSERT_EQ(arena.Find(record, node), nullptr);
+    ASSERT_NE(arena.Insert(record, node), nullptr);
+    if (count == 1) arena.Remove(record, node);
+    EXPECT_EQ(arena.MayHave(record, node), count > 1) << count;
+    if (count == 1) ASSERT_NE(arena.Insert(record, node), nullptr);
+    EXPECT_TRUE(arena.MayHave(record, 7));
+  }
+  // Another one's copies become those of a record with a filter: it is not believed any more.
+  const PeerIndex nodes[] = {100, 101, 102};
+  EXPECT_EQ(arena.InsertAll(other, nodes, [](PeerIndex, Copy*) { return true; }), 3u);
+  while (record.copies > 0) arena.Remove(record, arena.At(record, 0).node);
+  (void)arena.InsertFirst(record, 7);
+  arena.Remove(record, 7);
+  arena.MoveAll(other, record);
+  EXPECT_EQ(other.copies, 0);
+  for (const PeerIndex node : nodes) {
+    EXPECT_TRUE(arena.MayHave(record, node));
+    EXPECT_NE(arena.Find(record, node), nullptr);
+  }
 }
 
 TEST(CopyArena, BlocksAreUsedAgain) {
