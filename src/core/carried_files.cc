@@ -1,5 +1,7 @@
 #include "src/core/carried_files.h"
 
+#include <algorithm>
+
 #include "src/base/mutant.h"
 #include "src/core/retry_delay.h"
 
@@ -38,8 +40,10 @@ void CarriedFiles::Delete(const Key& key, File* file) {
 }
 
 void CarriedFiles::QueueDue(Time now, uint32_t files_max) {
-  for (; !retries_.empty() && retries_.begin()->first <= now; retries_.erase(retries_.begin())) {
+  // A store that failed a million times does not hold the lock for all of them.
+  while (to_delete_.size() < files_max && !retries_.empty() && retries_.begin()->first <= now) {
     to_delete_.push_back(retries_.begin()->second);
+    retries_.erase(retries_.begin());
   }
   for (; files_max > 0 && !dead_.empty(); --files_max) {
     const auto at = files_.lower_bound(dead_.front());
@@ -48,7 +52,11 @@ void CarriedFiles::QueueDue(Time now, uint32_t files_max) {
       continue;
     }
     Delete(at->first, &at->second);
-    dead_.front().number = at->first.number + 1;
+    if (at->first.number == UINT64_MAX) {
+      dead_.pop_front();
+    } else {
+      dead_.front().number = at->first.number + 1;
+    }
   }
 }
 
@@ -109,8 +117,9 @@ void CarriedFiles::OnView(uint64_t version, absl::Span<const PeerIndex> excluded
 }
 
 void CarriedFiles::OnBarrier(uint64_t version) {
-  latest_barrier_ = version;
-  for (; !open_views_.empty() && open_views_.front().first <= version; open_views_.pop_front()) {
+  latest_barrier_ = std::max(latest_barrier_, version);
+  for (; !open_views_.empty() && open_views_.front().first <= latest_barrier_;
+       open_views_.pop_front()) {
     if (IsMutant(Mutant::kCarriedFilesKept)) continue;
     for (const PeerIndex peer : open_views_.front().second) {
       const auto first = files_.lower_bound({peer, 0});
@@ -128,7 +137,7 @@ void CarriedFiles::OnSelfExcluded() {
 std::vector<std::pair<FileItem, std::string>> CarriedFiles::Undeleted() const {
   std::vector<std::pair<FileItem, std::string>> left;
   for (const auto& [key, file] : files_) {
-    if (file.to_go) left.emplace_back(file.item, file.why);
+    if (file.to_go || excluded_.contains(key.owner)) left.emplace_back(file.item, file.why);
   }
   return left;
 }

@@ -89,7 +89,10 @@ class CarriedFiles {
   void OnBarrier(uint64_t version);
   void OnSelfExcluded();  // nobody is told anything any more
 
-  // Those that are to be deleted and are not, with why, in order of owner and number.
+  // Something is to be deleted now, or its store has failed.
+  bool deleting() const { return stats_.deletes > 0 || !dead_.empty(); }
+  // Those that are to be deleted and are not, with why, in order of owner and number; those of
+  // excluded owners whose barrier has not come included.
   std::vector<std::pair<FileItem, std::string>> Undeleted() const;
   const Stats& stats() const { return stats_; }
 

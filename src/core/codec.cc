@@ -83,8 +83,8 @@ CodecError ReadLocation(const GroupHead& head, Cursor* cursor, PayloadSink* sink
   const uint64_t size = cursor->Integer<uint64_t>();
   const uint16_t url_bytes = cursor->Integer<uint16_t>();
   if (change > kLocationChangeMax || flags > kFlagsMax || url_bytes > kSpilledUrlBytesMax ||
-      ((url_bytes > 0 || (flags & kFlagShared) != 0) &&
-       static_cast<LocationChange>(change) != LocationChange::kSpilled)) {
+      (url_bytes > 0 && static_cast<LocationChange>(change) != LocationChange::kSpilled) ||
+      ((flags & kFlagShared) != 0 && url_bytes == 0)) {
     return CodecError::kBadValue;
   }
   if (url_bytes > cursor->size()) return CodecError::kTruncated;
@@ -217,7 +217,7 @@ bool PayloadWriter::Add(const LocationItem& item) {
   if (item.change == LocationChange::kSpilled) url = item.url;
   char* at = Place(codec::kLocations, 0, item.generation, item.term, kLocationBytes + url.size());
   if (at == nullptr) return false;
-  const bool shared = item.shared && item.change == LocationChange::kSpilled;
+  const bool shared = item.shared && !url.empty();
   const int flags = (item.role == CopyRole::kSecondary ? kFlagSecondary : 0) |
                     (item.in_memory ? kFlagInMemory : 0) | (shared ? kFlagShared : 0);
   at = PutBytes(item.object.bytes(), at);

@@ -155,7 +155,8 @@ CodecError ReadAnswerLocation(Cursor* cursor, Location* location) {
   const uint8_t flags = cursor->Integer<uint8_t>();
   const uint16_t url_bytes = cursor->Integer<uint16_t>();
   if (flags > kLocationFlagsMax || url_bytes > kSpilledUrlBytesMax ||
-      ((url_bytes > 0 || (flags & kLocationShared) != 0) && (flags & kLocationSpilled) == 0)) {
+      (url_bytes > 0 && (flags & kLocationSpilled) == 0) ||
+      ((flags & kLocationShared) != 0 && url_bytes == 0)) {
     return CodecError::kBadValue;
   }
   if (url_bytes > cursor->size()) return CodecError::kTruncated;
@@ -207,7 +208,7 @@ char* PutLocation(const Location& location, char* at) {
                     (location.in_memory ? kLocationInMemory : 0) |
                     (location.spilled ? kLocationSpilled : 0) |
                     (location.prospective ? kLocationProspective : 0) |
-                    (location.shared && location.spilled ? kLocationShared : 0);
+                    (location.shared && !UrlOf(location).empty() ? kLocationShared : 0);
   const std::string_view url = UrlOf(location);
   at = PutBytes(location.node.bytes(), at);
   at = Put(static_cast<uint8_t>(flags), at);

@@ -26,15 +26,21 @@ Verdict FileSteps::Step(const event::AddFile& e, Effects* effects) {
     table_.nodes_.Link(table_.IndexOf(*record), copy, CopyList::kHeld);
     table_.CountInScope(*record, 1, 0, effects);
   }
-  if (!Enter(record, copy, std::string(e.url), UnboundFile::Use::kKept, effects))
-    return Verdict::kUnchanged;
   if (e.size != 0) table_.SetSize(record, e.size, effects);
+  if (!Enter(record, copy, std::string(e.url), UnboundFile::Use::kKept, effects)) {
+    return Verdict::kUnchanged;
+  }
+  SayThatItIsThere(record, *copy, effects);
+  return Verdict::kOk;
+}
+
+void FileSteps::SayThatItIsThere(ObjectRecord* record, const Copy& copy, Effects* effects) {
+  // While a node's death is worked off in pieces, its other copies may have been taken for all.
   const bool appeared =
       record->state() == ObjectState::kPending || record->state() == ObjectState::kLost;
   if (appeared) table_.SetState(record, ObjectState::kAvailable, effects);
-  table_.NotifyCopy(*record, table_.Facts(*record, *copy), LocationUpdate::Kind::kChanged, effects);
+  table_.NotifyCopy(*record, table_.Facts(*record, copy), LocationUpdate::Kind::kChanged, effects);
   if (record->has_askers) table_.AnswerAskers(*record, effects);
-  return Verdict::kOk;
 }
 
 bool FileSteps::Enter(ObjectRecord* record, Copy* copy, std::string url, UnboundFile::Use use,
@@ -42,14 +48,19 @@ bool FileSteps::Enter(ObjectRecord* record, Copy* copy, std::string url, Unbound
   copy->spilled = 1;
   copy->shared = 1;
   auto& urls = table_.rares_.Ensure(*record).spill_urls;
-  const PeerIndex place = copy->node;
-  const bool known = std::any_of(urls.begin(), urls.end(), [&](const auto& entry) {
-    return entry.first == place && entry.second == url;
-  });
-  if (known) return false;
-  urls.emplace_back(place, url);
+  if (Knows(*record, url)) return false;
+  urls.emplace_back(table_.nodes_.unbound(), url);
   Tell(*record, std::move(url), use, effects);
   return true;
+}
+
+bool FileSteps::Knows(const ObjectRecord& record, const std::string& url) const {
+  const Rare* rare = table_.rares_.Find(record);
+  const PeerIndex place = table_.nodes_.unbound();
+  return rare != nullptr &&
+         std::any_of(rare->spill_urls.begin(), rare->spill_urls.end(), [&](const auto& entry) {
+           return entry.first == place && entry.second == url;
+         });
 }
 
 void FileSteps::Tell(const ObjectRecord& record, std::string url, UnboundFile::Use use,
@@ -62,7 +73,9 @@ void FileSteps::Tell(const ObjectRecord& record, std::string url, UnboundFile::U
 std::string FileSteps::UrlOf(const ObjectTable& table, const ObjectRecord& record,
                              const Copy& copy) {
   if (copy.shared == 0 || copy.spilled == 0 || IsMutant(Mutant::kSharedFileGoesWithNode)) return "";
-  for (const auto& [node, url] : table.rares_.Find(record)->spill_urls) {
+  const Rare* rare = table.rares_.Find(record);
+  if (rare == nullptr) return "";
+  for (const auto& [node, url] : rare->spill_urls) {
     if (node == copy.node) return url;
   }
   return "";
@@ -73,6 +86,7 @@ void FileSteps::Outlive(ObjectRecord* record, std::string url, FreeState state, 
   const bool asked = state == FreeState::kSent || state == FreeState::kDoomed;
   // A former primary, whose node was asked to let go of it: who would read it might find nothing.
   if (!over && asked && !IsMutant(Mutant::kLetGoFileKept)) {
+    if (Knows(*record, url)) return;  // its host has named it besides, and answers for that
     return Tell(*record, std::move(url), UnboundFile::Use::kLoose, effects);
   }
   Copy* copy = table_.copies_.Find(*record, table_.nodes_.unbound());
@@ -90,8 +104,7 @@ void FileSteps::Outlive(ObjectRecord* record, std::string url, FreeState state, 
     if (is_new) table_.WaitForFree(table_.IndexOf(*record), copy, effects);
     return;
   }
-  table_.NotifyCopy(*record, table_.Facts(*record, *copy), LocationUpdate::Kind::kChanged, effects);
-  if (record->has_askers) table_.AnswerAskers(*record, effects);
+  SayThatItIsThere(record, *copy, effects);
 }
 
 bool FileSteps::TakeFrees(uint32_t values_max,

@@ -58,6 +58,8 @@ class FileSteps {
   // False: it is known.
   bool Enter(ObjectRecord* record, Copy* copy, std::string url, UnboundFile::Use use,
              Effects* effects);
+  void SayThatItIsThere(ObjectRecord* record, const Copy& copy, Effects* effects);
+  bool Knows(const ObjectRecord& record, const std::string& url) const;
   void Tell(const ObjectRecord& record, std::string url, UnboundFile::Use use, Effects* effects);
 
   ObjectTable& table_;

@@ -42,10 +42,11 @@ bool UnboundFiles::ExcludeNode(PeerIndex node, uint32_t files_max) {
     carried_.erase(carried);
     return false;
   }
-  to_tell_.erase(node);
+  const auto to_tell = to_tell_.find(node);
   for (; files_max > 0 && !carried->second.empty(); --files_max) {
     const uint64_t number = *carried->second.begin();
     carried->second.erase(carried->second.begin());
+    if (to_tell != to_tell_.end()) to_tell->second.erase(number);
     File& file = files_[number];
     file.carrier = kNoPeer;
     file.asked = false;
@@ -53,6 +54,7 @@ bool UnboundFiles::ExcludeNode(PeerIndex node, uint32_t files_max) {
   }
   if (!carried->second.empty()) return true;
   carried_.erase(carried);
+  if (to_tell != to_tell_.end()) to_tell_.erase(to_tell);
   return false;
 }
 

@@ -7,7 +7,8 @@
 // is deleted.
 //
 // Thread safety: thread-compatible; the runtime holds its lock around every call. Pure.
-// Costs: O(log files) each; what concerns a carrier that goes is done in pieces.
+// Costs: O(log files) each, and the files of one value; what concerns a carrier that goes is done
+// in pieces.
 
 #ifndef FREEHOLD_SRC_CORE_UNBOUND_FILES_H_
 #define FREEHOLD_SRC_CORE_UNBOUND_FILES_H_

@@ -33,6 +33,7 @@ ShutdownReport CounterImpl::Shutdown(ShutdownMode mode, Duration timeout) {
 
 bool CounterImpl::FlushDone() const {
   if (deferred_drops_.load(std::memory_order_relaxed) != 0 || !scopes_.Idle()) return false;
+  if (files_.AnyWithoutAgent()) return false;
   for (const std::unique_ptr<Shard>& shard : shards_) {
     internal::MutexLock lock(&shard->mutex);
     if (shard->table.unanswered_frees() != 0) return false;

@@ -253,6 +253,8 @@ class CounterImpl::Sink final : public core::PayloadSink {
 uint64_t CounterImpl::OnPayload(PeerIndex from, std::string_view payload, Time /*now*/) {
   // An executor that runs callbacks at once may let one of them end this counter.
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
+  if (from == files_.place()) return 1;  // nobody is nowhere
+  if (endpoint_->AddressOf(from).is_node_agent()) files_.Heard(from);
   Sink sink(this, from);
   const core::CodecError error = core::ReadPayload(payload, &sink);
   FREEHOLD_CHECK(error == core::CodecError::kOk);  // the session has checked it

@@ -224,6 +224,7 @@ void CounterImpl::OnView(uint64_t version, const std::vector<PeerIndex>& exclude
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
   std::vector<PeerIndex> processes;
   for (const PeerIndex peer : excluded) {
+    if (peer == files_.place()) continue;  // files at no node have none that could die
     if (endpoint_->AddressOf(peer).is_node_agent()) {
       InPieces([peer](core::ObjectTable& table, core::Effects* effects) {
         return table.ExcludeNode(peer, kPieceMax, effects);

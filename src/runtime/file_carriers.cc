@@ -79,7 +79,7 @@ bool FileCarriers::Work() {
       if (files_.without_agent() == 0) return more;
     }
     const PeerIndex node = PickNode();
-    if (node == core::kNoPeer) return more;  // whoever comes causes a turn
+    if (node == core::kNoPeer) return more;  // who is heard of causes a turn
     {
       MutexLock lock(&mutex_);
       files_.Assign(node, kFilesAtOnce);
@@ -107,11 +107,18 @@ bool FileCarriers::TakeFrees(uint32_t number) {
   return more;
 }
 
+// Others were named only: by the host, which may be wrong, or by who asked where a value is.
 PeerIndex FileCarriers::PickNode() {
+  const PeerIndex heard = PickNode(true);
+  return heard != core::kNoPeer ? heard : PickNode(false);
+}
+
+PeerIndex FileCarriers::PickNode(bool heard) {
   Endpoint& endpoint = counter_.endpoint();
   const PeerIndex peers = endpoint.peers();
   for (PeerIndex looked = 0; looked < peers; ++looked) {
     picked_ = picked_ + 1 < peers ? picked_ + 1 : 0;
+    if (heard && (picked_ >= heard_.size() || !heard_[picked_])) continue;
     if (picked_ != place() && endpoint.AddressOf(picked_).is_node_agent() &&
         !endpoint.IsExcluded(picked_)) {
       return picked_;
@@ -150,6 +157,11 @@ void FileCarriers::ExcludeNode(PeerIndex node) {
     MutexLock lock(&mutex_);
     more = files_.ExcludeNode(node, CounterImpl::kPieceMax);
   }
+}
+
+bool FileCarriers::AnyWithoutAgent() const {
+  MutexLock lock(&mutex_);
+  return files_.without_agent() > 0;
 }
 
 void FileCarriers::AddTo(ReferenceCounterStats* stats) const {

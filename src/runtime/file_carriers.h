@@ -44,6 +44,11 @@ class FileCarriers {
   // Values are over whose files lie there.
   void MarkReady(const Shard& shard);
 
+  // The node agent has said something.
+  void Heard(core::PeerIndex node) {
+    if (node >= heard_.size()) heard_.resize(node + 1);
+    heard_[node] = true;
+  }
   // True: more is to be done at once.
   bool Work();
   // True: the writer is full.
@@ -51,18 +56,23 @@ class FileCarriers {
   // From the node agent `from`. False: refused.
   bool OnItem(core::PeerIndex from, const core::FileItem& item);
   void ExcludeNode(core::PeerIndex node);
+  bool AnyWithoutAgent() const;
   void AddTo(ReferenceCounterStats* stats) const;
 
  private:
   bool TakeFrees(uint32_t shard);
-  // A node agent that is not excluded, another one each time; kNoPeer: none is known.
+  // A node agent that is not excluded, another one each time, one that has been heard of if there
+  // is one; kNoPeer: none is known.
   core::PeerIndex PickNode();
+  core::PeerIndex PickNode(bool heard);
 
   CounterImpl& counter_;
   std::atomic<core::PeerIndex> place_{core::kNoPeer};
   // Shards with values whose files are to be deleted, a bit each.
   std::atomic<uint64_t> shards_with_work_{0};
-  core::PeerIndex picked_ = 0;  // pump role
+  // Pump role.
+  core::PeerIndex picked_ = 0;
+  std::vector<bool> heard_;
 
   mutable internal::Mutex mutex_;
   core::UnboundFiles files_ FREEHOLD_GUARDED_BY(mutex_);

@@ -68,7 +68,7 @@ NodeAgent::Impl::Progress NodeAgent::Impl::GetProgress() const {
           sessions.envelopes_received,
           endpoint_->unacked_envelopes(),
           files.deletes,
-          files.answers};
+          files.deleted};
 }
 
 // What was under way moves from the table to the endpoint, never back: the table is looked at
@@ -77,7 +77,7 @@ bool NodeAgent::Impl::Drained() const {
   {
     MutexLock lock(&mutex_);
     if (table_.AnyFreed() || table_.sweeping() || table_.stats().reports_waiting > 0) return false;
-    if (files_.stats().deletes > 0 || files_.stats().answers > 0) return false;
+    if (files_.deleting() || files_.stats().answers > 0) return false;
   }
   return endpoint_->Idle();
 }

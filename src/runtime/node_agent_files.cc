@@ -25,6 +25,7 @@ void NodeAgent::Impl::DeleteFiles(Time now) {
   std::vector<CopyToDelete> batch;
   {
     MutexLock lock(&mutex_);
+    if (phase_ == Phase::kStopped) return;  // the store may have ended us just now
     files_.TakeDeletes(
         now, std::min(options_.delete_batch_max, kRecordsPerLock),
         [&](const CarriedFiles::Key& key, const core::FileItem& file) {

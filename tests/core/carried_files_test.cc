@@ -137,6 +137,49 @@ TEST_F(CarriedFilesTest, ADeadOwnersFilesGoAtTheBarrierInPieces) {
   EXPECT_EQ(files_.stats().files, 1u) << "the other owner's";
 }
 
+TEST_F(CarriedFilesTest, WhatADeadOwnerLeavesIsNamedUntilItIsDeleted) {
+  ASSERT_TRUE(files_.OnItem(kOwner, Carry(1)));
+  ASSERT_TRUE(files_.OnItem(kOwner, Carry(UINT64_MAX)));
+  EXPECT_TRUE(files_.Undeleted().empty());
+  const PeerIndex dead[] = {kOwner};
+  files_.OnView(1, dead);
+  EXPECT_EQ(files_.Undeleted().size(), 2u) << "before the barrier too";
+  EXPECT_FALSE(files_.deleting());
+  files_.OnBarrier(1);
+  EXPECT_TRUE(files_.deleting()) << "although none has been looked at yet";
+  EXPECT_EQ(Take(kStart, 1), (Keys{{kOwner, 1}}));
+  EXPECT_EQ(Take(kStart, 1), (Keys{{kOwner, UINT64_MAX}}));
+  EXPECT_EQ(files_.NextWork(), kInfiniteFuture) << "no number is the last one for ever";
+  for (const uint64_t number : {uint64_t{1}, UINT64_MAX}) {
+    EXPECT_FALSE(files_.OnDeleted({kOwner, number}));
+  }
+  EXPECT_FALSE(files_.deleting());
+  EXPECT_TRUE(files_.Undeleted().empty());
+}
+
+TEST_F(CarriedFilesTest, ManyThatFailedAreTriedAgainInPieces) {
+  for (uint64_t number = 1; number <= 5; ++number) {
+    ASSERT_TRUE(files_.OnItem(kOwner, Delete(number)));
+  }
+  EXPECT_EQ(Take().size(), 5u);
+  for (uint64_t number = 1; number <= 5; ++number) {
+    (void)files_.OnFailed({kOwner, number}, "full", kStart, 0);
+  }
+  const Time later = kStart + std::chrono::seconds(1);
+  EXPECT_EQ(Take(later, 2).size(), 2u);
+  EXPECT_LE(files_.NextWork(), later);
+  EXPECT_EQ(Take(later).size(), 3u);
+}
+
+TEST_F(CarriedFilesTest, ABarrierThatComesAgainChangesNothing) {
+  ASSERT_TRUE(files_.OnItem(kOwner, Carry(1)));
+  files_.OnBarrier(4);
+  files_.OnBarrier(2);
+  const PeerIndex dead[] = {kOwner};
+  files_.OnView(3, dead);
+  EXPECT_EQ(Take(), (Keys{{kOwner, 1}})) << "its barrier has come";
+}
+
 TEST_F(CarriedFilesTest, AViewThatIsHeardAfterItsBarrierIsClosed) {
   ASSERT_TRUE(files_.OnItem(kOwner, Carry(1)));
   files_.OnBarrier(4);

@@ -123,6 +123,18 @@ TEST(FilesPayload, AReportSaysWhetherItsFileIsShared) {
   EXPECT_EQ(sink.shared, (std::vector<bool>{false, true, false}));
 }
 
+TEST(FilesPayload, ASharedFileWithoutAUrlIsBad) {
+  LocationItem item;
+  item.object = ObjectId::FromNumber(1);
+  item.change = LocationChange::kSpilled;
+  PayloadWriter writer(8192);
+  ASSERT_TRUE(writer.Add(item));
+  std::string payload = writer.Take();
+  ASSERT_EQ(CheckPayload(payload), CodecError::kOk);
+  payload[kHeadBytes + ObjectId::kSize + 1] |= 4;
+  EXPECT_EQ(CheckPayload(payload), CodecError::kBadValue);
+}
+
 TEST(FilesPayload, ASharedCopyInMemoryAloneIsBad) {
   LocationItem item;
   item.object = ObjectId::FromNumber(1);

@@ -198,6 +198,38 @@ TEST_F(ObjectTableFiles, ALostValueComesBackByAFile) {
   EXPECT_EQ(Find(kA)->state(), ObjectState::kAvailable);
 }
 
+TEST_F(ObjectTableFiles, AValueTakenForLostMeanwhileComesBack) {
+  (void)Declare(kA, kN0);
+  Spill(kA, kN0, "s3://a");
+  (void)SetLocation(kA, kN1);
+  ASSERT_EQ(MovePrimary(kA, kN1, kN0), Verdict::kOk);
+  EXPECT_TRUE(Exclude(kN0, 0)) << "a first piece, which has not got to it";
+  (void)RemoveLocation(kA, kN1);
+  ASSERT_EQ(Find(kA)->state(), ObjectState::kLost);
+  EXPECT_FALSE(Exclude(kN0));
+  EXPECT_EQ(Find(kA)->state(), ObjectState::kAvailable);
+}
+
+TEST_F(ObjectTableFiles, AFormerPrimarysFileThatTheHostHasNamedIsKept) {
+  (void)Declare(kA, kN0);
+  Spill(kA, kN0, "s3://a");
+  EXPECT_EQ(AddFile(kA, "s3://a"), Verdict::kOk);
+  (void)SetLocation(kA, kN1);
+  ASSERT_EQ(MovePrimary(kA, kN1, kN0), Verdict::kOk);
+  (void)Pull(kN0);
+  (void)Exclude(kN0);
+  EXPECT_EQ(Told(), Urls{});
+}
+
+TEST_F(ObjectTableFiles, AReportThatClaimsAFileWithoutAUrlHarmsNobody) {
+  (void)Declare(kA, kN0);
+  Spill(kA, kN0, "");
+  (void)FreeExplicitly(kA);
+  EXPECT_EQ(Recreate(kA), Verdict::kOk);
+  EXPECT_FALSE(Exclude(kN0));
+  EXPECT_EQ(ghosts(), 0u);
+}
+
 TEST_F(ObjectTableFiles, AnEvictFirstValueStaysWhileItHasAFile) {
   (void)Declare(kA, kN0);
   Spill(kA, kN0, "s3://a");
