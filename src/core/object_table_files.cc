@@ -64,7 +64,7 @@ bool FileSteps::Knows(const ObjectRecord& record, const std::string& url) const 
 }
 
 void FileSteps::Tell(const ObjectRecord& record, std::string url, UnboundFile::Use use,
-                     Effects* effects) {
+                     Effects* effects) const {
   if (table_.config_.settle_at_once) return;  // nobody to ask
   effects->Rarely().files.push_back(
       {record.id(), record.generation, record.size, std::move(url), use});

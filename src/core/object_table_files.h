@@ -60,7 +60,8 @@ class FileSteps {
              Effects* effects);
   void SayThatItIsThere(ObjectRecord* record, const Copy& copy, Effects* effects);
   bool Knows(const ObjectRecord& record, const std::string& url) const;
-  void Tell(const ObjectRecord& record, std::string url, UnboundFile::Use use, Effects* effects);
+  void Tell(const ObjectRecord& record, std::string url, UnboundFile::Use use,
+            Effects* effects) const;
 
   ObjectTable& table_;
 };

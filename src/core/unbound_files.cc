@@ -23,11 +23,11 @@ void UnboundFiles::Add(UnboundFile file) {
   without_agent_.insert(number);
 }
 
-void UnboundFiles::Delete(const DigestKey& key, uint32_t files, std::vector<PeerIndex>* ready) {
-  Value& value = values_[key];
-  value.over = true;
-  value.to_go = files;
-  for (const uint64_t number : value.files) {
+void UnboundFiles::Delete(const DigestKey& value, uint32_t files, std::vector<PeerIndex>* ready) {
+  Value& ended = values_[value];
+  ended.over = true;
+  ended.to_go = files;
+  for (const uint64_t number : ended.files) {
     const PeerIndex carrier = files_[number].carrier;
     if (carrier == kNoPeer) continue;
     to_tell_[carrier].insert(number);

@@ -89,13 +89,13 @@ bool FileCarriers::Work() {
   return true;
 }
 
-bool FileCarriers::TakeFrees(uint32_t number) {
-  Shard& shard = counter_.ShardAt(number);
+bool FileCarriers::TakeFrees(uint32_t shard) {
+  Shard& taken = counter_.ShardAt(shard);
   std::vector<std::pair<core::DigestKey, uint32_t>> values;
   bool more = false;
   {
-    MutexLock lock(&shard.mutex);
-    more = core::FileSteps(&shard.table).TakeFrees(CounterImpl::kPieceMax, &values);
+    MutexLock lock(&taken.mutex);
+    more = core::FileSteps(&taken.table).TakeFrees(CounterImpl::kPieceMax, &values);
   }
   std::vector<PeerIndex> ready;
   {
@@ -103,7 +103,7 @@ bool FileCarriers::TakeFrees(uint32_t number) {
     for (const auto& [value, files] : values) files_.Delete(value, files, &ready);
   }
   for (const PeerIndex node : ready) counter_.endpoint().MarkReady(node);
-  if (more) shards_with_work_.fetch_or(uint64_t{1} << number, std::memory_order_relaxed);
+  if (more) shards_with_work_.fetch_or(uint64_t{1} << shard, std::memory_order_relaxed);
   return more;
 }
 
