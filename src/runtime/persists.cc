@@ -121,6 +121,8 @@ void Persists::Begin(const ObjectId& object, PersistedCallback told) {
   const std::shared_ptr<CounterImpl> keep = counter_->shared_from_this();
   absl::Status ended;
   uint64_t number = 0;
+  std::vector<PersistedCallback> one;
+  if (told) one.push_back(std::move(told));
   {
     internal::MutexLock lock(&mutex_);
     ended = ended_;
@@ -128,15 +130,11 @@ void Persists::Begin(const ObjectId& object, PersistedCallback told) {
       Entry& entry = entries_[object];
       const bool is_new = entry.number == 0;
       if (is_new) number = entry.number = ++numbers_;
-      if (told) entry.told.push_back(std::move(told));
+      for (PersistedCallback& each : one) entry.told.push_back(std::move(each));
       if (!is_new) return;
     }
   }
-  if (!ended.ok()) {
-    std::vector<PersistedCallback> one;
-    if (told) one.push_back(std::move(told));
-    return Tell(std::move(one), object, ended);
-  }
+  if (!ended.ok()) return Tell(std::move(one), object, ended);
   const core::Key key = counter_->KeyOf(object);
   core::PersistNotice now;
   const Verdict begun =

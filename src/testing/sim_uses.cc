@@ -302,29 +302,29 @@ uint64_t Oracle::CountUsers(const Object& object, bool perhaps) const {
 }
 
 // Something of its own process is in its way. Whatever depends on itself alone is.
-bool Oracle::IsWaiting(int64_t number) const {
-  const SimScope& scope = s_.scopes.at(number);
-  if (scope.lingers || std::count(asked_.begin(), asked_.end(), number) > 0) return true;
-  asked_.push_back(number);
+bool Oracle::IsWaiting(int64_t scope) const {
+  const SimScope& itself = s_.scopes.at(scope);
+  if (itself.lingers || std::count(asked_.begin(), asked_.end(), scope) > 0) return true;
+  asked_.push_back(scope);
   bool waits = false;
   for (auto at = s_.objects.begin(); !waits && at != s_.objects.end(); ++at) {
     const Object& object = at->second;
     waits =
-        object.scope == number && object.owner == scope.process && !object.ended && Held(object);
+        object.scope == scope && object.owner == itself.process && !object.ended && Held(object);
   }
   for (auto at = s_.scopes.begin(); !waits && at != s_.scopes.end(); ++at) {
-    waits = at->second.parent == number && !IsDone(at->first);
+    waits = at->second.parent == scope && !IsDone(at->first);
   }
   asked_.pop_back();
   return waits;
 }
 
 // Which processes a scope knows to have joined it is known at rest only.
-bool Oracle::IsDone(int64_t number) const {
-  if (ScopeRuns(s_, number) || IsWaiting(number)) return false;
+bool Oracle::IsDone(int64_t scope) const {
+  if (ScopeRuns(s_, scope) || IsWaiting(scope)) return false;
   return std::none_of(s_.scopes.begin(), s_.scopes.end(), [&](const auto& other) {
     const SimScope& part = other.second;
-    return at_rest_ && part.part_of == number && !part.unlisted &&
+    return at_rest_ && part.part_of == scope && !part.unlisted &&
            s_.process(part.process)->live() && !IsDone(other.first);
   });
 }

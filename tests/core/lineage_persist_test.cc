@@ -54,9 +54,9 @@ TEST(LineageTablePersist, OrderOfTheEndsOfTwoReturnsDoesNotMatter) {
     bool needed[2] = {true, true};
     for (const int what : order) {
       if (what < 2) {
-        (void)table.Persist(static_cast<uint64_t>(10 + what));
+        (void)table.Persist(10 + static_cast<uint64_t>(what));
       } else {
-        (void)table.End(static_cast<uint64_t>(8 + what));
+        (void)table.End(8 + static_cast<uint64_t>(what));
       }
       needed[what % 2] = false;
       ASSERT_EQ(table.IsKept(1), needed[0] || needed[1]);
