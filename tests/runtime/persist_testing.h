@@ -69,7 +69,7 @@ class PersistWorld {
     return scope.Keep({Object(object)}, KeepMode::kPersist, Done());
   }
   absl::Status Answer(uint64_t object, uint32_t generation = 0,
-                      const absl::Status& written = absl::OkStatus()) {
+                      const absl::Status& written = absl::OkStatus()) const {
     return lineage->Persisted(Object(object), generation, written);
   }
   void Settle() const {

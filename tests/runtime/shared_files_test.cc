@@ -38,7 +38,7 @@ class SharedFiles : public ::testing::Test {
     world_.Settle();
   }
   // Where the value of object 1 is, as "node url", with 0 for no node.
-  std::vector<std::string> Where() {
+  std::vector<std::string> Where() const {
     std::vector<std::string> words;
     const ObjectLocations known = *world_.counter->GetLocations(Object(1));
     for (const Location& at : known.locations) {
