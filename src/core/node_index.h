@@ -21,6 +21,7 @@
 #define FREEHOLD_SRC_CORE_NODE_INDEX_H_
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -275,7 +276,7 @@ class NodeIndex {
   void Merge(Node* node, const Copy& left, uint32_t number);
   void Drop(Node* node, CopyList which, uint32_t number);
   // The records of a chunk that were not handed over, by their places; null: given back.
-  using Located = const ObjectRecord* [RecordChunk::kRecords];
+  using Located = std::array<const ObjectRecord*, RecordChunk::kRecords>;
   void Locate(const RecordChunk& chunk, Located* records) const;
   void Foresee(const RecordChunk& chunk, Located* records) const;
   // Adds up the copies by state.
