@@ -307,7 +307,7 @@ class Harness {
       while (readers > 0) EndRead(key);
     }
     EndMoves();
-    uint64_t kept = 0;  // by a shared file that nobody may free any more
+    uint64_t kept = 0;  // by a shared file that nobody may free any more; some may be swept yet
     for (uint64_t object = 0; object < kObjects; ++object) {
       for (uint32_t generation = 0; generation < kGenerations; ++generation) {
         const Key key{ObjectId::FromNumber(object), generation};
@@ -336,7 +336,7 @@ class Harness {
       for (const auto& [key, owed] : owed_[owner]) FREEHOLD_CHECK(!owed.any());
     }
     table_.CheckInvariants();
-    FREEHOLD_CHECK(table_.stats().copies == kept && table_.stats().reports_waiting == 0);
+    FREEHOLD_CHECK(table_.stats().copies <= kept && table_.stats().reports_waiting == 0);
   }
 
   Input input_;
