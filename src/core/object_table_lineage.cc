@@ -92,8 +92,7 @@ Verdict LineageSteps::Step(const event::FreeOrphan& e, Effects* effects) {
   return table_.Step(event::FreeExplicitly{e.key}, effects);
 }
 
-// --- Values that are persisted
-// --------------------------------------------------------------------
+// --- Values that are persisted -------------------------------------------------------------------
 
 Verdict LineageSteps::Step(const event::BeginPersist& e, PersistNotice* now) {
   Verdict verdict;

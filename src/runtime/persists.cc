@@ -98,8 +98,7 @@ absl::Status Recreated(const ObjectId& object) {
 
 }  // namespace
 
-// --- The host's calls
-// ------------------------------------------------------------------------------
+// --- The host's calls ----------------------------------------------------------------------------
 
 absl::Status Persists::Check(const ObjectId& object) const {
   if (!counter_->options().on_persist) {
@@ -177,8 +176,7 @@ absl::Status Persists::Answer(const ObjectId& object, uint32_t generation,
   return written.ok() ? left : absl::OkStatus();
 }
 
-// --- What becomes of the objects
-// -------------------------------------------------------------------
+// --- What becomes of the objects -----------------------------------------------------------------
 
 void Persists::OnNotices(const std::vector<core::PersistNotice>& notices) {
   for (const core::PersistNotice& notice : notices) OnNotice(notice);
@@ -263,8 +261,7 @@ uint64_t Persists::pending() const {
   return entries_.size();
 }
 
-// --- What the host is told
-// ---------------------------------------------------------------------------
+// --- What the host is told -----------------------------------------------------------------------
 
 void Persists::Ask(const ObjectId& object, uint32_t generation) {
   PostGuarded(counter_->options().executor.get(), &counter_->logger(),

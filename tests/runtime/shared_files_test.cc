@@ -55,6 +55,11 @@ class SharedFiles : public ::testing::Test {
     }
     return urls;
   }
+  void WatchReclaimed() {
+    const auto watched = world_.counter->OnReclaimed(
+        Object(1), [this](const ObjectId&, EndReason) { reclaimed_ = true; });
+    ASSERT_TRUE(watched.ok());
+  }
   uint64_t Carried(uint64_t node) { return world_.agents[node]->GetStats().files_carried; }
   uint64_t CarriedByAll() {
     uint64_t sum = 0;
@@ -64,6 +69,7 @@ class SharedFiles : public ::testing::Test {
 
   CounterWorld world_;
   ObjectRef ref_;
+  bool reclaimed_ = false;
 };
 
 TEST_F(SharedFiles, OutliveTheirNodeAndAreDeletedThroughAnother) {
@@ -75,14 +81,11 @@ TEST_F(SharedFiles, OutliveTheirNodeAndAreDeletedThroughAnother) {
   EXPECT_EQ(CarriedByAll(), 1u);
   EXPECT_THAT(Deleted(2), IsEmpty());
   EXPECT_THAT(Deleted(3), IsEmpty());
-  bool reclaimed = false;
-  ASSERT_TRUE(
-      world_.counter->OnReclaimed(Object(1), [&](const ObjectId&, EndReason) { reclaimed = true; })
-          .ok());
+  WatchReclaimed();
   ref_.Reset();
   world_.Settle();
   world_.RunCallbacks();
-  EXPECT_TRUE(reclaimed);
+  EXPECT_TRUE(reclaimed_);
   EXPECT_EQ(Deleted(2).size() + Deleted(3).size(), 1u) << "through one agent";
   EXPECT_EQ(world_.objects(), 0u);
   EXPECT_EQ(CarriedByAll(), 0u);
@@ -94,19 +97,16 @@ TEST_F(SharedFiles, AreReclaimedOnlyWhenTheyAreDeleted) {
   for (const uint64_t node : {2, 3}) {
     world_.stores[node].failure = absl::UnavailableError("no network");
   }
-  bool reclaimed = false;
-  ASSERT_TRUE(
-      world_.counter->OnReclaimed(Object(1), [&](const ObjectId&, EndReason) { reclaimed = true; })
-          .ok());
+  WatchReclaimed();
   ref_.Reset();
   world_.Settle();
   world_.RunCallbacks();
-  EXPECT_FALSE(reclaimed);
+  EXPECT_FALSE(reclaimed_);
   EXPECT_EQ(world_.objects(), 1u);
   for (const uint64_t node : {2, 3}) world_.stores[node].failure = absl::OkStatus();
   world_.SettleFor(std::chrono::seconds(1));
   world_.RunCallbacks();
-  EXPECT_TRUE(reclaimed);
+  EXPECT_TRUE(reclaimed_);
   EXPECT_EQ(world_.objects(), 0u);
 }
 
