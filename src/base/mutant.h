@@ -127,8 +127,21 @@ enum class Mutant : uint8_t {
   kEvictFirstNotTold,       // its nodes hear nothing
   kEvictFirstLost,          // its last copy goes, and it is lost
   kPinnedFreeNow,           // a free that waits for the last pin forgets that it is evict-first
+  // 11, transfer
+  kMovesOnUnsettled,      // an object moves on although its former owner may take it back
+  kTakenBackNotHeld,      // what is taken back goes although others may hold it until the barrier
+  kNotTakenBack,          // the next owner dies, and nobody owns the object
+  kClosedBorrowerListed,  // a borrower whose barrier has come is listed for ever
+  kFormerNotListed,       // who gives an object away is not listed as its borrower
+  kMovedAckIgnored,       // who holds nothing any more stays listed
+  kMoveNotPassedOn,       // who got the reference from a borrower does not hear of the move
+  kRedirectedTooEarly,    // who asks is sent to an owner that has not taken the object
+  kFlushedWhenTold,       // Flushed before those who are told of a move have answered
+  kReleaseForwarded,      // the former owner takes a release for the next one
+  kFormerForgotten,       // the former owner answers Gone once it holds nothing itself
+  kLateReportFreed,       // ... or a late report with a free
 };
-inline constexpr int kMutants = 93;         // kNone included
+inline constexpr int kMutants = 105;        // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -22,6 +22,8 @@ const char* BorrowStageName(BorrowStage stage) {
       return "this process is excluded";
     case BorrowStage::kNotDeclared:
       return "its owner has not taken it";
+    case BorrowStage::kMoving:
+      return "its next owner has not answered";
   }
   return "?";
 }
@@ -47,6 +49,16 @@ void BorrowIndex::Remove(uint32_t number) {
 void BorrowIndex::SetStage(uint32_t number, BorrowStage stage) {
   Unlink(number);
   pool_.At(number).stage = stage;
+  Link(number);
+}
+
+void BorrowIndex::Follow(uint32_t number, PeerIndex owner, uint32_t term, BorrowStage stage) {
+  Unlink(number);
+  Borrow& borrow = pool_.At(number);
+  FREEHOLD_CHECK(!borrow.flushing);
+  borrow.owner = owner;
+  borrow.term = term;
+  borrow.stage = stage;
   Link(number);
 }
 
@@ -121,6 +133,7 @@ uint32_t* BorrowIndex::RingOf(PeerIndex owner, BorrowStage stage) {
       return &owners_.At(owner).to_send;
     case BorrowStage::kOutstanding:
     case BorrowStage::kConfirmed:
+    case BorrowStage::kMoving:
       return &owners_.At(owner).others;
     case BorrowStage::kGone:
     case BorrowStage::kOwnerDied:

@@ -32,6 +32,7 @@ enum class BorrowStage : uint8_t {
   kOwnerDied,    // the owner is excluded and the barrier has come
   kExcluded,     // this process is excluded
   kNotDeclared,  // the owner has not taken it
+  kMoving,       // it was owned here, and its next owner has not answered
 };
 const char* BorrowStageName(BorrowStage stage);
 
@@ -46,13 +47,16 @@ struct Borrow {
   // This process declares it for its owner, who has not answered: nobody else may hear of it.
   bool declares = false;
   DeclareAnswer answer = DeclareAnswer::kOk;  // of kNotDeclared: why
+  uint32_t term = kFirstTerm;                 // of the owner
 
   bool failed() const {
     return stage == BorrowStage::kGone || stage == BorrowStage::kOwnerDied ||
            stage == BorrowStage::kExcluded || stage == BorrowStage::kNotDeclared;
   }
+  // An owner counts it: also the one that gives the object away, which is this process.
   bool confirmed() const {
-    return stage == BorrowStage::kConfirmed || stage == BorrowStage::kReleasing;
+    return stage == BorrowStage::kConfirmed || stage == BorrowStage::kReleasing ||
+           stage == BorrowStage::kMoving;
   }
 };
 
@@ -62,6 +66,8 @@ class BorrowIndex {
   uint32_t Add(RecordIndex record, PeerIndex owner);
   void Remove(uint32_t number);
   void SetStage(uint32_t number, BorrowStage stage);
+  // The object has another owner. REQUIRES: no view waits for it.
+  void Follow(uint32_t number, PeerIndex owner, uint32_t term, BorrowStage stage);
   const Borrow& At(uint32_t number) const { return pool_.At(number); }
   // A Register, or Declare, with this number leaves now.
   void BeginRegistration(uint32_t number, uint64_t registration);

@@ -2,7 +2,8 @@
 //
 // Here: frees, their results, and location reports. References that cross processes are in
 // codec_sharing.cc, primary moves in codec_moves.cc, digests in codec_digest.cc, files that have
-// outlived their node in codec_files.cc; the layout of the groups is in codec_groups.h.
+// outlived their node in codec_files.cc, transfers in codec_transfer.cc; the layout of the groups
+// is in codec_groups.h.
 
 #include "src/core/codec.h"
 
@@ -109,6 +110,8 @@ CodecError ReadGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
     return CodecError::kUnknownGroup;
   }
   if (head.count == 0) return CodecError::kBadValue;
+  if (head.kind >= codec::kMoveds) return codec::ReadTransferGroup(head, cursor, sink);
+  if (head.kind >= codec::kTransferAcks) return codec::ReadSharingGroup(head, cursor, sink);
   if (head.kind >= codec::kFilesCarried) return codec::ReadFilesGroup(head, cursor, sink);
   if (head.kind >= codec::kWatches) return codec::ReadSharingGroup(head, cursor, sink);
   if (head.kind >= codec::kScopeJoins) return codec::ReadScopesGroup(head, cursor, sink);

@@ -27,11 +27,12 @@
 #include "freehold/ids.h"
 #include "src/core/digest.h"
 #include "src/core/item.h"
+#include "src/core/transfer_item.h"
 
 namespace freehold::core {
 
 // The versions that this build can read and write. No release has spoken version 1 yet, so groups
-// are still added to it: all that item.h lists belongs to it.
+// are still added to it: all that item.h and transfer_item.h list belongs to it.
 inline constexpr uint8_t kVersionMin = 1;
 inline constexpr uint8_t kVersionMax = 1;
 
@@ -127,8 +128,8 @@ class PayloadWriter {
   [[nodiscard]] bool Add(const FreeResultItem& item);
   // `url` is written for kSpilled only. REQUIRES: url.size() <= kSpilledUrlBytesMax.
   [[nodiscard]] bool Add(const LocationItem& item);
-  // `number` is not written for kRelease, `answer` and `size` only where the kind has one.
-  // REQUIRES: `answer` is one of the kind's.
+  // `number`, `answer` and `size` are written only where the kind has one. REQUIRES: `answer` is
+  // one of the kind's; of a kind of a transfer, the term is not the first.
   [[nodiscard]] bool Add(const SharingItem& item);
   [[nodiscard]] bool Add(const LocationQueryItem& item);
   // Locations beyond the bounds of the item are cut. URLs are written for spilled ones only.
@@ -146,6 +147,9 @@ class PayloadWriter {
   [[nodiscard]] bool Add(const ScopeItem& item);
   // `size` and `url` are not written for kGone (codec_files.cc). REQUIRES: what the item says.
   [[nodiscard]] bool Add(const FileItem& item);
+  // Transfers of ownership (codec_transfer.cc). REQUIRES, of both: what the item says.
+  [[nodiscard]] bool Add(const TransferItem& item);
+  [[nodiscard]] bool Add(const MovedItem& item);
 
   bool empty() const { return items_ == 0; }
   size_t items() const { return items_; }
@@ -223,6 +227,9 @@ class PayloadSink {
   // Between processes; a node agent has no scopes.
   virtual void OnScope(const ScopeItem& /*item*/) {}
   virtual void OnFile(const FileItem& /*item*/) {}
+  // Between processes; their answers are sharing items.
+  virtual void OnTransfer(const TransferItem& /*item*/) {}
+  virtual void OnMoved(const MovedItem& /*item*/) {}
 };
 // Answers an error where it meets it: the sink has then seen what came before. Where CheckPayload
 // says kOk, so does this.

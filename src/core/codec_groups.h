@@ -1,6 +1,7 @@
 // The groups of a payload: what codec.cc, which holds frees, results and reports,
 // codec_sharing.cc, which holds references that cross processes, codec_moves.cc, which holds
-// primary moves, codec_scopes.cc and codec_digest.cc have in common.
+// primary moves, codec_scopes.cc, codec_digest.cc, codec_files.cc and codec_transfer.cc have in
+// common.
 //
 // Every group starts with the same head:
 //   kind (1 byte), detail (1), generation (4), term (4), count (4, not 0)
@@ -35,9 +36,18 @@
 //   26 kFilesCarried    object (28), number (8), size (8), length of url (2), url
 //   27 kFilesToDelete   object (28), number (8), size (8), length of url (2), url
 //   28 kFilesGone       object (28), number (8)
+//   29 kTransferAcks    object (28)                            detail: the answer
+//   30 kMovedAcks       object (28)                            detail: 1 who holds it, 0 who not
+//   31 kSettleds        object (28)
+//   32 kSettledAcks     object (28)
+//   33 kMovedsEnded     object (28)
+//   34 kMoveds          object (28), owner (28)                detail: 1 with an owner, 0 without
+//   35 kTransfers       object (28), size (8), nodes (2), processes (2), formers (2), and of each
+//                       node: node (28), flags (1), length of url (2), url; of each process and
+//                       each former: process (28)    detail: the state; 128 more: evict first
 // What has no detail has 0 there. A range is its prefix (4) and bits (1). From 5 on the generation
-// is 0 except in 11 to 13, 17, and from 26 on; from 10 to 20, and from 26 on, the term is
-// kFirstTerm, except in 12 and 13.
+// is 0 except in 11 to 13, 17, 26 to 28, and 35. From 10 to 20, and from 24 to 28, the term is
+// kFirstTerm, except in 12 and 13; from 29 on it is a later one.
 //
 // Thread safety: values.
 
@@ -83,8 +93,15 @@ enum GroupKind : uint8_t {
   kFilesCarried = 26,
   kFilesToDelete = 27,
   kFilesGone = 28,
+  kTransferAcks = 29,
+  kMovedAcks = 30,
+  kSettleds = 31,
+  kSettledAcks = 32,
+  kMovedsEnded = 33,
+  kMoveds = 34,
+  kTransfers = 35,
 };
-inline constexpr uint8_t kGroupKindMax = kFilesGone;
+inline constexpr uint8_t kGroupKindMax = kTransfers;
 
 struct GroupHead {
   uint8_t kind;
@@ -111,6 +128,7 @@ class Cursor {
   }
   ObjectId Object() { return IdAt(Bytes(ObjectId::kSize), 0); }
   NodeId Node() { return *NodeId::FromBytes(Bytes(NodeId::kSize)); }
+  ProcessId Process() { return *ProcessId::FromBytes(Bytes(ProcessId::kSize)); }
 
  private:
   std::string_view bytes_;
@@ -127,8 +145,8 @@ inline char* PutBytes(std::string_view bytes, char* at) {
   return at + bytes.size();
 }
 
-// Takes the items of a group from kRegisters to kLocationAnswers, or from kWatches to kDeclareAcks;
-// a null sink only validates. REQUIRES: the count is not 0.
+// Takes the items of a group from kRegisters to kLocationAnswers, from kWatches to kDeclareAcks, or
+// from kTransferAcks to kMovedsEnded; a null sink only validates. REQUIRES: the count is not 0.
 CodecError ReadSharingGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 // The same of kMovePrimaries and kMovePrimaryAcks.
 CodecError ReadMovesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
@@ -136,8 +154,10 @@ CodecError ReadMovesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* si
 CodecError ReadScopesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 // The same from kDigestSums to kReportsAgain.
 CodecError ReadDigestGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
-// The same from kFilesCarried on.
+// The same from kFilesCarried to kFilesGone.
 CodecError ReadFilesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
+// The same of kMoveds and kTransfers.
+CodecError ReadTransferGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 
 }  // namespace freehold::core::codec
 

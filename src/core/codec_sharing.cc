@@ -1,5 +1,5 @@
-// Groups of what references that cross processes need: registrations, handoffs, watches, and where
-// a value is. Their layout is in codec_groups.h.
+// Groups of what references that cross processes need: registrations, handoffs, watches, the
+// answers of a transfer, and where a value is. Their layout is in codec_groups.h.
 
 #include <algorithm>
 #include <string>
@@ -48,9 +48,11 @@ static_assert(codec::kGroupHeadBytes + kAnswerBytes + kAnswerLocationBytesMax <=
 static_assert(kAnswerLocationBytes + kSpilledUrlBytesMax <= kAnswerLocationBytesMax);
 static_assert(kAnswerLocationsMax <= 255);
 
-// The kinds of SharingItem and their groups are numbered alike, in two runs.
+// The kinds of SharingItem and their groups are numbered alike, in three runs.
 constexpr uint8_t kSharingGroups = codec::kRegisters - static_cast<uint8_t>(SharingKind::kRegister);
 constexpr uint8_t kWatchGroups = codec::kWatches - static_cast<uint8_t>(SharingKind::kWatch);
+constexpr uint8_t kTransferGroups =
+    codec::kTransferAcks - static_cast<uint8_t>(SharingKind::kTransferAck);
 static_assert(codec::kRegisterAcks ==
               kSharingGroups + static_cast<uint8_t>(SharingKind::kRegisterAck));
 static_assert(codec::kReleases == kSharingGroups + static_cast<uint8_t>(SharingKind::kRelease));
@@ -63,14 +65,26 @@ static_assert(codec::kWatchesFired ==
               kWatchGroups + static_cast<uint8_t>(SharingKind::kWatchFired));
 static_assert(codec::kDeclares == kWatchGroups + static_cast<uint8_t>(SharingKind::kDeclare));
 static_assert(codec::kDeclareAcks == kWatchGroups + static_cast<uint8_t>(SharingKind::kDeclareAck));
+static_assert(codec::kMovedAcks == kTransferGroups + static_cast<uint8_t>(SharingKind::kMovedAck));
+static_assert(codec::kSettleds == kTransferGroups + static_cast<uint8_t>(SharingKind::kSettled));
+static_assert(codec::kSettledAcks ==
+              kTransferGroups + static_cast<uint8_t>(SharingKind::kSettledAck));
+static_assert(codec::kMovedsEnded ==
+              kTransferGroups + static_cast<uint8_t>(SharingKind::kMovedEnded));
+
+constexpr bool IsOfTransfer(SharingKind kind) { return kind >= SharingKind::kTransferAck; }
 
 uint8_t GroupOf(SharingKind kind) {
-  return static_cast<uint8_t>(static_cast<uint8_t>(kind) +
-                              (kind < SharingKind::kWatch ? kSharingGroups : kWatchGroups));
+  const uint8_t groups = kind < SharingKind::kWatch ? kSharingGroups
+                         : IsOfTransfer(kind)       ? kTransferGroups
+                                                    : kWatchGroups;
+  return static_cast<uint8_t>(static_cast<uint8_t>(kind) + groups);
 }
 SharingKind KindOf(uint8_t group) {
-  return static_cast<SharingKind>(group -
-                                  (group < codec::kWatches ? kSharingGroups : kWatchGroups));
+  const uint8_t groups = group < codec::kWatches         ? kSharingGroups
+                         : group >= codec::kTransferAcks ? kTransferGroups
+                                                         : kWatchGroups;
+  return static_cast<SharingKind>(group - groups);
 }
 
 // The moments of an owned object are in the bytes.
@@ -92,6 +106,13 @@ uint8_t AnswerMax(SharingKind kind) {
       return kWatchAnswerMax;
     case SharingKind::kDeclareAck:
       return kDeclareAnswerMax;
+    case SharingKind::kTransferAck:
+      return kTransferAnswerMax;
+    case SharingKind::kMovedAck:
+      return 1;
+    case SharingKind::kSettled:
+    case SharingKind::kSettledAck:
+    case SharingKind::kMovedEnded:
     case SharingKind::kRegister:
     case SharingKind::kRelease:
     case SharingKind::kHandoffCancel:
@@ -102,8 +123,14 @@ uint8_t AnswerMax(SharingKind kind) {
 }
 
 size_t SharingBytes(SharingKind kind) {
-  if (kind == SharingKind::kRelease) return ObjectId::kSize;
+  if (!IsNumbered(kind)) return ObjectId::kSize;
   return kind == SharingKind::kDeclare ? kNumberedBytes + 8 : kNumberedBytes;
+}
+
+// At its creation an object is in its first term; whoever gets it by a transfer starts a later one.
+bool IsTermOf(SharingKind kind, uint32_t term) {
+  if (kind == SharingKind::kDeclare || kind == SharingKind::kDeclareAck) return term == kFirstTerm;
+  return !IsOfTransfer(kind) || term > kFirstTerm;
 }
 
 CodecError ReadSharing(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
@@ -112,8 +139,7 @@ CodecError ReadSharing(const GroupHead& head, Cursor* cursor, PayloadSink* sink)
   item.term = head.term;
   item.answer = head.detail;
   if (head.detail > AnswerMax(item.kind) || head.generation != 0) return CodecError::kBadValue;
-  // At its creation an object is in its first term.
-  if (head.kind >= codec::kDeclares && head.term != kFirstTerm) return CodecError::kBadValue;
+  if (!IsTermOf(item.kind, head.term)) return CodecError::kBadValue;
   const size_t item_bytes = SharingBytes(item.kind);
   // By division: the product could exceed a 32-bit size_t.
   if (head.count > cursor->size() / item_bytes) return CodecError::kTruncated;
@@ -123,7 +149,7 @@ CodecError ReadSharing(const GroupHead& head, Cursor* cursor, PayloadSink* sink)
   }
   for (uint32_t i = 0; i < head.count; ++i) {
     item.object = cursor->Object();
-    if (item.kind != SharingKind::kRelease) item.number = cursor->Integer<uint64_t>();
+    if (IsNumbered(item.kind)) item.number = cursor->Integer<uint64_t>();
     if (item.kind == SharingKind::kDeclare) item.size = cursor->Integer<uint64_t>();
     sink->OnSharing(item);
   }
@@ -257,11 +283,12 @@ CodecError codec::ReadSharingGroup(const GroupHead& head, Cursor* cursor, Payloa
 bool PayloadWriter::Add(const SharingItem& item) {
   const uint8_t answer_max = AnswerMax(item.kind);
   FREEHOLD_CHECK(answer_max == 0 || item.answer <= answer_max);
+  FREEHOLD_CHECK(!IsOfTransfer(item.kind) || IsTermOf(item.kind, item.term));
   char* at = Place(GroupOf(item.kind), answer_max == 0 ? uint8_t{0} : item.answer, 0, item.term,
                    SharingBytes(item.kind));
   if (at == nullptr) return false;
   at = PutBytes(item.object.bytes(), at);
-  if (item.kind != SharingKind::kRelease) at = Put(item.number, at);
+  if (IsNumbered(item.kind)) at = Put(item.number, at);
   if (item.kind == SharingKind::kDeclare) Put(item.size, at);
   return true;
 }

@@ -90,6 +90,14 @@ struct MoveAnswered {
   NodeId primary;
 };
 
+// The object has moved to `owner`: said by that one itself, or by an owner before it.
+struct Moved {
+  PeerIndex from = kNoPeer;
+  ObjectId object;
+  PeerIndex owner = kNoPeer;
+  uint32_t term = kFirstTerm + 1;
+};
+
 // A digest has shown that the owner does not know the copy.
 struct ReportAgain {
   PeerIndex from = kNoPeer;
@@ -151,7 +159,7 @@ enum class [[nodiscard]] CopyVerdict : uint8_t{
     kUnknown,           // Free: nothing is here; that is answered
     kRefused,           // Free: not the copy's owner, or somebody is excluded; nothing changed.
                         // MoveAnswered: nobody has asked that of this owner. MovePrimary: this
-                        // node is excluded
+                        // node is excluded. Moved: another's word, not an owner's here
     kMoving,            // DropCopy, MovePrimary: a move of it is under way
     kNoChange,          // a repeated notice; DeleteFailed: for the same reason as before
     kMore,              // Sweep: call it again
@@ -192,6 +200,7 @@ class ReportSink {
   virtual bool Add(const FreeResultItem& item) = 0;
   virtual bool Add(const LocationItem& item) = 0;
   virtual bool Add(const MovePrimaryItem& item) = 0;
+  virtual bool Add(const SharingItem& item) = 0;  // of kMovedAck
 };
 
 enum class [[nodiscard]] PullVerdict : uint8_t{

@@ -85,8 +85,8 @@ struct CopyRecord {
   ObjectId object;
   uint32_t generation = 0;
   PeerIndex owner = kNoPeer;
-  uint64_t size = 0;  // bytes
-  uint32_t term = kFirstTerm;
+  uint64_t size = 0;           // bytes
+  uint32_t term = kFirstTerm;  // of its owner, as far as is known here
   uint32_t readers = 0;
   CopyState state = CopyState::kGone;
   CopyRole role = CopyRole::kSecondary;

@@ -172,10 +172,23 @@ CopyVerdict CopyTable::Step(const copy_event::BeginFetch& event, CopyEffects* ef
       effects);
 }
 
-CopyVerdict CopyTable::Arrive(const Arrival& arrival, CopyEffects* effects) {
+CopyVerdict CopyTable::Arrive(Arrival arrival, CopyEffects* effects) {
   uint32_t index = Lookup(arrival.object, arrival.generation);
-  if (index != kNoCopy) {
-    if (copies_[index].owner != arrival.owner) return CopyVerdict::kOtherOwner;
+  // What is gone, with nobody to hear of it, says nothing about the key any more.
+  if (index != kNoCopy && copies_[index].state == CopyState::kGone &&
+      !Reports(OwnerOf(copies_[index].owner))) {
+    SetReport(index, CopyReport::kNone, CopyReport::kNone, effects);
+    Erase(index);
+    index = kNoCopy;
+  }
+  if (index == kNoCopy) {
+    FollowOtherGenerations(&arrival);
+  } else {
+    const CopyRecord& copy = copies_[index];
+    // Of an object that has moved, the host may have heard the owner before the move.
+    if (copy.owner != arrival.owner && copy.term == kFirstTerm) return CopyVerdict::kOtherOwner;
+    arrival.owner = copy.owner;
+    arrival.term = copy.term;
     DoomIfPastBarrier(index, effects);
     if (copies_[index].state != CopyState::kGone) return ArriveOnRecord(index, arrival, effects);
   }
@@ -186,6 +199,7 @@ CopyVerdict CopyTable::Arrive(const Arrival& arrival, CopyEffects* effects) {
   if (index == kNoCopy) return CopyVerdict::kTooMany;
   CopyRecord& copy = copies_[index];
   copy.owner = arrival.owner;
+  copy.term = arrival.term;
   copy.role = arrival.role;
   copy.size = arrival.size;
   copy.in_memory = arrival.state == CopyState::kHeld;
@@ -376,20 +390,24 @@ CopyVerdict CopyTable::Step(const copy_event::Free& event, CopyEffects* effects)
   const uint32_t index = Lookup(event.object, event.generation);
   // Who is not told results may not ask for them either: an excluded owner, or anybody once this
   // node is excluded.
-  if (!Reports(sender) || (index != kNoCopy && copies_[index].owner != event.from)) {
+  const bool is_anothers = index != kNoCopy && copies_[index].owner != event.from;
+  // An owner that is excluded may have given the copy's object away, and this node not have heard.
+  const bool is_orphan = is_anothers && (copies_[index].state == CopyState::kGone ||
+                                         !Reports(OwnerOf(copies_[index].owner)));
+  const bool may_be = is_orphan || !is_anothers || MayConcernAnother(copies_[index], event);
+  if (!Reports(sender) || !may_be) {
     ++stats_.frees_refused;
     return CopyVerdict::kRefused;
   }
   ++stats_.frees_received;
-  if (index == kNoCopy) {
+  if (index == kNoCopy || is_anothers) {
     ++stats_.frees_unknown;
-    if (sender.has_nothing_to_hear()) effects->ready.push_back(event.from);
-    sender.replies.push_back({event.object, event.generation, event.term});
-    ++stats_.reports_waiting;
+    Answer({event.object, event.generation, event.term}, &sender, effects);
     return CopyVerdict::kUnknown;
   }
   CopyRecord& copy = copies_[index];
-  copy.term = event.term;
+  // Never down: an owner that knows no such object any more does not know its term either.
+  copy.term = std::max(copy.term, event.term);
   switch (copy.state) {
     case CopyState::kFetching:
     case CopyState::kHeld:

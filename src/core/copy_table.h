@@ -23,6 +23,9 @@
 // A move of the primary to a copy here holds it against the store's own choice until the owner has
 // answered, or its barrier has come (copy_table_moves.cc). A Free takes it all the same.
 //
+// An object can move to another owner (copy_table_transfer.cc). Its copies go along, but those that
+// were freed: they end for the owner that freed them, which waits for the result.
+//
 // Thread safety: thread-compatible; the runtime holds its lock around every call.
 // Pure: time and randomness come in as arguments; nothing is called back but the sink and the
 // visitors given to a call. Nothing is emitted in hash order.
@@ -47,6 +50,7 @@
 #include "freehold/clock.h"
 #include "freehold/ids.h"
 #include "src/core/copy_event.h"
+#include "src/core/copy_owner.h"
 #include "src/core/copy_record.h"
 #include "src/core/digest.h"
 #include "src/core/peer.h"
@@ -94,6 +98,8 @@ class CopyTable {
   CopyVerdict Step(const copy_event::MovePrimary& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::Free& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::MoveAnswered& event, CopyEffects* effects);
+  // kOk, kNoChange (nothing of it is here under an earlier term), kRefused.
+  CopyVerdict Step(const copy_event::Moved& event, CopyEffects* effects);
   // kOk, kNoChange (something about it is going to be told anyway), kNotHere, kRefused.
   CopyVerdict Step(const copy_event::ReportAgain& event, CopyEffects* effects);
   CopyVerdict Step(const copy_event::Deleted& event, CopyEffects* effects);
@@ -119,14 +125,14 @@ class CopyTable {
 
   // Moves up to `items_max` of what waits for the owner `peer` into the sink, in order.
   PullVerdict PullReports(PeerIndex peer, uint32_t items_max, ReportSink* sink);
-  // Answers without a record that wait for the owner `peer`.
+  // Answers without a record that wait for the owner `peer`, those to Moved included.
   size_t replies_waiting(PeerIndex peer) const;
 
   // What the owner has been told is here, by what was pulled for it (digest.h). Nothing once it or
   // this node is excluded.
   DigestSum Told(PeerIndex peer) const;
   // Adds it, looking at up to `records_max` records from `from`; answers where to go on, kNoCopy at
-  // the end. It changes by PullReports only, so pieces between which nothing is pulled fit.
+  // the end. It changes by PullReports and Moved only, so pieces between which neither comes fit.
   uint32_t VisitTold(PeerIndex peer, uint32_t from, uint32_t records_max, DigestTally* tally) const;
 
   // Null when that key is not here. Valid until the next step.
@@ -164,45 +170,12 @@ class CopyTable {
   void CheckInvariants() const;
 
  private:
-  using OwnerList = CopyChain<&CopyRecord::by_owner>;
-  using ReportList = CopyChain<&CopyRecord::by_report>;
+  using OwnerList = CopyOwner::List;
+  using ReportList = CopyOwner::ReportList;
   using DeleteList = CopyChain<&CopyRecord::by_delete>;
-
-  enum class OwnerPhase : uint8_t { kLive, kExcluded, kPastBarrier };
-  // The answer to a Free of something that is not here.
-  struct Reply {
-    ObjectId object;
-    uint32_t generation = 0;
-    uint32_t term = kFirstTerm;
-  };
-  // What this node has asked an owner; the copy may have gone meanwhile.
-  struct Move {
-    ObjectId object;
-    uint32_t generation = 0;
-    PeerIndex owner = kNoPeer;
-    NodeId from;
-    bool sent = false;
-  };
-  struct Owner {
-    explicit Owner(PeerIndex index) : peer(index) {}
-    const PeerIndex peer;
-    OwnerPhase phase = OwnerPhase::kLive;
-    bool in_sweep = false;
-    uint32_t orphan_cursor = kNoCopy;  // the next copy that Sweep dooms
-    uint32_t replies_pulled = 0;       // a prefix of `replies`
-    uint64_t here_since = 0;           // its key in owners_here_
-    uint64_t bytes = 0;
-    OwnerList copies;
-    ReportList reports;
-    DigestSum told;
-    std::vector<Reply> replies;
-    // Null when there are none, as nearly always. By number, hence oldest first.
-    std::unique_ptr<absl::btree_set<uint64_t>> moves_to_send;
-
-    bool has_nothing_to_hear() const {
-      return reports.empty() && replies.empty() && moves_to_send == nullptr;
-    }
-  };
+  using OwnerPhase = CopyOwnerPhase;
+  using Owner = CopyOwner;
+  using Move = CopyMove;
   struct FixedHash {
     size_t operator()(const ObjectId& id) const { return static_cast<size_t>(id.Hash()); }
   };
@@ -214,6 +187,7 @@ class CopyTable {
     CopyRole role;
     uint64_t size;
     CopyState state;
+    uint32_t term = kFirstTerm;
   };
 
   // Looking up.
@@ -223,7 +197,7 @@ class CopyTable {
   Owner& OwnerOf(PeerIndex peer);
 
   // Records.
-  CopyVerdict Arrive(const Arrival& arrival, CopyEffects* effects);
+  CopyVerdict Arrive(Arrival arrival, CopyEffects* effects);
   CopyVerdict ArriveOnRecord(uint32_t index, const Arrival& arrival, CopyEffects* effects);
   uint32_t Insert(const ObjectId& object, uint32_t generation);
   void Erase(uint32_t index);
@@ -244,10 +218,23 @@ class CopyTable {
   void Report(uint32_t index, CopyReport report, CopyEffects* effects);
   bool PullRecord(const CopyRecord& copy, CopyReport report, ReportSink* sink) const;
   bool PullReply(Owner* owner, ReportSink* sink);
+  void Answer(const CopyReply& reply, Owner* owner, CopyEffects* effects);
   // The report has become the last word about the copy.
   static void Tell(Owner* owner, CopyRecord* copy, CopyReport report);
 
-  // Moves.
+  // Transfers of ownership.
+  static bool IsUnfreed(const CopyRecord& copy);
+  static CopyVerdict RefuseStranger(const CopyRecord& copy);
+  static bool MayConcernAnother(const CopyRecord& copy, const copy_event::Free& event);
+  CopyVerdict CheckMoved(const copy_event::Moved& event) const;
+  void ChangeOwner(uint32_t index, Owner* owner, uint32_t term, CopyEffects* effects);
+  void AskMovesAgain(const copy_event::Moved& event, CopyEffects* effects);
+  void FollowOtherGenerations(Arrival* arrival) const;
+  bool OwesMovedAck(const Owner& owner) const;
+  bool PullMovedAck(Owner* owner, ReportSink* sink);
+
+  // Moves of the primary.
+  void SendMove(uint64_t number, Owner* owner, CopyEffects* effects);
   PullVerdict PullMoves(Owner* owner, uint32_t items_max, ReportSink* sink);
   CopyVerdict Promote(const copy_event::MoveAnswered& event, CopyEffects* effects);
   CopyVerdict EvictFirst(const copy_event::MoveAnswered& event, CopyEffects* effects);
@@ -284,6 +271,8 @@ class CopyTable {
   DeleteList to_delete_;
   absl::btree_set<std::pair<Time, uint32_t>> retries_;
   absl::btree_map<uint64_t, Move> moves_;  // by number; not answered
+  absl::btree_set<std::pair<ObjectId, uint64_t>> moves_by_object_;
+  bool moves_asked_again_ = false;  // one of them, ever: of an owner to which its object had moved
   std::deque<PeerIndex> sweep_;
   std::vector<std::pair<uint64_t, PeerIndex>> before_barrier_;  // (view, owner) excluded there
   uint64_t latest_barrier_ = 0;

@@ -80,7 +80,7 @@ void CopyTable::CheckRecord(uint32_t index) const {
   const CopyRecord& copy = copies_[index];
   const Owner* owner = FindOwner(copy.owner);
   FREEHOLD_CHECK(owner != nullptr);
-  FREEHOLD_CHECK(Lookup(copy.object, copy.generation) == index);
+  FREEHOLD_CHECK(Lookup(copy.object, copy.generation) == index && copy.term >= kFirstTerm);
   FREEHOLD_CHECK(IsFreed(copy.state) == (copy.cause != FreeCause::kNone));
   FREEHOLD_CHECK(copy.cause != FreeCause::kOwnerExcluded ||
                  owner->phase == OwnerPhase::kPastBarrier);
@@ -166,8 +166,9 @@ void CopyTable::CheckOwner(const Owner& owner) const {
     ++reporting;
   }
   FREEHOLD_CHECK(reporting == owner.reports.size());
-  FREEHOLD_CHECK(owner.replies_pulled < owner.replies.size() || owner.replies.empty());
-  FREEHOLD_CHECK(owner.replies.empty() || Reports(owner));
+  FREEHOLD_CHECK(owner.answers_waiting() == 0 || Reports(owner));
+  // A report is in front of what waits for it.
+  FREEHOLD_CHECK(owner.moved_acks.empty() || OwesMovedAck(owner) || !owner.reports.empty());
 }
 
 // Every record is found by its key, and nothing else is.
@@ -218,7 +219,7 @@ void CopyTable::CheckInvariants() const {
     CheckOwner(*owner);
     owned += owner->copies.size();
     owned_bytes += owner->bytes;
-    sum.reports_waiting += owner->replies.size() - owner->replies_pulled;
+    sum.reports_waiting += owner->answers_waiting();
     reporting -= owner->reports.size();
     if (!owner->copies.empty()) ++owners_here;
     if (owner->in_sweep) ++owners_in_sweep;

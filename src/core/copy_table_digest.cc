@@ -56,7 +56,7 @@ CopyVerdict CopyTable::Step(const copy_event::ReportAgain& event, CopyEffects* e
   if (owner == nullptr || !Reports(*owner)) return CopyVerdict::kRefused;
   if (index == kNoCopy) return CopyVerdict::kNotHere;
   const CopyRecord& copy = copies_[index];
-  if (copy.owner != event.from) return CopyVerdict::kRefused;
+  if (copy.owner != event.from) return RefuseStranger(copy);
   // Whatever else has become of it is going to be told.
   if (copy.state != CopyState::kHeld || copy.waits_to_report()) return CopyVerdict::kNoChange;
   Report(index, copy.spilled_url().empty() ? CopyReport::kAdded : CopyReport::kSpilled, effects);

@@ -18,20 +18,23 @@ CopyVerdict CopyTable::Step(const copy_event::MovePrimary& event, CopyEffects* e
   if (copy.state != CopyState::kHeld) return CopyVerdict::kFreed;
   if (copy.moving()) return CopyVerdict::kMoving;
   copy.MakeRarity().move = event.number;
-  const bool is_new =
-      moves_.try_emplace(event.number, Move{event.object, event.generation, copy.owner, event.from})
-          .second;
+  const Move move{event.object, event.generation, copy.owner, event.from, copy.term};
+  const bool is_new = moves_.try_emplace(event.number, move).second;
   FREEHOLD_CHECK(is_new);
+  moves_by_object_.emplace(event.object, event.number);
   ++stats_.moves;
-  Owner& owner = OwnerOf(copy.owner);
-  // An owner that is excluded hears no more; its barrier ends the move.
-  if (!Reports(owner)) return CopyVerdict::kOk;
-  if (owner.has_nothing_to_hear()) effects->ready.push_back(owner.peer);
-  if (owner.moves_to_send == nullptr) {
-    owner.moves_to_send = std::make_unique<absl::btree_set<uint64_t>>();
-  }
-  owner.moves_to_send->insert(event.number);
+  SendMove(event.number, &OwnerOf(copy.owner), effects);
   return CopyVerdict::kOk;
+}
+
+void CopyTable::SendMove(uint64_t number, Owner* owner, CopyEffects* effects) {
+  // An owner that is excluded hears no more; its barrier ends the move.
+  if (!Reports(*owner)) return;
+  if (owner->has_nothing_to_hear()) effects->ready.push_back(owner->peer);
+  if (owner->moves_to_send == nullptr) {
+    owner->moves_to_send = std::make_unique<absl::btree_set<uint64_t>>();
+  }
+  owner->moves_to_send->insert(number);
 }
 
 PullVerdict CopyTable::PullMoves(Owner* owner, uint32_t items_max, ReportSink* sink) {
@@ -44,7 +47,7 @@ PullVerdict CopyTable::PullMoves(Owner* owner, uint32_t items_max, ReportSink* s
     item.number = number;
     item.generation = move.generation;
     item.from = move.from;
-    if (const CopyRecord* copy = Find(move.object, move.generation)) item.term = copy->term;
+    item.term = move.term;
     if (!sink->Add(item)) return PullVerdict::kFull;
     move.sent = true;
     owner->moves_to_send->erase(owner->moves_to_send->begin());
@@ -57,12 +60,20 @@ CopyVerdict CopyTable::Step(const copy_event::MoveAnswered& event, CopyEffects* 
   if (event.answer == MoveAnswer::kPromoted) return Promote(event, effects);
   if (event.answer == MoveAnswer::kEvictFirst) return EvictFirst(event, effects);
   const auto found = moves_.find(event.number);
-  if (found == moves_.end()) return CopyVerdict::kRefused;
+  // One that was asked again may be answered twice.
+  if (found == moves_.end()) {
+    return moves_asked_again_ ? CopyVerdict::kNoChange : CopyVerdict::kRefused;
+  }
   const Move move = found->second;
+  // Maybe an owner before, whose answer was on its way: the present one has been asked again.
+  if (move.term > kFirstTerm && (move.owner != event.from || !move.sent)) {
+    return CopyVerdict::kNoChange;
+  }
   if (!move.sent || move.owner != event.from || move.object != event.object ||
       move.generation != event.generation || !Reports(OwnerOf(event.from))) {
     return CopyVerdict::kRefused;
   }
+  moves_by_object_.erase({move.object, event.number});
   moves_.erase(found);
   --stats_.moves;
   EndedMove ended;
@@ -81,7 +92,10 @@ CopyVerdict CopyTable::Promote(const copy_event::MoveAnswered& event, CopyEffect
   const uint32_t index = Lookup(event.object, event.generation);
   if (index == kNoCopy) return CopyVerdict::kNoChange;
   CopyRecord& copy = copies_[index];
-  if (copy.owner != event.from || !Reports(OwnerOf(event.from))) return CopyVerdict::kRefused;
+  if (!Reports(OwnerOf(event.from))) return CopyVerdict::kRefused;
+  // It may be the next owner, of which nobody has told this node: what is still true then, it says
+  // again.
+  if (copy.owner != event.from) return CopyVerdict::kNoChange;
   if (copy.state != CopyState::kHeld) return CopyVerdict::kNoChange;
   if (copy.role == CopyRole::kPrimary) return CopyVerdict::kNoChange;
   copy.role = CopyRole::kPrimary;
@@ -94,7 +108,8 @@ CopyVerdict CopyTable::EvictFirst(const copy_event::MoveAnswered& event, CopyEff
   const uint32_t index = Lookup(event.object, event.generation);
   if (index == kNoCopy) return CopyVerdict::kNoChange;
   CopyRecord& copy = copies_[index];
-  if (copy.owner != event.from || !Reports(OwnerOf(event.from))) return CopyVerdict::kRefused;
+  if (!Reports(OwnerOf(event.from))) return CopyVerdict::kRefused;
+  if (copy.owner != event.from) return CopyVerdict::kNoChange;  // as above
   if (copy.state != CopyState::kHeld) return CopyVerdict::kNoChange;
   CopyRarity& rarity = copy.MakeRarity();
   if (rarity.evict_first) return CopyVerdict::kNoChange;
@@ -126,6 +141,7 @@ void CopyTable::EndMoves(MoveOutcome outcome, CopyEffects* effects) {
     ended.result.outcome = outcome;
     effects->moves.push_back(ended);
     --stats_.moves;
+    moves_by_object_.erase({at->second.object, at->first});
     at = moves_.erase(at);
   }
 }
@@ -137,13 +153,20 @@ void CopyTable::CheckMoves() const {
   for (const auto& [number, move] : moves_) {
     FREEHOLD_CHECK(FindOwner(move.owner)->phase != OwnerPhase::kPastBarrier);
     const CopyRecord* copy = Find(move.object, move.generation);
-    if (copy != nullptr && copy->moving() && copy->rarity->move == number) --pinned;
+    FREEHOLD_CHECK(moves_by_object_.contains({move.object, number}));
+    if (copy == nullptr || !copy->moving() || copy->rarity->move != number) continue;
+    --pinned;
+    // Whom the copy belongs to is asked.
+    FREEHOLD_CHECK(!IsUnfreed(*copy) || (move.owner == copy->owner && move.term == copy->term));
   }
-  FREEHOLD_CHECK(pinned == 0);
+  FREEHOLD_CHECK(pinned == 0 && moves_by_object_.size() == moves_.size());
   for (const std::unique_ptr<Owner>& owner : owners_) {
     if (owner == nullptr || owner->moves_to_send == nullptr) continue;
     FREEHOLD_CHECK(!owner->moves_to_send->empty() && Reports(*owner));
-    for (const uint64_t number : *owner->moves_to_send) FREEHOLD_CHECK(moves_.contains(number));
+    for (const uint64_t number : *owner->moves_to_send) {
+      const Move& move = moves_.at(number);
+      FREEHOLD_CHECK(move.owner == owner->peer && !move.sent);
+    }
   }
 }
 

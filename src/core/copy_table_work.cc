@@ -65,11 +65,15 @@ PullVerdict CopyTable::PullReports(PeerIndex peer, uint32_t items_max, ReportSin
   if (!Reports(owner)) return PullVerdict::kEmpty;  // the sweep takes what is left there
   CopyEffects none;                                 // taking a report away makes nobody ready
   uint32_t items = 0;
-  for (; !owner.replies.empty() || !owner.reports.empty(); ++items) {
+  for (; owner.answers_waiting() > 0 || !owner.reports.empty(); ++items) {
     if (items == items_max) return PullVerdict::kMore;
     // Replies first: a copy that came after its key was answered Unknown is reported after that.
     if (!owner.replies.empty()) {
       if (!PullReply(&owner, sink)) return PullVerdict::kFull;
+      continue;
+    }
+    if (OwesMovedAck(owner)) {
+      if (!PullMovedAck(&owner, sink)) return PullVerdict::kFull;
       continue;
     }
     const uint32_t index = owner.reports.head();
@@ -130,29 +134,28 @@ bool CopyTable::PullRecord(const CopyRecord& copy, CopyReport report, ReportSink
   FREEHOLD_CHECK(false);
 }
 
+void CopyTable::Answer(const CopyReply& reply, Owner* owner, CopyEffects* effects) {
+  if (owner->has_nothing_to_hear()) effects->ready.push_back(owner->peer);
+  owner->replies.Push(reply);
+  ++stats_.reports_waiting;
+}
+
 bool CopyTable::PullReply(Owner* owner, ReportSink* sink) {
-  const Reply& reply = owner->replies[owner->replies_pulled];
+  const CopyReply& reply = owner->replies.front();
   FreeResultItem item;
   item.object = reply.object;
   item.generation = reply.generation;
   item.term = reply.term;
-  item.result = FreeResult::kUnknown;
+  item.result = reply.result;
   if (!sink->Add(item)) return false;
   --stats_.reports_waiting;
-  ++owner->replies_pulled;
-  // The pulled prefix goes when it is half of the whole: O(1) each in the long run.
-  if (2 * owner->replies_pulled >= owner->replies.size()) {
-    owner->replies.erase(owner->replies.begin(),
-                         owner->replies.begin() + static_cast<ptrdiff_t>(owner->replies_pulled));
-    owner->replies_pulled = 0;
-    if (owner->replies.empty()) std::vector<Reply>().swap(owner->replies);
-  }
+  owner->replies.Pop();
   return true;
 }
 
 size_t CopyTable::replies_waiting(PeerIndex peer) const {
   const Owner* owner = FindOwner(peer);
-  return owner == nullptr ? 0 : owner->replies.size() - owner->replies_pulled;
+  return owner == nullptr ? 0 : owner->answers_waiting();
 }
 
 // --- The store -----------------------------------------------------------------------------------
@@ -286,9 +289,9 @@ void CopyTable::AddToSweep(Owner* owner) {
 }
 
 void CopyTable::WithdrawReplies(Owner* owner) {
-  stats_.reports_waiting -= owner->replies.size() - owner->replies_pulled;
-  std::vector<Reply>().swap(owner->replies);
-  owner->replies_pulled = 0;
+  stats_.reports_waiting -= owner->answers_waiting();
+  owner->replies.Clear();
+  owner->moved_acks.Clear();
   owner->moves_to_send.reset();
 }
 

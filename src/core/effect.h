@@ -113,6 +113,25 @@ struct DeclareNotice {
   DeclareAnswer answer = DeclareAnswer::kOk;
 };
 
+// How giving an object away has ended.
+enum class TransferOutcome : uint8_t {
+  kMoved,              // the next owner has it
+  kExists,             // it has that id already
+  kRefused,            // it takes no objects from others
+  kDraining,           // it is about to leave
+  kFull,               // it has no room
+  kNextOwnerDied,      // it was excluded before it answered: the object is owned here as before
+  kTakenBack,          // ... after it had, but before everybody knew: owned here again
+  kDiedWithNextOwner,  // ... and there is no room to own it again
+};
+struct TransferNotice {
+  ObjectId object;
+  PeerIndex next_owner = kNoPeer;
+  TransferOutcome outcome = TransferOutcome::kMoved;
+  // Of kMoved: what waits for the object's moments, to be asked of the next owner from now on.
+  std::vector<RegisteredCallback> callbacks;
+};
+
 // A file of an object owned here that no node is needed for.
 struct UnboundFile {
   enum class Use : uint8_t {
@@ -141,6 +160,7 @@ struct RareEffects {
   std::vector<PersistNotice> persists;
   // One that was dropped is told so at once; what its owner answers may be told as well.
   std::vector<DeclareNotice> declared;
+  std::vector<TransferNotice> transferred;
   // For the UnboundFiles.
   std::vector<UnboundFile> files;
   // Registered callbacks whose moment cannot come any more: the runtime's to release.

@@ -127,6 +127,7 @@ struct MovePrimary {
   uint32_t generation;
   uint64_t number;
   PeerIndex from;
+  uint32_t term = kFirstTerm;  // of the owner, as the node knows it
 };
 
 // --- References that cross processes -------------------------------------------------------------
@@ -149,6 +150,7 @@ struct Import {
   PeerIndex owner;
   PeerIndex sender;
   uint64_t number;
+  uint32_t term = kFirstTerm;
 };
 // An id that was read out of the value of an outer object, which is held by AddNestedHold until the
 // owner of the inner one lists this process. `sender`: the outer's owner.
@@ -198,6 +200,7 @@ struct RegisterAnswered {
   PeerIndex from;
   uint64_t number;
   RegisterAnswer answer;
+  uint32_t term = kFirstTerm;
 };
 struct HandoffEnded {
   Key key;
@@ -219,6 +222,7 @@ struct AskLocations {
   uint64_t number;
   bool subscribe;
   PeerIndex fetch_to;
+  bool by_node = false;
 };
 struct StopAsking {
   Key key;

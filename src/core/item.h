@@ -108,7 +108,17 @@ enum class SharingKind : uint8_t {
   kWatchFired = 8,     // owner → watcher: the one answer to a watch
   kDeclare = 9,        // declarer → owner: own this new object, and list me
   kDeclareAck = 10,    // owner → declarer
+  // Of a transfer (step 11); none has a number.
+  kTransferAck = 11,  // next owner → owner: taken, or why not
+  kMovedAck = 12,     // who was told that an object has moved → its owner
+  kSettled = 13,      // next owner → owner: everybody has been told
+  kSettledAck = 14,   // owner → next owner: I take nothing back any more
+  kMovedEnded = 15,   // owner → former owners: nobody needs to ask for the object any more
 };
+// The number is not written.
+constexpr bool IsNumbered(SharingKind kind) {
+  return kind != SharingKind::kRelease && kind < SharingKind::kTransferAck;
+}
 
 // How a watch ended.
 enum class WatchAnswer : uint8_t {
@@ -141,12 +151,13 @@ struct SharingItem {
   // it, so that one that does not match the outstanding question is ignored. Of kHandoffAck and
   // kHandoffCancel: the handoff's number within its sender, receiver and lane (handoff_ledger.h).
   // Of a watch: the watcher's own, which the other two of it repeat.
-  // kRelease has none: it is not written.
+  // kRelease has none, nor have the kinds of a transfer: it is not written.
   uint64_t number = 0;
   uint32_t term = kFirstTerm;
   SharingKind kind = SharingKind::kRegister;
   // RegisterAnswer of kRegisterAck, HandoffAnswer of kHandoffAck, WatchAnswer of kWatchFired,
-  // DeclareAnswer of kDeclareAck; of kWatch and kUnwatch the Moment, up to kErased; else 0.
+  // DeclareAnswer of kDeclareAck, TransferAnswer of kTransferAck; of kMovedAck 1 if its sender
+  // holds the object; of kWatch and kUnwatch the Moment, up to kErased; else 0.
   uint8_t answer = 0;
   uint64_t size = 0;  // of kDeclare: bytes of the value; 0 while unknown
 };

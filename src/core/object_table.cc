@@ -12,6 +12,7 @@
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_scopes.h"
+#include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
 
@@ -98,6 +99,9 @@ RecordIndex ObjectTable::Make(const Key& key, ObjectState state) {
 Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
   const IdIndex::Place place = index_.PlaceFor(e.key.hash);
   if (!IdIndex::IsPlace(place) && FindInline(e.key) != kNoRecord) return Verdict::kAlreadyExists;
+  if (TransferSteps::Any(*this) && TransferSteps(this).FindFormer(e.key.id) != nullptr) {
+    return Verdict::kAlreadyExists;
+  }
   if (e.primary != kNoPeer && nodes_.IsExcluded(e.primary)) return Verdict::kNodeExcluded;
   const bool is_member = e.scope != kRootScope || e.label != kNoLabel || e.hold;
   if (is_member && scopes_ != nullptr && scopes_->IsClosed(e.scope)) return Verdict::kScopeEnded;
@@ -164,12 +168,10 @@ bool ObjectTable::SplitOffGhost(ObjectRecord* record) {
   ghost.copies = 0;
   ghost.state_byte = static_cast<uint8_t>(ObjectState::kOutOfScope);
   ghost.has_handles = 0;
-  ghost.was_freed = 1;
-  ghost.is_ghost = 1;
+  ghost.was_freed = ghost.is_ghost = 1;
   ghost.has_borrowers = ghost.has_pins = ghost.borrowed = ghost.has_askers = 0;
   ghost.origin = kNone;
   MoveCopiesToGo(record, &ghost);
-
   Rare& rare = rares_.Ensure(*record);
   if (rare.ghost != kNoRecord || !rare.spill_urls.empty()) {
     Rare& ghost_rare = rares_.Ensure(ghost);
@@ -296,12 +298,6 @@ Verdict ObjectTable::Step(const event::AddInners& e) {
 
 // Of most objects nobody waits for the moments, and no call is made for it.
 inline bool IsWatched(const ObjectRecord& record) { return record.has_rare() || record.has_askers; }
-
-inline void ObjectTable::CountState(ObjectRecord* record, ObjectState state) {
-  --counters_.by_state[record->state_byte];
-  record->state_byte = static_cast<uint8_t>(state);
-  ++counters_.by_state[record->state_byte];
-}
 
 void ObjectTable::SetState(ObjectRecord* record, ObjectState state, Effects* effects) {
   if (record->state() == state) return;
@@ -435,6 +431,10 @@ void ObjectTable::Erase(ObjectRecord* record, Effects* effects) {
   if (record->rare != kNone && LineageSteps(this).Keep(record, effects)) return;
   const EndReason why = record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope;
   if (IsWatched(*record)) Fire(record, Moment::kErased, why, effects);
+  if (record->has_askers) {
+    TransferSteps(this).End(*record, effects);
+    DropCallbacks(record, effects);  // of a borrow that it was
+  }
   if (record->is_member()) ScopeSteps(this).Leave(record, effects);
   Unmake(record);
 }

@@ -80,11 +80,10 @@ class ObjectTable {
   // A secondary copy in memory. `reported`: its node says so itself.
   bool AddCopyQuietly(const Key& key, PeerIndex node, uint32_t generation, uint64_t size,
                       bool reported = false);
-  // The same of one object on several nodes, in order. Answers how many were added: the first of
-  // the others is for the whole step. REQUIRES: at most kCopiesAtOnce.
+  // Of one object on several nodes, in order; how many, the next one being for the whole step.
   size_t AddCopiesQuietly(const Key& key, absl::Span<const PeerIndex> nodes, uint32_t generation,
                           uint64_t size);
-  static constexpr size_t kCopiesAtOnce = 64;
+  static constexpr size_t kCopiesAtOnce = 64;  // at most
 
   // --- Steps: locations and frees (object_table_locations.cc) ---------------------------------
 
@@ -95,8 +94,7 @@ class ObjectTable {
   Verdict Step(const event::RemoveLocation& e, Effects* effects);
   // kNotFound and kUnchanged for an answer that comes twice or to nothing.
   Verdict Step(const event::FreeAnswered& e, Effects* effects);
-  // Moves what waits for `node` into the writer until it is full or `records_max` were looked at.
-  // True: more waits.
+  // Moves what waits for `node` into the writer, at most `records_max`. True: more waits.
   bool PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter* writer);
   // Takes up to `records_max` copies of an excluded node out of the table. True: more are left.
   bool ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects);
@@ -192,24 +190,24 @@ class ObjectTable {
 
  private:
   friend class TableDigest;
-  friend class ScopeSteps;    // object_table_scopes.h
-  friend class PinSteps;      // object_table_pins.h
-  friend class EvictSteps;    // object_table_evict.h
-  friend class LineageSteps;  // object_table_lineage.h
-  friend class WatchSteps;    // object_table_watches.h
-  friend class DeclareSteps;  // object_table_declare.h
-  friend class FileSteps;     // object_table_files.h
+  friend class ScopeSteps;     // object_table_scopes.h
+  friend class PinSteps;       // object_table_pins.h
+  friend class EvictSteps;     // object_table_evict.h
+  friend class LineageSteps;   // object_table_lineage.h
+  friend class WatchSteps;     // object_table_watches.h
+  friend class DeclareSteps;   // object_table_declare.h
+  friend class FileSteps;      // object_table_files.h
+  friend class TransferSteps;  // object_table_transfer.h
   RecordIndex FindInline(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
   IdIndex::Found FindAtHome(const Key& key);
   IdIndex::Found FindAgain(const Key& key);
   ObjectRecord* FindGeneration(ObjectRecord* record, uint32_t generation);
-  // The record of an object in scope; otherwise null and the verdict.
+  // Of an object in scope; otherwise null and the verdict.
   ObjectRecord* InScope(const Key& key, Verdict* verdict);
   RecordIndex IndexOf(const ObjectRecord& record) const { return RecordSlabs::IndexOf(record); }
   uint64_t HashOf(RecordIndex index) const { return slabs_.At(index).id().Hash(); }
 
-  // A record with no reference yet, or kNoRecord when the table is full.
   RecordIndex Make(const Key& key, ObjectState state);
   IdIndex::Found MakeInline(const Key& key, ObjectState state, bool handle, IdIndex::Place place);
   void Unmake(ObjectRecord* record);  // takes it out of the table, and nothing else
@@ -229,6 +227,7 @@ class ObjectTable {
   void CountInScope(const ObjectRecord& of, int32_t copies, int64_t bytes, Effects* effects) const;
   void RemoveHeldCopy(ObjectRecord* record, Copy* copy, Effects* effects);
   void Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, Effects* effects);
+  bool IsElsewhere(const event::SetLocation& e, Effects* effects);
   void AnswerWithFree(const event::SetLocation& e, Effects* effects);
   Verdict ApplyLocation(const event::SetLocation& e, ObjectRecord* record, Effects* effects);
   bool HasRealCopy(const ObjectRecord& record) const;
@@ -245,9 +244,10 @@ class ObjectTable {
   Sharing& Share();
   void ForgetEndedTokens();
   Verdict ImportAgain(const event::Import& e, ObjectRecord** record);
-  Verdict AdmitOwned(const Key& key, ObjectRecord** record);
-  Verdict AdmitBorrowed(const Key& key, PeerIndex owner, Effects* effects, ObjectRecord** record);
-  ObjectRecord* BeginBorrow(const Key& key, PeerIndex owner, Effects* effects);
+  Verdict AdmitOwned(const Key& key, uint32_t term, Effects* effects, ObjectRecord** record);
+  Verdict AdmitBorrowed(const Key& key, PeerIndex owner, uint32_t term, Effects* effects,
+                        ObjectRecord** record);
+  ObjectRecord* BeginBorrow(const Key& key, PeerIndex owner, uint32_t term, Effects* effects);
   void Answer(PeerIndex to, SharingKind kind, const ObjectId& object, uint64_t number,
               uint8_t answer, Effects* effects);
   void AnswerHandoff(PeerIndex to, const ObjectId& object, uint64_t number, HandoffAnswer answer,

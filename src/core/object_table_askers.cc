@@ -10,6 +10,7 @@
 #include "absl/container/inlined_vector.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
 
@@ -76,6 +77,9 @@ Verdict ObjectTable::Step(const event::AskLocations& e, Effects* effects) {
   const bool had_work = sharing.HasWorkFor(e.from);
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr || !record->in_scope() || record->borrowed) {
+    if (TransferSteps(this).Redirect(e.key, e.from, e.by_node, effects)) {
+      return Verdict::kUnchanged;
+    }
     if (!sharing.settled_answers.Add(e.from, {e.key.id, e.number})) ++counters_.answers_lost;
     if (!had_work) effects->ready.push_back(e.from);
     return Verdict::kNotFound;
@@ -125,6 +129,11 @@ uint64_t ObjectTable::AnswersFor(PeerIndex peer) const {
   if (sharing_ != nullptr) {
     answers += uint64_t{sharing_->outbox.size(peer)} + sharing_->settled_answers.size(peer) +
                sharing_->due.CountOfPeer(peer) + sharing_->move_news.size(peer);
+    if (const Transfers* all = sharing_->transfers.get(); all != nullptr) {
+      // What it has not caused is no reason to take nothing from it: both ends might wait.
+      const uint32_t* unasked = all->unasked.Find(peer);
+      answers += uint64_t{all->moved_news.size(peer)} - (unasked == nullptr ? 0 : *unasked);
+    }
   }
   return answers;
 }
@@ -192,9 +201,9 @@ bool ObjectTable::ForgetAsker(PeerIndex peer, uint32_t* items_max) {
 }
 
 void ObjectTable::RefreshAskers(RecordIndex index) {
-  slabs_.At(index).has_askers = sharing_->watches.FirstOf(index) != nullptr ||
-                                sharing_->due.FirstOf(index) != nullptr ||
-                                sharing_->moments.FirstOf(index) != nullptr;
+  slabs_.At(index).has_askers =
+      sharing_->watches.FirstOf(index) != nullptr || sharing_->due.FirstOf(index) != nullptr ||
+      sharing_->moments.FirstOf(index) != nullptr || TransferSteps(this).HasTenure(index);
 }
 
 void ObjectTable::PullAnswers(PeerIndex peer, uint32_t* items_max, const NodeNames& names,

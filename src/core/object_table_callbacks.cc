@@ -11,7 +11,9 @@ namespace freehold::core {
 Verdict ObjectTable::Step(const event::Register& e) {
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) return Verdict::kNotFound;
-  if ((e.moment == Moment::kFailed) != (record->borrowed != 0)) {
+  // What is given away and not taken is the owner's still: its callbacks go along, or stay.
+  const bool moving = record->borrowed && BorrowOf(*record).stage == BorrowStage::kMoving;
+  if ((e.moment == Moment::kFailed) != (record->borrowed != 0) && !moving) {
     return record->borrowed ? Verdict::kNotOwner : Verdict::kNotBorrowed;
   }
   if (WatchSteps::HasPassed(*this, *record, e.moment)) return Verdict::kMomentPassed;

@@ -39,7 +39,10 @@ struct ObjectTableCounters {
   uint64_t answers_lost = 0;  // no room for them in the outbox
   uint64_t watches_refused = 0;
   uint64_t primaries_moved = 0;
-  uint64_t primaries_promoted = 0;  // because the former one went
+  uint64_t primaries_promoted = 0;    // because the former one went
+  uint64_t transfers = 0;             // begun here
+  uint64_t transfers_taken = 0;       // by this process, from others
+  uint64_t transfers_taken_back = 0;  // refused, or the next owner has died
 };
 
 }  // namespace freehold::core

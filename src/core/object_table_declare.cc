@@ -2,6 +2,7 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
 
@@ -14,7 +15,7 @@ Verdict DeclareSteps::Step(const event::DeclareFor& e, Effects* effects, ObjectR
   if (table_.FindMutable(e.key) != nullptr) return Verdict::kAlreadyExists;
   if (table_.fences_.IsFenced(e.owner)) return Verdict::kOwnerDied;
   Sharing& sharing = table_.Share();
-  ObjectRecord* const made = table_.BeginBorrow(e.key, e.owner, effects);
+  ObjectRecord* const made = table_.BeginBorrow(e.key, e.owner, kFirstTerm, effects);
   if (made == nullptr) return Verdict::kTableFull;
   sharing.borrows.BeginDeclaration(made->overflow);
   made->size = e.size;
@@ -30,6 +31,7 @@ Verdict DeclareSteps::UseOf(const Borrow& borrow) {
       return borrow.declares ? Verdict::kNotAcknowledged : Verdict::kOk;
     case BorrowStage::kConfirmed:
     case BorrowStage::kReleasing:
+    case BorrowStage::kMoving:
       return Verdict::kOk;
     case BorrowStage::kGone:
       return Verdict::kGone;
@@ -113,6 +115,7 @@ DeclareAnswer DeclareSteps::Take(const event::DeclaredBy& e, ObjectRecord** reco
   // What is out of scope and waits for its copies to go is not gone yet; what is borrowed from a
   // third process is not ours to own.
   if (table_.FindMutable(e.key) != nullptr) return DeclareAnswer::kExists;
+  if (TransferSteps(&table_).FindFormer(e.key.id) != nullptr) return DeclareAnswer::kExists;
   const RecordIndex index = table_.Make(e.key, ObjectState::kPending);
   if (index == kNoRecord) return DeclareAnswer::kFull;
   ObjectRecord* const made = &table_.slabs_.At(index);

@@ -36,6 +36,11 @@ bool TableDigest::Walk::Next(const ObjectTable& table, uint32_t records_max, Dig
 Verdict TableDigest::Step(const event::DigestFound& e, ObjectTable* table, Effects* effects) {
   if (table->nodes_.IsExcluded(e.node)) return Verdict::kNodeExcluded;
   ObjectRecord* newest = table->FindMutable(e.key);
+  if (newest == nullptr || newest->borrowed) {
+    // Its node has not heard yet, or its report was on its way.
+    event::SetLocation asked{e.key, e.node, e.generation, 0, CopyRole::kSecondary};
+    if (table->IsElsewhere(asked, effects)) return Verdict::kUnchanged;
+  }
   if (newest != nullptr && newest->borrowed) return Verdict::kNotOwner;
   if (newest != nullptr && e.generation > newest->generation) return Verdict::kUnknownGeneration;
   ObjectRecord* record = newest == nullptr ? nullptr : table->FindGeneration(newest, e.generation);

@@ -3,6 +3,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
 
@@ -28,8 +29,12 @@ bool ObjectTable::FenceProcess(PeerIndex process, uint32_t items_max, Effects* e
       RemoveHolder(&holders, HolderIndex::Holder(*first), effects);
     }
   }
-  sharing.outbox.TakeWhile(process,
-                           [&](const SharingItem&) { return items_max > 0 && items_max-- > 0; });
+  sharing.outbox.TakeWhile(process, [&](const SharingItem& item) {
+    if (items_max == 0) return false;
+    --items_max;
+    if (Transfers::IsUnasked(item.kind)) --sharing.transfers->unasked.At(process);
+    return true;
+  });
   while (const HolderIndex::Holder* first = sharing.owed.FirstOfPeer(process)) {
     if (items_max == 0) return true;
     --items_max;
@@ -48,12 +53,14 @@ bool ObjectTable::FenceProcess(PeerIndex process, uint32_t items_max, Effects* e
       effects->Rarely().inners.push_back(OwedNumber::OuterOf(holder.number));
     }
   }
-  return ForgetAsker(process, &items_max) || !sharing.outbox.empty(process);
+  if (ForgetAsker(process, &items_max) || !sharing.outbox.empty(process)) return true;
+  return TransferSteps(this).Fence(process, &items_max, effects);
 }
 
 bool ObjectTable::CloseProcess(PeerIndex process, uint32_t items_max, Effects* effects) {
   fences_.Close(process);
   if (sharing_ == nullptr) return false;
+  if (TransferSteps(this).Close(process, &items_max, effects)) return true;
   Sharing& sharing = *sharing_;
   for (HolderIndex* holders : {&sharing.borrowers, &sharing.pins}) {
     const Mutant keeps =
@@ -96,12 +103,14 @@ Sharing& ObjectTable::Share() {
 // --- Invariants ----------------------------------------------------------------------------------
 
 void ObjectTable::CheckHolders(const ObjectRecord& record) const {
+  TransferSteps(const_cast<ObjectTable*>(this)).CheckRecord(record);
   const RecordIndex index = IndexOf(record);
   FREEHOLD_CHECK((sharing_->borrowers.FirstOf(index) != nullptr) == (record.has_borrowers != 0));
   FREEHOLD_CHECK((sharing_->pins.FirstOf(index) != nullptr) == (record.has_pins != 0));
-  FREEHOLD_CHECK((sharing_->watches.FirstOf(index) != nullptr ||
-                  sharing_->due.FirstOf(index) != nullptr ||
-                  sharing_->moments.FirstOf(index) != nullptr) == (record.has_askers != 0));
+  FREEHOLD_CHECK(
+      (sharing_->watches.FirstOf(index) != nullptr || sharing_->due.FirstOf(index) != nullptr ||
+       sharing_->moments.FirstOf(index) != nullptr ||
+       TransferSteps(const_cast<ObjectTable*>(this)).HasTenure(index)) == (record.has_askers != 0));
   const bool owes = sharing_->owed.FirstOf(index) != nullptr;
   if (!record.borrowed) {
     FREEHOLD_CHECK(!owes);
@@ -120,6 +129,7 @@ void ObjectTable::CheckHolders(const ObjectRecord& record) const {
 }
 
 void ObjectTable::CheckSharing() const {
+  TransferSteps(const_cast<ObjectTable*>(this)).CheckInvariants();
   sharing_->borrowers.CheckInvariants();
   sharing_->pins.CheckInvariants();
   sharing_->owed.CheckInvariants();

@@ -4,6 +4,7 @@
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
 #include "src/core/object_table_quiet.h"
+#include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
 
@@ -23,9 +24,14 @@ Verdict ObjectTable::Step(const event::BorrowerRegistered& e, Effects* effects) 
       return Verdict::kTableFull;
     }
     answer = RegisterAnswer::kOk;
+  } else if (!IsMutant(Mutant::kFormerForgotten) &&
+             TransferSteps(this).Redirect(e.key, e.from, /*by_node=*/false, effects)) {
+    return Verdict::kUnchanged;
   }
-  Answer(e.from, SharingKind::kRegisterAck, e.key.id, e.number, static_cast<uint8_t>(answer),
-         effects);
+  const bool listed = answer == RegisterAnswer::kOk;
+  TransferSteps(this).Answer(e.from, SharingKind::kRegisterAck, e.key.id,
+                             listed ? TransferSteps(this).TermOf(*record) : kFirstTerm,
+                             static_cast<uint8_t>(answer), effects, e.number);
   return answer == RegisterAnswer::kOk ? Verdict::kOk : Verdict::kNotFound;
 }
 
@@ -52,13 +58,17 @@ void ObjectTable::ListNextBorrower(Effects* effects) {
     sharing_->unlisted.TakeFirst(&borrower, &object, &registration);
     if (fences_.IsFenced(borrower)) continue;
     const event::BorrowerRegistered again{{object, object.Hash()}, borrower, registration};
-    if (Step(again, effects) != Verdict::kNotFound) return;
+    const Verdict verdict = Step(again, effects);
+    if (verdict != Verdict::kNotFound && verdict != Verdict::kUnchanged) return;
   }
 }
 
 Verdict ObjectTable::Step(const event::BorrowerReleased& e, Effects* effects) {
   const RecordIndex index = FindInline(e.key);
+  if (IsMutant(Mutant::kReleaseForwarded)) TransferSteps(this).Forward(e.key.id, e.from, effects);
   if (index == kNoRecord || sharing_ == nullptr) return Verdict::kNotFound;
+  // It may hold the object again when it is told: its answer counts.
+  if (TransferSteps(this).IsTelling(index, e.from)) return Verdict::kOk;
   const HolderIndex::Holder holder{index, e.from, 0};
   if (IsMutant(Mutant::kReleaseIgnored)) {
     return sharing_->borrowers.Contains(holder.record, holder.peer, holder.number)

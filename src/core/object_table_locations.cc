@@ -9,6 +9,7 @@
 #include "src/core/object_table_files.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_scopes.h"
+#include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
 
@@ -21,11 +22,19 @@ Verdict ObjectTable::Step(const event::SetLocation& e, Effects* effects) {
   }
   if (nodes_.IsExcluded(e.node)) return Verdict::kNodeExcluded;
   ObjectRecord* record = FindMutable(e.key);
+  if ((record == nullptr || record->borrowed) && e.merge && IsElsewhere(e, effects)) {
+    return Verdict::kUnchanged;
+  }
   if (record == nullptr) {
     AnswerWithFree(e, effects);
     return Verdict::kNotFound;
   }
-  if (record->borrowed) return Verdict::kNotOwner;
+  if (record->borrowed) {
+    if (!e.merge || !BorrowOf(*record).failed()) return Verdict::kNotOwner;
+    // It was owned here once, and has died with an owner since.
+    AnswerWithFree(e, effects);
+    return Verdict::kToBeFreed;
+  }
   if (e.generation > record->generation) return Verdict::kUnknownGeneration;
   record = FindGeneration(record, e.generation);
   if (record == nullptr) {
@@ -53,6 +62,12 @@ size_t ObjectTable::AddCopiesQuietly(const Key& key, absl::Span<const PeerIndex>
   nodes_.CountHeld(added);
   if (size != 0 && added > 0) record->size = size;
   return added;
+}
+
+// Its node hears who owns the object now, and reports the copy there.
+bool ObjectTable::IsElsewhere(const event::SetLocation& e, Effects* effects) {
+  return !internal::IsMutant(internal::Mutant::kLateReportFreed) &&
+         TransferSteps(this).Redirect(e.key, e.node, /*by_node=*/true, effects);
 }
 
 // No record of that generation: nothing to remember but the free itself.
@@ -120,7 +135,15 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
     return Verdict::kToBeFreed;
   }
   const bool real = copy->real();
-  if (evict_first && real && !was_real) EvictSteps(this).TellNode(*record, *copy, effects);
+  // What a former owner told its node may have come after the object had gone.
+  const bool tell_again =
+      e.merge && real && was_real && TransferSteps(this).HasTenure(IndexOf(*record));
+  if (evict_first && real && (!was_real || tell_again)) {
+    EvictSteps(this).TellNode(*record, *copy, effects);
+  }
+  if (tell_again && copy->primary && e.role == CopyRole::kSecondary) {
+    Tell(e.node, {record->id(), 0, record->generation, MoveAnswer::kPromoted, kNoPeer}, effects);
+  }
   const bool value_appeared =
       real && (record->state() == ObjectState::kPending || record->state() == ObjectState::kLost);
   // A value that was lost had a primary, most likely, and comes back without one.
@@ -137,7 +160,10 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
 
 Verdict ObjectTable::Step(const event::RemoveLocation& e, Effects* effects) {
   ObjectRecord* newest = FindMutable(e.key);
-  if (newest != nullptr && newest->borrowed) return Verdict::kNotOwner;
+  if (newest != nullptr && newest->borrowed) {
+    const bool moved = TransferSteps(this).FindFormer(e.key.id) != nullptr;
+    return moved ? Verdict::kUnchanged : Verdict::kNotOwner;
+  }
   if (newest != nullptr && e.generation > newest->generation) return Verdict::kUnknownGeneration;
   ObjectRecord* record = newest == nullptr ? nullptr : FindGeneration(newest, e.generation);
   if (record == nullptr) {
@@ -243,14 +269,18 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
 
 Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {
   ObjectRecord* newest = FindMutable(e.key);
-  if (newest != nullptr && newest->borrowed) return Verdict::kUnchanged;
+  const bool is_final = e.result == FreeResult::kDeleted || e.result == FreeResult::kUnknown;
+  if (newest != nullptr && newest->borrowed) {
+    // Of a late report from before the object was given away.
+    if (is_final) (void)nodes_.UnreportLate(e.node, {e.key.id, e.generation});
+    return Verdict::kUnchanged;
+  }
   ObjectRecord* record = newest;
   if (record != nullptr && !internal::IsMutant(internal::Mutant::kGenerationIgnored)) {
     record = FindGeneration(record, e.generation);
   }
   if (record == nullptr) {
-    const bool final = e.result == FreeResult::kDeleted || e.result == FreeResult::kUnknown;
-    if (final) (void)nodes_.UnreportLate(e.node, {e.key.id, e.generation});
+    if (is_final) (void)nodes_.UnreportLate(e.node, {e.key.id, e.generation});
     return newest == nullptr ? Verdict::kNotFound : Verdict::kUnchanged;
   }
   Copy* copy = copies_.Find(*record, e.node);
@@ -291,10 +321,13 @@ bool ObjectTable::PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter*
   });
   if (full) return true;
   PayloadWriter::FreeRun run = writer->BeginFrees(kFirstTerm);
-  nodes_.HandOver(node, records_max, [&run, writer](const ObjectRecord& record) {
-    if (run.Add(record.id(), record.generation)) return true;
+  // A node that has not heard of a move knows by the term that its recorded owner is not the last.
+  const bool any_moved = TransferSteps::Any(*this);
+  nodes_.HandOver(node, records_max, [this, any_moved, &run, writer](const ObjectRecord& record) {
+    const uint32_t term = any_moved ? TransferSteps(this).TermOf(record) : kFirstTerm;
+    if (term == kFirstTerm && run.Add(record.id(), record.generation)) return true;
     writer->EndFrees(run);
-    const bool added = writer->AddFree(record.id(), record.generation, kFirstTerm);
+    const bool added = writer->AddFree(record.id(), record.generation, term);
     run = writer->BeginFrees(kFirstTerm);
     return added;
   });
@@ -325,7 +358,8 @@ bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* eff
       AfterCopiesGone(&record, effects);
     }
   }
-  return sharing_ != nullptr && ForgetAsker(node, &records_max);
+  if (sharing_ == nullptr) return false;
+  return ForgetAsker(node, &records_max) || TransferSteps(this).Fence(node, &records_max, effects);
 }
 
 uint64_t ObjectTable::unsettled_frees() const {

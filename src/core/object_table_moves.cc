@@ -12,6 +12,7 @@
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
 #include "src/core/object_table_evict.h"
+#include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
 
@@ -20,6 +21,14 @@ using internal::Mutant;
 
 Verdict ObjectTable::Step(const event::MovePrimary& e, Effects* effects) {
   if (nodes_.IsExcluded(e.node)) return Verdict::kNodeExcluded;
+  const ObjectRecord* record = FindMutable(e.key);
+  if ((record == nullptr || record->borrowed) &&
+      TransferSteps(this).Redirect(e.key, e.node, /*by_node=*/true, effects)) {
+    return Verdict::kUnchanged;  // asked again where it is owned now
+  }
+  if (record != nullptr && !record->borrowed && TransferSteps(this).AsksAnother(e, effects)) {
+    return Verdict::kUnchanged;
+  }
   PeerIndex primary = kNoPeer;
   const Verdict verdict = Move(e, &primary, effects);
   MoveAnswer answer = MoveAnswer::kRefused;
@@ -35,7 +44,10 @@ Verdict ObjectTable::Step(const event::MovePrimary& e, Effects* effects) {
 Verdict ObjectTable::Move(const event::MovePrimary& e, PeerIndex* primary, Effects* effects) {
   ObjectRecord* record = FindMutable(e.key);
   if (record == nullptr) return Verdict::kNotFound;
-  if (record->borrowed) return Verdict::kNotOwner;
+  if (record->borrowed) {
+    // It was owned here once, and has died with an owner since.
+    return BorrowOf(*record).failed() ? Verdict::kToBeFreed : Verdict::kNotOwner;
+  }
   if (!record->in_scope()) return Verdict::kOutOfScope;
   if (e.generation > record->generation) return Verdict::kUnknownGeneration;
   if (record->state() == ObjectState::kFreed) return Verdict::kToBeFreed;
@@ -159,7 +171,10 @@ void ObjectTable::Tell(PeerIndex node, const Sharing::MoveNews& news, Effects* e
 
 bool ObjectTable::PullMoves(PeerIndex node, uint32_t items_max, const NodeNames& names,
                             PayloadWriter* writer) {
-  if (sharing_ == nullptr || sharing_->move_news.empty(node)) return false;
+  if (sharing_ == nullptr) return false;
+  // Who is the owner comes first: a node takes nothing from another.
+  if (!TransferSteps(this).PullMoved(node, &items_max, names, writer)) return true;
+  if (sharing_->move_news.empty(node)) return false;
   sharing_->move_news.TakeWhile(node, [&](const Sharing::MoveNews& news) {
     MovePrimaryAckItem item;
     item.object = news.object;

@@ -102,7 +102,9 @@ bool ObjectTable::HasWorkFor(PeerIndex node) const {
 }
 
 uint64_t ObjectTable::flush_waiting() const {
-  return sharing_ == nullptr ? 0 : sharing_->borrows.flush_waiting();
+  if (sharing_ == nullptr) return 0;
+  const Transfers* transfers = sharing_->transfers.get();
+  return sharing_->borrows.flush_waiting() + (transfers == nullptr ? 0 : transfers->untold_before);
 }
 
 Time ObjectTable::NextTokenEnd() const {
@@ -124,7 +126,8 @@ void ObjectTable::CheckRecord(const ObjectRecord& record) const {
     FREEHOLD_CHECK(record.state() == ObjectState::kOutOfScope);
   } else {
     FREEHOLD_CHECK(Find({record.id(), record.id().Hash()}) == &record);
-    FREEHOLD_CHECK(record.held() == record.in_scope());
+    const bool moving = record.borrowed && BorrowOf(record).stage == BorrowStage::kMoving;
+    FREEHOLD_CHECK(record.held() == record.in_scope() || moving);
     FREEHOLD_CHECK(record.in_scope() || record.copies > 0 || has_ghost || record.borrowed ||
                    LineageSteps::IsMarked(*this, record));
     FREEHOLD_CHECK((record.cell.count() > 0) == (record.has_handles != 0));

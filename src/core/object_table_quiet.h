@@ -39,6 +39,12 @@ FREEHOLD_QUIETLY IdIndex::Found ObjectTable::FindAgain(const Key& key) {
       [&key](const ObjectRecord& record) { return record.id() == key.id; });
 }
 
+inline void ObjectTable::CountState(ObjectRecord* record, ObjectState state) {
+  --counters_.by_state[record->state_byte];
+  record->state_byte = static_cast<uint8_t>(state);
+  ++counters_.by_state[record->state_byte];
+}
+
 // An available object has a copy, and so no state changes with another one; nobody is to be told.
 inline bool TakesCopiesQuietly(const ObjectRecord& record, uint32_t generation) {
   return record.state() == ObjectState::kAvailable && record.copies != 0 &&

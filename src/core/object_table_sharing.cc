@@ -9,6 +9,7 @@
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
 #include "src/core/object_table_declare.h"
+#include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
 
@@ -22,12 +23,16 @@ Verdict ObjectTable::Step(const event::Export& e, Exported* exported) {
   ObjectRecord* record = InScope(e.key, &verdict);
   if (record == nullptr) return verdict;
   exported->owner = kNoPeer;
+  exported->term = TransferSteps(this).TermOf(*record);
   if (record->borrowed) {
     const Borrow& borrow = BorrowOf(*record);
     const Verdict use = DeclareSteps::UseOf(borrow);
     const bool too_early = use == Verdict::kNotAcknowledged;
     if (use != Verdict::kOk && !(too_early && IsMutant(Mutant::kExportUndeclared))) return use;
-    exported->owner = borrow.owner;
+    // Of what is given away and not taken yet this process still knows best.
+    const bool moving = borrow.stage == BorrowStage::kMoving;
+    exported->owner = moving ? kNoPeer : borrow.owner;
+    exported->term = moving ? borrow.term - 1 : borrow.term;
   }
   if (fences_.IsFenced(e.receiver)) return Verdict::kPeerExcluded;
   Sharing& sharing = Share();
@@ -107,8 +112,9 @@ Verdict ObjectTable::Step(const event::Import& e, Effects* effects, ObjectRecord
       }
       return Verdict::kRefused;
   }
-  const Verdict verdict = e.owner == kNoPeer ? AdmitOwned(e.key, record)
-                                             : AdmitBorrowed(e.key, e.owner, effects, record);
+  const Verdict verdict = e.owner == kNoPeer
+                              ? AdmitOwned(e.key, e.term, effects, record)
+                              : AdmitBorrowed(e.key, e.owner, e.term, effects, record);
   switch (verdict) {
     case Verdict::kOk: {
       const bool confirmed =
@@ -142,9 +148,9 @@ Verdict ObjectTable::ImportAgain(const event::Import& e, ObjectRecord** record) 
   if (found == nullptr || !found->in_scope()) return Verdict::kAlreadyRedeemed;
   if (found->borrowed) {
     const Borrow& borrow = BorrowOf(*found);
-    if (borrow.owner != e.owner) return Verdict::kOtherOwner;
+    if (borrow.owner != e.owner && borrow.term == e.term) return Verdict::kOtherOwner;
     if (borrow.failed()) return Verdict::kAlreadyRedeemed;
-  } else if (e.owner != kNoPeer) {
+  } else if (e.owner != kNoPeer && TransferSteps(this).TermOf(*found) <= e.term) {
     return Verdict::kOtherOwner;
   }
   found->has_handles = 1;
@@ -152,31 +158,52 @@ Verdict ObjectTable::ImportAgain(const event::Import& e, ObjectRecord** record) 
   return Verdict::kOk;
 }
 
-// A token that has come back to the owner.
-Verdict ObjectTable::AdmitOwned(const Key& key, ObjectRecord** record) {
+// A token that has come back to the owner, or to one that was.
+Verdict ObjectTable::AdmitOwned(const Key& key, uint32_t term, Effects* effects,
+                                ObjectRecord** record) {
   ObjectRecord* found = FindMutable(key);
-  if (found != nullptr && found->borrowed) return Verdict::kOtherOwner;
+  if (found != nullptr && found->borrowed) {
+    const Borrow& borrow = BorrowOf(*found);
+    if (borrow.term <= term) return Verdict::kOtherOwner;
+    return AdmitBorrowed(key, borrow.owner, borrow.term, effects, record);
+  }
+  if (found == nullptr) {
+    const Former* former = TransferSteps(this).FindFormer(key.id);
+    if (former != nullptr && former->term > term) {
+      return AdmitBorrowed(key, former->next_owner, former->term, effects, record);
+    }
+  }
   if (found == nullptr || !found->in_scope()) return Verdict::kGone;
   found->has_handles = 1;
   *record = found;
   return Verdict::kOk;
 }
 
-Verdict ObjectTable::AdmitBorrowed(const Key& key, PeerIndex owner, Effects* effects,
+Verdict ObjectTable::AdmitBorrowed(const Key& key, PeerIndex owner, uint32_t term, Effects* effects,
                                    ObjectRecord** record) {
   ObjectRecord* found = FindMutable(key);
   if (found == nullptr) {
+    const Former* former = TransferSteps(this).FindFormer(key.id);
+    if (former != nullptr && former->term > term) {
+      owner = former->next_owner;
+      term = former->term;
+    }
     if (fences_.IsClosed(owner)) return Verdict::kOwnerDied;
-    found = BeginBorrow(key, owner, effects);
+    found = BeginBorrow(key, owner, term, effects);
     if (found == nullptr) return Verdict::kTableFull;
   }
-  if (!found->borrowed) return Verdict::kOtherOwner;
+  if (!found->borrowed) {
+    if (TransferSteps(this).TermOf(*found) <= term) return Verdict::kOtherOwner;
+    return AdmitOwned(key, term, effects, record);
+  }
   const Borrow& borrow = BorrowOf(*found);
-  if (borrow.owner != owner) return Verdict::kOtherOwner;
+  if (borrow.term < term && fences_.IsClosed(owner)) return Verdict::kOwnerDied;
+  if (!TransferSteps(this).Follow(found, owner, term, effects)) return Verdict::kOtherOwner;
   switch (borrow.stage) {
     case BorrowStage::kQueued:
     case BorrowStage::kOutstanding:
     case BorrowStage::kConfirmed:
+    case BorrowStage::kMoving:
       break;
     case BorrowStage::kReleasing:  // it has not left: withdrawn
       if (IsMutant(Mutant::kReleaseNotWithdrawn)) break;
@@ -198,7 +225,8 @@ Verdict ObjectTable::AdmitBorrowed(const Key& key, PeerIndex owner, Effects* eff
   return Verdict::kOk;
 }
 
-ObjectRecord* ObjectTable::BeginBorrow(const Key& key, PeerIndex owner, Effects* effects) {
+ObjectRecord* ObjectTable::BeginBorrow(const Key& key, PeerIndex owner, uint32_t term,
+                                       Effects* effects) {
   const RecordIndex index = Make(key, ObjectState::kBorrowed);
   if (index == kNoRecord) return nullptr;
   ObjectRecord& made = slabs_.At(index);
@@ -209,6 +237,9 @@ ObjectRecord* ObjectTable::BeginBorrow(const Key& key, PeerIndex owner, Effects*
     Unmake(&made);
     return nullptr;
   }
+  if (term != kFirstTerm) {
+    sharing_->borrows.Follow(made.overflow, owner, term, BorrowStage::kQueued);
+  }
   if (!had_work) effects->ready.push_back(owner);
   return &made;
 }
@@ -216,10 +247,11 @@ ObjectRecord* ObjectTable::BeginBorrow(const Key& key, PeerIndex owner, Effects*
 Verdict ObjectTable::Step(const event::ImportNested& e, Effects* effects, ObjectRecord** record) {
   Sharing& sharing = Share();
   if (fences_.IsFenced(e.sender)) return Verdict::kPeerExcluded;
-  const Verdict verdict = AdmitBorrowed(e.key, e.owner, effects, record);
+  const Verdict verdict = AdmitBorrowed(e.key, e.owner, kFirstTerm, effects, record);
   if (verdict != Verdict::kOk) return verdict;
   HolderIndex::Added added = HolderIndex::Added::kPresent;
-  if (!BorrowOf(**record).confirmed() && !IsMutant(Mutant::kNestedWithoutHold)) {
+  if ((*record)->borrowed && !BorrowOf(**record).confirmed() &&
+      !IsMutant(Mutant::kNestedWithoutHold)) {
     added = sharing.owed.Add(IndexOf(**record), e.sender, OwedNumber::ForOuter(e.outer));
   }
   switch (added) {
@@ -240,6 +272,7 @@ Verdict ObjectTable::Step(const event::ImportNested& e, Effects* effects, Object
 
 // The last reference to a borrowed object has gone, and nobody waits for what it was passed on to.
 void ObjectTable::LetGoOfBorrow(ObjectRecord* record, Effects* effects) {
+  if (BorrowOf(*record).stage == BorrowStage::kMoving) return;  // its next owner's answer decides
   SetState(record, ObjectState::kOutOfScope, effects);
   DropCallbacks(record, effects);
   const Borrow& borrow = BorrowOf(*record);
@@ -269,6 +302,7 @@ void ObjectTable::LetGoOfBorrow(ObjectRecord* record, Effects* effects) {
       EraseBorrowed(record);
       return;
     case BorrowStage::kReleasing:
+    case BorrowStage::kMoving:
       break;
   }
   FREEHOLD_CHECK(false && "a release was asked for twice");
@@ -276,18 +310,30 @@ void ObjectTable::LetGoOfBorrow(ObjectRecord* record, Effects* effects) {
 
 Verdict ObjectTable::Step(const event::RegisterAnswered& e, Effects* effects) {
   ObjectRecord* record = FindMutable(e.key);
-  if (record == nullptr || !record->borrowed) return Verdict::kUnchanged;
-  const Borrow& borrow = BorrowOf(*record);
-  if (borrow.owner != e.from) return Verdict::kNotOwner;
-  const bool matches =
-      (borrow.registration == e.number && !borrow.declares) || IsMutant(Mutant::kAcceptAnyAnswer);
-  if (borrow.stage != BorrowStage::kOutstanding || !matches) return Verdict::kUnchanged;
+  const Borrow* borrow =
+      record == nullptr || !record->borrowed ? nullptr : &sharing_->borrows.At(record->overflow);
+  const bool matches = borrow != nullptr && borrow->owner == e.from &&
+                       borrow->stage == BorrowStage::kOutstanding &&
+                       ((borrow->registration == e.number && !borrow->declares) ||
+                        IsMutant(Mutant::kAcceptAnyAnswer));
+  if (!matches) {
+    if (e.answer == RegisterAnswer::kOk && e.term != kFirstTerm) {
+      return TransferSteps(this).HearListed(e, effects);
+    }
+    // Of a former owner it answers what is asked of the next one.
+    const bool by_other = borrow != nullptr && borrow->owner != e.from;
+    return by_other && borrow->term == kFirstTerm ? Verdict::kNotOwner : Verdict::kUnchanged;
+  }
   if (e.answer == RegisterAnswer::kGone && IsMutant(Mutant::kGoneNotTold)) {
     return Verdict::kUnchanged;
   }
   if (e.answer == RegisterAnswer::kGone) {
     FailBorrow(record, BorrowStage::kGone, effects);
     return Verdict::kOk;
+  }
+  if (e.term > borrow->term) {
+    sharing_->borrows.EndFlush(record->overflow);
+    sharing_->borrows.Follow(record->overflow, e.from, e.term, BorrowStage::kOutstanding);
   }
   Confirm(record, effects);
   return Verdict::kOk;
@@ -303,6 +349,15 @@ void ObjectTable::Confirm(ObjectRecord* record, Effects* effects) {
 
 void ObjectTable::FailBorrow(ObjectRecord* record, BorrowStage stage, Effects* effects) {
   const bool gone = stage == BorrowStage::kGone;
+  if (BorrowOf(*record).stage == BorrowStage::kMoving) {
+    // This process is excluded: it hands nothing over, and takes nothing back.
+    FormerIndex& formers = sharing_->transfers->formers;
+    formers.Remove(formers.Find(record->id()));
+    if (!record->held()) {
+      SetState(record, ObjectState::kOutOfScope, effects);
+      DropCallbacks(record, effects);
+    }
+  }
   const DeclareAnswer declaration =
       stage == BorrowStage::kExcluded ? DeclareAnswer::kExcluded : DeclareAnswer::kOwnerDied;
   DeclareSteps(this).EndWith(*record, declaration, effects);
@@ -371,60 +426,6 @@ Verdict ObjectTable::Step(const event::HandoffCancelled& e, Effects* effects) {
   }
   AnswerHandoff(e.from, e.key.id, e.number, HandoffAnswer::kRefused, effects);
   return Verdict::kOk;
-}
-
-// --- What waits to be sent -----------------------------------------------------------------------
-
-void ObjectTable::Answer(PeerIndex to, SharingKind kind, const ObjectId& object, uint64_t number,
-                         uint8_t answer, Effects* effects) {
-  if (fences_.IsFenced(to)) return;
-  const bool had_work = sharing_->HasWorkFor(to);
-  if (!sharing_->outbox.Add(to, SharingItem{object, number, kFirstTerm, kind, answer})) {
-    ++counters_.answers_lost;
-    return;
-  }
-  if (!had_work) effects->ready.push_back(to);
-}
-
-void ObjectTable::AnswerHandoff(PeerIndex to, const ObjectId& object, uint64_t number,
-                                HandoffAnswer answer, Effects* effects) {
-  Answer(to, SharingKind::kHandoffAck, object, number, static_cast<uint8_t>(answer), effects);
-}
-
-bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, const NodeNames& names,
-                              PayloadWriter* writer) {
-  if (sharing_ == nullptr) return false;
-  Sharing& sharing = *sharing_;
-  // Answers first: the peer may take nothing more of ours before it has them.
-  sharing.outbox.TakeWhile(peer, [&](const SharingItem& item) {
-    if (items_max == 0 || !writer->Add(item)) return false;
-    --items_max;
-    return true;
-  });
-  PullAnswers(peer, &items_max, names, writer);
-  for (; items_max > 0; --items_max) {
-    const uint32_t number = sharing.borrows.FirstToSend(peer);
-    if (number == kNone) break;
-    const Borrow& borrow = sharing.borrows.At(number);
-    ObjectRecord& record = slabs_.At(borrow.record);
-    if (borrow.stage == BorrowStage::kQueued) {
-      const uint64_t registration = sharing.registrations + 1;
-      const SharingKind kind = borrow.declares ? SharingKind::kDeclare : SharingKind::kRegister;
-      if (!writer->Add(SharingItem{record.id(), registration, kFirstTerm, kind, 0, record.size})) {
-        return true;
-      }
-      sharing.registrations = registration;
-      sharing.borrows.BeginRegistration(number, registration);
-      if (IsMutant(Mutant::kFlushedWhenSent)) sharing.borrows.EndFlush(number);
-    } else {
-      if (!IsMutant(Mutant::kReleaseNeverSent) &&
-          !writer->Add(SharingItem{record.id(), 0, kFirstTerm, SharingKind::kRelease, 0})) {
-        return true;
-      }
-      EraseBorrowed(&record);
-    }
-  }
-  return sharing.HasWorkFor(peer);
 }
 
 }  // namespace freehold::core

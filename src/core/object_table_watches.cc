@@ -2,6 +2,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
 
@@ -23,6 +24,9 @@ Verdict WatchSteps::Step(const event::Watch& e, Effects* effects) {
   Sharing& sharing = table_.Share();
   ObjectRecord* record = table_.FindMutable(e.key);
   if (record == nullptr || record->borrowed) {
+    if (TransferSteps(&table_).Redirect(e.key, e.from, /*by_node=*/false, effects)) {
+      return Verdict::kUnchanged;
+    }
     Answer(e.from, e.key.id, e.number, WatchAnswer::kGone, effects);
     return Verdict::kNotFound;
   }
@@ -35,7 +39,11 @@ Verdict WatchSteps::Step(const event::Watch& e, Effects* effects) {
   const uint64_t watch = MomentNumber::Make(e.number, e.moment);
   if (sharing.moments.CountOfPeer(e.from) < table_.config_.moment_watches_per_peer_max) {
     const HolderIndex::Added added = sharing.moments.Add(index, e.from, watch);
-    if (added == HolderIndex::Added::kPresent) return Verdict::kAlreadyExists;
+    if (added == HolderIndex::Added::kPresent) {
+      // Asked again because the object has moved.
+      const bool moved = TransferSteps(&table_).HasTenure(index);
+      return moved ? Verdict::kUnchanged : Verdict::kAlreadyExists;
+    }
     if (added == HolderIndex::Added::kAdded) {
       record->has_askers = 1;
       return Verdict::kOk;

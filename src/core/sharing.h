@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -23,6 +24,7 @@
 #include "src/core/item.h"
 #include "src/core/peer_queue.h"
 #include "src/core/rare.h"
+#include "src/core/transfers.h"
 
 namespace freehold::core {
 
@@ -31,12 +33,15 @@ class NodeNames {
  public:
   virtual ~NodeNames() = default;
   virtual NodeId NodeAt(PeerIndex node) const = 0;
+  virtual ProcessId ProcessAt(PeerIndex process) const = 0;
+  virtual bool IsNode(PeerIndex peer) const = 0;
 };
 
 // What goes into the token of an exported reference.
 struct Exported {
   PeerIndex owner = kNoPeer;  // kNoPeer: this process
-  uint64_t number = 0;        // of the handoff
+  uint32_t term = kFirstTerm;
+  uint64_t number = 0;  // of the handoff
 };
 
 // Borrowers that could not be listed yet, first come, first served. Each is in it once for each
@@ -116,11 +121,12 @@ struct Sharing {
   PeerQueue<MoveNews> move_news;
   HolderIndex moments;         // (object, watcher, MomentNumber): watches that have not fired
   uint64_t registrations = 0;  // ever sent; numbers them
+  std::unique_ptr<Transfers> transfers;  // null: no ownership has moved
 
   bool HasWorkFor(PeerIndex peer) const {
     return !outbox.empty(peer) || borrows.FirstToSend(peer) != kNone ||
            due.FirstOfPeer(peer) != nullptr || !settled_answers.empty(peer) ||
-           !move_news.empty(peer);
+           !move_news.empty(peer) || (transfers != nullptr && transfers->HasWorkFor(peer));
   }
   // To whoever asked or told something, not sent yet.
   uint64_t answers_waiting() const {
@@ -129,7 +135,8 @@ struct Sharing {
   size_t bytes() const {
     return sizeof(*this) + borrowers.bytes() + pins.bytes() + cancelled.bytes() + owed.bytes() +
            borrows.bytes() + outbox.bytes() + ledger.bytes() + watches.bytes() + due.bytes() +
-           settled_answers.bytes() + unlisted.bytes() + move_news.bytes() + moments.bytes();
+           settled_answers.bytes() + unlisted.bytes() + move_news.bytes() + moments.bytes() +
+           (transfers == nullptr ? 0 : transfers->bytes());
   }
 };
 

@@ -170,7 +170,7 @@ TEST_F(CopyTableMoves, ASecondaryIsPromotedAndItsHostIsTold) {
   ASSERT_EQ(effects_.promoted.size(), 1u);
   EXPECT_EQ(effects_.promoted[0].object, Object(1));
   EXPECT_EQ(Answer(MoveAnswer::kPromoted, 1, 0), CopyVerdict::kNoChange) << "it is so already";
-  EXPECT_EQ(Answer(MoveAnswer::kPromoted, 1, 0, 0, kOther), CopyVerdict::kRefused);
+  EXPECT_EQ(Answer(MoveAnswer::kPromoted, 1, 0, 0, kOther), CopyVerdict::kNoChange);
   EXPECT_EQ(Answer(MoveAnswer::kPromoted, 7, 0), CopyVerdict::kNoChange) << "it has gone";
 }
 
@@ -238,7 +238,7 @@ TEST_F(CopyTableMoves, AnotherLifeOfTheKeyIsAnotherCopyToEvict) {
 
 TEST_F(CopyTableMoves, WhatIsNotHeldForThatOwnerIsNotToBeEvicted) {
   ASSERT_EQ(Add(1), CopyVerdict::kOk);
-  EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 1, 0, 0, kOther), CopyVerdict::kRefused);
+  EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 1, 0, 0, kOther), CopyVerdict::kNoChange);
   EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 2, 0), CopyVerdict::kNoChange) << "not here";
   EXPECT_EQ(Answer(MoveAnswer::kEvictFirst, 1, 0, 1), CopyVerdict::kNoChange) << "a newer value";
   ASSERT_EQ(FreeIt(1), CopyVerdict::kOk);

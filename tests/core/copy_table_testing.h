@@ -74,7 +74,13 @@ class WordSink final : public ReportSink {
   bool Add(const MovePrimaryItem& item) override {
     return Take("move " + NameOf(item.object, item.generation) + " from " +
                 (item.from.IsNil() ? "nobody" : std::to_string(item.from.data()[20])) + " as " +
-                std::to_string(item.number));
+                std::to_string(item.number) +
+                (item.term == kFirstTerm ? "" : " term " + std::to_string(item.term)));
+  }
+  bool Add(const SharingItem& item) override {
+    EXPECT_EQ(item.kind, SharingKind::kMovedAck);
+    return Take("moved " + NameOf(item.object, 0) + " term " + std::to_string(item.term) +
+                (item.answer == 1 ? " here" : " not here"));
   }
   Words words;
 

@@ -27,6 +27,8 @@ class IgnoringSink : public PayloadSink {
 class NoNames final : public NodeNames {
  public:
   NodeId NodeAt(PeerIndex) const override { return NodeId(); }
+  ProcessId ProcessAt(PeerIndex) const override { return ProcessId(); }
+  bool IsNode(PeerIndex) const override { return false; }
 };
 
 }  // namespace freehold::core

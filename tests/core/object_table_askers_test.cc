@@ -20,6 +20,8 @@ class CountingNames final : public NodeNames {
     ++asked;
     return NodeId::FromNumber(node);
   }
+  ProcessId ProcessAt(PeerIndex process) const override { return ProcessId::FromNumber(process); }
+  bool IsNode(PeerIndex) const override { return false; }
   mutable uint64_t asked = 0;
 };
 

@@ -336,6 +336,7 @@ class DigestPair {
         return true;
       }
       bool Add(const MovePrimaryItem&) override { return true; }  // none is asked for here
+      bool Add(const SharingItem&) override { return true; }      // nothing moves here
 
      private:
       DigestPair& to_;

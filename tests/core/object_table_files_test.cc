@@ -31,7 +31,7 @@ class ObjectTableFiles : public ::testing::Test, public ObjectTableHarness {
   Verdict AddFile(uint64_t object, const std::string& url, uint32_t generation = 0) {
     const ObjectId id = ObjectId::FromNumber(object);
     return Checked([&] {
-      return FileSteps(&table).Step(event::AddFile{{id, id.Hash()}, generation, 5, url}, &raw_);
+      return FileSteps(&table).Step(event::AddFile{{id, id.Hash()}, generation, 5, url}, &*raw_);
     });
   }
   Values TakeFrees() {

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -78,18 +79,20 @@ class ObjectTableHarness {
     ObjectRecord* record = nullptr;
     const ObjectId id = ObjectId::FromNumber(object);
     const Verdict verdict = Checked([&] {
-      return table.Step(event::Declare{{id, id.Hash()}, size, primary}, &raw_, &record);
+      return table.Step(event::Declare{{id, id.Hash()}, size, primary}, &*raw_, &record);
     });
     if (verdict == Verdict::kOk) handles_[object] = record;
     return verdict;
   }
   Verdict Recreate(uint64_t object) {
     const ObjectId id = ObjectId::FromNumber(object);
-    return Checked([&] { return table.Step(event::Recreate{{id, id.Hash()}}, &raw_); });
+    return Checked([&] { return table.Step(event::Recreate{{id, id.Hash()}}, &*raw_); });
   }
   Verdict FreeExplicitly(uint64_t object, FreeMode mode = FreeMode::kNow) {
     const ObjectId id = ObjectId::FromNumber(object);
-    return Checked([&] { return table.Step(event::FreeExplicitly{{id, id.Hash()}, mode}, &raw_); });
+    return Checked([&] {
+      return table.Step(event::FreeExplicitly{{id, id.Hash()}, mode}, &*raw_);
+    });
   }
   Verdict AddHandle(uint64_t object) {
     const ObjectId id = ObjectId::FromNumber(object);
@@ -109,7 +112,7 @@ class ObjectTableHarness {
       ObjectRecord* record = handles_.at(object);
       if (!record->cell.DropUnderLock()) return Verdict::kOk;
       handles_.erase(object);
-      return table.Step(event::DropLastHandle{record}, &raw_);
+      return table.Step(event::DropLastHandle{record}, &*raw_);
     });
     FREEHOLD_CHECK(verdict == Verdict::kOk);
   }
@@ -119,7 +122,7 @@ class ObjectTableHarness {
   }
   Verdict RemoveById(uint64_t object, uint32_t count = 1) {
     const ObjectId id = ObjectId::FromNumber(object);
-    return Checked([&] { return table.Step(event::RemoveById{{id, id.Hash()}, count}, &raw_); });
+    return Checked([&] { return table.Step(event::RemoveById{{id, id.Hash()}, count}, &*raw_); });
   }
   Verdict AddTask(uint64_t object) {
     const ObjectId id = ObjectId::FromNumber(object);
@@ -132,14 +135,14 @@ class ObjectTableHarness {
   }
   // REQUIRES: a task holds the object.
   Verdict DropTask(uint64_t object) {
-    return Checked([&] { return table.Step(event::DropTask{tasks_.at(object)}, &raw_); });
+    return Checked([&] { return table.Step(event::DropTask{tasks_.at(object)}, &*raw_); });
   }
   Verdict AddNestedHold(uint64_t object, RecordIndex* index) {
     const ObjectId id = ObjectId::FromNumber(object);
     return Checked([&] { return table.Step(event::AddNestedHold{{id, id.Hash()}}, index); });
   }
   Verdict DropNestedHold(RecordIndex index) {
-    return Checked([&] { return table.Step(event::DropNestedHold{index}, &raw_); });
+    return Checked([&] { return table.Step(event::DropNestedHold{index}, &*raw_); });
   }
   Verdict AddInners(uint64_t outer, const std::vector<InnerRef>& inners,
                     std::vector<InnerRef>* duplicates) {
@@ -157,26 +160,26 @@ class ObjectTableHarness {
     e.merge = report.merge;
     e.url = report.url;
     e.shared = report.shared;
-    return Checked([&] { return table.Step(e, &raw_); });
+    return Checked([&] { return table.Step(e, &*raw_); });
   }
   Verdict RemoveLocation(uint64_t object, PeerIndex node, uint32_t generation = 0) {
     const ObjectId id = ObjectId::FromNumber(object);
     return Checked([&] {
-      return table.Step(event::RemoveLocation{{id, id.Hash()}, node, generation}, &raw_);
+      return table.Step(event::RemoveLocation{{id, id.Hash()}, node, generation}, &*raw_);
     });
   }
   Verdict Answer(uint64_t object, PeerIndex node, FreeResult result = FreeResult::kDeleted,
                  uint32_t generation = 0) {
     const ObjectId id = ObjectId::FromNumber(object);
     return Checked([&] {
-      return table.Step(event::FreeAnswered{{id, id.Hash()}, node, generation, result}, &raw_);
+      return table.Step(event::FreeAnswered{{id, id.Hash()}, node, generation, result}, &*raw_);
     });
   }
   // True: more copies are left.
   bool Exclude(PeerIndex node, uint32_t records_max = UINT32_MAX) {
     bool more = false;
     (void)Checked([&] {
-      more = table.ExcludeNode(node, records_max, &raw_);
+      more = table.ExcludeNode(node, records_max, &*raw_);
       return Verdict::kOk;
     });
     return more;
@@ -190,7 +193,7 @@ class ObjectTableHarness {
   Verdict Subscribe(uint64_t object, uint64_t number, Token token) {
     const ObjectId id = ObjectId::FromNumber(object);
     return Checked([&] {
-      return table.Step(event::Subscribe{{id, id.Hash()}, number, token}, &raw_);
+      return table.Step(event::Subscribe{{id, id.Hash()}, number, token}, &*raw_);
     });
   }
   Verdict Cancel(uint64_t object, uint64_t number, Token* token) {
@@ -212,7 +215,8 @@ class ObjectTableHarness {
                       uint32_t generation = 0) {
     const ObjectId id = ObjectId::FromNumber(object);
     return Checked([&] {
-      return table.Step(event::MovePrimary{{id, id.Hash()}, node, generation, number, from}, &raw_);
+      return table.Step(event::MovePrimary{{id, id.Hash()}, node, generation, number, from},
+                        &*raw_);
     });
   }
   std::vector<MoveWord> PullMoves(PeerIndex node, uint32_t items_max = UINT32_MAX) {
@@ -259,13 +263,13 @@ class ObjectTableHarness {
  protected:
   template <typename Do>
   Verdict Checked(Do step) {
-    raw_ = Effects();
+    raw_.emplace();
     const Verdict verdict = step();
-    effects = LayOpen(std::move(raw_));
+    effects = LayOpen(*std::move(raw_));
     table.CheckInvariants();
     return verdict;
   }
-  Effects raw_;
+  std::optional<Effects> raw_;
 
  private:
   static std::vector<FreedCopy> FreesIn(std::string_view payload) {

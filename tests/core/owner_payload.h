@@ -36,9 +36,11 @@ struct StraySink : PayloadSink {
   static void Stray() { FREEHOLD_CHECK(false && "an owner does not send that here"); }
 };
 
-// Nodes by their index, plus one: no id is nil.
+// Nodes, and processes, by their index, plus one: no id is nil.
 struct NumberedNodes : NodeNames {
   NodeId NodeAt(PeerIndex at) const override { return NodeId::FromNumber(at + 1); }
+  ProcessId ProcessAt(PeerIndex at) const override { return ProcessId::FromNumber(at + 1); }
+  bool IsNode(PeerIndex) const override { return true; }
 };
 
 // What a node is told of its copy: object, generation, number of the move, answer, and who is the

@@ -3,74 +3,16 @@
 #include <algorithm>
 
 #include "src/base/check.h"
-#include "src/core/codec.h"
-#include "tests/core/ignoring_sink.h"
 
 namespace freehold::core {
 
 namespace {
 
-constexpr size_t kTraceMax = 60;
 constexpr size_t kObjectsMax = 12;
 
 std::string Name(const char* kind, uint64_t number) { return kind + std::to_string(number); }
 
 }  // namespace
-
-// Applies what arrives at a process, as the runtime's sink does.
-class SharingSim::Sink final : public PayloadSink {
- public:
-  Sink(SharingSim* sim, PeerIndex from, PeerIndex to) : sim_(sim), from_(from), to_(to) {}
-
-  void OnFrees(uint32_t, uint32_t, std::string_view) override { Unexpected(); }
-  void OnFreeResults(uint32_t, uint32_t, FreeResult, std::string_view) override { Unexpected(); }
-  void OnFreeFailed(const FreeResultItem&) override { Unexpected(); }
-  void OnLocation(const LocationItem&) override { Unexpected(); }
-  void OnLocationQuery(const LocationQueryItem&) override { Unexpected(); }
-  void OnLocationAnswer(const LocationAnswerItem&) override { Unexpected(); }
-
-  void OnSharing(const SharingItem& item) override {
-    ++sim_->coverage_->items[static_cast<int>(item.kind)];
-    Effects effects;
-    const Key key{item.object, item.object.Hash()};
-    const Verdict verdict = Apply(item, key, &effects);
-    ++sim_->coverage_->verdicts[static_cast<int>(verdict)];
-    if (verdict == Verdict::kNotOwner) sim_->Fail("an item came from one who may not send it");
-    sim_->After(to_, &effects);
-  }
-
- private:
-  Verdict Apply(const SharingItem& item, const Key& key, Effects* effects) {
-    ObjectTable& table = *sim_->processes_[to_].table;
-    switch (item.kind) {
-      case SharingKind::kRegister:
-        return table.Step(event::BorrowerRegistered{key, from_, item.number}, effects);
-      case SharingKind::kRegisterAck:
-        return table.Step(
-            event::RegisterAnswered{key, from_, item.number, RegisterAnswer{item.answer}}, effects);
-      case SharingKind::kRelease:
-        return table.Step(event::BorrowerReleased{key, from_}, effects);
-      case SharingKind::kHandoffAck:
-        return table.Step(event::HandoffEnded{key, from_, item.number, HandoffAnswer{item.answer}},
-                          effects);
-      case SharingKind::kHandoffCancel:
-        return table.Step(event::HandoffCancelled{key, from_, item.number}, effects);
-      case SharingKind::kWatch:
-      case SharingKind::kUnwatch:
-      case SharingKind::kWatchFired:
-      case SharingKind::kDeclare:
-      case SharingKind::kDeclareAck:
-        Unexpected();
-        break;
-    }
-    return Verdict::kUnchanged;
-  }
-  void Unexpected() { sim_->Fail("an item that nobody sends here"); }
-
-  SharingSim* const sim_;
-  const PeerIndex from_;
-  const PeerIndex to_;
-};
 
 SharingSim::SharingSim(uint64_t seed, const Options& options, SharingCoverage* coverage)
     : random_(seed), options_(options), coverage_(coverage) {
@@ -80,6 +22,7 @@ SharingSim::SharingSim(uint64_t seed, const Options& options, SharingCoverage* c
     process.table = std::make_unique<ObjectTable>(ObjectTable::Config{});
   }
   nests_ = Draw(3) == 0;
+  moves_ = Draw(2) == 0;
   for (PeerIndex from = 0; from < processes; ++from) {
     for (PeerIndex to = 0; to < processes; ++to) {
       if (Draw(3) == 0) slow_.insert({from, to});
@@ -113,14 +56,17 @@ bool SharingSim::Run() {
   coverage_->steps += step_;
   for (const Process& process : processes_) {
     coverage_->failed_references += process.table->counters().references_failed;
-    coverage_->short_borrows += process.table->counters().short_borrows;
+    const ObjectTable::Counters& counters = process.table->counters();
+    coverage_->short_borrows += counters.short_borrows;
+    coverage_->transfers_taken += counters.transfers_taken;
+    coverage_->transfers_taken_back += counters.transfers_taken_back;
   }
   return violation_.empty();
 }
 
 void SharingSim::Trace(std::string line) {
   trace_.push_back(std::to_string(step_) + " " + std::move(line));
-  if (trace_.size() > kTraceMax) trace_.pop_front();
+  if (trace_.size() > options_.trace_max) trace_.pop_front();
 }
 
 void SharingSim::Fail(std::string what) {
@@ -150,7 +96,7 @@ void SharingSim::Act() {
   const PeerIndex p = PickLive();
   if (p == kNoPeer) return;
   const auto q = static_cast<PeerIndex>(Draw(processes_.size()));
-  uint64_t what = Draw(1000);
+  uint64_t what = Draw(moves_ ? 1100 : 1000);
   // The weights are such that objects end often, chains are short, and views come soon after
   // deaths.
   const auto is = [&what](uint64_t weight) {
@@ -159,7 +105,9 @@ void SharingSim::Act() {
     return chosen;
   };
   uint32_t object = 0;
-  if (is(50)) {
+  if (is(moves_ ? 100 : 0)) {
+    Transfer(p);
+  } else if (is(50)) {
     Declare(p);
   } else if (is(140)) {
     Export(p);
@@ -218,11 +166,11 @@ void SharingSim::Forge() {
   const auto owner = static_cast<PeerIndex>(Draw(processes_.size()));
   if (objects_.size() == kObjectsMax || sender == receiver || owner == receiver) return;
   const auto number = static_cast<uint32_t>(objects_.size());
-  objects_.push_back({ObjectId::FromNumber(number + 1), owner, {}, true, true});
+  objects_.push_back({ObjectId::FromNumber(number + 1), owner, {}, true, true, owner, {owner}});
   ++coverage_->forged_tokens;
   Trace("a forged token of " + Name("o", number) + Name(" for p", receiver));
   // Far from the numbers that the sender gives.
-  tokens_.push_back({number, sender, receiver, 1000 + number, 0, false, true});
+  tokens_.push_back({number, sender, receiver, 1000 + number, 0, false, true, owner, kFirstTerm});
 }
 
 void SharingSim::Export(PeerIndex p) {
@@ -240,7 +188,8 @@ void SharingSim::ExportTo(PeerIndex p, uint32_t object, PeerIndex to) {
   Trace(Name("p", p) + " export " + Name("o", object) + Name(" to p", to) + ": " +
         VerdictName(verdict));
   if (verdict != Verdict::kOk) return;
-  tokens_.push_back({object, p, to, exported.number});
+  tokens_.push_back({object, p, to, exported.number, 0, false, false,
+                     exported.owner == kNoPeer ? p : exported.owner, exported.term});
   // Often passed on and let go of in one breath, or with the last one: what breaks shortcuts.
   if (Draw(2) == 0) Drop(p, object);
 }
@@ -260,18 +209,23 @@ void SharingSim::ImportToken(InFlight* in_flight) {
   Process& receiver = processes_[token.receiver];
   if (!live(receiver)) return;
   const Object& object = objects_[token.object];
-  const PeerIndex owner = object.owner == token.receiver ? kNoPeer : object.owner;
+  const PeerIndex owner = token.owner == token.receiver ? kNoPeer : token.owner;
   Effects effects;
   ObjectRecord* record = nullptr;
   const Verdict verdict = receiver.table->Step(
-      event::Import{KeyOf(token.object), owner, token.sender, token.number}, &effects, &record);
+      event::Import{KeyOf(token.object), owner, token.sender, token.number, token.term}, &effects,
+      &record);
   ++coverage_->verdicts[static_cast<int>(verdict)];
   Trace(Name("p", token.receiver) + " import " + Name("o", token.object) +
         Name(" of p", token.sender) + ": " + VerdictName(verdict));
   const bool first = token.deliveries++ == 0;
   coverage_->duplicates += first ? 0 : 1;
   const bool sound = !object.forged && trusted(receiver) && trusted(processes_[token.sender]) &&
-                     trusted(processes_[object.owner]);
+                     AllOwnersTrusted(object);
+  if (verdict == Verdict::kOtherOwner && !object.forged && trusted(receiver) &&
+      trusted(processes_[token.sender])) {
+    Fail("a token names another owner");
+  }
   if (first && sound && !token.cancelled && verdict != Verdict::kOk) {
     Fail("a good token is answered: " + std::string(VerdictName(verdict)));
   }
@@ -307,7 +261,9 @@ void SharingSim::Nest(PeerIndex p) {
   uint32_t inner = 0;
   if (!PickHeld(p, &outer) || !PickHeld(p, &inner)) return;
   // Of objects in order of their numbers only, so that no ring can form.
-  if (objects_[outer].owner != p || outer <= inner) return;
+  if (OwnedAt(p, outer) == nullptr || outer <= inner) return;
+  // What is taken back does not know what was put into it meanwhile.
+  if (!IsSettledAt(p, outer)) return;
   NestIn(p, inner, outer);
 }
 
@@ -352,7 +308,7 @@ void SharingSim::BeginNestedChain() {
 void SharingSim::ReadNested(PeerIndex p) {
   std::vector<uint32_t> outers;
   for (const auto& [object, handles] : processes_[p].handles) {
-    if (objects_[object].owner != p && !objects_[object].inners.empty()) outers.push_back(object);
+    if (OwnedAt(p, object) == nullptr && !objects_[object].inners.empty()) outers.push_back(object);
   }
   if (outers.empty()) return;
   const uint32_t outer = outers[Draw(outers.size())];
@@ -397,39 +353,6 @@ void SharingSim::Cancel() {
   Trace(Name("p", token.sender) + " cancel " + Name("o", token.object) +
         Name(" to p", token.receiver) + ": " + VerdictName(verdict));
   After(token.sender, &effects);
-}
-
-// --- The wire ------------------------------------------------------------------------------------
-
-void SharingSim::Transmit(PeerIndex from, PeerIndex to) {
-  Process& sender = processes_[from];
-  if (from == to || !live(sender) || sender.fenced.count(to) > 0) return;
-  if (faults_ && slow_.count({from, to}) > 0 && Draw(12) != 0) return;
-  PayloadWriter writer(8192);
-  const NoNames names;
-  // Now and then a piece only, so that items of one turn part.
-  (void)sender.table->PullSharing(to, faults_ ? 1 + static_cast<uint32_t>(Draw(4)) : 100, names,
-                                  &writer);
-  if (writer.empty()) return;
-  Trace(Name("p", from) + Name(" sends to p", to));
-  channels_[{from, to}].push_back(writer.Take());
-  Effects effects;
-  After(from, &effects);
-}
-
-void SharingSim::ReceiveFrom(PeerIndex from, PeerIndex to) {
-  std::deque<std::string>& channel = channels_[{from, to}];
-  Process& receiver = processes_[to];
-  if (channel.empty()) return;
-  if (!live(receiver) || receiver.fenced.count(from) > 0) {
-    channel.clear();
-    return;
-  }
-  const std::string payload = std::move(channel.front());
-  channel.pop_front();
-  Trace(Name("p", to) + Name(" receives from p", from));
-  Sink sink(this, from, to);
-  if (ReadPayload(payload, &sink) != CodecError::kOk) Fail("garbage on the wire");
 }
 
 }  // namespace freehold::core

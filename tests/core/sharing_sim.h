@@ -1,12 +1,14 @@
 // A world of ObjectTables that share references, driven at random: the protocol of PROTOCOL.md,
-// steps 3 to 8 and 10, without sessions, threads or nodes, and hence fast.
+// steps 3 to 8, 10 and 11, without sessions, threads or nodes, and hence fast.
 //
 // Each process is one table. Items travel in order, once, over a queue per pair, as sessions would
 // carry them, through the codec; tokens are lost, doubled and late. Views and barriers reach each
 // process at a time of its own; processes crash, or are excluded although they live and go on
-// sending. An oracle that sees all tables checks at each end of an object that nobody holds it, and
-// at each failure of a reference that there is a reason for it. When the faults stop, everything is
-// dropped, and every table must become empty.
+// sending. An oracle that sees all tables checks at each end of an object that nobody holds it, at
+// each failure of a reference that there is a reason for it, and that no two own an object. When
+// the faults stop, everything is dropped, and every table must become empty.
+//
+// In half of the worlds owners give objects away, to whomever, at any time.
 //
 // Same seed, same run. A violation is text in `violation`; the run stops there.
 //
@@ -41,8 +43,25 @@ struct SharingCoverage {
   uint64_t failed_references = 0;
   uint64_t short_borrows = 0;
   uint64_t verdicts[kVerdicts] = {};
-  uint64_t items[8] = {};       // by SharingKind
+  uint64_t items[16] = {};      // by SharingKind
   uint64_t flushes_waited = 0;  // turns in which a view waited for a registration
+  uint64_t transfers = 0;
+  uint64_t transfers_taken = 0;
+  uint64_t transfers_refused = 0;
+  uint64_t transfers_taken_back = 0;
+  uint64_t immovable = 0;
+  uint64_t moved_news = 0;            // from who is not the owner
+  uint64_t second_transfers = 0;      // of an object, or later ones
+  uint64_t returns = 0;               // to one who owned it before
+  uint64_t failed_despite_owner = 0;  // references to what a process that lives owns
+};
+
+// Processes have numbers, and there are no nodes.
+class NumberedProcesses final : public NodeNames {
+ public:
+  NodeId NodeAt(PeerIndex) const override { return NodeId(); }
+  ProcessId ProcessAt(PeerIndex p) const override { return ProcessId::FromNumber(p + 1); }
+  bool IsNode(PeerIndex) const override { return false; }
 };
 
 class SharingSim {
@@ -51,6 +70,7 @@ class SharingSim {
     uint32_t processes_max = 5;
     uint32_t steps = 400;
     bool check_tables = true;  // invariants after every step
+    size_t trace_max = 60;     // lines that are kept
     // Instead of the seed: every choice takes two bytes of these, and their end is the run's.
     std::string_view choices = {};
   };
@@ -77,13 +97,20 @@ class SharingSim {
     std::set<uint32_t> failed;  // objects whose failure was judged
     // What the host holds, by object: one entry for each handle.
     std::map<uint32_t, uint32_t> handles;
+    std::set<uint32_t> owned;  // when it was last looked at
+    // Of what it gave away: whom it listed.
+    std::map<uint32_t, std::set<PeerIndex>> given;
+    // (object, borrower), once it had dealt with the latest view that it has seen.
+    std::set<std::pair<uint32_t, PeerIndex>> listed_at_view;
   };
   struct Object {
     ObjectId id;
-    PeerIndex owner;
+    PeerIndex owner;  // the first one
     std::vector<uint32_t> inners;
     bool ended = false;
     bool forged = false;  // its owner never declared it
+    PeerIndex ended_at = kNoPeer;
+    std::set<PeerIndex> owners = {};  // ever
   };
   struct InFlight {  // a token
     uint32_t object;
@@ -93,6 +120,8 @@ class SharingSim {
     uint32_t deliveries = 0;
     bool cancelled = false;
     bool forged = false;
+    PeerIndex owner = kNoPeer;
+    uint32_t term = kFirstTerm;
   };
   struct Announcement {
     uint64_t view;
@@ -123,6 +152,7 @@ class SharingSim {
   void ImportToken(InFlight* token);
   void ExportTo(PeerIndex p, uint32_t object, PeerIndex to);
   void ReadNested(PeerIndex p);
+  void Transfer(PeerIndex p);
   void Cancel();
   void Crash(PeerIndex p);
   void Exclude();
@@ -133,6 +163,25 @@ class SharingSim {
   void After(PeerIndex p, Effects* effects);
   void Judge();
   void CheckHeld(PeerIndex p);
+  void CheckFailed(PeerIndex p, uint32_t number, const ObjectRecord& record);
+
+  // Transfers (sharing_sim_transfer.cc).
+  const ObjectRecord* OwnedAt(PeerIndex p, uint32_t number) const;
+  bool IsSettledAt(PeerIndex p, uint32_t number) const;
+  PeerIndex TrustedOwnerOf(uint32_t number) const;
+  bool AllOwnersTrusted(const Object& object) const;
+  bool AnyOwnerExcluded(const Object& object) const;
+  bool Lists(PeerIndex owner, uint32_t number, PeerIndex borrower) const;
+  bool MayEndUnder(const ObjectRecord* record, PeerIndex q, PeerIndex ended_at) const;
+  uint32_t NumberOf(const ObjectId& object) const;
+  std::vector<uint32_t> UnsettledWith(PeerIndex p, PeerIndex next_owner) const;
+  void Begins(PeerIndex p, uint32_t number);
+  void Ends(PeerIndex p, uint32_t number);
+  void TakenBack(PeerIndex p, uint32_t number);
+  void CheckOwned();
+  void NoteListed(PeerIndex p);
+  void CheckNoTransferLeft(PeerIndex p);
+  std::string Held(PeerIndex p, const ObjectRecord& record) const;
   void Finish();
   bool Turn(PeerIndex p);
 
@@ -148,6 +197,7 @@ class SharingSim {
   uint64_t latest_view_ = 0;
   uint64_t latest_barrier_ = 0;
   bool nests_ = false;  // a world of objects that contain others
+  bool moves_ = false;  // ... that are given away
   bool faults_ = true;
   uint64_t step_ = 0;
   std::string violation_;

@@ -69,13 +69,20 @@ void SharingSim::See(PeerIndex p) {
     for (const PeerIndex excluded : news.excluded) {
       if (excluded == p) {
         process.stopped = true;
+        PeerIndex owner = 0;
+        while (process.table->FailBorrows(1 + static_cast<uint32_t>(Draw(2)), &owner, &effects)) {
+        }
+        if (options_.check_tables) process.table->CheckInvariants();
         return;
       }
       process.fenced.insert(excluded);
+      const std::vector<uint32_t> unsettled = UnsettledWith(p, excluded);
       while (process.table->FenceProcess(excluded, 1 + static_cast<uint32_t>(Draw(2)), &effects)) {
       }
+      for (const uint32_t object : unsettled) TakenBack(p, object);
     }
     process.view_seen = news.view;
+    NoteListed(p);
   } else {
     for (size_t i = 0; i < process.events_seen; ++i) {
       for (const PeerIndex closed : stream_[i].excluded) {
@@ -112,26 +119,41 @@ void SharingSim::After(PeerIndex p, Effects* effects) {
 
 void SharingSim::CheckHeld(PeerIndex p) {
   for (uint32_t number = 0; number < objects_.size(); ++number) {
-    Object& object = objects_[number];
-    const ObjectRecord* record = processes_[p].table->Find(KeyOf(number));
-    if (object.owner == p) {
-      if (object.ended || (record != nullptr && record->in_scope())) continue;
-      object.ended = true;
-      Trace(Name("o", number) + " ends");
-      if (trusted(processes_[p])) Judge();
-      continue;
+    Process& process = processes_[p];
+    const ObjectRecord* record = process.table->Find(KeyOf(number));
+    if (OwnedAt(p, number) != nullptr) {
+      if (process.owned.insert(number).second) Begins(p, number);
+    } else if (process.owned.erase(number) > 0 && (record == nullptr || !record->in_scope())) {
+      Ends(p, number);
     }
-    if (record == nullptr || record->state() != ObjectState::kFailed ||
-        !processes_[p].failed.insert(number).second) {
-      continue;
+    if (record != nullptr && record->state() == ObjectState::kFailed &&
+        process.failed.insert(number).second) {
+      CheckFailed(p, number, *record);
     }
-    const bool gone = processes_[p].table->BorrowOf(*record).stage == BorrowStage::kGone;
-    if (gone && !object.forged && trusted(processes_[p]) && trusted(processes_[object.owner])) {
+  }
+}
+
+void SharingSim::CheckFailed(PeerIndex p, uint32_t number, const ObjectRecord& record) {
+  const Object& object = objects_[number];
+  const Borrow& borrow = processes_[p].table->BorrowOf(record);
+  const PeerIndex owner = trusted(processes_[p]) ? TrustedOwnerOf(number) : kNoPeer;
+  Trace(Name("o", number) + Name(" fails at p", p) + ": " + BorrowStageName(borrow.stage));
+  if (borrow.stage == BorrowStage::kGone) {
+    if (object.forged || !trusted(processes_[p])) return;
+    if (owner != kNoPeer || AllOwnersTrusted(object)) {
       Fail(Name("o", number) + Name(" is gone under p", p));
     }
-    if (!gone && !processes_[object.owner].excluded) {
-      Fail(Name("o", number) + Name(": the owner lives, says not p", p));
-    }
+    return;
+  }
+  if (!AnyOwnerExcluded(object)) {
+    Fail(Name("o", number) + Name(": the owner lives, says not p", p));
+  }
+  if (owner == kNoPeer) return;
+  // Only who was not known to the owner that lives, when that saw the view, may lose what it owns.
+  ++coverage_->failed_despite_owner;
+  const bool listed = processes_[owner].listed_at_view.count({number, p}) > 0;
+  if (!processes_[borrow.owner].excluded || (listed && Lists(owner, number, p))) {
+    Fail(Name("o", number) + Name(" fails at p", p) + Name(" although it is listed at p", owner));
   }
 }
 
@@ -139,21 +161,46 @@ void SharingSim::CheckHeld(PeerIndex p) {
 void SharingSim::Judge() {
   for (uint32_t number = 0; number < objects_.size(); ++number) {
     const Object& object = objects_[number];
-    if (!object.ended || object.forged || !trusted(processes_[object.owner])) continue;
+    if (!object.ended || object.forged || !trusted(processes_[object.ended_at])) continue;
     for (PeerIndex q = 0; q < processes_.size(); ++q) {
-      if (q == object.owner || !trusted(processes_[q])) continue;
+      if (q == object.ended_at || !trusted(processes_[q])) continue;
       const ObjectRecord* record = processes_[q].table->Find(KeyOf(number));
-      if (record != nullptr && record->in_scope() && record->state() != ObjectState::kFailed) {
+      if (record != nullptr && record->in_scope() && !MayEndUnder(record, q, object.ended_at)) {
         Fail(Name("o", number) + Name(" ends while it is held at p", q));
       }
     }
     for (const InFlight& token : tokens_) {
-      if (!object.forged && token.object == number && token.deliveries == 0 && !token.cancelled &&
-          trusted(processes_[token.sender]) && trusted(processes_[token.receiver])) {
+      if (token.object != number || token.deliveries > 0 || token.cancelled ||
+          !trusted(processes_[token.sender]) || !trusted(processes_[token.receiver])) {
+        continue;
+      }
+      const ObjectRecord* record = processes_[token.sender].table->Find(KeyOf(number));
+      if (!MayEndUnder(record, token.sender, object.ended_at)) {
         Fail(Name("o", number) + Name(" ends while a token is on its way to p", token.receiver));
       }
     }
   }
+}
+
+// For whoever looks at a violation.
+std::string SharingSim::Held(PeerIndex p, const ObjectRecord& record) const {
+  std::string text = Name("at p", p) + (record.borrowed ? " as a borrow" : " as its own");
+  if (!record.in_scope()) text += ", out of scope";
+  if (record.has_handles) text += ", handles";
+  if (record.nested_in > 0) text += ", nested";
+  if (record.has_pins) text += ", pins";
+  if (record.borrowed) {
+    const Borrow& borrow = processes_[p].table->BorrowOf(record);
+    text += Name(": of p", borrow.owner) + Name(" in term ", borrow.term) + ", " +
+            BorrowStageName(borrow.stage);
+  }
+  if (!record.has_borrowers) return text;
+  processes_[p].table->sharing()->borrowers.ForEachOf(RecordSlabs::IndexOf(record),
+                                                      [&](const HolderIndex::Holder& holder) {
+                                                        text += Name(", lists p", holder.peer);
+                                                        return true;
+                                                      });
+  return text;
 }
 
 // --- The end -------------------------------------------------------------------------------------
@@ -180,6 +227,7 @@ bool SharingSim::Turn(PeerIndex p) {
 }
 
 void SharingSim::Finish() {
+  CheckOwned();
   faults_ = false;
   Exclude();
   for (InFlight& token : tokens_) {
@@ -204,6 +252,7 @@ void SharingSim::Finish() {
     for (PeerIndex p = 0; p < processes_.size(); ++p) worked |= Turn(p);
     const uint64_t barrier = latest_barrier_;
     MaybeAnnounceBarrier();
+    CheckOwned();
     if (!worked && barrier == latest_barrier_) break;
   }
   if (!violation_.empty()) return;
@@ -213,9 +262,14 @@ void SharingSim::Finish() {
     if (!trusted(process)) continue;
     uint64_t records = 0;
     for (const uint64_t count : process.table->counters().by_state) records += count;
+    for (uint32_t number = 0; records > 0 && number < objects_.size(); ++number) {
+      const ObjectRecord* record = process.table->Find(KeyOf(number));
+      if (record != nullptr) Trace(Name("o", number) + " is left " + Held(p, *record));
+    }
     if (records > 0) Fail(Name("records are left at p", p));
     const Sharing* sharing = process.table->sharing();
     if (sharing == nullptr) continue;
+    CheckNoTransferLeft(p);
     if (sharing->pins.size() + sharing->owed.size() + sharing->borrowers.size() > 0) {
       Fail(Name("pins, borrowers or debts are left at p", p));
     }

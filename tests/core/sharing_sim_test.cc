@@ -39,6 +39,15 @@ TEST(SharingSim, NothingEndsWhileItIsHeldAndNothingIsLeftInTheEnd) {
   EXPECT_GT(coverage.short_borrows, Seeds() / 2);
   EXPECT_GT(coverage.flushes_waited, Seeds() / 10);
   for (int kind = 1; kind <= 5; ++kind) EXPECT_GT(coverage.items[kind], Seeds() / 10) << kind;
+  EXPECT_GT(coverage.transfers_taken, Seeds());
+  EXPECT_GT(coverage.transfers_refused, Seeds() / 5);
+  EXPECT_GT(coverage.transfers_taken_back, Seeds() / 2);
+  EXPECT_GT(coverage.immovable, Seeds() / 2);
+  EXPECT_GT(coverage.moved_news, Seeds() / 10);
+  EXPECT_GT(coverage.second_transfers, Seeds() / 5);
+  EXPECT_GT(coverage.returns, Seeds() / 10);
+  if (Seeds() >= 10000) EXPECT_GT(coverage.failed_despite_owner, 0u);  // rarely
+  for (int kind = 11; kind <= 15; ++kind) EXPECT_GT(coverage.items[kind], Seeds() / 5) << kind;
   for (const Verdict verdict : {Verdict::kPeerExcluded, Verdict::kAlreadyRedeemed,
                                 Verdict::kRefused, Verdict::kOwnerDied}) {
     EXPECT_GT(coverage.verdicts[static_cast<int>(verdict)], Seeds() / 100) << VerdictName(verdict);

@@ -51,8 +51,8 @@ class Rewriter : public PayloadSink {
              (item.in_memory ? 'm' : '-') + (item.shared ? 'S' : '-') + item.url);
   }
   void OnSharing(const SharingItem& item) override {
-    // Of both the highest is the same.
-    static_assert(kWatchAnswerMax == kDeclareAnswerMax);
+    // Of all three the highest is the same.
+    static_assert(kWatchAnswerMax == kDeclareAnswerMax && kWatchAnswerMax == kTransferAnswerMax);
     FREEHOLD_CHECK(item.answer <= kWatchAnswerMax);
     FREEHOLD_CHECK(writer_.Add(item));
     Note('s', item.object, item.answer, item.term, item.number,
@@ -123,6 +123,27 @@ class Rewriter : public PayloadSink {
     FREEHOLD_CHECK(item.number != 0 && writer_.Add(item));
     Note('u', item.object, item.generation, static_cast<uint32_t>(item.kind), item.number,
          std::to_string(item.size) + item.url);
+  }
+  void OnTransfer(const TransferItem& item) override {
+    FREEHOLD_CHECK(TransferListBytes(item) <= kTransferListBytesMax && writer_.Add(item));
+    std::string text(1, static_cast<char>(item.state));
+    text += item.evict_first ? 'e' : '-';
+    for (const TransferItem::At& at : item.nodes) {
+      text += std::string(at.node.bytes());
+      text += at.in_memory ? 'm' : '-';
+      text += at.spilled ? 's' : '-';
+      text += at.prospective ? 'p' : '-';
+      text += at.primary ? 'P' : '-';
+      text += at.shared ? 'S' : '-';
+      text += at.url + '\0';
+    }
+    for (const ProcessId& process : item.processes) text += 'h' + std::string(process.bytes());
+    for (const ProcessId& former : item.formers) text += 'f' + std::string(former.bytes());
+    Note('t', item.object, item.generation, item.term, item.size, text);
+  }
+  void OnMoved(const MovedItem& item) override {
+    FREEHOLD_CHECK(writer_.Add(item));
+    Note('v', item.object, 0, item.term, 0, std::string(item.owner.bytes()));
   }
   void OnReportAgain(const ReportAgainItem& item) override {
     FREEHOLD_CHECK(writer_.Add(item));

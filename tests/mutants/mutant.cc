@@ -202,6 +202,30 @@ const char* MutantName(Mutant mutant) {
       return "evict_first_lost";
     case Mutant::kPinnedFreeNow:
       return "pinned_free_now";
+    case Mutant::kMovesOnUnsettled:
+      return "moves_on_unsettled";
+    case Mutant::kTakenBackNotHeld:
+      return "taken_back_not_held";
+    case Mutant::kNotTakenBack:
+      return "not_taken_back";
+    case Mutant::kClosedBorrowerListed:
+      return "closed_borrower_listed";
+    case Mutant::kFormerNotListed:
+      return "former_not_listed";
+    case Mutant::kMovedAckIgnored:
+      return "moved_ack_ignored";
+    case Mutant::kMoveNotPassedOn:
+      return "move_not_passed_on";
+    case Mutant::kRedirectedTooEarly:
+      return "redirected_too_early";
+    case Mutant::kFlushedWhenTold:
+      return "flushed_when_told";
+    case Mutant::kReleaseForwarded:
+      return "release_forwarded";
+    case Mutant::kFormerForgotten:
+      return "former_forgotten";
+    case Mutant::kLateReportFreed:
+      return "late_report_freed";
   }
   return "?";
 }

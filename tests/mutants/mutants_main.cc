@@ -31,6 +31,13 @@ bool IsOfScopes(Mutant mutant) {
   return mutant >= Mutant::kScopeMembersNotAwaited && mutant <= Mutant::kForceNotTold;
 }
 
+// Transfers of ownership, but for what needs nodes, and for one without which more references fail
+// than must, each as it may.
+bool IsOfTransfers(Mutant mutant) {
+  return mutant >= Mutant::kMovesOnUnsettled && mutant <= Mutant::kFormerForgotten &&
+         mutant != Mutant::kMoveNotPassedOn;
+}
+
 struct Finding {
   uint64_t seed = 0;  // 0: none
   uint64_t step = 0;
@@ -118,7 +125,9 @@ int Main(int argc, char** argv) {
   std::printf("%-28s %6s %6s  %s\n", "mutant", "seed", "step", "seen");
   for (int number = 1; number < internal::kMutants; ++number) {
     const auto mutant = static_cast<Mutant>(number);
-    if (number >= internal::kSharingMutants && !IsOfScopes(mutant)) continue;
+    if (number >= internal::kSharingMutants && !IsOfScopes(mutant) && !IsOfTransfers(mutant)) {
+      continue;
+    }
     const std::string name = internal::MutantName(mutant);
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), name) == wanted.end()) continue;
     const Finding finding = FindMutant(mutant, seeds);

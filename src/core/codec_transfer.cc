@@ -1,0 +1,217 @@
+// Groups of transfers of ownership. Their layout is in codec_groups.h; the answers, which are an
+// object each, are in codec_sharing.cc.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "freehold/session_options.h"
+#include "src/base/check.h"
+#include "src/core/codec.h"
+#include "src/core/codec_groups.h"
+
+namespace freehold::core {
+
+namespace {
+
+using codec::Cursor;
+using codec::GroupHead;
+using codec::Put;
+using codec::PutBytes;
+
+constexpr size_t kTransferBytes = ObjectId::kSize + 14;
+
+// Of a transfer, in its group's detail, besides the state.
+constexpr uint8_t kEvictFirst = 128;
+static_assert(kTransferStateMax < kEvictFirst);
+// The detail of a group of items that name an owner.
+constexpr uint8_t kNamesOwner = 1;
+// Of a node.
+constexpr uint8_t kNodeInMemory = 1;
+constexpr uint8_t kNodeSpilled = 2;
+constexpr uint8_t kNodeProspective = 4;
+constexpr uint8_t kNodePrimary = 8;  // only where there are bytes
+constexpr uint8_t kNodeShared = 16;  // only with a file
+constexpr uint8_t kNodeFlagsMax = 31;
+
+static_assert(kTransferNodeBytes == NodeId::kSize + 3);
+static_assert(kTransferProcessBytes == ProcessId::kSize);
+// Any transfer fits any envelope, any node fits a transfer, and 16 bits count what fits.
+static_assert(codec::kGroupHeadBytes + kTransferBytes + kTransferListBytesMax <=
+              kEnvelopeBytesLeast - kFrameBytes);
+static_assert(kTransferNodeBytes + kSpilledUrlBytesMax <= kTransferListBytesMax);
+static_assert(kTransferListBytesMax / kTransferProcessBytes <= UINT16_MAX);
+
+// --- Reading -------------------------------------------------------------------------------------
+
+// What a node may be. A file without a url is one: nothing keeps a report from naming none, and who
+// owns the object afterwards knows no less than who owned it before.
+bool IsValid(uint8_t flags, size_t url_bytes) {
+  const bool real = (flags & (kNodeInMemory | kNodeSpilled)) != 0;
+  return flags <= kNodeFlagsMax && url_bytes <= kSpilledUrlBytesMax &&
+         (url_bytes == 0 || (flags & kNodeSpilled) != 0) &&
+         ((flags & kNodeShared) == 0 || url_bytes > 0) && ((flags & kNodePrimary) == 0 || real);
+}
+
+// `*at` is left as it is when null.
+CodecError ReadNode(Cursor* cursor, TransferItem::At* at) {
+  if (cursor->size() < kTransferNodeBytes) return CodecError::kTruncated;
+  const NodeId node = cursor->Node();
+  const uint8_t flags = cursor->Integer<uint8_t>();
+  const uint16_t url_bytes = cursor->Integer<uint16_t>();
+  if (node.IsNil() || !IsValid(flags, url_bytes)) return CodecError::kBadValue;
+  if (url_bytes > cursor->size()) return CodecError::kTruncated;
+  const std::string_view url = cursor->Bytes(url_bytes);
+  if (at == nullptr) return CodecError::kOk;
+  at->node = node;
+  at->in_memory = (flags & kNodeInMemory) != 0;
+  at->spilled = (flags & kNodeSpilled) != 0;
+  at->prospective = (flags & kNodeProspective) != 0;
+  at->primary = (flags & kNodePrimary) != 0;
+  at->shared = (flags & kNodeShared) != 0;
+  at->url = std::string(url);
+  return CodecError::kOk;
+}
+
+// `*processes` is left as it is when null. REQUIRES: `count` is in bounds.
+CodecError ReadProcesses(size_t count, Cursor* cursor, std::vector<ProcessId>* processes) {
+  if (count * kTransferProcessBytes > cursor->size()) return CodecError::kTruncated;
+  if (processes != nullptr) processes->reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    const ProcessId process = cursor->Process();
+    if (process.IsNil()) return CodecError::kBadValue;
+    if (processes != nullptr) processes->push_back(process);
+  }
+  return CodecError::kOk;
+}
+
+CodecError ReadLists(Cursor* cursor, TransferItem* item, bool keep) {
+  const auto nodes = cursor->Integer<uint16_t>();
+  const auto processes = cursor->Integer<uint16_t>();
+  const auto formers = cursor->Integer<uint16_t>();
+  // No writer writes more, so that whoever passes the object on need not cut its lists.
+  const size_t least_bytes =
+      kTransferNodeBytes * nodes + kTransferProcessBytes * (size_t{processes} + formers);
+  if (least_bytes > kTransferListBytesMax) return CodecError::kBadValue;
+  if (least_bytes > cursor->size()) return CodecError::kTruncated;
+  const size_t before = cursor->size();
+  if (keep) item->nodes.resize(nodes);
+  for (size_t i = 0; i < nodes; ++i) {
+    const CodecError error = ReadNode(cursor, keep ? &item->nodes[i] : nullptr);
+    if (error != CodecError::kOk) return error;
+  }
+  CodecError error = ReadProcesses(processes, cursor, keep ? &item->processes : nullptr);
+  if (error != CodecError::kOk) return error;
+  error = ReadProcesses(formers, cursor, keep ? &item->formers : nullptr);
+  if (error != CodecError::kOk) return error;
+  // The same with the urls.
+  return before - cursor->size() > kTransferListBytesMax ? CodecError::kBadValue : CodecError::kOk;
+}
+
+CodecError ReadTransfer(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
+  if (cursor->size() < kTransferBytes) return CodecError::kTruncated;
+  TransferItem item;
+  item.object = cursor->Object();
+  if (item.object.IsNil()) return CodecError::kBadValue;
+  item.term = head.term;
+  item.generation = head.generation;
+  item.size = cursor->Integer<uint64_t>();
+  item.state = static_cast<TransferState>(head.detail & ~kEvictFirst);
+  item.evict_first = (head.detail & kEvictFirst) != 0;
+  const CodecError error = ReadLists(cursor, &item, sink != nullptr);
+  if (error != CodecError::kOk) return error;
+  if (sink != nullptr) sink->OnTransfer(item);
+  return CodecError::kOk;
+}
+
+CodecError ReadMoveds(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
+  if (head.detail > kNamesOwner || head.generation != 0) return CodecError::kBadValue;
+  const bool names_owner = head.detail == kNamesOwner;
+  // By division: the product could exceed a 32-bit size_t.
+  if (head.count > cursor->size() / (ObjectId::kSize + (names_owner ? ProcessId::kSize : 0))) {
+    return CodecError::kTruncated;
+  }
+  MovedItem item;
+  item.term = head.term;
+  for (uint32_t i = 0; i < head.count; ++i) {
+    item.object = cursor->Object();
+    if (names_owner) {
+      item.owner = cursor->Process();
+      if (item.owner.IsNil()) return CodecError::kBadValue;
+    }
+    if (sink != nullptr) sink->OnMoved(item);
+  }
+  return CodecError::kOk;
+}
+
+// --- Writing -------------------------------------------------------------------------------------
+
+uint8_t FlagsOf(const TransferItem::At& at) {
+  return static_cast<uint8_t>((at.in_memory ? kNodeInMemory : 0) | (at.spilled ? kNodeSpilled : 0) |
+                              (at.prospective ? kNodeProspective : 0) |
+                              (at.primary ? kNodePrimary : 0) | (at.shared ? kNodeShared : 0));
+}
+
+char* PutNode(const TransferItem::At& node, char* at) {
+  const uint8_t flags = FlagsOf(node);
+  FREEHOLD_CHECK(!node.node.IsNil() && IsValid(flags, node.url.size()));
+  at = PutBytes(node.node.bytes(), at);
+  at = Put(flags, at);
+  at = Put(static_cast<uint16_t>(node.url.size()), at);
+  return PutBytes(node.url, at);
+}
+
+char* PutProcesses(const std::vector<ProcessId>& processes, char* at) {
+  for (const ProcessId& process : processes) {
+    FREEHOLD_CHECK(!process.IsNil());
+    at = PutBytes(process.bytes(), at);
+  }
+  return at;
+}
+
+}  // namespace
+
+CodecError codec::ReadTransferGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
+  // Whoever owned the object before had the first term at least.
+  if (head.term <= kFirstTerm || head.term > kTermMax) return CodecError::kBadValue;
+  if (head.kind == kMoveds) return ReadMoveds(head, cursor, sink);
+  if ((head.detail & ~kEvictFirst) > kTransferStateMax) return CodecError::kBadValue;
+  // A count that the bytes cannot justify ends at the first item that is missing.
+  for (uint32_t i = 0; i < head.count; ++i) {
+    const CodecError error = ReadTransfer(head, cursor, sink);
+    if (error != CodecError::kOk) return error;
+  }
+  return CodecError::kOk;
+}
+
+bool PayloadWriter::Add(const TransferItem& item) {
+  const size_t list_bytes = TransferListBytes(item);
+  FREEHOLD_CHECK(!item.object.IsNil() && item.term > kFirstTerm && item.term <= kTermMax);
+  FREEHOLD_CHECK(list_bytes <= kTransferListBytesMax);
+  const int detail = static_cast<int>(item.state) | (item.evict_first ? kEvictFirst : 0);
+  char* at = Place(codec::kTransfers, static_cast<uint8_t>(detail), item.generation, item.term,
+                   kTransferBytes + list_bytes);
+  if (at == nullptr) return false;
+  at = PutBytes(item.object.bytes(), at);
+  at = Put(item.size, at);
+  at = Put(static_cast<uint16_t>(item.nodes.size()), at);
+  at = Put(static_cast<uint16_t>(item.processes.size()), at);
+  at = Put(static_cast<uint16_t>(item.formers.size()), at);
+  for (const TransferItem::At& node : item.nodes) at = PutNode(node, at);
+  PutProcesses(item.formers, PutProcesses(item.processes, at));
+  return true;
+}
+
+bool PayloadWriter::Add(const MovedItem& item) {
+  FREEHOLD_CHECK(item.term > kFirstTerm && item.term <= kTermMax);
+  const bool names_owner = !item.owner.IsNil();
+  char* at = Place(codec::kMoveds, names_owner ? kNamesOwner : uint8_t{0}, 0, item.term,
+                   ObjectId::kSize + (names_owner ? ProcessId::kSize : 0));
+  if (at == nullptr) return false;
+  at = PutBytes(item.object.bytes(), at);
+  if (names_owner) PutBytes(item.owner.bytes(), at);
+  return true;
+}
+
+}  // namespace freehold::core

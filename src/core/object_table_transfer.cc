@@ -1,0 +1,339 @@
+// Ownership that moves: the side of the owner that gives an object away. The next one's is in
+// object_table_takeover.cc, that of whoever else is told of it in object_table_moved.cc.
+
+#include "src/core/object_table_transfer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "src/base/check.h"
+#include "src/base/mutant.h"
+#include "src/core/object_table_evict.h"
+#include "src/core/object_table_lineage.h"
+#include "src/core/object_table_pins.h"
+#include "src/core/object_table_quiet.h"
+
+namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
+
+namespace {
+
+TransferState StateOf(ObjectState state) {
+  switch (state) {
+    case ObjectState::kAvailable:
+      return TransferState::kAvailable;
+    case ObjectState::kFreed:
+      return TransferState::kFreed;
+    case ObjectState::kLost:
+      return TransferState::kLost;
+    default:
+      return TransferState::kPending;
+  }
+}
+
+TransferOutcome OutcomeOf(TransferAnswer answer) {
+  switch (answer) {
+    case TransferAnswer::kTaken:
+      return TransferOutcome::kMoved;
+    case TransferAnswer::kExists:
+      return TransferOutcome::kExists;
+    case TransferAnswer::kRefused:
+      return TransferOutcome::kRefused;
+    case TransferAnswer::kDraining:
+      return TransferOutcome::kDraining;
+    case TransferAnswer::kFull:
+      break;
+  }
+  return TransferOutcome::kFull;
+}
+
+}  // namespace
+
+const char* ImmovableName(Immovable why) {
+  switch (why) {
+    case Immovable::kNo:
+      return "it can be given away";
+    case Immovable::kContains:
+      return "it contains other objects";
+    case Immovable::kInScope:
+      return "it belongs to a scope";
+    case Immovable::kPinned:
+      return "its value is pinned";
+    case Immovable::kLineage:
+      return "a recorded task made it";
+    case Immovable::kSubscribed:
+      return "its locations are subscribed to";
+    case Immovable::kSharedFile:
+      return "it has a file that belongs to no node";
+    case Immovable::kDeleting:
+      return "copies of it are being deleted";
+    case Immovable::kTooMany:
+      return "more processes and nodes hold it than one message names";
+    case Immovable::kMoving:
+      return "it was transferred lately, and not everybody knows";
+    case Immovable::kTooOften:
+      return "it was transferred as often as can be counted";
+  }
+  return "?";
+}
+
+Transfers& TransferSteps::Share() {
+  Sharing& sharing = table_.Share();
+  if (sharing.transfers == nullptr) sharing.transfers = std::make_unique<Transfers>();
+  return *sharing.transfers;
+}
+
+uint32_t TransferSteps::TermOf(const ObjectRecord& record) const {
+  if (!Any(table_)) return kFirstTerm;
+  const auto at = transfers()->tenures.find(RecordSlabs::IndexOf(record));
+  return at == transfers()->tenures.end() ? kFirstTerm : at->second.term;
+}
+
+// --- Giving away ---------------------------------------------------------------------------------
+
+Verdict TransferSteps::Step(const event::Transfer& e, Effects* effects, Immovable* why) {
+  *why = Immovable::kNo;
+  Verdict verdict;
+  ObjectRecord* record = table_.InScope(e.key, &verdict);
+  if (record == nullptr) return verdict;
+  if (record->borrowed) return Verdict::kNotOwner;
+  if (table_.fences_.IsFenced(e.to)) return Verdict::kPeerExcluded;
+  *why = WhyNot(*record);
+  if (*why != Immovable::kNo) return Verdict::kWrongState;
+  Transfers& all = Share();
+  auto snapshot = std::make_unique<OwnedSnapshot>();
+  if (!TakeSnapshot(*record, *e.names, snapshot.get())) {
+    *why = Immovable::kTooMany;
+    return Verdict::kWrongState;
+  }
+  const RecordIndex index = table_.IndexOf(*record);
+  const uint32_t term = TermOf(*record) + 1;
+  const bool had_work = table_.sharing_->HasWorkFor(e.to);
+  const uint32_t borrow = table_.sharing_->borrows.Add(index, e.to);
+  if (borrow == kNone) return Verdict::kTableFull;
+  Former* const former = all.formers.Add(e.key.id, e.to, term);
+  if (former == nullptr) {
+    table_.sharing_->borrows.Remove(borrow);
+    return Verdict::kTableFull;
+  }
+  former->snapshot = std::move(snapshot);
+  Strip(record);
+  record->borrowed = 1;
+  record->overflow = borrow;
+  table_.sharing_->borrows.Follow(borrow, e.to, term, BorrowStage::kMoving);
+  ++table_.counters_.transfers;
+  if (!had_work) effects->ready.push_back(e.to);
+  if (!table_.sharing_->unlisted.empty()) table_.ListNextBorrower(effects);
+  return Verdict::kOk;
+}
+
+Immovable TransferSteps::WhyNot(const ObjectRecord& record) const {
+  if (record.is_member()) return Immovable::kInScope;
+  if (PinSteps::Of(table_, record) != nullptr) return Immovable::kPinned;
+  if (LineageSteps::IsMarked(table_, record)) return Immovable::kLineage;
+  if (const Rare* rare = table_.rares_.Find(record); rare != nullptr) {
+    if (!rare->inners.empty()) return Immovable::kContains;
+    if (rare->persist != 0) return Immovable::kLineage;
+    if (!rare->subscribers.empty()) return Immovable::kSubscribed;
+    if (rare->ghost != kNoRecord) return Immovable::kDeleting;
+  }
+  Immovable why = Immovable::kNo;
+  table_.ForEachCopy(record, [&](const Copy& copy) {
+    if (!copy.held()) why = Immovable::kDeleting;
+    if (copy.node == table_.nodes_.unbound()) why = Immovable::kSharedFile;
+  });
+  if (why != Immovable::kNo || !Any(table_)) return why;
+  const RecordIndex index = RecordSlabs::IndexOf(record);
+  // With room for the one who takes it back.
+  if (TermOf(record) > kTermMax - 2) return Immovable::kTooOften;
+  const auto tenure = transfers()->tenures.find(index);
+  if (tenure == transfers()->tenures.end() || IsMutant(Mutant::kMovesOnUnsettled)) return why;
+  // Who waits for a barrier until everybody is told does so here.
+  const bool untold = !IsTold(index);
+  return untold || !Settles(tenure->second) ? Immovable::kMoving : Immovable::kNo;
+}
+
+// False: there is more than a message holds, which is not looked at to the end.
+bool TransferSteps::TakeSnapshot(const ObjectRecord& record, const NodeNames& names,
+                                 OwnedSnapshot* to) const {
+  constexpr size_t kEntriesMax = kTransferListBytesMax / kTransferProcessBytes;
+  OwnedSnapshot& snapshot = *to;
+  if (record.copies > kEntriesMax) return false;
+  snapshot.generation = record.generation;
+  snapshot.size = record.size;
+  snapshot.state = StateOf(record.state());
+  snapshot.evict_first = EvictSteps::IsMarked(table_, record);
+  absl::flat_hash_set<PeerIndex> known;
+  table_.ForEachCopy(record, [&](const Copy& copy) {
+    known.insert(copy.node);
+    OwnedSnapshot::At at;
+    at.node = copy.node;
+    at.in_memory = copy.in_memory != 0;
+    at.spilled = copy.spilled != 0;
+    at.prospective = copy.prospective != 0;
+    at.primary = copy.primary != 0;
+    at.shared = copy.shared != 0;
+    if (at.spilled) at.url = table_.Facts(record, copy).url;
+    snapshot.nodes.push_back(std::move(at));
+  });
+  const Sharing& sharing = *table_.sharing_;
+  const RecordIndex index = RecordSlabs::IndexOf(record);
+  size_t repeated = 0;
+  // Whoever got the reference from here may not have registered yet, and would with this process.
+  for (const HolderIndex* holders :
+       {&sharing.borrowers, &sharing.pins, &sharing.watches, &sharing.due, &sharing.moments}) {
+    holders->ForEachOf(index, [&](const HolderIndex::Holder& holder) {
+      if (!known.insert(holder.peer).second) return ++repeated <= kEntriesMax;
+      if (names.IsNode(holder.peer)) {
+        snapshot.nodes.emplace_back().node = holder.peer;
+      } else {
+        snapshot.processes.push_back(holder.peer);
+      }
+      return known.size() <= kEntriesMax;
+    });
+  }
+  transfers()->previous.ForEachOf(index, [&](const HolderIndex::Holder& former) {
+    snapshot.formers.push_back(former.peer);
+    return snapshot.formers.size() <= kEntriesMax;
+  });
+  return repeated <= kEntriesMax && snapshot.list_bytes() <= kTransferListBytesMax;
+}
+
+// Takes all out of the record that an owner has: from now on it is a reference like another.
+void TransferSteps::Strip(ObjectRecord* record) {
+  const RecordIndex index = table_.IndexOf(*record);
+  Sharing& sharing = *table_.sharing_;
+  const uint64_t key = DigestHash({record->id(), record->generation});
+  while (record->copies > 0) {
+    Copy* const copy = &table_.copies_.At(*record, record->copies - 1u);
+    table_.nodes_.Unreport(copy, key);
+    table_.RemoveCopy(record, copy);
+  }
+  for (HolderIndex* holders : {&sharing.borrowers, &sharing.watches, &sharing.due, &sharing.moments,
+                               &sharing.transfers->previous}) {
+    while (const HolderIndex::Holder* first = holders->FirstOf(index)) {
+      const HolderIndex::Holder holder = *first;
+      (void)holders->Remove(index, holder.peer, holder.number);
+    }
+  }
+  sharing.transfers->tenures.erase(index);
+  record->has_borrowers = 0;
+  record->has_askers = 0;
+  record->generation = 0;
+  record->was_freed = 0;
+  if (Rare* rare = table_.rares_.Find(*record); rare != nullptr) {
+    rare->evict_first = false;
+    if (rare->callbacks.empty()) table_.rares_.Release(*record);
+  }
+  table_.CountState(record, ObjectState::kBorrowed);
+}
+
+Verdict TransferSteps::Step(const event::TransferAnswered& e, Effects* effects) {
+  Former* const former = Any(table_) ? transfers()->formers.Find(e.key.id) : nullptr;
+  if (former == nullptr || former->next_owner != e.from || former->term != e.term ||
+      former->stage != FormerStage::kSent) {
+    return Verdict::kUnchanged;
+  }
+  TransferNotice notice;
+  notice.object = e.key.id;
+  notice.next_owner = e.from;
+  notice.outcome = OutcomeOf(e.answer);
+  if (e.answer != TransferAnswer::kTaken) {
+    effects->Rarely().transferred.push_back(std::move(notice));
+    TakeBack(former, /*next_died=*/false, effects);
+    return Verdict::kOk;
+  }
+  for (const Former::Asker& asker : std::exchange(former->asked, {})) {
+    former->snapshot->Add(asker.peer, asker.is_node);
+    SendNews(asker.peer, {e.key.id, former->term, former->next_owner}, effects);
+  }
+  transfers()->formers.SetStage(former, FormerStage::kTaken);
+  ObjectRecord* const record = table_.FindMutable(e.key);
+  FREEHOLD_CHECK(record != nullptr && record->borrowed);
+  // What the host waits for is asked of the next owner from now on.
+  if (Rare* rare = table_.rares_.Find(*record); rare != nullptr) {
+    for (auto at = rare->callbacks.begin(); at != rare->callbacks.end();) {
+      if (at->moment > Moment::kErased) {
+        ++at;
+        continue;
+      }
+      notice.callbacks.push_back(*at);
+      --table_.counters_.callbacks;
+      at = rare->callbacks.erase(at);
+    }
+  }
+  effects->Rarely().transferred.push_back(std::move(notice));
+  PassOn(*record, effects);
+  table_.SetStage(record->overflow, BorrowStage::kConfirmed, effects);
+  table_.EndOwed(*record, HandoffAnswer::kOk, effects);
+  table_.EndIfNotHeld(record, effects);
+  return Verdict::kOk;
+}
+
+// The next owner does not take it, or has died before everybody knew it: what was handed over is
+// taken up again, in the term after.
+void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
+  const ObjectId object = former->object;
+  const PeerIndex next_owner = former->next_owner;
+  const Key key{object, object.Hash()};
+  Tenure tenure;
+  tenure.term = former->term + 1;
+  const bool was_taken = former->stage == FormerStage::kTaken;
+  const std::unique_ptr<OwnedSnapshot> snapshot = std::move(former->snapshot);
+  for (const Former::Asker& asker : former->asked) snapshot->Add(asker.peer, asker.is_node);
+  transfers()->formers.Remove(former);
+  if (next_died) {
+    TransferNotice notice;
+    notice.object = object;
+    notice.next_owner = next_owner;
+    notice.outcome = was_taken ? TransferOutcome::kTakenBack : TransferOutcome::kNextOwnerDied;
+    effects->Rarely().transferred.push_back(std::move(notice));
+  }
+  ObjectRecord* record = table_.FindMutable(key);
+  if (record == nullptr) {
+    const RecordIndex index = table_.Make(key, ObjectState::kPending);
+    if (index == kNoRecord) {
+      effects->Rarely().transferred.back().outcome = TransferOutcome::kDiedWithNextOwner;
+      return;
+    }
+    record = &table_.slabs_.At(index);
+  }
+  ++table_.counters_.transfers_taken_back;
+  Install(record, *snapshot, tenure, effects);
+  if (next_died && !IsMutant(Mutant::kTakenBackNotHeld)) {
+    if (transfers()->awaited.Add(table_.IndexOf(*record), next_owner, 0) ==
+        HolderIndex::Added::kAdded) {
+      ++record->nested_in;
+      ++table_.counters_.nested;
+    }
+  }
+  table_.EndIfNotHeld(record, effects);
+}
+
+Verdict TransferSteps::Step(const event::Settled& e, Effects* effects) {
+  Former* const former = Any(table_) ? transfers()->formers.Find(e.key.id) : nullptr;
+  Verdict verdict = Verdict::kUnchanged;
+  if (former != nullptr && former->next_owner == e.from && former->term == e.term &&
+      former->stage == FormerStage::kTaken) {
+    transfers()->formers.SetStage(former, FormerStage::kSettled);
+    verdict = Verdict::kOk;
+  }
+  Answer(e.from, SharingKind::kSettledAck, e.key.id, e.term, 0, effects);
+  return verdict;
+}
+
+Verdict TransferSteps::Step(const event::MovedEnded& e) {
+  Former* const former = Any(table_) ? transfers()->formers.Find(e.key.id) : nullptr;
+  // The owner that ends may be a later one, which has not told of itself any more.
+  if (former == nullptr || former->stage <= FormerStage::kSent || former->term > e.term ||
+      (former->term == e.term ? former->next_owner != e.from : !former->settled())) {
+    return Verdict::kUnchanged;
+  }
+  transfers()->formers.Remove(former);
+  return Verdict::kOk;
+}
+
+}  // namespace freehold::core

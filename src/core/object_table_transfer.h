@@ -1,0 +1,202 @@
+// TransferSteps: ownership that moves from one process to another (PROTOCOL, step 11).
+//
+// The owner hands over what it knows, and from then on is a borrower like any other, which answers
+// for the object: whoever asks it hears who the next owner is. What it handed over it keeps until
+// the next owner has told everybody; if the next owner refuses, or dies before, it takes the object
+// back, as if it were given one. So there is one step that makes an owner out of a snapshot,
+// Install, and whoever is listed in it is told, one by one, and answers what it holds: the snapshot
+// may be older than the truth, the answers are not.
+//
+// Terms rise by one with each owner. Of two words about an object's owner the later term counts.
+//
+// Thread safety: as the table's, whose inner works these steps are.
+
+#ifndef FREEHOLD_SRC_CORE_OBJECT_TABLE_TRANSFER_H_
+#define FREEHOLD_SRC_CORE_OBJECT_TABLE_TRANSFER_H_
+
+#include <cstdint>
+
+#include "src/core/object_table.h"
+#include "src/core/owned_snapshot.h"
+#include "src/core/transfers.h"
+
+namespace freehold::core {
+
+namespace event {
+
+// The host gives an object away.
+struct Transfer {
+  Key key;
+  PeerIndex to;
+  const NodeNames* names;  // which of those that ask are nodes
+};
+// `from` hands over an object. `refusal` is not kTaken if this process takes none. `keep`: the
+// runtime will add a handle to the record that the step answers.
+struct TakeOver {
+  Key key;
+  PeerIndex from;
+  uint32_t term;
+  const OwnedSnapshot& snapshot;
+  TransferAnswer refusal = TransferAnswer::kTaken;
+  bool keep = false;
+};
+struct TransferAnswered {
+  Key key;
+  PeerIndex from;
+  uint32_t term;
+  TransferAnswer answer;
+};
+// The next owner has told everybody; the owner before takes nothing back any more; nobody needs to
+// ask for the object any more.
+struct Settled {
+  Key key;
+  PeerIndex from;
+  uint32_t term;
+};
+struct SettledAcked {
+  Key key;
+  PeerIndex from;
+  uint32_t term;
+};
+struct MovedEnded {
+  Key key;
+  PeerIndex from;
+  uint32_t term;
+};
+// Who told of the object's owner; kNoPeer as the owner: this process.
+struct Moved {
+  Key key;
+  PeerIndex from;
+  PeerIndex owner;
+  uint32_t term;
+};
+// Whoever was told has answered. `holds`: it does.
+struct MovedAcked {
+  Key key;
+  PeerIndex from;
+  uint32_t term;
+  bool holds;
+  bool by_node;
+};
+
+}  // namespace event
+
+// Why an object cannot be given away as it is.
+enum class Immovable : uint8_t {
+  kNo,
+  kContains,    // it contains other objects
+  kInScope,     // it belongs to a scope
+  kPinned,      // its value is pinned
+  kLineage,     // a recorded task made it, or its value is to be persisted
+  kSubscribed,  // the host subscribes to its locations
+  kSharedFile,  // it has a file that no node is needed for
+  kDeleting,    // copies of it are being deleted
+  kTooMany,     // more processes and nodes hold it than one message names
+  kMoving,      // it has come lately, and not everybody knows
+  kTooOften,    // its term is as late as can be
+};
+const char* ImmovableName(Immovable why);
+
+class TransferSteps {
+ public:
+  explicit TransferSteps(ObjectTable* table) : table_(*table) {}
+
+  // kNotFound, kOutOfScope, kNotOwner, kPeerExcluded, kTableFull; kWrongState: `*why`.
+  Verdict Step(const event::Transfer& e, Effects* effects, Immovable* why);
+  // kUnchanged: it answers nothing that is asked.
+  Verdict Step(const event::TransferAnswered& e, Effects* effects);
+  // kUnchanged: it does not come from the next owner. Answered in any case.
+  Verdict Step(const event::Settled& e, Effects* effects);
+  Verdict Step(const event::MovedEnded& e);  // kUnchanged, likewise
+
+  // Answered but for kPeerExcluded. kAlreadyExists, kRefused, kTableFull. `*record`: if it was
+  // taken.
+  Verdict Step(const event::TakeOver& e, Effects* effects, ObjectRecord** record);
+  Verdict Step(const event::SettledAcked& e);                  // kUnchanged: nobody waits for it
+  Verdict Step(const event::MovedAcked& e, Effects* effects);  // kUnchanged, likewise
+
+  // kUnchanged: it is no news, or not of one who is asked, or passed the reference on. kOtherOwner:
+  // it is owned here. Answered if it comes from that owner.
+  Verdict Step(const event::Moved& e, Effects* effects);
+
+  // Objects that were given away and not answered for; and those besides of which not everybody has
+  // been told.
+  uint64_t unanswered() const { return Any(table_) ? transfers()->formers.unanswered() : 0; }
+  uint64_t unsettled() const { return Any(table_) ? transfers()->formers.unsettled() : 0; }
+
+  // --- For the table's own steps -------------------------------------------------------------
+
+  static bool Any(const ObjectTable& table) {
+    return table.sharing_ != nullptr && table.sharing_->transfers != nullptr;
+  }
+  // The term of an object that is owned here.
+  uint32_t TermOf(const ObjectRecord& record) const;
+  bool HasTenure(RecordIndex index) const {
+    return Any(table_) && transfers()->tenures.contains(index);
+  }
+  // Whom to ask for an object that was owned here; null: nobody knows better.
+  const Former* FindFormer(const ObjectId& object) const {
+    return Any(table_) ? table_.sharing_->transfers->formers.Find(object) : nullptr;
+  }
+  // `from` asks here for what is not owned here. True: it was owned here, and `from` hears, now or
+  // when that is known, who owns it.
+  bool Redirect(const Key& key, PeerIndex from, bool by_node, Effects* effects);
+  // A node asks the owner of an earlier term. True: it hears of this one, and asks again.
+  bool AsksAnother(const event::MovePrimary& e, Effects* effects);
+  // For a mutant: the next owner hears of a release that came here.
+  void Forward(const ObjectId& object, PeerIndex borrower, Effects* effects);
+  // `peer` is told of this owner, and has not answered what it holds.
+  bool IsTelling(RecordIndex index, PeerIndex peer) const;
+  // The answer to a registration that was given up for one with another owner.
+  Verdict HearListed(const event::RegisterAnswered& e, Effects* effects);
+  void Answer(PeerIndex to, SharingKind kind, const ObjectId& object, uint32_t term, uint8_t answer,
+              Effects* effects, uint64_t number = 0);
+  // A reference comes that names `owner` in `term`, other than what is known here of its borrow.
+  // False: the two contradict each other.
+  bool Follow(ObjectRecord* record, PeerIndex owner, uint32_t term, Effects* effects);
+  // The record goes.
+  void End(const ObjectRecord& record, Effects* effects);
+  // The view that excludes `peer`. True: call again for the rest.
+  bool Fence(PeerIndex peer, uint32_t* items_max, Effects* effects);
+  // The barrier of a process. True: call again for the rest.
+  bool Close(PeerIndex process, uint32_t* items_max, Effects* effects);
+  // Who is to be told of an owner; what is given away. False: more waits.
+  bool PullMoved(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
+                 PayloadWriter* writer);
+  bool PullTransfers(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
+                     PayloadWriter* writer);
+  void CheckRecord(const ObjectRecord& record) const;
+  void CheckInvariants() const;
+
+ private:
+  using Tenure = Transfers::Tenure;
+  Transfers& Share();
+  Transfers* transfers() const {
+    return table_.sharing_ == nullptr ? nullptr : table_.sharing_->transfers.get();
+  }
+  Immovable WhyNot(const ObjectRecord& record) const;
+  bool TakeSnapshot(const ObjectRecord& record, const NodeNames& names, OwnedSnapshot* to) const;
+  void Strip(ObjectRecord* record);
+  void TakeBack(Former* former, bool next_died, Effects* effects);
+  void Install(ObjectRecord* record, const OwnedSnapshot& snapshot, const Tenure& tenure,
+               Effects* effects);
+  void Enter(ObjectRecord* record, const OwnedSnapshot::At& at);
+  void EnterFile(ObjectRecord* record, const OwnedSnapshot::At& at, Effects* effects);
+  void ListAndTell(ObjectRecord* record, PeerIndex process, Effects* effects);
+  bool Refresh(PeerIndex peer, bool by_node, Transfers::MovedNews* news);
+  void ToTell(RecordIndex index, PeerIndex peer, Effects* effects);
+  void ForgetUntold(HolderIndex* told, RecordIndex index, PeerIndex peer);
+  void SettleIfTold(RecordIndex index, Effects* effects);
+  bool IsTold(RecordIndex index) const;
+  bool Settles(const Tenure& tenure) const;
+  void SendNews(PeerIndex to, const Transfers::MovedNews& news, Effects* effects);
+  bool HearFromOwner(ObjectRecord* record, const event::Moved& e, Effects* effects);
+  Verdict HearFromOther(ObjectRecord* record, const event::Moved& e, Effects* effects);
+  void PassOn(const ObjectRecord& record, Effects* effects);
+
+  ObjectTable& table_;
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_OBJECT_TABLE_TRANSFER_H_

@@ -1,0 +1,85 @@
+// The items of a transfer of ownership (PROTOCOL, step 11), as values. Its answers are
+// SharingItems.
+//
+// Thread safety: values.
+
+#ifndef FREEHOLD_SRC_CORE_TRANSFER_ITEM_H_
+#define FREEHOLD_SRC_CORE_TRANSFER_ITEM_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "freehold/ids.h"
+#include "src/core/item.h"
+
+namespace freehold::core {
+
+// No owner has a later term: whoever counts up from one that is as late as can be has room to.
+inline constexpr uint32_t kTermMax = 1u << 30;
+
+// The next owner's answer. All but kTaken leave the object with its owner.
+enum class TransferAnswer : uint8_t {
+  kTaken = 0,
+  kExists = 1,    // the next owner has that id already, as its own
+  kRefused = 2,   // it takes no objects from others
+  kDraining = 3,  // it is about to leave
+  kFull = 4,      // it has no room
+};
+inline constexpr uint8_t kTransferAnswerMax = 4;
+
+// The value of an object that is transferred, as its owner knows it.
+enum class TransferState : uint8_t {
+  kPending = 0,
+  kAvailable = 1,
+  kFreed = 2,
+  kLost = 3,
+};
+inline constexpr uint8_t kTransferStateMax = 3;
+
+// owner → next owner: the object is yours, if you take it. None of its ids is nil.
+struct TransferItem {
+  struct At {
+    NodeId node;
+    // None of the first three: it has no copy, but asks about the object.
+    bool in_memory = false;
+    bool spilled = false;
+    bool prospective = false;
+    bool primary = false;  // only of one in memory or spilled
+    bool shared = false;   // only with a url
+    std::string url;       // of a spilled one only; at most kSpilledUrlBytesMax
+  };
+  ObjectId object;
+  uint32_t term = kFirstTerm + 1;  // that of the next owner, at least kFirstTerm + 1
+  uint32_t generation = 0;
+  uint64_t size = 0;  // bytes; 0 while unknown
+  TransferState state = TransferState::kPending;
+  bool evict_first = false;
+  std::vector<At> nodes;
+  std::vector<ProcessId> processes;  // that hold it or ask about it; the sender is not among them
+  std::vector<ProcessId> formers;    // owners before the sender, which still answer for it
+};
+// All three lists together take at most so much on the wire, so that any item fits any envelope.
+inline constexpr uint32_t kTransferListBytesMax = 7 * 1024;
+// On the wire, of an element of the lists: a process, and a node without the bytes of its URL.
+inline constexpr uint32_t kTransferProcessBytes = 28;
+inline constexpr uint32_t kTransferNodeBytes = 31;
+// What the three lists take of kTransferListBytesMax.
+inline size_t TransferListBytes(const TransferItem& item) {
+  size_t bytes = kTransferNodeBytes * item.nodes.size() +
+                 kTransferProcessBytes * (item.processes.size() + item.formers.size());
+  for (const TransferItem::At& at : item.nodes) bytes += at.url.size();
+  return bytes;
+}
+
+// owner, former owner, or who passed a reference on → who holds the object or asks about it.
+struct MovedItem {
+  ObjectId object;
+  uint32_t term = kFirstTerm + 1;  // of the owner
+  ProcessId owner;                 // nil: the sender is
+};
+
+}  // namespace freehold::core
+
+#endif  // FREEHOLD_SRC_CORE_TRANSFER_ITEM_H_
