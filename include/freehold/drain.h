@@ -1,7 +1,8 @@
 // Leaving without losing anything: whether a process can exit now, and if not, what is in the way.
 //
 // A process that ends takes the objects along that it owns, and may leave others waiting for what
-// it has not sent. ReferenceCounter::Drain waits until neither can happen; CanExit asks.
+// it has not sent. ReferenceCounter::Drain waits until neither can happen, or gives what it owns to
+// another process; CanExit asks.
 //
 // Thread safety: values.
 
@@ -29,13 +30,14 @@ struct ExitReadiness {
   uint64_t answers_waiting = 0;   // to other processes
   uint64_t drops_deferred = 0;    // contained objects still to be let go of
   uint64_t scope_members = 0;     // processes that have joined its scopes, once for each
+  uint64_t transfers = 0;         // given away, and not everybody knows the next owner
   bool scopes_ending = false;     // what they held is being let go of, or hooks are to be called
   bool unacknowledged = false;  // something was sent, or is to be, that its peer has not confirmed
 
   bool can_exit() const {
     return owned_in_scope == 0 && borrowed == 0 && handoffs == 0 && acknowledgements == 0 &&
            frees_unanswered == 0 && answers_waiting == 0 && drops_deferred == 0 &&
-           scope_members == 0 && !scopes_ending && !unacknowledged;
+           scope_members == 0 && transfers == 0 && !scopes_ending && !unacknowledged;
   }
   // "can exit", or what is in the way in one line.
   std::string ToString() const;
@@ -71,6 +73,10 @@ struct DrainOptions {
   // Asked about once per millisecond while Drain waits; true ends it like the timeout, and so does
   // whatever it throws. For a signal that came meanwhile. Must not block.
   std::function<bool()> interrupted;
+  // Who gets what this process owns (transfer.h), again and again until nothing is left that can be
+  // given away; nil: nobody, and it is waited for until nobody refers to it. One that takes none,
+  // or cannot, shows in what is left.
+  ProcessId next_owner;
   // At most so many are named in the report.
   size_t blockers_max = 100;
 };

@@ -23,7 +23,7 @@ enum class ErrorReason : uint8_t {
   kPeerExcluded = 7,     // the other process was excluded
   kAlreadyRedeemed = 8,  // the token was imported before, and nothing of it is left
   // The token was cancelled by its sender, or too late by far; or the other process takes no
-  // objects that others declare for it.
+  // objects from others.
   kRefused = 9,
   kWrongReceiver = 10,    // the token was made for another process
   kMalformedToken = 11,   // these bytes are not a token, or were altered
@@ -33,8 +33,9 @@ enum class ErrorReason : uint8_t {
   kScopeEnded = 15,       // the scope has ended: it takes nothing new, and ends only once
   kNotAcknowledged = 16,  // declared for an owner that has not answered: nobody else may hear of it
   kNotDeclared = 17,      // its owner has not taken it, CheckReference says why
+  kNotMovable = 18,       // it cannot be given to another owner as it is
 };
-inline constexpr int kErrorReasons = 18;
+inline constexpr int kErrorReasons = 19;
 const char* ErrorReasonName(ErrorReason reason);
 
 // The reason that the library put into the status.

@@ -64,7 +64,7 @@ class ReferenceCounter {
   // unknown contained id; FailedPrecondition when `primary` is excluded, or its scope has ended or
   // is unknown (kScopeEnded).
   absl::StatusOr<ObjectRef> Declare(const ObjectId& object, const DeclareOptions& options = {});
-  // Owner at creation, as declare_for.h says. WaitForOwner blocks and pumps; not for callbacks.
+  // Owner at creation: declare_for.h. WaitForOwner blocks and pumps; not for callbacks.
   absl::StatusOr<ObjectRef> DeclareFor(const ProcessId& owner, const ObjectId& object,
                                        DeclareForOptions options = {});
   absl::Status WaitForOwner(const ObjectId& object, Duration timeout);
@@ -280,8 +280,7 @@ class ReferenceCounter {
   // holds it. Shutdown is the next call if it is complete. Several may drain at once, each until
   // its own timeout. Blocks; not for callbacks.
   DrainReport Drain(const DrainOptions& options = {});
-  // Takes new objects again. A Drain that is under way goes on waiting.
-  void CancelDrain();
+  void CancelDrain();  // takes new objects again; a Drain that is under way goes on waiting
   // Ends it. Graceful: pumps until every pending free was answered, for at most `timeout`. Then
   // leaves the membership, drops what is registered and joins the pump thread. Handles stay
   // harmless. Every later call that answers a status answers FailedPrecondition, queries answer
@@ -289,7 +288,8 @@ class ReferenceCounter {
   ShutdownReport Shutdown(ShutdownMode mode, Duration timeout);
 
  private:
-  friend class Lineage;  // lineage.h
+  friend class Lineage;    // lineage.h
+  friend class Ownership;  // transfer.h
   friend struct runtime::Inside;
   explicit ReferenceCounter(std::shared_ptr<runtime::CounterImpl> impl);
   const std::shared_ptr<runtime::CounterImpl> impl_;

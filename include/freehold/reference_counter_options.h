@@ -41,7 +41,7 @@ struct ReferenceCounterOptions {
   // then (PROTOCOL, "Model"). The same for all ends; not negative.
   Duration orphan_grace = Duration::zero();
   // Null: registering a callback is FailedPrecondition, `on_to_recover`, `on_lineage_released`,
-  // `on_persist`, `on_copy_freed` and `on_declared` are refused by Create.
+  // `on_persist`, `on_copy_freed`, `on_declared` and `on_transferred` are refused by Create.
   std::shared_ptr<CallbackExecutor> executor;
   const Clock* clock = nullptr;  // default: Clock::Monotonic(); must outlive the counter
   Logger* logger = nullptr;      // default: Logger::Default(); must outlive what is queued
@@ -79,6 +79,12 @@ struct ReferenceCounterOptions {
   // on that made it, whatever becomes of the declarer; without this callback the declarer alone
   // holds it at first. Runs on the executor.
   DeclaredCallback on_declared;
+  // Whether other processes may give objects of theirs to this one (transfer.h). False: they hear
+  // kRefused.
+  bool takes_transfers = true;
+  // An object that this process owns from now on, and who owned it before. The reference keeps it
+  // from the step on that made this process its owner. Runs on the executor.
+  DeclaredCallback on_transferred;
   SessionOptions session;
   // Locks and tables that the objects are spread over: a power of two, 1 to 64.
   uint32_t shards = 32;

@@ -51,7 +51,7 @@ struct ReferenceCounterStats {
   uint64_t handoffs_owed = 0;          // gauge: imported, their senders not answered yet
   uint64_t handoff_intervals = 0;      // gauge: of numbers that are remembered of ended handoffs
   uint64_t answers_waiting = 0;        // gauge: to other processes, not yet sent
-  uint64_t flush_waiting = 0;          // gauge: registrations that the latest view waits for
+  uint64_t flush_waiting = 0;          // gauge: answers that the latest view waits for
   uint64_t registrations_waiting = 0;  // gauge: of borrowers for whom there is no room yet
   uint64_t location_watches = 0;       // gauge: subscriptions of others to objects owned here
   uint64_t location_queries = 0;       // gauge: asked of others, not answered for the last time
@@ -67,6 +67,9 @@ struct ReferenceCounterStats {
   uint64_t lineage_objects = 0;        // gauge: what they return, and their arguments
   uint64_t lineage_bytes = 0;          // gauge: their spec_bytes
   uint64_t persists_pending = 0;       // gauge: values that the host was asked for, or will be
+  uint64_t transfers_pending = 0;      // gauge: given away, and not everybody knows the next owner
+  uint64_t transfers_untold = 0;       // gauge: ends that have not answered who their owner is
+  uint64_t formerly_owned = 0;         // gauge: objects of others that this process answers for
   uint64_t generators = 0;             // gauge: open
   uint64_t yielded = 0;                // gauge: by them, and not taken
   uint64_t lineage_pieces = 0;         // gauge: lists of objects to be let go of
@@ -88,6 +91,9 @@ struct ReferenceCounterStats {
   uint64_t lineage_released = 0;       // tasks, evicted ones included
   uint64_t lineage_evicted = 0;        // for want of room
   uint64_t tasks_resubmitted = 0;
+  uint64_t transfers = 0;              // begun here
+  uint64_t transfers_taken = 0;        // from others
+  uint64_t transfers_taken_back = 0;   // refused, or their next owner died
   uint64_t digests_compared = 0;       // with what was known here
   uint64_t digest_mismatches = 0;      // of these, that differed
   uint64_t digest_copies_found = 0;    // a node had them, unknown here: reported again, or freed

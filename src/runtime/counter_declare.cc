@@ -46,12 +46,6 @@ class DeclaredBody final : public CallbackJob::Body {
   ObjectRef ref_;
 };
 
-// REQUIRES: the shard's lock is held.
-ObjectRef AddHandle(Shard* shard, core::ObjectRecord* record) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-  if (record->cell.count() == 0) ++shard->outstanding;
-  return Declarations::Adopt(record->cell.Add() ? &record->cell : nullptr);
-}
-
 absl::Status CheckArguments(const CounterImpl& counter, const ProcessId& owner,
                             const ObjectId& object, const DeclareForOptions& options) {
   if (absl::Status open = counter.CheckOpen(); !open.ok()) return open;
@@ -68,6 +62,12 @@ absl::Status CheckArguments(const CounterImpl& counter, const ProcessId& owner,
 }
 
 }  // namespace
+
+ObjectRef Declarations::AddHandle(Shard* shard,
+                                  core::ObjectRecord* record) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+  if (record->cell.count() == 0) ++shard->outstanding;
+  return ObjectRef(record->cell.Add() ? &record->cell : nullptr);
+}
 
 // --- At the declarer -----------------------------------------------------------------------------
 
@@ -120,9 +120,7 @@ absl::StatusOr<NodeCopy> Declarations::CopyOf(const CounterImpl& counter, const 
   Shard& shard = counter.ShardOf(key);
   internal::MutexLock lock(&shard.mutex);
   const core::ObjectRecord* record = shard.table.Find(key);
-  if (record != nullptr && record->borrowed) {
-    copy.owner = counter.endpoint().AddressOf(shard.table.BorrowOf(*record).owner).process();
-  }
+  if (record != nullptr && record->borrowed) copy.owner = counter.OwnerToName(shard, *record);
   return copy;
 }
 

@@ -1,10 +1,10 @@
 // CounterImpl: whether this process can exit, and waiting until it can.
 //
-// Draining changes one thing: no object is declared any more. Everything else goes on, so that the
-// tasks that still run find their references usable and can read nested ones; what they drop is
-// freed and released as ever. A process has drained when nothing of its own is in scope, it borrows
-// nothing, no handoff of its is under way, and everything that it sent is acknowledged: then its
-// exclusion, which is how it leaves, changes nothing for anybody.
+// Draining changes one thing: no object is declared, or taken from others, any more. Everything
+// else goes on, so that the tasks that still run find their references usable and can read nested
+// ones; what they drop is freed and released as ever. A process has drained when nothing of its own
+// is in scope, it borrows nothing, no handoff of its is under way, and everything that it sent is
+// acknowledged: then its exclusion, which is how it leaves, changes nothing for anybody.
 
 #include <utility>
 
@@ -89,6 +89,7 @@ std::string ExitReadiness::ToString() const {
   add(answers_waiting, "answers waiting");
   add(drops_deferred, "drops deferred");
   add(scope_members, "members of its scopes");
+  add(transfers, "transfers that not everybody knows of");
   const auto say = [&](bool is_so, const char* what) {
     if (is_so) absl::StrAppend(&text, text.empty() ? "" : ", ", what);
   };
@@ -180,6 +181,41 @@ class Blockers {
   DrainReport& report_;
 };
 
+// Gives away what the process owns, as long as there is some.
+class GivingAway {
+ public:
+  GivingAway(CounterImpl* counter, const ProcessId& next_owner)
+      : counter_(*counter), next_owner_(next_owner) {}
+
+  // Called about once per millisecond. What could not be given away is tried again now and then:
+  // its copies may have been deleted, or everybody has heard how it came here.
+  void Step() {
+    if (next_owner_.IsNil() || turns_++ % kTurns != 0) return;
+    if (counter_.transfers().pending() > 0) {
+      turns_ = 0;
+      return;
+    }
+    std::vector<ObjectId> owned;
+    for (const std::unique_ptr<Shard>& shard : counter_.shards()) {
+      core::RecordIndex resume = 0;
+      while (resume != core::kNoRecord) {
+        resume = shard->VisitPiece(resume, CounterImpl::kPieceMax,
+                                   [&](const core::ObjectTable&, const core::ObjectRecord& record) {
+                                     if (record.in_scope() && !record.borrowed)
+                                       owned.push_back(record.id());
+                                   });
+      }
+    }
+    (void)counter_.transfers().Begin(owned, next_owner_, {});
+  }
+
+ private:
+  static constexpr uint64_t kTurns = 32;
+  CounterImpl& counter_;
+  const ProcessId next_owner_;
+  uint64_t turns_ = 0;
+};
+
 // What throws cannot be asked again.
 bool IsInterrupted(const DrainOptions& options) {
   bool interrupted = false;
@@ -209,7 +245,9 @@ ExitReadiness CounterImpl::CanExit() const {
     left.handoffs += sharing->pins.size();
     left.acknowledgements += sharing->owed.size();
     left.answers_waiting += sharing->answers_waiting();
+    if (sharing->transfers != nullptr) left.transfers += sharing->transfers->formers.unsettled();
   }
+  left.transfers += transfers_.waiting();
   left.scope_members = scopes_.MembersElsewhere();
   left.scopes_ending = !scopes_.Idle();
   left.unacknowledged = !endpoint_->Idle();
@@ -226,8 +264,14 @@ void CounterImpl::SetDraining(bool draining) {
 DrainReport CounterImpl::Drain(const DrainOptions& options) {
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
   SetDraining(true);
-  PumpUntil([this] { return CanExit().can_exit(); }, [&options] { return IsInterrupted(options); },
-            SaturatingAdd(clock_.Now(), options.timeout));
+  GivingAway giving(this, options.next_owner);
+  const auto done = [this, &giving] {
+    giving.Step();
+    return CanExit().can_exit();
+  };
+  PumpUntil(
+      done, [&options] { return IsInterrupted(options); },
+      SaturatingAdd(clock_.Now(), options.timeout));
   DrainReport report;
   report.left = CanExit();
   if (report.complete()) return report;

@@ -108,6 +108,7 @@ void CounterImpl::Close(ShutdownReport* report) {
   queries_.Close();
   report->callbacks_dropped += watches_.Close();
   report->callbacks_dropped += scopes_.Close();
+  report->callbacks_dropped += transfers_.Close();
   ReleaseRemaining(1);
 }
 

@@ -74,6 +74,21 @@ absl::Status CounterImpl::Start() {
   return Endpoint::Create(config, this, &endpoint_);
 }
 
+ProcessId CounterImpl::OwnerToName(const Shard& shard, const core::ObjectRecord& record) const
+    FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+  const core::Borrow& borrow = shard.table.BorrowOf(record);
+  const bool moving = borrow.stage == core::BorrowStage::kMoving;
+  return moving ? options_.process : endpoint_->AddressOf(borrow.owner).process();
+}
+
+ProcessId CounterImpl::ProcessAt(core::PeerIndex peer) const {
+  return endpoint_->AddressOf(peer).process();
+}
+
+bool CounterImpl::IsNode(core::PeerIndex peer) const {
+  return endpoint_->AddressOf(peer).is_node_agent();
+}
+
 // --- What follows a step -------------------------------------------------------------------------
 
 void CounterImpl::PrepareHostWork(Shard& shard, AfterStep* after) {
@@ -121,6 +136,9 @@ void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
     PostOutbox(shard);
   }
   if (!after->effects.scopes.empty()) scopes_.OnChanges(after->effects.scopes);
+  if (after->effects.rare != nullptr && !after->effects.rare->transferred.empty()) {
+    transfers_.OnNotices(std::exchange(after->effects.rare->transferred, {}));
+  }
   if (after->effects.rare != nullptr && !after->effects.rare->lineage.empty()) {
     lineage_.OnEnded(std::exchange(after->effects.rare->lineage, {}));
   }

@@ -34,6 +34,7 @@
 #include "src/base/segmented_array.h"
 #include "src/core/event.h"
 #include "src/core/object_table_quiet.h"
+#include "src/runtime/counter_peer.h"
 #include "src/runtime/endpoint.h"
 #include "src/runtime/file_carriers.h"
 #include "src/runtime/lineage_keeper.h"
@@ -42,6 +43,7 @@
 #include "src/runtime/scopes.h"
 #include "src/runtime/shard.h"
 #include "src/runtime/shared_slabs.h"
+#include "src/runtime/transfer_keeper.h"
 #include "src/runtime/watches.h"
 
 namespace freehold::runtime {
@@ -115,11 +117,9 @@ class CounterImpl final : public Endpoint::Client,
       return answer;
     });
   }
-  // The same of one that contains others.
   absl::StatusOr<ObjectRef> DeclareOuter(const core::event::Declare& event, ScopeId scope,
                                          absl::Span<const ObjectId> contains);
-  // Not quietly. `held`: see Shard::OkQuietly.
-  absl::Status AddById(const ObjectId& object, uint32_t count, Shard* held);
+  absl::Status AddById(const ObjectId& object, uint32_t count, Shard* held);  // Shard::OkQuietly
   absl::Status RemoveById(const ObjectId& object, uint32_t count, Shard* held);
 
   // --- Handles -------------------------------------------------------------------------------
@@ -143,7 +143,6 @@ class CounterImpl final : public Endpoint::Client,
   absl::Status HoldInners(const ObjectId& outer, absl::Span<const ObjectId> inner,
                           std::vector<core::InnerRef>* held);
   absl::Status HandInners(const ObjectId& outer, std::vector<core::InnerRef> held);
-  // Gives back the holds that were taken on contained objects.
   void ReleaseInners(std::vector<core::InnerRef> inners);
 
   // --- References that cross processes (counter_sharing.cc) ----------------------------------
@@ -160,24 +159,31 @@ class CounterImpl final : public Endpoint::Client,
   absl::StatusOr<uint64_t> Watch(Moment moment, const ObjectId& object, const ProcessId& owner,
                                  ObjectCallback callback);
   bool CancelWatch(uint64_t registration);
+  bool CancelMoved(const ObjectId& object, uint64_t registration);
+  void WatchHere(Moment moment, const ObjectId& object, uint64_t number,
+                 std::unique_ptr<ObjectCallbackBody> body);
+  absl::StatusOr<ObjectLocations> LocationsHere(const ObjectId& object) const;
 
   // --- Answers -------------------------------------------------------------------------------
 
   // Ok while the counter takes calls; FailedPrecondition says why not.
   absl::Status CheckOpen() const { return is_open() ? absl::OkStatus() : WhyClosed(); }
   bool is_open() const { return open_.load(std::memory_order_acquire); }
-  // REQUIRES: it is not open.
-  absl::Status WhyClosed() const;
+  absl::Status WhyClosed() const;  // REQUIRES: it is not open
   absl::Status ToStatus(core::Verdict verdict, const ObjectId& object) const {
     if (verdict == core::Verdict::kOk || verdict == core::Verdict::kUnchanged) {
       return absl::OkStatus();
     }
     return Explain(verdict, object);
   }
-  // Like ToStatus, for a misuse: counted and logged with the object's call site.
+  // For a misuse: counted and logged with the object's call site.
   absl::Status Misuse(core::Verdict verdict, const core::Key& key, const char* call);
   core::PeerIndex InternNode(const NodeId& node) { return endpoint_->InternNode(node); }
   NodeId NodeAt(core::PeerIndex peer) const override { return endpoint_->AddressOf(peer).node(); }
+  // Of a borrowed object; this process until its next owner has answered.
+  ProcessId OwnerToName(const Shard& shard, const core::ObjectRecord& record) const;
+  ProcessId ProcessAt(core::PeerIndex peer) const override;
+  bool IsNode(core::PeerIndex peer) const override;
   Location ToLocation(const core::CopyFacts& facts) const;
   uint32_t InternCallSite(std::string_view text) { return call_sites_.Intern(text); }
   const std::string& CallSiteAt(uint32_t index) const { return call_sites_.At(index); }
@@ -190,6 +196,7 @@ class CounterImpl final : public Endpoint::Client,
   Scopes& scopes() { return scopes_; }
   LineageKeeper& lineage() { return lineage_; }
   FileCarriers& files() { return files_; }
+  TransferKeeper& transfers() { return transfers_; }
   bool stopped() const { return stopping_.load(std::memory_order_acquire); }
   bool excluded() const { return excluded_.load(std::memory_order_acquire); }
   uint64_t Unsettled() const;
@@ -210,7 +217,6 @@ class CounterImpl final : public Endpoint::Client,
   Time Work(Time now) override;
   bool Fill(PeerIndex node, core::PayloadWriter* writer) override;
   void OnView(uint64_t version, const std::vector<PeerIndex>& excluded) override;
-  // Every registration that the view asks for has been answered.
   bool IsFlushed(uint64_t version) override;
   void OnBarrier(uint64_t version) override;
   void OnSelfExcluded() override;
@@ -218,13 +224,7 @@ class CounterImpl final : public Endpoint::Client,
 
  private:
   friend class Declarations;
-  // What this end keeps for each peer beside its session.
-  struct Peer {
-    // Shards with something waiting for it, a bit each. A bit may be set in vain, never missing.
-    std::atomic<uint64_t> shards_with_work{0};
-    // Answers that it may have caused and not taken: when last counted, and since.
-    std::atomic<uint64_t> answers{0};
-  };
+  friend class TransferKeeper;
   class Sink;
 
   // REQUIRES: the lock is held; it is given back.
@@ -233,7 +233,7 @@ class CounterImpl final : public Endpoint::Client,
   void StopTakingCalls();
   template <typename StepFunction>
   absl::StatusOr<ObjectRef> TakeHandle(const core::Key& key, StepFunction step);
-  // Calls `piece(table, effects)` for each shard, until it answers that nothing is left there.
+  // Calls `piece(table, effects)` for each shard until nothing is left there.
   template <typename Piece>
   void InPieces(Piece piece);
   Time ExpireTokens(Time now);  // answers when there are more
@@ -247,7 +247,6 @@ class CounterImpl final : public Endpoint::Client,
   void PostWork(HostWork* work);
   void PostJob(std::unique_ptr<CallbackJob::Body> body, int detail = 0);
   void MarkReady(Shard& shard, PeerIndex node);
-  // Lets go of up to `budget` contained objects of `stack`, the last ones first.
   void DropInners(std::vector<std::vector<core::InnerRef>>* stack, uint64_t budget);
   void Defer(std::vector<std::vector<core::InnerRef>> stack);
 
@@ -267,12 +266,13 @@ class CounterImpl final : public Endpoint::Client,
   std::vector<std::unique_ptr<Shard>> shards_;
   std::shared_ptr<Endpoint> endpoint_;
   internal::StringInterner call_sites_;
-  internal::SegmentedArray<Peer> peers_;
+  internal::SegmentedArray<CounterPeer> peers_;
   LocationQueries queries_;
   Watches watches_;
   Scopes scopes_;
   LineageKeeper lineage_;
   FileCarriers files_{this};
+  TransferKeeper transfers_{this};
 
   std::atomic<bool> stopping_{false};
   std::atomic<bool> excluded_{false};

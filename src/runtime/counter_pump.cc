@@ -5,6 +5,7 @@
 #include "src/base/check.h"
 #include "src/core/codec.h"
 #include "src/core/object_table_declare.h"
+#include "src/core/object_table_transfer.h"
 #include "src/core/object_table_watches.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/declarations.h"
@@ -82,7 +83,7 @@ class CounterImpl::Sink final : public core::PayloadSink {
 
   // Between processes only; and each item only from the one that it concerns.
   void OnSharing(const core::SharingItem& item) override {
-    if (from_node_) {
+    if (from_node_ && item.kind != core::SharingKind::kMovedAck) {
       ++refused_;
       return;
     }
@@ -125,11 +126,12 @@ class CounterImpl::Sink final : public core::PayloadSink {
     const core::PeerIndex fetch_to =
         item.fetch_to.IsNil() ? core::kNoPeer : counter_->InternNode(item.fetch_to);
     CountAnswer();
-    const core::Verdict verdict = counter_->Apply(shard, [&](core::ObjectTable& table,
-                                                             core::Effects* effects) {
-      return table.Step(
-          core::event::AskLocations{key, from_, item.number, item.subscribe, fetch_to}, effects);
-    });
+    const core::Verdict verdict =
+        counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
+          return table.Step(core::event::AskLocations{key, from_, item.number, item.subscribe,
+                                                      fetch_to, from_node_},
+                            effects);
+        });
     if (verdict == core::Verdict::kWrongState) ++refused_;
   }
 
@@ -154,7 +156,8 @@ class CounterImpl::Sink final : public core::PayloadSink {
     const core::Verdict verdict = counter_->Apply(
         counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
           return table.Step(
-              core::event::MovePrimary{key, from_, item.generation, item.number, from}, effects);
+              core::event::MovePrimary{key, from_, item.generation, item.number, from, item.term},
+              effects);
         });
     if (verdict == core::Verdict::kUnknownGeneration || verdict == core::Verdict::kNotOwner) {
       ++refused_;
@@ -180,6 +183,20 @@ class CounterImpl::Sink final : public core::PayloadSink {
   void OnDigestQuery(const core::DigestQueryItem&) override { ++refused_; }
   void OnReportAgain(const core::ReportAgainItem&) override { ++refused_; }
 
+  // Between processes; a node agent owns nothing.
+  void OnTransfer(const core::TransferItem& item) override {
+    if (from_node_) {
+      ++refused_;
+      return;
+    }
+    CountAnswer();
+    counter_->transfers_.Take(from_, item);
+  }
+  void OnMoved(const core::MovedItem& item) override {
+    CountAnswer();
+    if (from_node_ || !counter_->transfers_.OnMoved(from_, item)) ++refused_;
+  }
+
   // From the node that looks after the file.
   void OnFile(const core::FileItem& item) override {
     if (!from_node_ || !counter_->files_.OnItem(from_, item)) ++refused_;
@@ -199,9 +216,10 @@ class CounterImpl::Sink final : public core::PayloadSink {
         CountAnswer();
         return table->Step(core::event::BorrowerRegistered{key, from_, item.number}, effects);
       case core::SharingKind::kRegisterAck:
-        return table->Step(core::event::RegisterAnswered{key, from_, item.number,
-                                                         core::RegisterAnswer{item.answer}},
-                           effects);
+        return table->Step(
+            core::event::RegisterAnswered{key, from_, item.number,
+                                          core::RegisterAnswer{item.answer}, item.term},
+            effects);
       case core::SharingKind::kRelease:
         return table->Step(core::event::BorrowerReleased{key, from_}, effects);
       case core::SharingKind::kHandoffAck:
@@ -228,6 +246,24 @@ class CounterImpl::Sink final : public core::PayloadSink {
             effects);
       case core::SharingKind::kDeclare:
         break;  // Declarations::Take
+      case core::SharingKind::kTransferAck:
+        told_ = true;
+        return core::TransferSteps(table).Step(
+            core::event::TransferAnswered{key, from_, item.term, core::TransferAnswer{item.answer}},
+            effects);
+      case core::SharingKind::kMovedAck:
+        told_ = true;
+        return core::TransferSteps(table).Step(
+            core::event::MovedAcked{key, from_, item.term, item.answer != 0, from_node_}, effects);
+      case core::SharingKind::kSettled:
+        CountAnswer();
+        told_ = true;
+        return core::TransferSteps(table).Step(core::event::Settled{key, from_, item.term},
+                                               effects);
+      case core::SharingKind::kSettledAck:
+        return core::TransferSteps(table).Step(core::event::SettledAcked{key, from_, item.term});
+      case core::SharingKind::kMovedEnded:
+        return core::TransferSteps(table).Step(core::event::MovedEnded{key, from_, item.term});
     }
     return core::Verdict::kUnchanged;
   }
@@ -266,7 +302,7 @@ uint64_t CounterImpl::OnPayload(PeerIndex from, std::string_view payload, Time /
 }
 
 bool CounterImpl::CanTake(PeerIndex from) {
-  Peer* peer = peers_.Find(from);
+  CounterPeer* peer = peers_.Find(from);
   if (peer == nullptr || peer->answers.load(std::memory_order_relaxed) < kAnswersMax) return true;
   uint64_t waiting = scopes_.AnswersFor(from);
   for (const std::unique_ptr<Shard>& shard : shards_) {
@@ -286,6 +322,7 @@ Time CounterImpl::Work(Time now) {
   }
   bool at_once = lineage_.Work();
   at_once |= files_.Work();
+  at_once |= transfers_.Work();
   const Time due = at_once ? kInfinitePast : kInfiniteFuture;
   const Time next = std::min({ExpireTokens(now), scopes_.Work(now), due});
   if (stack.empty()) return next;
@@ -303,7 +340,7 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
       scopes_.Fill(node, writer) || files_.Fill(node, writer)) {
     return true;
   }
-  Peer& peer = peers_.Reach(node);
+  CounterPeer& peer = peers_.Reach(node);
   while (true) {
     // acquire: pairs with MarkReady. The bit is cleared before the shard is looked at, so that
     // what is added afterwards sets it again.
@@ -342,6 +379,7 @@ void CounterImpl::OnSelfExcluded() {
   queries_.OnSelfExcluded();
   watches_.OnSelfExcluded();
   scopes_.OnSelfExcluded();
+  transfers_.OnSelfExcluded();
 }
 
 }  // namespace freehold::runtime

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
 #include "src/core/object_table_declare.h"
+#include "src/core/object_table_transfer.h"
 #include "src/core/token.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/declarations.h"
@@ -48,6 +49,7 @@ absl::StatusOr<ExportedReference> CounterImpl::Export(const ObjectId& object,
   token.object = object;
   token.owner = exported.owner == core::kNoPeer ? options_.process
                                                 : endpoint_->AddressOf(exported.owner).process();
+  token.term = exported.term;
   token.sender = options_.process;
   token.receiver = receiver;
   token.number = exported.number;
@@ -104,7 +106,8 @@ absl::StatusOr<ObjectRef> CounterImpl::Import(std::string_view bytes) {
   const core::Key key = KeyOf(token.object);
   return TakeHandle(
       key, [&](core::ObjectTable& table, core::Effects* effects, core::ObjectRecord** record) {
-        return table.Step(core::event::Import{key, owner, sender, token.number}, effects, record);
+        return table.Step(core::event::Import{key, owner, sender, token.number, token.term},
+                          effects, record);
       });
 }
 
@@ -150,11 +153,19 @@ absl::StatusOr<ObjectRef> CounterImpl::ImportNested(const ObjectId& outer, const
 
   const core::Key key = KeyOf(inner);
   absl::StatusOr<ObjectRef> answer;
-  if (outer_owner == core::kNoPeer || inner_owner == options_.process) {
+  core::PeerIndex owner = core::kNoPeer;
+  if (inner_owner == options_.process) {
+    // It may have been given away since the outer one was written.
+    Shard& shard = ShardOf(key);
+    internal::MutexLock lock(&shard.mutex);
+    const core::Former* former = core::TransferSteps(&shard.table).FindFormer(inner);
+    if (former != nullptr && shard.table.Find(key) == nullptr) owner = former->next_owner;
+  }
+  if (outer_owner == core::kNoPeer || (inner_owner == options_.process && owner == core::kNoPeer)) {
     // The outer object, as long as it is held, holds the inner one here.
     answer = GetRef(inner);
   } else {
-    const core::PeerIndex owner = endpoint_->Intern(Address(inner_owner));
+    if (owner == core::kNoPeer) owner = endpoint_->Intern(Address(inner_owner));
     if (owner == core::kNoPeer) {
       answer = TooManyPeersError();
     } else {

@@ -24,8 +24,8 @@ class Declarations {
   static absl::Status WaitForOwner(CounterImpl* counter, const ObjectId& object, Duration timeout);
   static absl::StatusOr<NodeCopy> CopyOf(const CounterImpl& counter, const ObjectId& object,
                                          CopyRole role, uint64_t size, uint32_t generation);
-  // Takes over one count of the cell; null: none.
-  static ObjectRef Adopt(internal::RefCell* cell) { return ObjectRef(cell); }
+  // One more handle; null if it can have no more. REQUIRES: the shard's lock is held.
+  static ObjectRef AddHandle(Shard* shard, core::ObjectRecord* record);
   // What became of one, in words.
   static absl::Status ToStatus(core::DeclareAnswer answer, const ObjectId& object);
 

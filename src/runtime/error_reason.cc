@@ -51,6 +51,8 @@ const char* ErrorReasonName(ErrorReason reason) {
       return "not acknowledged";
     case ErrorReason::kNotDeclared:
       return "not declared";
+    case ErrorReason::kNotMovable:
+      return "not movable";
   }
   return "unknown";
 }

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "freehold/ids.h"
+
 namespace freehold {
 
 class NodeAgent;
@@ -22,6 +24,8 @@ struct Inside {
   static std::vector<uint64_t> CountVerdicts(const NodeAgent& agent);
   // How many returns of recorded tasks were looked at so far.
   static uint64_t CountReturnsRead(const ReferenceCounter& counter);
+  // Its table has the object as its own. Unlike OwnerOf, no while the next owner's answer is open.
+  static bool Owns(const ReferenceCounter& counter, const ObjectId& object);
 };
 
 }  // namespace runtime

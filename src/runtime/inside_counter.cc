@@ -18,4 +18,12 @@ uint64_t Inside::CountReturnsRead(const ReferenceCounter& counter) {
   return counter.impl_->lineage().CountReturnsRead();
 }
 
+bool Inside::Owns(const ReferenceCounter& counter, const ObjectId& object) {
+  const core::Key key = counter.impl_->KeyOf(object);
+  const Shard& shard = counter.impl_->ShardOf(key);
+  internal::MutexLock lock(&shard.mutex);
+  const core::ObjectRecord* record = shard.table.Find(key);
+  return record != nullptr && !record->borrowed;
+}
+
 }  // namespace freehold::runtime

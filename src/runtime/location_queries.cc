@@ -33,9 +33,9 @@ absl::StatusOr<uint64_t> LocationQueries::Ask(core::PeerIndex owner, const Locat
   if (executor_ == nullptr) {
     return absl::FailedPreconditionError("a location query needs the option `executor`");
   }
-  return questions_.Ask(owner, query.object,
-                        {query.subscribe, query.fetch_to,
-                         std::make_shared<LocationSubscription>(std::move(callback))});
+  Query what{query.subscribe, query.fetch_to,
+             std::make_shared<LocationSubscription>(std::move(callback))};
+  return questions_.Ask(owner, query.object, &what);
 }
 
 bool LocationQueries::Cancel(uint64_t number, core::PeerIndex* owner) {
@@ -78,7 +78,7 @@ bool LocationQueries::OnAnswer(core::PeerIndex from, const core::LocationAnswerI
         return item.final;
       });
   if (matched != OwnerQuestions<Query>::Matched::kYes) {
-    return matched == OwnerQuestions<Query>::Matched::kNone;  // cancelled meanwhile
+    return matched != OwnerQuestions<Query>::Matched::kOther;  // cancelled meanwhile
   }
   LocationUpdate update;
   update.kind = gone ? LocationUpdate::Kind::kGone : LocationUpdate::Kind::kSnapshot;
@@ -99,6 +99,20 @@ bool LocationQueries::OnAnswer(core::PeerIndex from, const core::LocationAnswerI
   Tell(subscription, item.object, std::move(update));
   Tell(subscription, item.object, std::move(end));
   return true;
+}
+
+void LocationQueries::AnswerHere(core::PeerIndex from, const ObjectId& object,
+                                 absl::FunctionRef<ObjectLocations()> locations) {
+  for (const Question& question : questions_.TakeOf(from, object)) {
+    LocationUpdate update;
+    update.kind = LocationUpdate::Kind::kSnapshot;
+    update.snapshot = locations();
+    Tell(question.what.subscription, object, std::move(update));
+    if (!question.what.subscribe) continue;
+    LocationUpdate end;
+    end.kind = LocationUpdate::Kind::kRefused;
+    Tell(question.what.subscription, object, std::move(end));
+  }
 }
 
 void LocationQueries::OnBarrier(uint64_t version) {

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "freehold/callback_executor.h"
 #include "freehold/callbacks.h"
@@ -37,6 +38,18 @@ class LocationQueries {
   // empty callable), FailedPrecondition (no executor), Unavailable (the owner has died).
   absl::StatusOr<uint64_t> Ask(core::PeerIndex owner, const LocationQuery& query,
                                LocationCallback callback);
+  // As those of Watches.
+  bool OnMoved(core::PeerIndex from, const ObjectId& object, core::PeerIndex owner, uint32_t term) {
+    const bool any = questions_.OnMoved(from, object, owner, term);
+    questions_.EndDead(owner, [this](const Question& question) {
+      Fail(question, LocationUpdate::Kind::kOwnerDied);
+    });
+    return any;
+  }
+  // `from` was asked about an object that has come from there: told what `locations` answers, once.
+  // A subscription ends with that: this process can have one of its own.
+  void AnswerHere(core::PeerIndex from, const ObjectId& object,
+                  absl::FunctionRef<ObjectLocations()> locations);
   // False: it has ended. Otherwise `*owner` is to be marked ready.
   bool Cancel(uint64_t number, core::PeerIndex* owner);
   uint64_t pending() const { return questions_.pending(); }

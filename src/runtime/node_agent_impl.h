@@ -136,6 +136,9 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   std::vector<absl::Status> AskStore(const std::vector<CopyToDelete>& batch);
   void LogFailures(const std::string& first, size_t count);
   void TellStore(const std::vector<core::EvictableCopy>& copies);
+  // node_agent_moves.cc. False: refused.
+  bool OnMoved(runtime::PeerIndex from, runtime::PeerIndex owner, const core::MovedItem& item)
+      FREEHOLD_EXCLUDES(mutex_);
   // node_agent_files.cc. False: refused.
   bool OnFile(runtime::PeerIndex from, const core::FileItem& item) FREEHOLD_EXCLUDES(mutex_);
   void DeleteFiles(Time now) FREEHOLD_EXCLUDES(mutex_);

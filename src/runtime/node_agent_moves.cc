@@ -1,8 +1,10 @@
-// What a NodeAgent asks and hears of moves of the primary.
+// What a NodeAgent asks and hears of moves of the primary, and hears of objects that move to
+// another owner.
 
 #include <utility>
 #include <vector>
 
+#include "src/core/codec.h"
 #include "src/runtime/move_jobs.h"
 #include "src/runtime/node_agent_impl.h"
 
@@ -62,6 +64,18 @@ void NodeAgent::Impl::TellOfMoves(const CopyEffects& effects) {
     runtime::PostPromoted(options_.executor.get(), &logger_, copy.object, copy.generation,
                           options_.on_promoted);
   }
+}
+
+bool NodeAgent::Impl::OnMoved(runtime::PeerIndex from, runtime::PeerIndex owner,
+                              const core::MovedItem& item) {
+  CopyEffects effects;
+  CopyVerdict verdict;
+  {
+    MutexLock lock(&mutex_);
+    verdict = Step(core::copy_event::Moved{from, item.object, owner, item.term}, &effects);
+  }
+  Act(effects);
+  return verdict != CopyVerdict::kRefused;
 }
 
 // The end: nothing is heard any more.

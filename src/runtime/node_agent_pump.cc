@@ -91,6 +91,20 @@ class NodeAgent::Impl::PayloadTaker final : public core::PayloadSink {
   void OnFile(const core::FileItem& item) override {
     if (!is_process_ || !agent_.OnFile(from_, item)) ++refused_;
   }
+  void OnMoved(const core::MovedItem& item) override {
+    if (!is_process_) {
+      ++refused_;
+      return;
+    }
+    const PeerIndex owner =
+        item.owner.IsNil() ? from_ : agent_.endpoint_->Intern(Address(item.owner));
+    const bool concerns_copies = owner != core::kNoPeer && agent_.OnMoved(from_, owner, item);
+    // Asked before the answer leaves, which is at the end of this turn at the earliest.
+    const bool answers_question =
+        owner != core::kNoPeer && agent_.queries_.OnMoved(from_, item.object, owner, item.term);
+    if (answers_question) agent_.endpoint_->MarkReady(owner);
+    if (!concerns_copies && !answers_question) ++refused_;
+  }
   // A node has no scopes.
   void OnScope(const core::ScopeItem& /*item*/) override { ++refused_; }
   void OnReportAgain(const core::ReportAgainItem& item) override {
@@ -140,6 +154,7 @@ bool NodeAgent::Impl::Fill(PeerIndex peer, core::PayloadWriter* writer) {
     bool Add(const core::FreeResultItem& item) override { return to_->Add(item); }
     bool Add(const core::LocationItem& item) override { return to_->Add(item); }
     bool Add(const core::MovePrimaryItem& item) override { return to_->Add(item); }
+    bool Add(const core::SharingItem& item) override { return to_->Add(item); }
 
    private:
     core::PayloadWriter* const to_;

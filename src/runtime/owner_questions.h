@@ -39,13 +39,16 @@ class OwnerQuestions {
     ObjectId object;
     core::PeerIndex owner = core::kNoPeer;
     What what;
+    uint64_t number = 0;
+    uint32_t term = 0;  // of that owner; 0: nobody has said
     bool sent = false;
     bool cancelled = false;  // waits for the answer to that
+    bool moved = false;      // it was asked before: an answer to that may come yet
   };
 
-  // Answers its number; the caller then marks the owner ready. Errors: FailedPrecondition (this end
-  // was shut down, or excluded), Unavailable (the owner has died).
-  absl::StatusOr<uint64_t> Ask(core::PeerIndex owner, const ObjectId& object, What what) {
+  // Answers its number; the caller then marks the owner ready. What is not asked stays. Errors:
+  // FailedPrecondition (this end was shut down, or excluded), Unavailable (the owner has died).
+  absl::StatusOr<uint64_t> Ask(core::PeerIndex owner, const ObjectId& object, What* what) {
     internal::MutexLock lock(&mutex_);
     if (closed_) {
       return WithReason(absl::FailedPreconditionError("this end was shut down"),
@@ -60,7 +63,8 @@ class OwnerQuestions {
                         ErrorReason::kOwnerDied);
     }
     const uint64_t number = ++last_number_;
-    questions_[number] = {object, owner, std::move(what)};
+    questions_[number] = {object, owner, std::move(*what), number};
+    by_object_.insert({object, number});
     to_send_[owner].push_back({number, object, false});
     return number;
   }
@@ -78,17 +82,72 @@ class OwnerQuestions {
     if (question.sent && What::kCancellationAnswered) {
       question.cancelled = true;
     } else {
-      questions_.erase(at);
+      Erase(at);
     }
     return what;
   }
 
-  // Not answered for the last time.
+  // The object has another owner, `from` says: what was asked of `from` is asked of that one; of
+  // all, if it says so itself. True: the owner is to be marked ready.
+  bool OnMoved(core::PeerIndex from, const ObjectId& object, core::PeerIndex owner, uint32_t term) {
+    internal::MutexLock lock(&mutex_);
+    bool any = false;
+    for (const uint64_t number : NumbersOf(object)) {
+      const auto question = questions_.find(number);
+      Question& asked = question->second;
+      if ((asked.owner != from && from != owner) || term <= asked.term) continue;
+      moved_ = true;
+      if (asked.cancelled) {  // nobody is left who could answer that
+        Erase(question);
+        continue;
+      }
+      asked.term = term;
+      asked.moved = asked.moved || asked.sent || asked.owner != owner;
+      if (!asked.sent && asked.owner == owner) continue;
+      asked.owner = owner;
+      asked.sent = false;
+      if (dead_.contains(owner)) continue;  // see EndDead
+      to_send_[owner].push_back({question->first, object, false});
+      any = true;
+    }
+    return any;
+  }
+  // After OnMoved: the barrier of that owner may have come. Calls `fail(question)` likewise.
+  template <typename Fail>
+  void EndDead(core::PeerIndex owner, Fail fail) {
+    uint64_t resume = IsDead(owner) ? 1 : 0;
+    while (resume != 0) {
+      for (Question& question : TakeSome(owner, &resume)) {
+        if (!question.cancelled) fail(question);
+      }
+    }
+  }
+  std::vector<Question> TakeOf(core::PeerIndex from, const ObjectId& object) {
+    std::vector<Question> taken;
+    internal::MutexLock lock(&mutex_);
+    for (const uint64_t number : NumbersOf(object)) {
+      const auto question = questions_.find(number);
+      if (question->second.owner != from) continue;
+      moved_ = true;
+      if (!question->second.cancelled) taken.push_back(std::move(question->second));
+      Erase(question);
+    }
+    return taken;
+  }
+  // The number of the one about the object of which `is_it(what)`; 0: there is none.
+  template <typename IsIt>
+  uint64_t FindOf(const ObjectId& object, IsIt is_it) const {
+    internal::MutexLock lock(&mutex_);
+    for (const uint64_t number : NumbersOf(object)) {
+      if (is_it(questions_.find(number)->second.what)) return number;
+    }
+    return 0;
+  }
+
   uint64_t pending() const {
     internal::MutexLock lock(&mutex_);
     return questions_.size();
   }
-  // Questions and cancellations that have not left.
   uint64_t to_send() const {
     internal::MutexLock lock(&mutex_);
     uint64_t sum = 0;
@@ -108,7 +167,8 @@ class OwnerQuestions {
       const ToSend& next = queue.front();
       const auto at = questions_.find(next.number);
       Question* question = at == questions_.end() ? nullptr : &at->second;
-      if (question == nullptr && !next.cancel) continue;  // cancelled before it left
+      // Cancelled before it left, or asked of somebody else by now.
+      if (!next.cancel && (question == nullptr || question->owner != owner)) continue;
       if (!write(next.number, next.object, question, next.cancel)) return true;
       if (question != nullptr) question->sent = true;
     }
@@ -119,6 +179,7 @@ class OwnerQuestions {
   enum class Matched : uint8_t {
     kNone,   // there is no such question
     kOther,  // that was asked of somebody else, or about something else
+    kLate,   // ... which somebody else is asked by now
     kYes,
   };
   // Calls `use(question)` with the one that is answered; if it answers true it ends.
@@ -126,12 +187,16 @@ class OwnerQuestions {
   Matched OnAnswer(core::PeerIndex from, uint64_t number, const ObjectId& object, Use use) {
     internal::MutexLock lock(&mutex_);
     const auto at = questions_.find(number);
-    if (at == questions_.end()) return Matched::kNone;
+    if (at == questions_.end()) return moved_ ? Matched::kLate : Matched::kNone;
     const Question& question = at->second;
-    if (question.owner != from || question.object != object || !question.sent) {
+    if (question.object == object && question.moved && question.owner != from) {
+      return Matched::kLate;
+    }
+    const bool was_asked = question.sent || question.moved;
+    if (question.owner != from || question.object != object || !was_asked) {
       return Matched::kOther;
     }
-    if (use(&at->second)) questions_.erase(at);
+    if (use(&at->second)) Erase(at);
     return Matched::kYes;
   }
 
@@ -149,37 +214,28 @@ class OwnerQuestions {
           dead_.insert(owner);
           to_send_.erase(owner);
         }
-        uint64_t resume = 0;
-        do {
-          for (Question& question : TakeSome(owner, &resume)) {
-            if (!question.cancelled) fail(question);
-          }
-        } while (resume != 0);
+        EndDead(owner, fail);
       }
     }
   }
 
   // Every question ends, and none can be asked any more: this end is excluded, or shut down.
-  std::vector<Question> OnSelfExcluded() {
-    internal::MutexLock lock(&mutex_);
-    excluded_ = true;
-    return TakeAll();
-  }
-  std::vector<Question> Close() {
-    internal::MutexLock lock(&mutex_);
-    closed_ = true;
-    return TakeAll();
-  }
+  std::vector<Question> OnSelfExcluded() { return TakeAll(&excluded_); }
+  std::vector<Question> Close() { return TakeAll(&closed_); }
 
  private:
+  using Questions = absl::btree_map<uint64_t, Question>;
   struct ToSend {
     uint64_t number = 0;
     ObjectId object;  // of a cancellation, whose question may be gone
     bool cancel = false;
   };
-  // So many questions are looked at in one hold of the lock.
   static constexpr size_t kPieceMax = 2048;
 
+  bool IsDead(core::PeerIndex owner) const {
+    internal::MutexLock lock(&mutex_);
+    return dead_.contains(owner);
+  }
   // Takes those to `owner` out of a piece from `*resume` on; 0 there: that was the last one.
   std::vector<Question> TakeSome(core::PeerIndex owner, uint64_t* resume) {
     std::vector<Question> taken;
@@ -191,18 +247,32 @@ class OwnerQuestions {
         continue;
       }
       taken.push_back(std::move(at->second));
-      at = questions_.erase(at);
+      at = Erase(at);
     }
     *resume = at == questions_.end() ? 0 : at->first;
     return taken;
   }
-  // Without those that were cancelled.
-  std::vector<Question> TakeAll() FREEHOLD_REQUIRES(mutex_) {
+  std::vector<uint64_t> NumbersOf(const ObjectId& object) const FREEHOLD_REQUIRES(mutex_) {
+    std::vector<uint64_t> numbers;
+    for (auto at = by_object_.lower_bound({object, 0});
+         at != by_object_.end() && at->first == object; ++at) {
+      numbers.push_back(at->second);
+    }
+    return numbers;
+  }
+  typename Questions::iterator Erase(typename Questions::iterator at) FREEHOLD_REQUIRES(mutex_) {
+    by_object_.erase({at->second.object, at->first});
+    return questions_.erase(at);
+  }
+  std::vector<Question> TakeAll(bool* ended) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
     std::vector<Question> taken;
+    internal::MutexLock lock(&mutex_);
+    *ended = true;
     for (auto& [number, question] : questions_) {
       if (!question.cancelled) taken.push_back(std::move(question));
     }
     questions_.clear();
+    by_object_.clear();
     to_send_.clear();
     return taken;
   }
@@ -211,7 +281,9 @@ class OwnerQuestions {
   uint64_t last_number_ FREEHOLD_GUARDED_BY(mutex_) = 0;
   bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;
   bool excluded_ FREEHOLD_GUARDED_BY(mutex_) = false;
-  absl::btree_map<uint64_t, Question> questions_ FREEHOLD_GUARDED_BY(mutex_);
+  Questions questions_ FREEHOLD_GUARDED_BY(mutex_);
+  absl::btree_set<std::pair<ObjectId, uint64_t>> by_object_ FREEHOLD_GUARDED_BY(mutex_);
+  bool moved_ FREEHOLD_GUARDED_BY(mutex_) = false;  // the object of one of them, ever
   absl::btree_map<core::PeerIndex, std::deque<ToSend>> to_send_ FREEHOLD_GUARDED_BY(mutex_);
   absl::btree_set<core::PeerIndex> dead_ FREEHOLD_GUARDED_BY(mutex_);  // their barrier has come
 

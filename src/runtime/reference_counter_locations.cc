@@ -142,29 +142,7 @@ absl::Status ReferenceCounter::RemoveLocation(const ObjectId& object, const Node
 }
 
 absl::StatusOr<ObjectLocations> ReferenceCounter::GetLocations(const ObjectId& object) const {
-  if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
-  const core::Key key = impl_->KeyOf(object);
-  Shard& shard = impl_->ShardOf(key);
-  ObjectLocations answer;
-  std::vector<core::CopyFacts> copies;
-  {
-    internal::MutexLock lock(&shard.mutex);
-    const core::ObjectRecord* record = shard.table.Find(key);
-    if (record == nullptr) return impl_->ToStatus(Verdict::kNotFound, object);
-    if (record->borrowed) return impl_->ToStatus(Verdict::kNotOwner, object);
-    answer.state = record->state();
-    answer.generation = record->generation;
-    answer.size = record->size;
-    copies = shard.table.AllFacts(*record);
-  }
-  for (const core::CopyFacts& facts : copies) {
-    if (facts.listed) {
-      answer.locations.push_back(impl_->ToLocation(facts));
-    }
-  }
-  std::sort(answer.locations.begin(), answer.locations.end(),
-            [](const Location& a, const Location& b) { return a.node < b.node; });
-  return answer;
+  return impl_->LocationsHere(object);
 }
 
 absl::StatusOr<CallbackRegistration> ReferenceCounter::SubscribeLocations(
@@ -217,15 +195,10 @@ absl::StatusOr<ProcessId> ReferenceCounter::OwnerOf(const ObjectId& object) cons
   if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
   const core::Key key = impl_->KeyOf(object);
   Shard& shard = impl_->ShardOf(key);
-  core::PeerIndex owner = core::kNoPeer;
-  {
-    internal::MutexLock lock(&shard.mutex);
-    const core::ObjectRecord* record = shard.table.Find(key);
-    if (record != nullptr && !record->borrowed) return process();
-    if (record != nullptr) owner = shard.table.BorrowOf(*record).owner;
-  }
-  if (owner != core::kNoPeer) return impl_->endpoint().AddressOf(owner).process();
-  return impl_->ToStatus(Verdict::kNotFound, object);
+  internal::MutexLock lock(&shard.mutex);
+  const core::ObjectRecord* record = shard.table.Find(key);
+  if (record == nullptr) return impl_->ToStatus(Verdict::kNotFound, object);
+  return record->borrowed ? impl_->OwnerToName(shard, *record) : process();
 }
 
 // --- Callbacks -----------------------------------------------------------------------------------
@@ -320,16 +293,19 @@ absl::StatusOr<CallbackRegistration> ReferenceCounter::Watch(Moment moment, cons
 
 bool ReferenceCounter::Cancel(const CallbackRegistration& registration) {
   if (!registration) return false;
-  if (runtime::Watches::IsMarked(registration.number_)) {
-    return impl_->CancelWatch(registration.number_);
-  }
+  const bool is_watch = runtime::Watches::IsMarked(registration.number_);
+  if (is_watch && impl_->CancelWatch(registration.number_)) return true;
+  // Its object may have come here since.
   const core::Key key = impl_->KeyOf(registration.object_);
   Shard& shard = impl_->ShardOf(key);
   core::Token token = 0;
   const Verdict verdict = impl_->ApplyQuietly(shard, [&](core::ObjectTable& table) {
     return table.Step(core::event::Cancel{key, registration.number_}, &token);
   });
-  if (verdict != Verdict::kOk) return false;
+  if (verdict != Verdict::kOk) {
+    // Its object may have another owner by now, who is asked in its place.
+    return impl_->CancelMoved(registration.object_, registration.number_);
+  }
   runtime::ReleaseToken(token);
   return true;
 }

@@ -287,11 +287,16 @@ void AddSharing(const core::ObjectTable& table, ReferenceCounterStats* stats) {
   stats->handoff_intervals += sharing->ledger.intervals();
   stats->handoffs_given_up += sharing->ledger.holes_closed();
   stats->answers_waiting += sharing->answers_waiting();
-  stats->flush_waiting += sharing->borrows.flush_waiting();
+  stats->flush_waiting += table.flush_waiting();
   stats->declarations_pending += sharing->borrows.declaring();
   stats->registrations_waiting += sharing->unlisted.size();
   stats->location_watches += sharing->watches.size();
   stats->watches += sharing->moments.size();
+  if (sharing->transfers == nullptr) return;
+  const core::Transfers& transfers = *sharing->transfers;
+  stats->transfers_pending += transfers.formers.unsettled();
+  stats->transfers_untold += transfers.to_tell.size() + transfers.telling.size();
+  stats->formerly_owned += transfers.formers.size();
 }
 
 }  // namespace
@@ -312,6 +317,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
   stats->watches_elsewhere = watches_.pending();
   stats->queries_to_send = queries_.to_send() + watches_.to_send();
   stats->scopes = scopes_.size();
+  stats->transfers_pending = transfers_.waiting();
   stats->misuses = misuses_.load(std::memory_order_relaxed);
   stats->drops_deferred = deferred_drops_.load(std::memory_order_relaxed);
   digests_.AddTo(stats);
@@ -349,6 +355,9 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
     stats->primaries_promoted += counters.primaries_promoted;
     stats->answers_lost += counters.answers_lost;
     stats->watches_refused += counters.watches_refused;
+    stats->transfers += counters.transfers;
+    stats->transfers_taken += counters.transfers_taken;
+    stats->transfers_taken_back += counters.transfers_taken_back;
     AddSharing(shard->table, stats);
     stats->pinned += core::PinSteps::CountPinned(shard->table);
     if (shard->table.scopes() != nullptr) stats->scope_members += shard->table.scopes()->size();

@@ -26,7 +26,33 @@ EndReason ReasonOf(core::WatchAnswer answer) {
 
 absl::StatusOr<uint64_t> Watches::Ask(core::PeerIndex owner, const ObjectId& object, Moment moment,
                                       std::unique_ptr<ObjectCallbackBody> body) {
-  return questions_.Ask(owner, object, {moment, std::move(body)});
+  Watch watch{moment, std::move(body)};
+  return questions_.Ask(owner, object, &watch);
+}
+
+void Watches::Go(core::PeerIndex owner, const ObjectId& object, Moment moment,
+                 uint64_t registration, std::unique_ptr<ObjectCallbackBody> body) {
+  // One whose owner has died meanwhile hears so; after the end nobody hears anything.
+  Watch watch{moment, std::move(body), registration};
+  const absl::StatusOr<uint64_t> number = questions_.Ask(owner, object, &watch);
+  if (!number.ok() && number.status().code() == absl::StatusCode::kUnavailable) {
+    Post(std::move(watch.body), EndReason::kOwnerDied);
+  }
+}
+
+uint64_t Watches::FindMoved(const ObjectId& object, uint64_t registration) const {
+  return questions_.FindOf(object,
+                           [&](const Watch& watch) { return watch.registration == registration; });
+}
+
+std::vector<Watches::Taken> Watches::TakeOf(core::PeerIndex from, const ObjectId& object) {
+  std::vector<Taken> taken;
+  for (Question& question : questions_.TakeOf(from, object)) {
+    const uint64_t known = question.what.registration;
+    taken.push_back({question.what.moment, std::move(question.what.body),
+                     known != 0 ? known : Mark(question.number)});
+  }
+  return taken;
 }
 
 bool Watches::Cancel(uint64_t number, core::PeerIndex* owner) {
@@ -54,6 +80,7 @@ bool Watches::OnFired(core::PeerIndex from, const core::SharingItem& item) {
     if (believed) body = std::move(question->what.body);
     return believed;
   });
+  if (matched == OwnerQuestions<Watch>::Matched::kLate) return true;
   if (matched != OwnerQuestions<Watch>::Matched::kYes || !believed) return false;
   // Without one it was cancelled while this was on its way.
   if (body != nullptr) Post(std::move(body), ReasonOf(answer));

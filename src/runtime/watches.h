@@ -42,6 +42,25 @@ class Watches {
   // (this end was shut down, or excluded), Unavailable (the owner has died).
   absl::StatusOr<uint64_t> Ask(core::PeerIndex owner, const ObjectId& object, Moment moment,
                                std::unique_ptr<ObjectCallbackBody> body);
+  // The object has gone to that owner, and with it a callback that was registered here.
+  void Go(core::PeerIndex owner, const ObjectId& object, Moment moment, uint64_t registration,
+          std::unique_ptr<ObjectCallbackBody> body);
+  // The number of the watch that such a callback has become; 0: there is none.
+  uint64_t FindMoved(const ObjectId& object, uint64_t registration) const;
+  bool OnMoved(core::PeerIndex from, const ObjectId& object, core::PeerIndex owner, uint32_t term) {
+    const bool any = questions_.OnMoved(from, object, owner, term);
+    questions_.EndDead(owner, [this](Question& question) {
+      Post(std::move(question.what.body), EndReason::kOwnerDied);
+    });
+    return any;
+  }
+  struct Taken {
+    Moment moment;
+    std::unique_ptr<ObjectCallbackBody> body;
+    uint64_t registration = 0;  // under which its host knows it
+  };
+  // What `from` was asked about an object that has come from there.
+  std::vector<Taken> TakeOf(core::PeerIndex from, const ObjectId& object);
   // False: it has its answer. Otherwise it runs no more, and `*owner` is to be marked ready.
   bool Cancel(uint64_t number, core::PeerIndex* owner);
   uint64_t pending() const { return questions_.pending(); }
@@ -68,6 +87,7 @@ class Watches {
     static constexpr bool kCancellationAnswered = true;
     Moment moment = Moment::kOutOfScope;
     std::unique_ptr<ObjectCallbackBody> body;
+    uint64_t registration = 0;  // under which it was known while the object was owned here
   };
   using Question = OwnerQuestions<Watch>::Question;
 

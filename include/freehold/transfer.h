@@ -1,0 +1,80 @@
+// Transfer of ownership: an object gets another owner, and outlives the process that declared it.
+//
+// Ownership(counter).Transfer(objects, next_owner) gives objects away, one or a million. Who holds
+// them, where their copies are and what waits for their moments goes along: every borrower and
+// every node is told, in one message each way, and whoever still asks the former owner learns where
+// to ask. References here stay what they are, of an object that is borrowed from now on. At no
+// moment are there two owners, or none: until the next owner has answered, and if it refuses or
+// dies before everybody knows it, the object is this process's.
+//
+//   freehold::Ownership ownership(*counter);
+//   ownership.Transfer(objects, service);        // returns at once
+//   if (ownership.Wait(std::chrono::seconds(5)).ok()) counter->Shutdown(...);
+//
+// What cannot be given away, by name: an object that contains others or belongs to a scope, whose
+// value is pinned, has lineage or is to be persisted; that has a shared file without a node, or a
+// subscription to its locations; of which copies are being deleted; that more processes and nodes
+// hold than one message names (some 200); or that has come by a transfer of which not everybody has
+// heard yet. `on_answer` says which; the last three pass.
+//
+// What a host notices at the next owner: ReferenceCounterOptions::takes_transfers,
+// `on_transferred`. Callbacks for the object's moments that are registered here run here, whoever
+// owns it, and are called off by the same registration; they count among this process's watches
+// there (ReferenceCounterOptions::watches_per_peer_max).
+//
+// Thread safety: thread-safe. Blocks: Wait alone.
+
+#ifndef FREEHOLD_TRANSFER_H_
+#define FREEHOLD_TRANSFER_H_
+
+#include <cstdint>
+#include <memory>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "freehold/clock.h"
+#include "freehold/ids.h"
+
+namespace freehold {
+
+class ReferenceCounter;
+namespace runtime {
+class CounterImpl;
+}
+
+// What became of one object. Ok: the next owner has it. FailedPrecondition: it cannot be given away
+// as it is (kNotMovable, the text says why), is borrowed (kNotOwner), the next owner is excluded
+// (kPeerExcluded), takes none (kRefused) or is about to leave (kDraining), or this process was
+// excluded (kExcluded). NotFound: it is gone. AlreadyExists: the next owner has that id.
+// ResourceExhausted: one of the two has no room. Unavailable (kPeerExcluded): the next owner died
+// before it answered. After anything but Ok the object is owned as before.
+using TransferCallback = absl::AnyInvocable<void(const ObjectId&, const absl::Status&)>;
+
+struct TransferOptions {
+  // Runs on the executor, once for each object. A shutdown drops it.
+  TransferCallback on_answer;
+};
+
+class Ownership {
+ public:
+  explicit Ownership(const ReferenceCounter& counter);
+
+  // Returns at once. Errors, for all: InvalidArgument for nil or this process as the next owner;
+  // FailedPrecondition without a transport, with `on_answer` and no executor, or after the end.
+  absl::Status Transfer(absl::Span<const ObjectId> objects, const ProcessId& next_owner,
+                        TransferOptions options = {});
+  // Objects that were to be given away and have not been answered for, and those of which the next
+  // owner has not told everybody.
+  uint64_t pending() const;
+  // Pumps until there are none: then this process may exit, as far as they are concerned.
+  // DeadlineExceeded otherwise. Not for callbacks.
+  absl::Status Wait(Duration timeout);
+
+ private:
+  std::shared_ptr<runtime::CounterImpl> counter_;
+};
+
+}  // namespace freehold
+
+#endif  // FREEHOLD_TRANSFER_H_

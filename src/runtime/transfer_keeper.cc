@@ -1,0 +1,369 @@
+#include "src/runtime/transfer_keeper.h"
+
+#include <string>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "freehold/error_reason.h"
+#include "freehold/reference_counter.h"
+#include "src/core/object_table_transfer.h"
+#include "src/runtime/counter_impl.h"
+#include "src/runtime/declarations.h"
+#include "src/runtime/errors.h"
+#include "src/runtime/host_jobs.h"
+
+namespace freehold {
+
+Ownership::Ownership(const ReferenceCounter& counter) : counter_(counter.impl_) {}
+
+absl::Status Ownership::Transfer(absl::Span<const ObjectId> objects, const ProcessId& next_owner,
+                                 TransferOptions options) {
+  return counter_->transfers().Begin(objects, next_owner, std::move(options));
+}
+
+uint64_t Ownership::pending() const { return counter_->transfers().pending(); }
+
+absl::Status Ownership::Wait(Duration timeout) { return counter_->transfers().Wait(timeout); }
+
+namespace runtime {
+
+// Tells the host what became of one object.
+class TransferKeeper::AnswerBody final : public CallbackJob::Body {
+ public:
+  AnswerBody(std::shared_ptr<Answer> answer, const ObjectId& object, absl::Status status)
+      : answer_(std::move(answer)), object_(object), status_(std::move(status)) {}
+  void Run() override { answer_->callback(object_, status_); }
+  ObjectId object() const override { return object_; }
+  const char* what() const override { return "answer to a transfer"; }
+
+ private:
+  const std::shared_ptr<Answer> answer_;
+  const ObjectId object_;
+  const absl::Status status_;
+};
+
+namespace {
+
+// At the next owner. The reference is dropped with the job if nobody takes it.
+class TransferredBody final : public CallbackJob::Body {
+ public:
+  TransferredBody(const DeclaredCallback& callback, ObjectRef ref, const ProcessId& from)
+      : callback_(callback), object_(ref.id()), from_(from), ref_(std::move(ref)) {}
+  void Run() override { callback_(std::move(ref_), from_); }
+  ObjectId object() const override { return object_; }
+  const char* what() const override { return "transferred to this process"; }
+
+ private:
+  const DeclaredCallback callback_;
+  const ObjectId object_;
+  const ProcessId from_;
+  ObjectRef ref_;
+};
+
+absl::Status NotMovableError(const ObjectId& object, core::Immovable why) {
+  return WithReason(
+      absl::FailedPreconditionError(absl::StrCat(
+          "object ", object.ToHex(), " cannot be given away as it is: ", core::ImmovableName(why))),
+      ErrorReason::kNotMovable);
+}
+
+}  // namespace
+
+// --- Giving away ---------------------------------------------------------------------------------
+
+absl::Status TransferKeeper::Begin(absl::Span<const ObjectId> objects, const ProcessId& next_owner,
+                                   TransferOptions options) {
+  if (absl::Status open = counter_->CheckOpen(); !open.ok()) return open;
+  if (counter_->options().transport == nullptr) return NoTransportError();
+  if (next_owner.IsNil() || next_owner == counter_->options().process) {
+    return absl::InvalidArgumentError("objects are given to another process");
+  }
+  if (options.on_answer && counter_->options().executor == nullptr) {
+    return absl::FailedPreconditionError("`on_answer` needs the option `executor`");
+  }
+  const core::PeerIndex peer = counter_->endpoint().Intern(Address(next_owner));
+  if (peer == core::kNoPeer) return TooManyPeersError();
+  Batch batch;
+  batch.next_owner = peer;
+  if (options.on_answer) batch.answer = std::make_shared<Answer>(std::move(options.on_answer));
+  batch.objects.reserve(objects.size());
+  for (const ObjectId& object : objects) {
+    absl::StatusOr<ObjectRef> ref = counter_->GetRef(object);
+    if (ref.ok()) {
+      batch.objects.push_back(*std::move(ref));
+    } else if (batch.answer != nullptr) {
+      Tell(batch.answer, object, ref.status());
+    }
+  }
+  if (batch.objects.empty()) return absl::OkStatus();
+  bool closed = false;
+  {
+    internal::MutexLock lock(&mutex_);
+    closed = closed_;
+    if (!closed) {
+      waiting_ += batch.objects.size();
+      batches_.push_back(std::move(batch));
+    }
+  }
+  if (closed) return counter_->WhyClosed();
+  counter_->endpoint().WakeWork();
+  return absl::OkStatus();
+}
+
+uint64_t TransferKeeper::UnderWay() const {
+  uint64_t sum = 0;
+  for (const std::unique_ptr<Shard>& shard : counter_->shards()) {
+    internal::MutexLock lock(&shard->mutex);
+    sum += core::TransferSteps(&shard->table).unsettled();
+  }
+  return sum;
+}
+
+absl::Status TransferKeeper::Wait(Duration timeout) {
+  const std::shared_ptr<CounterImpl> keep = counter_->shared_from_this();
+  counter_->PumpUntil([this] { return counter_->stopped() || pending() == 0; },
+                      [] { return false; }, SaturatingAdd(counter_->clock().Now(), timeout));
+  if (absl::Status open = counter_->CheckOpen(); !open.ok()) return open;
+  const uint64_t left = pending();
+  if (left == 0) return absl::OkStatus();
+  return absl::DeadlineExceededError(
+      absl::StrCat(left, " objects have not reached their next owner, or not everybody knows it"));
+}
+
+bool TransferKeeper::TakeNext(uint64_t under_way, One* one) {
+  internal::MutexLock lock(&mutex_);
+  if (batches_.empty() || under_way >= kUnderWayMax) return false;
+  Batch& batch = batches_.front();
+  *one = {std::move(batch.objects[batch.next]), batch.next_owner, batch.answer};
+  --waiting_;
+  if (++batch.next == batch.objects.size()) batches_.pop_front();
+  return true;
+}
+
+bool TransferKeeper::Work() {
+  {
+    internal::MutexLock lock(&mutex_);
+    if (batches_.empty()) return false;
+  }
+  const uint64_t under_way = UnderWay();
+  for (uint64_t done = 0; done < CounterImpl::kPieceMax; ++done) {
+    One one;
+    if (!TakeNext(under_way + done, &one)) return false;
+    Step(one);
+  }
+  return true;
+}
+
+void TransferKeeper::Step(const One& one) {
+  const ObjectId object = one.object.id();
+  const core::Key key = counter_->KeyOf(object);
+  core::Immovable why = core::Immovable::kNo;
+  // One of the same object that is on its way goes on waiting for its own answer.
+  std::shared_ptr<Answer> before;
+  if (one.answer != nullptr) {
+    // Before the step: its answer may come from another thread.
+    internal::MutexLock lock(&mutex_);
+    before = std::exchange(answers_[object], one.answer);
+  }
+  const core::Verdict verdict = counter_->Apply(
+      counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+        return core::TransferSteps(&table).Step(
+            core::event::Transfer{key, one.next_owner, counter_}, effects, &why);
+      });
+  if (verdict == core::Verdict::kOk || one.answer == nullptr) return;
+  {
+    internal::MutexLock lock(&mutex_);
+    if (before != nullptr) {
+      answers_[object] = std::move(before);
+    } else {
+      answers_.erase(object);
+    }
+  }
+  Tell(one.answer, object,
+       why == core::Immovable::kNo ? counter_->ToStatus(verdict, object)
+                                   : NotMovableError(object, why));
+}
+
+void TransferKeeper::Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object,
+                          absl::Status status) {
+  counter_->PostJob(std::make_unique<AnswerBody>(answer, object, std::move(status)));
+}
+
+void TransferKeeper::OnNotices(const std::vector<core::TransferNotice>& notices) {
+  for (const core::TransferNotice& notice : notices) {
+    for (const core::RegisteredCallback& callback : notice.callbacks) {
+      std::unique_ptr<ObjectCallbackBody> body(ObjectCallbackBody::FromToken(callback.token));
+      counter_->watches_.Go(notice.next_owner, notice.object, callback.moment, callback.number,
+                            std::move(body));
+    }
+    if (!notice.callbacks.empty()) counter_->endpoint().MarkReady(notice.next_owner);
+    if (notice.outcome >= core::TransferOutcome::kTakenBack) {
+      const bool is_back = notice.outcome == core::TransferOutcome::kTakenBack;
+      counter_->logger().Log(
+          is_back ? LogLevel::kInfo : LogLevel::kError,
+          absl::StrCat("object ", notice.object.ToHex(),
+                       is_back ? " is owned here again" : " is gone, for there is no room for it",
+                       ": its next owner died before everybody knew it"));
+      if (is_back) KeepAskingHere(notice.next_owner, notice.object);
+      continue;  // it was answered
+    }
+    std::shared_ptr<Answer> answer;
+    {
+      internal::MutexLock lock(&mutex_);
+      const auto at = answers_.find(notice.object);
+      if (at == answers_.end()) continue;
+      answer = std::move(at->second);
+      answers_.erase(at);
+    }
+    Tell(answer, notice.object, Explain(notice.outcome, notice.object));
+  }
+}
+
+absl::Status TransferKeeper::Explain(core::TransferOutcome outcome, const ObjectId& object) const {
+  const std::string what = absl::StrCat("the next owner of object ", object.ToHex());
+  switch (outcome) {
+    case core::TransferOutcome::kMoved:
+    case core::TransferOutcome::kTakenBack:
+    case core::TransferOutcome::kDiedWithNextOwner:
+      return absl::OkStatus();
+    case core::TransferOutcome::kExists:
+      return absl::AlreadyExistsError(absl::StrCat(what, " has that id as its own"));
+    case core::TransferOutcome::kRefused:
+      return WithReason(
+          absl::FailedPreconditionError(absl::StrCat(what, " takes none from others")),
+          ErrorReason::kRefused);
+    case core::TransferOutcome::kDraining:
+      return WithReason(absl::FailedPreconditionError(absl::StrCat(what, " is draining")),
+                        ErrorReason::kDraining);
+    case core::TransferOutcome::kFull:
+      return absl::ResourceExhaustedError(absl::StrCat(what, " has no room for it"));
+    case core::TransferOutcome::kNextOwnerDied:
+      return WithReason(absl::UnavailableError(absl::StrCat(what, " died before it answered")),
+                        ErrorReason::kPeerExcluded);
+  }
+  return absl::InternalError("unknown outcome");
+}
+
+void TransferKeeper::OnSelfExcluded() {
+  std::deque<Batch> batches;
+  decltype(answers_) answers;
+  {
+    internal::MutexLock lock(&mutex_);
+    std::swap(batches, batches_);
+    std::swap(answers, answers_);
+    waiting_ = 0;
+    closed_ = true;
+  }
+  for (const auto& [object, answer] : answers) Tell(answer, object, counter_->WhyClosed());
+  for (const Batch& batch : batches) {
+    for (size_t i = batch.next; batch.answer != nullptr && i < batch.objects.size(); ++i) {
+      Tell(batch.answer, batch.objects[i].id(), counter_->WhyClosed());
+    }
+  }
+}
+
+uint64_t TransferKeeper::Close() {
+  std::deque<Batch> batches;
+  decltype(answers_) answers;
+  {
+    internal::MutexLock lock(&mutex_);
+    std::swap(batches, batches_);
+    std::swap(answers, answers_);
+    waiting_ = 0;
+    closed_ = true;
+  }
+  uint64_t dropped = answers.size();
+  for (const Batch& batch : batches) {
+    if (batch.answer != nullptr) dropped += batch.objects.size() - batch.next;
+  }
+  return dropped;
+}
+
+// --- Taking over ---------------------------------------------------------------------------------
+
+void TransferKeeper::Take(core::PeerIndex from, const core::TransferItem& item) {
+  Endpoint& endpoint = counter_->endpoint();
+  core::OwnedSnapshot snapshot;
+  snapshot.generation = item.generation;
+  snapshot.size = item.size;
+  snapshot.state = item.state;
+  snapshot.evict_first = item.evict_first;
+  for (const core::TransferItem::At& at : item.nodes) {
+    const core::PeerIndex node = counter_->InternNode(at.node);
+    if (node == core::kNoPeer) continue;
+    const bool shared = at.shared && counter_->files().EnsurePlace() != core::kNoPeer;
+    snapshot.nodes.push_back(
+        {node, at.in_memory, at.spilled, at.prospective, at.primary, shared, at.url});
+  }
+  const auto add = [&](const ProcessId& process, std::vector<core::PeerIndex>* to) {
+    if (process == counter_->options().process) return;
+    const core::PeerIndex peer = endpoint.Intern(Address(process));
+    if (peer != core::kNoPeer && peer != from) to->push_back(peer);
+  };
+  for (const ProcessId& process : item.processes) add(process, &snapshot.processes);
+  for (const ProcessId& process : item.formers) add(process, &snapshot.formers);
+  const core::Key key = counter_->KeyOf(item.object);
+  Shard& shard = counter_->ShardOf(key);
+  const DeclaredCallback& on_transferred = counter_->options().on_transferred;
+  ObjectRef ref;
+  const core::Verdict verdict = counter_->Apply(
+      shard,
+      [&](core::ObjectTable& table, core::Effects* effects) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+        core::event::TakeOver event{key, from, item.term, snapshot};
+        if (shard.draining || !shard.is_open) event.refusal = core::TransferAnswer::kDraining;
+        if (!counter_->options().takes_transfers) event.refusal = core::TransferAnswer::kRefused;
+        event.keep = on_transferred != nullptr;
+        core::ObjectRecord* record = nullptr;
+        const core::Verdict answer = core::TransferSteps(&table).Step(event, effects, &record);
+        if (answer == core::Verdict::kOk && event.keep)
+          ref = Declarations::AddHandle(&shard, record);
+        return answer;
+      });
+  if (verdict != core::Verdict::kOk) return;
+  KeepAskingHere(from, item.object);
+  if (!ref) return;
+  const ProcessId former = endpoint.AddressOf(from).process();
+  counter_->PostJob(std::make_unique<TransferredBody>(on_transferred, std::move(ref), former));
+}
+
+// What this process has asked the former owner about an object that is its own from now on.
+void TransferKeeper::KeepAskingHere(core::PeerIndex from, const ObjectId& object) {
+  for (auto& watch : counter_->watches_.TakeOf(from, object)) {
+    counter_->WatchHere(watch.moment, object, watch.registration, std::move(watch.body));
+  }
+  counter_->queries_.AnswerHere(from, object, [this, &object] {
+    const absl::StatusOr<ObjectLocations> here = counter_->LocationsHere(object);
+    return here.ok() ? *here : ObjectLocations();
+  });
+}
+
+bool TransferKeeper::OnMoved(core::PeerIndex from, const core::MovedItem& item) {
+  Endpoint& endpoint = counter_->endpoint();
+  core::PeerIndex owner = from;
+  if (item.owner == counter_->options().process) {
+    owner = core::kNoPeer;
+  } else if (!item.owner.IsNil()) {
+    owner = endpoint.Intern(Address(item.owner));
+    if (owner == core::kNoPeer) return true;  // nobody could be asked
+  }
+  const core::Key key = counter_->KeyOf(item.object);
+  const core::Verdict verdict = counter_->Apply(
+      counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+        return core::TransferSteps(&table).Step(core::event::Moved{key, from, owner, item.term},
+                                                effects);
+      });
+  if (verdict == core::Verdict::kNotOwner || verdict == core::Verdict::kOtherOwner) return false;
+  if (owner == core::kNoPeer) {
+    KeepAskingHere(from, item.object);
+    return true;
+  }
+  // Questions leave before the answer to this, after which the owner may let go of the object: they
+  // are filled in first, in a later part of this turn.
+  const bool asked = counter_->watches_.OnMoved(from, item.object, owner, item.term);
+  const bool queried = counter_->queries_.OnMoved(from, item.object, owner, item.term);
+  if (asked || queried) endpoint.MarkReady(owner);
+  return true;
+}
+
+}  // namespace runtime
+}  // namespace freehold

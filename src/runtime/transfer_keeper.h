@@ -1,0 +1,102 @@
+// TransferKeeper: ownership that moves (transfer.h), between the calls, the tables and the wire.
+//
+// What a host wants to give away waits here until few enough are on their way: a snapshot of each
+// that is under way is kept, and a million at once would be a million of them.
+//
+// Thread safety: thread-safe, but for Take, OnMoved and Work, which are the pump role's. No shard's
+// lock is taken, and nothing of the host's is called or destroyed, with the lock here held.
+// Ownership: part of its CounterImpl.
+
+#ifndef FREEHOLD_SRC_RUNTIME_TRANSFER_KEEPER_H_
+#define FREEHOLD_SRC_RUNTIME_TRANSFER_KEEPER_H_
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "freehold/object_ref.h"
+#include "freehold/stats.h"
+#include "freehold/transfer.h"
+#include "src/base/mutex.h"
+#include "src/core/effect.h"
+#include "src/core/peer.h"
+#include "src/core/transfer_item.h"
+
+namespace freehold::runtime {
+
+class CounterImpl;
+
+class TransferKeeper {
+ public:
+  explicit TransferKeeper(CounterImpl* counter) : counter_(counter) {}
+
+  absl::Status Begin(absl::Span<const ObjectId> objects, const ProcessId& next_owner,
+                     TransferOptions options);
+  uint64_t waiting() const {  // to be begun
+    internal::MutexLock lock(&mutex_);
+    return waiting_;
+  }
+  uint64_t pending() const { return waiting() + UnderWay(); }
+  absl::Status Wait(Duration timeout);
+  // Every callable is destroyed; answers for how many objects.
+  uint64_t Close();
+
+  // Steps what waits, in pieces. True: more could be done at once.
+  bool Work();
+  // What became of what was given away.
+  void OnNotices(const std::vector<core::TransferNotice>& notices);
+  // Another process hands an object over.
+  void Take(core::PeerIndex from, const core::TransferItem& item);
+  // False: its sender may not say so.
+  bool OnMoved(core::PeerIndex from, const core::MovedItem& item);
+  // This process is excluded: nothing is given away any more.
+  void OnSelfExcluded();
+
+ private:
+  // The host's callable, for each object of one call.
+  struct Answer {
+    explicit Answer(TransferCallback call) : callback(std::move(call)) {}
+    TransferCallback callback;
+  };
+  class AnswerBody;
+  struct Batch {
+    std::vector<ObjectRef> objects;  // which may be all that holds them
+    size_t next = 0;
+    core::PeerIndex next_owner = core::kNoPeer;
+    std::shared_ptr<Answer> answer;  // null: nobody asks
+  };
+  struct One {
+    ObjectRef object;
+    core::PeerIndex next_owner = core::kNoPeer;
+    std::shared_ptr<Answer> answer;
+  };
+  struct FixedHash {
+    size_t operator()(const ObjectId& id) const { return static_cast<size_t>(id.Hash()); }
+  };
+  // So many are under way at most.
+  static constexpr uint64_t kUnderWayMax = 32 * 1024;
+
+  bool TakeNext(uint64_t under_way, One* one);
+  void Step(const One& one);
+  void Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object, absl::Status status);
+  absl::Status Explain(core::TransferOutcome outcome, const ObjectId& object) const;
+  uint64_t UnderWay() const;
+  void KeepAskingHere(core::PeerIndex from, const ObjectId& object);
+
+  CounterImpl* const counter_;
+  mutable internal::Mutex mutex_;
+  std::deque<Batch> batches_ FREEHOLD_GUARDED_BY(mutex_);
+  uint64_t waiting_ FREEHOLD_GUARDED_BY(mutex_) = 0;  // objects in them
+  bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;   // nothing is given away any more
+  // Of those that are not answered.
+  absl::flat_hash_map<ObjectId, std::shared_ptr<Answer>, FixedHash> answers_
+      FREEHOLD_GUARDED_BY(mutex_);
+};
+
+}  // namespace freehold::runtime
+
+#endif  // FREEHOLD_SRC_RUNTIME_TRANSFER_KEEPER_H_
