@@ -75,6 +75,7 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "P asks replay of O",
     "P asks replay of X",
     "P evicts O first",
+    "P transfers O to P",
     "P export O to P as T",
     "P import T",
     "P cancel T",
@@ -137,6 +138,8 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "expect O in a file",
     "expect no files",
     "expect O persisted",
+    "expect O owned by P",
+    "expect P owns nothing",
 };
 
 }  // namespace

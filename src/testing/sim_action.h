@@ -89,6 +89,8 @@ enum class Verb : uint8_t {
   kAskLatest,
   // ... of values that stay until their space is needed.
   kEvictFirst,
+  // ... that it gives away.
+  kTransfer,
   // ... and what it shares.
   kExport,
   kImport,
@@ -156,8 +158,10 @@ enum class Verb : uint8_t {
   kExpectFile,
   kExpectNoFiles,
   kExpectPersisted,
+  kExpectOwned,
+  kExpectOwnsNothing,
 };
-inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectPersisted) + 1;
+inline constexpr size_t kVerbs = static_cast<size_t>(Verb::kExpectOwnsNothing) + 1;
 
 struct Action {
   Verb verb = Verb::kSettle;

@@ -10,6 +10,7 @@
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_misuse.h"
 #include "src/testing/sim_moves.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -78,8 +79,11 @@ void Actor::CheckNode(Verb verb, const Node& node, const Object& object, uint32_
       return oracle_.Expect(oracle_.MayDelete(node, object, generation),
                             "S6: a node says that a copy was freed", details);
     case absl::StatusCode::kFailedPrecondition:
-      return oracle_.Expect(node.knows() || node.PastBarrier(s_.OwnerOf(object)),
-                            "a node refuses a copy", details);
+      return oracle_.Expect(node.knows() || PastOwner(s_, node, object), "a node refuses a copy",
+                            details);
+    case absl::StatusCode::kInvalidArgument:
+      // Its host has heard of another owner than the one before.
+      return oracle_.Expect(WasGivenAway(object), "a node answers something else", details);
     default:
       return oracle_.Violate("a node answers something else", details);
   }
@@ -107,8 +111,9 @@ bool Actor::StoreCopy(Node* node, Object* object, uint32_t generation, CopyRole 
   if (generation == object->generation && IsEvictable(*object)) {
     s_.coverage.Count("evict-first: its bytes come to another node");
   }
-  const absl::Status status =
-      StoreAt(node, {object->id, generation, s_.OwnerOf(*object).id, role, object->size});
+  const absl::Status status = StoreAt(
+      node,
+      {object->id, generation, OwnerForNode(s_, *node, object, generation), role, object->size});
   CheckNode(Verb::kStore, *node, *object, generation, status);
   return true;
 }
@@ -119,8 +124,9 @@ bool Actor::BeginFetch(Node* node, Object* object, uint32_t generation) {
     return false;
   }
   object->touched |= PlaceOf(node->end);
-  const absl::Status status = node->agent->BeginFetch(
-      {object->id, generation, s_.OwnerOf(*object).id, CopyRole::kSecondary, 0});
+  const absl::Status status =
+      node->agent->BeginFetch({object->id, generation, OwnerForNode(s_, *node, object, generation),
+                               CopyRole::kSecondary, 0});
   CheckNode(Verb::kFetch, *node, *object, generation, status);
   if (status.ok()) s_.fetches.push_back({-node->end, object->number, generation});
   return true;
@@ -165,6 +171,7 @@ bool Actor::Spill(Node* node, Object* object, uint32_t generation, Verb verb) {
   if (shared && stored->url.empty()) FileWritten(&s_, url, *object, generation, *node);
   stored->url = url;
   stored->shared = shared;
+  object->was_in_shared_file = object->was_in_shared_file || shared;
   return true;
 }
 

@@ -19,6 +19,7 @@
 #include "src/testing/sim_sharing.h"
 #include "src/testing/sim_stateful.h"
 #include "src/testing/sim_streams.h"
+#include "src/testing/sim_transfers.h"
 #include "src/testing/sim_uses.h"
 
 namespace freehold::testing::sim {
@@ -29,7 +30,7 @@ Holding* Actor::Holds(const Process& process, Object* object) const {
 }
 
 bool Actor::CanAsk(const Process& process, const Object& object) const {
-  if (process.end != object.owner) {
+  if (process.end != object.owner || object.moving) {
     const auto mine = object.holdings.find(process.end);
     return mine != object.holdings.end() && mine->second.held() && !mine->second.failed;
   }
@@ -111,6 +112,8 @@ bool Actor::ActOnObject(const Action& action, Process* process, Object* object) 
       return Free(process, object);
     case Verb::kEvictFirst:
       return CanAsk(*process, *object) && ActEvictFirst(&oracle_, &s_, process, object);
+    case Verb::kTransfer:
+      return ActTransfer(&oracle_, &s_, action);
     case Verb::kAskReplay:
       return AskReplay(&oracle_, &s_, process, *object);
     case Verb::kRecreate:
@@ -331,7 +334,7 @@ bool Actor::Submit(Process* process, int64_t number, const std::vector<Object*>&
     if (!CanAsk(*process, *object)) return false;
     const bool borrowed = object->owner != process->end;
     all = all && (borrowed || !object->ended);
-    owner_died = owner_died || (borrowed && process->PastBarrier(s_.OwnerOf(*object)));
+    owner_died = owner_died || (borrowed && PastOwner(s_, *process, *object));
     ids.push_back(object->id);
   }
   absl::StatusOr<TaskReferences> references = process->counter->SubmitTask(ids);
@@ -383,7 +386,7 @@ bool Actor::Nest(Process* process, Object* inner, Object* outer) {
   Note(Verb::kNest, status);
   const bool early = inner->declarer != 0;
   oracle_.Expect(early ? ReasonOf(status) == ErrorReason::kNotAcknowledged
-                       : status.ok() || (borrowed && process->PastBarrier(s_.OwnerOf(*inner))),
+                       : status.ok() || (borrowed && PastOwner(s_, *process, *inner)),
                  "AddNested is answered wrongly", status.ToString());
   if (status.ok() || twice) return true;
   outer->inners.pop_back();

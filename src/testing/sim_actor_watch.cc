@@ -8,6 +8,7 @@
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_sharing.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -20,7 +21,10 @@ absl::StatusOr<CallbackRegistration> Actor::Register(Process* process, const Obj
   // Of what it borrows, a process need not say whose it is.
   const auto held = object.holdings.find(process->end);
   const bool knows = held != object.holdings.end() && held->second.held();
-  const ProcessId owner = knows && number % 2 == 0 ? ProcessId() : s_.OwnerOf(object).id;
+  const ProcessId owner =
+      knows && number % 2 == 0
+          ? ProcessId()
+          : s_.process(OwnerByHearsay(s_.object(object.number), process->end))->id;
   if (number % 3 != 0) {
     const auto run = [this, number](const ObjectId& id, EndReason reason) {
       RunCallback(number, id, reason);
@@ -99,9 +103,9 @@ bool Actor::WatchFromAfar(Process* process, const Object& object, Moment moment,
     return true;
   }
   registration.state = Registration::State::kCancelled;
-  oracle_.Expect(ReasonOf(answer.status()) == ErrorReason::kOwnerDied &&
-                     process->PastBarrier(s_.OwnerOf(object)),
-                 "a watch is refused", NameOf(object) + ", " + answer.status().ToString());
+  oracle_.Expect(
+      ReasonOf(answer.status()) == ErrorReason::kOwnerDied && PastOwner(s_, *process, object),
+      "a watch is refused", NameOf(object) + ", " + answer.status().ToString());
   return true;
 }
 
@@ -130,8 +134,8 @@ bool Actor::WatchFailed(Process* process, Object* object, int64_t number) {
   if (!answer.ok()) {
     CheckBorrowerAnswer(&oracle_, s_, *process, object, answer.status());
   } else {
-    oracle_.Expect(object->ended || process->PastBarrier(s_.OwnerOf(*object)),
-                   "a registration is refused", NameOf(*object) + " at " + NameOf(*process));
+    oracle_.Expect(object->ended || PastOwner(s_, *process, *object), "a registration is refused",
+                   NameOf(*object) + " at " + NameOf(*process));
   }
   return true;
 }
@@ -150,8 +154,13 @@ bool Actor::Unwatch(Process* process, int64_t number) {
   // is gone from the start.
   const bool early = waits && !object.refused && registration.moment != Moment::kFailed &&
                      object.ends <= registration.ends_before && oracle_.Held(object) &&
+                     (!(registration.from_afar || WasGivenAway(object)) ||
+                      std::all_of(object.owners.begin(), object.owners.end(),
+                                  [this](int64_t owner) { return s_.process(owner)->live(); })) &&
                      (!registration.from_afar || s_.OwnerOf(object).live());
-  oracle_.Expect(cancelled || !early, "what waits cannot be cancelled", NameOf(object));
+  // A watch that its object has followed to its process is another one there.
+  const bool followed = WasGivenAway(object) && EverOwned(object, process->end);
+  oracle_.Expect(cancelled || !early || followed, "what waits cannot be cancelled", NameOf(object));
   if (cancelled) registration.state = Registration::State::kCancelled;
   return true;
 }
@@ -278,6 +287,7 @@ bool Actor::Told(Process* process, Object* object, Node* node, uint32_t generati
   const absl::Status status =
       process->counter->AddLocation(object->id, location, generation, stored->size);
   Note(Verb::kTold, status);
+  if (!status.ok() && WasGivenAway(*object)) ++node->frees_by_forgetful;
   CheckTold(*object, *node, generation, status);
   return true;
 }

@@ -15,6 +15,7 @@
 #include "src/testing/sim_queries.h"
 #include "src/testing/sim_replay.h"
 #include "src/testing/sim_sharing.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -54,7 +55,8 @@ void Actor::Watched(End* end) {
 }
 
 bool Actor::Act(const Action& action) {
-  if (IsTooEarly(&oracle_, &s_, action)) return false;
+  SeeOwners(&oracle_, &s_);
+  if (IsTooEarly(&oracle_, &s_, action) || IsGivenAway(&oracle_, &s_, action)) return false;
   oracle_.SeeEvicted();
   const TraceLines::Mark before = s_.trace.Here();
   s_.trace.Add(PatternOf(action.verb), action.numbers, s_.nested == 0);
@@ -154,6 +156,9 @@ void Actor::CoverCrash(const End& end, const char* how) {
     during("step 8: frees waiting", stats.frees_waiting);
     during("step 8: frees in flight", stats.frees_in_flight);
     during("step 2: drops deferred", stats.drops_deferred);
+    during("step 11: not everybody knows the next owner", stats.transfers_pending);
+    during("step 11: somebody is to answer", stats.transfers_untold);
+    during("step 11: objects that it has given away", stats.formerly_owned);
     during("step 13: callbacks registered", stats.callbacks_registered);
     during("step 17: yielded objects", stats.yielded);
     during("step 13: callbacks queued", process.queue == nullptr ? 0 : process.queue->size());
@@ -175,6 +180,7 @@ void Actor::CoverCrash(const End& end, const char* how) {
 // From one moment to the next, and its host with it. Its exclusion is another action.
 bool Actor::Crash(End* end) {
   if (end->crashed || s_.nested > 0) return false;
+  SeeOwners(&oracle_, &s_);
   CoverCrash(*end, "crash");
   CoverVerdicts(&s_, *end);
   if (end->excluded_by == 0) ++s_.crashes;
@@ -274,6 +280,7 @@ bool Actor::Expected(const Action& action) {
   if (action.verb >= Verb::kExpectGood && action.verb <= Verb::kExpectAwaits) {
     return ActSharing(&oracle_, &s_, action);
   }
+  if (action.verb >= Verb::kExpectOwned) return ExpectOwner(&oracle_, &s_, action);
   if (action.verb == Verb::kExpectNoFiles) return expect(s_.files.empty());
   const Object* object = s_.object(n[0]);
   if (object == nullptr || s_.OwnerOf(*object).crashed) return false;

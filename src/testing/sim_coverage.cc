@@ -70,6 +70,17 @@ constexpr const char* kItems[] = {
     "item WatchFired Freed",
     "item WatchFired Gone",
     "item WatchFired Cancelled",
+    "item Transfer",
+    "item TransferAck Taken",
+    "item TransferAck Refused",
+    "item Moved to a process",
+    "item Moved to a node",
+    "item Moved to a process that asks",
+    "item Moved to a node that asks",
+    "item MovedAck",
+    "item Settled",
+    "item SettledAck",
+    "item MovedEnded",
 };
 
 constexpr const char* kAtProcesses[] = {
@@ -87,6 +98,9 @@ constexpr const char* kAtProcesses[] = {
     "step 7: a view waits for registrations",
     "step 8: frees waiting",
     "step 8: frees in flight",
+    "step 11: not everybody knows the next owner",
+    "step 11: somebody is to answer",
+    "step 11: objects that it has given away",
     "step 13: callbacks registered",
     "step 13: callbacks queued",
     "step 17: yielded objects",
@@ -219,6 +233,18 @@ constexpr const char* kOthers[] = {
     "evict-first: a move is refused",
     "evict-first: its bytes come to another node",
     "evict-first: made again",
+    "transfer answered: OK",
+    "transfer answered: refused",
+    "transfer answered: not movable",
+    "transfer answered: not the owner",
+    "transfer answered: peer excluded",
+    "transfer answered: excluded",
+    "transfer taken",
+    "transfer taken back",
+    "transfer taken: another one",
+    "transfer taken: returned",
+    "a former owner is asked",
+    "a copy is reported to a former owner",
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 
 #include "freehold/error_reason.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -47,11 +48,11 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const absl::Status& 
                         (status.ok() ? std::string("ok") : ErrorReasonName(reason)));
   oracle->Expect(++object.told == 1, "a declaration is answered twice",
                  Details(*state, object, status));
-  const bool right =
-      status.ok() || (reason == ErrorReason::kRefused && !TakesDeclarations(object.owner)) ||
-      (reason == ErrorReason::kOwnerDied && declarer.PastBarrier(state->OwnerOf(object))) ||
-      (reason == ErrorReason::kExcluded && declarer.knows()) ||
-      (reason == ErrorReason::kGone && !object.holdings[declarer.end].held());
+  const bool right = status.ok() ||
+                     (reason == ErrorReason::kRefused && !TakesDeclarations(object.declared_for)) ||
+                     (reason == ErrorReason::kOwnerDied && PastOwner(*state, declarer, object)) ||
+                     (reason == ErrorReason::kExcluded && declarer.knows()) ||
+                     (reason == ErrorReason::kGone && !object.holdings[declarer.end].held());
   oracle->Expect(right, "a declaration is answered wrongly", Details(*state, object, status));
 }
 
@@ -81,6 +82,7 @@ bool ActDeclareFor(Oracle* oracle, State* state, const Numbers& n) {
   object.owner = owner->end;
   object.size = 1 + static_cast<uint64_t>(number) * 37 % 1000;
   object.declarer = object.declared_by = declarer->end;
+  object.declared_for = owner->end;
   object.tokens = 1;  // others than its owner may hold it
   state->alive.push_back(number);
   oracle->MakeInexact(&object);

@@ -5,6 +5,7 @@
 
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -64,7 +65,7 @@ void IsToldToEvict(Oracle* oracle, State* state, const Node& node, const CopyToE
 
 // What was lost before that is told late by executors that have a queue.
 void IsToldToRecover(Oracle* oracle, const State& state, const Object& object) {
-  const bool late = state.OwnerOf(object).queue != nullptr;
+  const bool late = WasGivenAway(object) || state.OwnerOf(object).queue != nullptr;
   oracle->Expect(late || !IsEvictable(object),
                  "what was freed evict-first is handed to its host to recover", NameOf(object));
 }
@@ -111,6 +112,10 @@ void Oracle::SeeEvicted(Object* object) {
            NameOf(*object) + " on " + NameOf(node));
   }
   CoverEnd(&s_, *object);
+  EndEvicted(object);
+}
+
+void Oracle::EndEvicted(Object* object) {
   // Its pins were there before the last copy went, and do not keep that.
   End(object, EndReason::kFreed);
   object->freed = true;

@@ -4,6 +4,7 @@
 
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -60,7 +61,8 @@ void OnFileSent(Oracle* oracle, State* state, int64_t from, int64_t to,
   const std::string details =
       Format("O G from E to E, ", {object->number, item.generation, from, to}) + item.url;
   if (item.kind == core::FileItemKind::kGone) return;
-  if (from != object->owner || to >= 0) {
+  SeeOwner(oracle, state, object);
+  if (!EverOwned(*object, from) || to >= 0) {
     return oracle->Violate("S6: not the owner, or not a node", details);
   }
   const auto found = state->files.find(item.url);
@@ -90,7 +92,7 @@ void OnFileDelete(Oracle* oracle, State* state, const Node& node, const CopyToDe
   const bool there = state->files.count(file.spilled_url) > 0;
   state->coverage.Count(there ? "delete a file" : "delete a file repeated");
   const bool may = state->file_deletes.count({-node.end, file.spilled_url}) > 0 ||
-                   node.PastBarrier(state->OwnerOf(*object)) ||
+                   PastOwner(*state, node, *object) ||
                    oracle->MayDelete(node, *object, file.generation);
   oracle->Expect(
       may, "S6: a file is deleted that its owner has not freed",

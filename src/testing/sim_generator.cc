@@ -73,6 +73,9 @@ Generator::Generator(const State* state, uint64_t seed) : s_(*state), random_(se
     Weigh(verb, weight);
   }
   WeighScopes();
+  // Of these alone, so that other seeds have the worlds that they had.
+  transfers_ = internal::SplitMix64(seed ^ 0x7472616e73666572u).Next() % 100 < 40;
+  if (transfers_) Weigh(Verb::kTransfer, 8);
 }
 
 void Generator::Weigh(Verb verb, uint64_t weight) {
@@ -279,6 +282,8 @@ Action Generator::DrawOnObject(Verb verb, const Object* object) {
       }
       return {verb, {object->owner, object->number, NextNumber(s_.tasks)}};
     }
+    case Verb::kTransfer:
+      return DrawTransfer(object);
     case Verb::kFree:
     case Verb::kEvictFirst:
     case Verb::kRecreate:

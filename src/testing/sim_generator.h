@@ -81,6 +81,10 @@ class Generator {
   void PlanForgotten();
   void PlanThirdParty();
   void PlanCreation();
+  // --- ... in which an object gets another owner (sim_generator_transfers.cc) --------------------
+  Action DrawTransfer(const Object* object);
+  void PlanTransfer();
+  void ThenTransfer(int64_t object, int64_t from, int64_t to, const std::vector<int64_t>& others);
   // --- ... in which an end goes (sim_generator_ends.cc) ------------------------------------------
   void PlanEndMidway();
   void PlanEndWithDrops(int64_t process);
@@ -161,6 +165,7 @@ class Generator {
   std::vector<std::pair<Verb, uint64_t>> weights_;
   uint64_t weight_sum_ = 0;
   bool crashes_ = false;
+  bool transfers_ = false;  // this seed has them
   std::map<int64_t, Pace> paces_;
   std::deque<Action> plan_;
   uint64_t rush_ = 0;  // of 100 steps of the plan: how many are taken at once, with no time between

@@ -7,6 +7,7 @@
 #include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -37,8 +38,8 @@ void OnEnded(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
   move.answered = true;
   move.outcome = result.outcome;
   if (result.outcome == MoveOutcome::kOwnerDied) {
-    oracle->Expect(node.PastBarrier(state->OwnerOf(object)),
-                   "a node is told too early that an owner died", details);
+    oracle->Expect(PastOwner(*state, node, object), "a node is told too early that an owner died",
+                   details);
   }
   if (result.outcome == MoveOutcome::kRefused) {
     if (move.generation == object.generation && IsEvictable(object)) {
@@ -46,7 +47,8 @@ void OnEnded(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
     }
     oracle->Expect(oracle->ValueGone(object, move.generation) || move.evicted ||
                        WasMovedFrom(*state, object, move.node) || node.excluded_by != 0 ||
-                       object.disagreed || object.first_frees.count(move.generation) > 0,
+                       object.disagreed || WasGivenAway(object) ||
+                       object.first_frees.count(move.generation) > 0,
                    "a move of a live value is refused", details);
   }
 }
@@ -182,7 +184,8 @@ void LookAtMoves(Oracle* oracle, const State& state) {
                    "an object whose primary has moved has copies and no primary", details);
     const Store::Stored* stored = const_cast<Store&>(node.store).Find({object.id, move.generation});
     if (!node.live() || stored == nullptr || stored->instance != move.instance ||
-        WasFreed(object, move.node, move.generation) || object.disagreed) {
+        WasFreed(object, move.node, move.generation) || object.disagreed ||
+        MayBeUnrecorded(state, object)) {
       continue;
     }
     oracle->Expect(IsPrimaryOn(state, object, move.node),

@@ -9,6 +9,7 @@
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_streams.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -42,7 +43,7 @@ bool Oracle::HeldBesidesPins(const Object& object) const {
     const Process& holder = *s_.process(number);
     // An owner that is suspected counts on as long as it runs.
     const bool counts = number == object.owner ? !holder.crashed : holder.live();
-    if (counts && holding.held()) return true;
+    if (counts && holding.held() && !MayLose(s_, holder, object)) return true;
   }
   if (IsHeldByScope(s_, object) || IsUsed(object)) return true;
   if (const Object* stream = StreamAround(s_, object);
@@ -55,7 +56,10 @@ bool Oracle::HeldBesidesPins(const Object& object) const {
       const Process& to = *s_.process(token.to);
       const Process& from = *s_.process(token.from);
       // Whoever crashes has sent what it has sent; what is known to be excluded is refused.
-      if (to.live() && !to.HeardOf(from)) return true;
+      if (!to.live() || to.HeardOf(from)) continue;
+      if (!WasGivenAway(object) || !PastOwner(s_, to, object)) return true;
+      // It may name an owner that has died; its sender's pin counts.
+      if (from.live() && !MayLose(s_, from, object)) return true;
     }
   }
   for (const int64_t outer : object.outers) {
@@ -69,7 +73,9 @@ bool Oracle::HeldBesidesPins(const Object& object) const {
 
 bool Oracle::HeldAt(const Process& process, const Object& object) const {
   const auto mine = object.holdings.find(process.end);
-  if (mine != object.holdings.end() && mine->second.held()) return true;
+  if (mine != object.holdings.end() && mine->second.held()) {
+    return !HasLost(s_, object, mine->second);
+  }
   if (object.owner == process.end &&
       (IsHeldByScope(s_, object) || IsPinned(s_, object) || IsUsed(object))) {
     return true;
@@ -98,6 +104,14 @@ void Oracle::MakeInexact(Object* object) {
 }
 
 bool Oracle::MayDelete(const Node& node, const Object& object, uint32_t generation) const {
+  if (WasGivenAway(object)) {
+    if (PastOwner(s_, node, object) || PastSuspectedOwner(s_, node, object)) return true;
+    if (HeardOfOwner(s_, node, object) &&
+        Contains(node.doomed_before_view, {object.id, generation})) {
+      return true;
+    }
+    return Contains(object.frees_sent, {-node.end, generation});
+  }
   const Process& owner = s_.OwnerOf(object);
   if (node.HeardOf(owner)) {
     return node.PastBarrier(owner) || Contains(node.doomed_before_view, {object.id, generation});
@@ -211,6 +225,19 @@ void Oracle::OnFreeSent(int64_t from, int64_t to, const ObjectId& id, uint32_t g
   if (object == nullptr) return;  // a host's own
   s_.trace.Add("E sends E Free O G", {from, to, object->number, generation});
   const std::string details = Format("E frees O G on E", {from, object->number, generation, to});
+  SeeOwner(this, &s_, object);
+  const std::pair<int64_t, uint32_t> free(-to, generation);
+  const Process* sender = s_.process(from);
+  const bool by_suspected = sender != nullptr && sender->excluded_by != 0 && Owns(*sender, *object);
+  if (from != object->owner && to < 0 && by_suspected) return object->frees_sent.push_back(free);
+  if (from != object->owner && to < 0 && EverOwned(*object, from)) {
+    if (Contains(object->frees_sent, free)) return;  // it comes again
+    if (MaySendLate(s_, *object, from) || !Held(*object) || generation < object->generation) {
+      s_.coverage.Count("a suspected former owner frees a copy");
+      object->frees_sent.push_back(free);
+      return;
+    }
+  }
   if (from != object->owner || to >= 0) return Violate("S6: not the owner, or not a node", details);
   SeeEvicted(object);
   const bool let_go = IsLetGo(s_, *object, -to, generation);
@@ -220,13 +247,13 @@ void Oracle::OnFreeSent(int64_t from, int64_t to, const ObjectId& id, uint32_t g
   if (generation == object->generation && !object->freed && !let_go) SeenEnded(object);
   Expect((object->touched & PlaceOf(to)) != 0, "a node that never had a copy is asked to free one",
          details);
-  const std::pair<int64_t, uint32_t> free(-to, generation);
   if (!Contains(object->frees_sent, free)) object->frees_sent.push_back(free);
 }
 
 void Oracle::OnDelete(Node* node, const CopyToDelete& copy, const Store::Stored* stored) {
-  const Object* object = s_.Find(copy.object);
+  Object* object = s_.Find(copy.object);
   if (object == nullptr) return;  // a host's own
+  SeeOwner(this, &s_, object);
   if (stored == nullptr && Store::IsShared(copy.spilled_url)) {
     return OnFileDelete(this, &s_, *node, copy);
   }
@@ -238,6 +265,9 @@ void Oracle::OnDelete(Node* node, const CopyToDelete& copy, const Store::Stored*
                        ? "S6, S7: a copy of an excluded owner goes before the barrier"
                        : "S6: a copy is deleted that its owner has not freed",
                    details);
+  }
+  if (stored != nullptr && WasGivenAway(*object)) {
+    OnDeleteOfGivenAway(this, &s_, *node, *object, copy.generation);
   }
   const bool unsure = node->store.IsUnsure({copy.object, copy.generation});
   if (stored == nullptr) return Expect(unsure, "a copy is deleted that is not there", details);
@@ -281,6 +311,7 @@ void Oracle::CheckOrder(int64_t number, const Registration& registration) {
 void Oracle::OnCallback(int64_t number, const ObjectId& id, EndReason reason) {
   Registration& registration = s_.registrations[number];
   Object& object = *s_.object(registration.object);
+  SeeOwner(this, &s_, &object);
   SeeEvicted(&object);
   // Out of scope since, or its owner has gone: nobody can be asked any more.
   const Process& owner = s_.OwnerOf(object);
@@ -297,8 +328,13 @@ void Oracle::OnCallback(int64_t number, const ObjectId& id, EndReason reason) {
   registration.state = Registration::State::kRan;
   // Those that waited for a failure went when the reference did, which leaves no order to check.
   if (registration.moment == Moment::kFailed) return OnFailed(registration, reason);
-  CheckOrder(number, registration);
-  if (registration.from_afar && OnToldFromAfar(registration, reason)) return;
+  // Those that were asked of owners before, and of who owns it now, go different ways.
+  if (!WasGivenAway(object)) CheckOrder(number, registration);
+  // Nobody can ask an owner that is excluded, or has given it away, whether its last copy is gone.
+  const bool unseen = WasGivenAway(object) || !s_.OwnerOf(object).usable();
+  if (reason == EndReason::kFreed && unseen && IsEvictable(object)) EndEvicted(&object);
+  const bool from_afar = registration.from_afar || WasGivenAway(object);
+  if (from_afar && OnToldFromAfar(registration, reason)) return;
   if (reason == EndReason::kOutOfScope) {
     // Of an object that came back it may be an earlier end, unless it was asked for after that.
     const bool is_new = object.revivals == 0 || registration.ends_before == object.ends;

@@ -90,6 +90,7 @@ class Oracle {
   // Values that were freed evict-first and have gone since, which is known from their owners alone.
   void SeeEvicted();
   void SeeEvicted(Object* object);
+  void EndEvicted(Object* object);
   // Nothing is left to happen: what is wanted is known to its owner, nothing else is left.
   void LookAtRest();
   // ... and nothing was held any more.

@@ -5,6 +5,7 @@
 #include "src/testing/sim_creation.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -55,6 +56,7 @@ void Oracle::Compare(int64_t number) {
   const Subscription& subscription = s_.subscriptions[number];
   const Object& object = *s_.object(subscription.object);
   const Process& owner = s_.OwnerOf(object);
+  if (subscription.process != object.owner) return;  // who has died with it
   if (subscription.ended || object.ended || !Held(object) || !owner.usable()) return;
   s_.coverage.Count("subscription compared");
   const std::string details = Format("F of O", {number, object.number});
@@ -81,16 +83,20 @@ void Oracle::OnFailed(const Registration& registration, EndReason reason) {
   // One that is suspected, and does not know it, has no promise.
   Expect(reason != EndReason::kGone || object.ended || !process.live(),
          "S1: a borrower is told Gone of what it holds", details);
-  Expect(reason != EndReason::kOwnerDied || process.PastBarrier(s_.OwnerOf(object)),
+  Expect(reason != EndReason::kOwnerDied || PastOwner(s_, process, object),
          "S8: a borrower is told too early that its owner died", details);
   Expect(reason != EndReason::kNotDeclared ||
-             (object.declared_by == process.end && !TakesDeclarations(object.owner)),
+             (object.declared_by == process.end && !TakesDeclarations(object.declared_for)),
          "S1: a borrower is told of a refusal that was none", details);
   // It was told late if the reference has been dropped since, and there is another one, which need
   // not have failed.
   Holding& holding = object.holdings[process.end];
-  holding.failed = holding.failed || holding.spell == registration.spell ||
-                   !process.counter->CheckReference(object.id).ok();
+  const bool failed = holding.failed || holding.spell == registration.spell ||
+                      !process.counter->CheckReference(object.id).ok();
+  if (failed && !holding.failed && reason == EndReason::kOwnerDied) {
+    OnLost(this, &s_, process, object);
+  }
+  holding.failed = failed;
 }
 
 // Somebody hears that a moment of another one's object has come, which is held against the same
@@ -105,13 +111,15 @@ bool Oracle::OnToldFromAfar(const Registration& registration, EndReason reason) 
     case EndReason::kFreed:
       return false;
     case EndReason::kGone:
+      // Who answered owned it once, and has forgotten it with the owner that died.
+      if (WasGivenAway(object) && s_.OwnerOf(object).excluded_by != 0) break;
       if (object.inexact && process.live()) SeenEnded(&object);
       Expect(object.ended || !process.live(), "S8: an object is said to be gone that is not",
              details);
       break;
     case EndReason::kOwnerDied:
-      Expect(process.PastBarrier(s_.OwnerOf(object)),
-             "S8: who watches is told too early that an owner died", details);
+      Expect(PastOwner(s_, process, object), "S8: who watches is told too early that an owner died",
+             details);
       break;
     case EndReason::kExcluded:
       Expect(process.knows(), "who watches is told that it is excluded, and is not", details);
@@ -138,7 +146,7 @@ void Oracle::OnCopyFreed(const Process& process, const ObjectId& id, const NodeI
   s_.trace.Add("free of O on E ends: I", {object->number, from, static_cast<int64_t>(outcome)});
   s_.coverage.Count(std::string("free ends: ") + FreeOutcomeName(outcome));
   SeeEvicted(object);
-  Expect(object->owner == process.end, "the outcome of somebody else's free", details);
+  Expect(EverOwned(*object, process.end), "the outcome of somebody else's free", details);
   // A copy of a value that was lost and recreated may come late.
   const bool asked = object->ends > 0 || !Held(*object) || object->generation > 0 ||
                      WasMovedFrom(s_, *object, -from);

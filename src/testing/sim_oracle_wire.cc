@@ -7,6 +7,7 @@
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_scopes.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -42,6 +43,7 @@ class Oracle::Wire final : public core::PayloadSink {
                                              "item Location Spilled"};
     s_.coverage.Count(kNames[static_cast<int>(item.change)]);
     Line(kLines[static_cast<int>(item.change)], item.object, item.generation);
+    OnLocationSent(&s_, from_, to_, item);
   }
 
   void OnSharing(const core::SharingItem& item) override {
@@ -49,11 +51,13 @@ class Oracle::Wire final : public core::PayloadSink {
         "E sends E Register O",     "E sends E RegisterAck O I", "E sends E Release O",
         "E sends E HandoffAck O I", "E sends E HandoffCancel O", "E sends E Watch O I",
         "E sends E Unwatch O I",    "E sends E WatchFired O I",  "E sends E Declare O",
-        "E sends E DeclareAck O I"};
+        "E sends E DeclareAck O I", "E sends E TransferAck O I", "E sends E MovedAck O I",
+        "E sends E Settled O",      "E sends E SettledAck O",    "E sends E MovedEnded O"};
     static constexpr const char* kNames[] = {
-        "item Register",      "item RegisterAck", "item Release", "item HandoffAck",
-        "item HandoffCancel", "item Watch",       "item Unwatch", "item WatchFired",
-        "item Declare",       "item DeclareAck"};
+        "item Register",      "item RegisterAck", "item Release",     "item HandoffAck",
+        "item HandoffCancel", "item Watch",       "item Unwatch",     "item WatchFired",
+        "item Declare",       "item DeclareAck",  "item TransferAck", "item MovedAck",
+        "item Settled",       "item SettledAck",  "item MovedEnded"};
     static constexpr const char* kAnswers[] = {" Ok", " Gone", " OwnerDied", " Refused"};
     static constexpr const char* kFired[] = {" OutOfScope", " Freed", " Gone", " Refused",
                                              " Cancelled"};
@@ -68,9 +72,17 @@ class Oracle::Wire final : public core::PayloadSink {
     } else if (item.kind == core::SharingKind::kDeclareAck) {
       name += kDeclared[item.answer];
     }
+    static constexpr const char* kTransferred[] = {" Taken", " Exists", " Refused", " Draining",
+                                                   " Full"};
+    if (item.kind == core::SharingKind::kTransferAck) name += kTransferred[item.answer];
     s_.coverage.Count(name);
     Line(kLines[kind], item.object, item.answer);
+    OnSharingSent(&oracle_, &s_, from_, to_, item);
   }
+  void OnTransfer(const core::TransferItem& item) override {
+    OnTransferSent(&oracle_, &s_, from_, to_, item);
+  }
+  void OnMoved(const core::MovedItem& item) override { OnMovedSent(&s_, from_, to_, item); }
   void OnLocationQuery(const core::LocationQueryItem& item) override {
     s_.coverage.Count(item.cancel ? "item LocationQuery ended" : "item LocationQuery");
     Line(item.cancel ? "E stops asking E of O" : "E asks E of O", item.object, 0);
@@ -97,7 +109,8 @@ class Oracle::Wire final : public core::PayloadSink {
     Line(kLines[static_cast<size_t>(item.answer)], item.object, item.generation);
     const Object* object = s_.Find(item.object);
     if (item.answer != core::MoveAnswer::kEvictFirst || object == nullptr) return;
-    oracle_.Expect(object->owner == from_ && object->first_frees.count(item.generation) > 0,
+    const bool its = EverOwned(*object, from_) || Owns(*s_.process(from_), *object);
+    oracle_.Expect(its && object->first_frees.count(item.generation) > 0,
                    "a node is told to evict first what its owner wants",
                    Format("O G on E", {object->number, item.generation, to_}));
   }
@@ -125,7 +138,7 @@ class Oracle::Wire final : public core::PayloadSink {
     s_.coverage.Count("item ReportAgain");
     Line("E asks E again for O G", item.copy.object, item.copy.generation);
     const Object* object = s_.Find(item.copy.object);
-    if (object == nullptr || object->disagreed) return;
+    if (object == nullptr || object->disagreed || WasGivenAway(*object)) return;
     oracle_.Violate("a digest finds a copy about which nobody disagreed",
                     Format("O G on E", {object->number, item.copy.generation, to_}));
   }

@@ -8,6 +8,7 @@
 #include "freehold/error_reason.h"
 #include "src/core/item.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -30,6 +31,7 @@ void ExpectAsked(Oracle* oracle, const State& state, Query* query, const Locatio
 void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
               const LocationUpdate& update) {
   Query& query = state->queries[number];
+  SeeOwner(oracle, state, state->object(query.object));
   const Object& object = *state->object(query.object);
   const End& asker = *state->end(query.end);
   const std::string details = Format("Q of O by E", {number, query.object, query.end});
@@ -48,19 +50,26 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
       state->coverage.Count("query answered: gone");
       query.done = true;
       // One that is suspected, and does not know it, has no promise.
-      return oracle->Expect(object.has_ended() || !oracle->Held(object) || !asker.live(),
+      return oracle->Expect(object.has_ended() || !oracle->Held(object) || !asker.live() ||
+                                (WasGivenAway(object) && state->OwnerOf(object).excluded_by != 0),
                             "S4: who asks is told that an object that is held is gone", details);
     case LocationUpdate::Kind::kOwnerDied:
       state->coverage.Count("query answered: owner died");
       query.done = true;
-      return oracle->Expect(asker.PastBarrier(state->OwnerOf(object)),
+      return oracle->Expect(PastOwner(*state, asker, object),
                             "who asks is told too early that an owner died", details);
     case LocationUpdate::Kind::kExcluded:
       state->coverage.Count("query answered: excluded");
       query.done = true;
       return oracle->Expect(asker.knows(), "who asks is told that it is excluded, and is not",
                             details);
-    case LocationUpdate::Kind::kRefused:  // no world comes near the limit
+    case LocationUpdate::Kind::kRefused:
+      // No world comes near the limit; who owns the object by now has subscriptions of its own.
+      query.done = true;
+      return oracle->Expect(
+          WasGivenAway(object) && query.end > 0 &&
+              (EverOwned(object, query.end) || Owns(*state->process(query.end), object)),
+          "an answer is none", details);
     case LocationUpdate::Kind::kChanged:
     case LocationUpdate::Kind::kRemoved:
     case LocationUpdate::Kind::kState:
@@ -77,7 +86,6 @@ bool Ask(Oracle* oracle, State* state, const Action& action) {
       number <= 0 || state->queries.count(number) > 0) {
     return false;
   }
-  const Process& owner = state->OwnerOf(*object);
   LocationQuery ask;
   ask.object = object->id;
   ask.subscribe = action.verb == Verb::kAskAlways;
@@ -90,7 +98,7 @@ bool Ask(Oracle* oracle, State* state, const Action& action) {
   // Of what it borrows, a process need not say whose it is.
   const auto mine = object->holdings.find(end->end);
   const bool knows = mine != object->holdings.end() && mine->second.held();
-  if (!knows || number % 2 == 0) ask.owner = owner.id;
+  if (!knows || number % 2 == 0) ask.owner = state->process(OwnerByHearsay(object, end->end))->id;
   Query& query = state->queries[number];
   query.object = object->number;
   query.end = end->end;
@@ -110,9 +118,12 @@ bool Ask(Oracle* oracle, State* state, const Action& action) {
   state->trace.Add("answer A", {static_cast<int64_t>(answer.status().code())});
   state->coverage.Count(std::string("answer ") + PatternOf(action.verb) + ": " +
                         absl::StatusCodeToString(answer.status().code()));
-  oracle->Expect(answer.ok() || (ReasonOf(answer.status()) == ErrorReason::kOwnerDied &&
-                                 end->PastBarrier(owner)),
-                 "a question is refused", NameOf(*object) + ", " + answer.status().ToString());
+  const ErrorReason reason = ReasonOf(answer.status());
+  const bool owner_died = reason == ErrorReason::kOwnerDied && PastOwner(*state, *end, *object);
+  const bool moving =
+      reason == ErrorReason::kNotAcknowledged && WaitsForNextOwner(*state, *object, end->end);
+  oracle->Expect(answer.ok() || owner_died || moving, "a question is refused",
+                 NameOf(*object) + ", " + answer.status().ToString());
   if (answer.ok()) {
     query.answer = *answer;
   } else {

@@ -139,6 +139,7 @@ bool Move(Oracle* oracle, State* state, Process* process, Object* object, int64_
   // Told first; a move ends nothing.
   const bool hold = to != 0 && state->scopes.at(to).hold;
   object->scope = to;
+  object->was_in_scope = true;
   if (WouldStick(*state)) {
     object->scope = from;
     return false;
@@ -182,6 +183,7 @@ bool TakesObjects(const State& state, const Process& process, int64_t scope) {
 
 void EnterScope(Oracle* oracle, State* state, Object* object, int64_t scope) {
   object->scope = scope;
+  object->was_in_scope = true;
   if (scope == 0) return;
   object->scope_held = state->scopes.at(scope).hold;
   if (object->label == 0) object->label = state->scopes.at(scope).label;

@@ -6,6 +6,7 @@
 
 #include "freehold/error_reason.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -55,11 +56,10 @@ bool Export(Oracle* oracle, State* state, const Numbers& n) {
   Note(state, Verb::kExport, made.status());
   if (!made.ok()) {
     const ErrorReason reason = ReasonOf(made.status());
-    const bool right =
-        (reason == ErrorReason::kPeerExcluded && from->HeardOf(*to)) ||
-        (reason == ErrorReason::kOwnerDied && from->PastBarrier(state->OwnerOf(*object))) ||
-        (reason == ErrorReason::kGone && object->ended) ||
-        (reason == ErrorReason::kNotAcknowledged && object->declarer == from->end);
+    const bool right = (reason == ErrorReason::kPeerExcluded && from->HeardOf(*to)) ||
+                       (reason == ErrorReason::kOwnerDied && PastOwner(*state, *from, *object)) ||
+                       (reason == ErrorReason::kGone && object->ended) ||
+                       (reason == ErrorReason::kNotAcknowledged && object->declarer == from->end);
     oracle->Expect(right, "an export is refused", Details(*object, *from, made.status()));
     return true;
   }
@@ -92,9 +92,11 @@ bool MayFail(const State& state, const Token& token, const Object& object, Error
     case ErrorReason::kPeerExcluded:
       return to.HeardOf(from);
     case ErrorReason::kOwnerDied:
-      return to.PastBarrier(state.OwnerOf(object));
+      return PastOwner(state, to, object);
     case ErrorReason::kGone:
-      return object.ended;
+      return object.ended || IsForgotten(state, object);
+    case ErrorReason::kOtherOwner:
+      return WasGivenAway(object);  // it is known here by an id that was read in a value
     default:
       return false;
   }
@@ -116,8 +118,8 @@ bool Import(Oracle* oracle, State* state, const Numbers& n) {
   }
   Holding& holding = object.holdings[to->end];
   const bool again = token.redeemed;
-  const bool held = holding.held() && !holding.failed && !object.ended &&
-                    !to->PastBarrier(state->OwnerOf(object));
+  const bool held =
+      holding.held() && !holding.failed && !object.ended && !PastOwner(*state, *to, object);
   absl::StatusOr<ObjectRef> ref = to->counter->Import(token.bytes);
   Note(state, Verb::kImport, ref.status());
   if (again) state->coverage.Count("token again");
@@ -138,6 +140,7 @@ bool Import(Oracle* oracle, State* state, const Numbers& n) {
     return true;
   }
   token.redeemed = true;
+  NoteForgotten(object, to);
   Begin(&holding);
   holding.handles.push_back(*std::move(ref));
   return true;
@@ -153,8 +156,8 @@ bool Cancel(Oracle* oracle, State* state, const Numbers& n) {
   Token& token = found->second;
   const Object& object = *state->object(token.object);
   const Process& to = *state->process(token.to);
-  const bool open = IsGood(*state, token) && from->live() && !object.ended &&
-                    !from->PastBarrier(state->OwnerOf(object));
+  const bool open =
+      IsGood(*state, token) && from->live() && !object.ended && !PastOwner(*state, *from, object);
   const absl::Status status = from->counter->CancelHandoff({object.id, to.id, token.handoff});
   Note(state, Verb::kCancel, status);
   oracle->Expect(status.ok() || (absl::IsNotFound(status) && !open), "a cancellation is refused",
@@ -198,13 +201,15 @@ bool ReadNested(Oracle* oracle, State* state, const Numbers& n, bool misread) {
     const bool right =
         (reason == ErrorReason::kPeerExcluded && reader->HeardOf(state->OwnerOf(*outer))) ||
         (reason == ErrorReason::kOwnerDied &&
-         (reader->PastBarrier(owner) || reader->PastBarrier(state->OwnerOf(*outer)))) ||
-        (reason == ErrorReason::kGone && inner->ended);
+         (PastOwner(*state, *reader, *inner) || PastOwner(*state, *reader, *outer))) ||
+        (reason == ErrorReason::kGone && inner->ended) ||
+        (reason == ErrorReason::kOtherOwner && WasGivenAway(*inner));
     oracle->Expect(right, "S1: an id cannot be read out of a value that is held",
                    Details(*inner, *reader, ref.status()));
     return true;
   }
   Holding& holding = inner->holdings[reader->end];
+  NoteForgotten(*inner, reader);
   Begin(&holding);
   holding.handles.push_back(*std::move(ref));
   return true;
@@ -260,13 +265,15 @@ void CheckBorrowerAnswer(Oracle* oracle, const State& state, const Process& proc
                          const absl::Status& status) {
   if (status.ok()) return;
   const bool owner_died =
-      ReasonOf(status) == ErrorReason::kOwnerDied && process.PastBarrier(state.OwnerOf(*object));
+      ReasonOf(status) == ErrorReason::kOwnerDied && PastOwner(state, process, *object);
   // Of an id that was read where it was not: nobody could hold it any more.
-  const bool gone = ReasonOf(status) == ErrorReason::kGone && object->ended;
+  const bool gone =
+      ReasonOf(status) == ErrorReason::kGone && (object->ended || IsForgotten(state, *object));
   const bool refused = ReasonOf(status) == ErrorReason::kRefused && object->refused;
   oracle->Expect(owner_died || gone || refused,
                  "S1: a borrower's reference fails and nothing explains it",
                  Details(*object, process, status));
+  if (owner_died) OnLost(oracle, const_cast<State*>(&state), process, *object);
   object->holdings[process.end].failed = true;
 }
 
@@ -287,8 +294,8 @@ void LookAtBorrowers(Oracle* oracle, const State& state, Object* object) {
                       Details(*object, process, counts.status()));
       continue;
     }
-    oracle->Expect(counts->handles == holding.handles.size() && counts->by_id == holding.by_id &&
-                       counts->tasks == holding.tasks,
+    oracle->Expect(AreHandles(*object, counts->handles, holding) &&
+                       counts->by_id == holding.by_id && counts->tasks == holding.tasks,
                    "a borrower has other counts than its holders", NameOf(*object));
   }
 }
@@ -303,6 +310,11 @@ void LookAtSharingAtRest(Oracle* oracle, const State& state, const Object& objec
       const bool mine = token.object == object.number && token.from == process->end;
       handoffs += mine && IsGood(state, token) ? 1 : 0;
     }
+    if (const auto mine = object.holdings.find(process->end);
+        mine != object.holdings.end() && mine->second.held() &&
+        HasLost(state, object, mine->second)) {
+      continue;
+    }
     const bool held = oracle->HeldAt(*process, object);
     if (!held && handoffs == 0) continue;
     if (process->end == owner.end) {
@@ -312,17 +324,23 @@ void LookAtSharingAtRest(Oracle* oracle, const State& state, const Object& objec
                      Details(object, *process, counts.status()));
       continue;
     }
-    ++borrowers;
     const absl::Status status = process->counter->CheckReference(object.id);
     if (held && (!owner.live() || object.ended)) {
       const ErrorReason reason = ReasonOf(status);
-      oracle->Expect((!owner.live() && reason == ErrorReason::kOwnerDied) ||
-                         (object.ended && reason == ErrorReason::kGone) ||
-                         (object.refused && reason == ErrorReason::kRefused),
-                     "a borrower is not told that its reference is of no use",
-                     Details(object, *process, status));
+      oracle->Expect(
+          (!owner.live() && reason == ErrorReason::kOwnerDied) ||
+              (object.ended && reason == ErrorReason::kGone) ||
+              (reason == ErrorReason::kGone && IsForgotten(state, object)) ||
+              Owns(*process, object) ||  // it has taken it back from one that had ended it
+              (object.refused && reason == ErrorReason::kRefused) ||
+              (WasGivenAway(object) && reason == ErrorReason::kOwnerDied &&
+               PastOwner(state, *process, object)),
+          "a borrower is not told that its reference is of no use",
+          Details(object, *process, status));
     }
     if (!owner.live() || object.ended) continue;
+    if (ReasonOf(status) == ErrorReason::kOwnerDied && MayLose(state, *process, object)) continue;
+    ++borrowers;
     oracle->Expect(status.ok(), "S1: a reference that is held is of no use",
                    Details(object, *process, status));
     const auto counts = process->counter->GetCounts(object.id);

@@ -3,6 +3,7 @@
 #include "src/base/check.h"
 #include "src/base/random.h"
 #include "src/testing/sim_creation.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -84,6 +85,7 @@ void State::AddProcess(int64_t number) {
   with.orphan_grace = options.orphan_grace;
   with.token_life = options.token_life;
   with.takes_declarations = TakesDeclarations(made.end);
+  with.takes_transfers = TakesTransfers(made.end);
   if (options.sealed_tokens) with.token_sealer = &sealer;
   with.nested_drops_inline_max =
       random.Next() % 2 == 0 ? 64 : static_cast<uint32_t>(random.Next() % 3);

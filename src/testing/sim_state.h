@@ -79,6 +79,8 @@ struct Process : End {
   using End::End;
   ProcessId id;
   std::unique_ptr<ReferenceCounter> counter;  // null: crashed
+  // It has got a reference again to what it owned once, and does not know that any more.
+  bool has_forgotten = false;
   uint64_t misuses = 0;
   uint64_t disagreements = 0;  // locations that its host took back
   uint64_t free_outcomes = 0;  // final ones, if it is told of them
@@ -93,6 +95,9 @@ struct Node : End {
   Store::Answer fault = Store::Answer::kDelete;
   bool has_failed = false;
   uint64_t deletes = 0;
+  // Frees that it may refuse: of one that does not know the object any more, and was its last
+  // owner.
+  uint64_t frees_by_forgetful = 0;
   std::vector<Store::Key> doomed_before_view;  // of owners that it has heard are excluded
 };
 
@@ -165,6 +170,10 @@ struct State {
   std::map<int64_t, SimMember> members;
   std::map<int64_t, Stream> streams;  // by their objects' numbers
   std::map<int64_t, SimStateful> statefuls;
+  std::map<int64_t, SimTransfer> transfers;
+  std::set<int64_t> given_away;  // objects that ever were to be; not those that have ended
+  // Answers to transfers that were seen on the wire: object, next owner, term.
+  std::set<std::array<int64_t, 3>> taken_seen;
   std::set<int64_t> evictable;  // objects whose values may be; some may have ended since
   std::map<int64_t, Task> tasks;
   std::map<int64_t, Reader> readers;

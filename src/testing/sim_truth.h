@@ -48,6 +48,19 @@ struct Object {
   int64_t number = 0;
   ObjectId id;
   int64_t owner = 0;
+  // --- Transfers; see sim_transfers.h ------------------------------------------------------------
+  std::vector<int64_t> owners;  // that it has had; empty: it was never given away
+  bool moving = false;          // its owner has given it away, and is not answered
+  int64_t former = 0;           // the owner before, which may take it back if `unsettled`
+  bool unsettled = false;
+  bool was_in_scope = false;
+  bool was_in_shared_file = false;
+  int open_transfers = 0;  // that its hosts have asked for, and not heard of
+  int told_stale = 0;      // how often somebody was told, late, whose it is
+  // Who is known to hold it, with the spell of its holding: to who owns it now, to who was or is to
+  // own it.
+  std::map<int64_t, uint64_t> listed;
+  std::map<int64_t, uint64_t> handed;
   uint64_t size = 1;
   uint32_t generation = 0;
   bool freed = false;    // the present value, explicitly
@@ -59,6 +72,7 @@ struct Object {
   int tokens = 0;        // that were ever made; or it was declared for another process
   int64_t declarer = 0;  // for its owner, which has not answered; -1: nobody waits for that
   int64_t declared_by = 0;           // the same, for ever
+  int64_t declared_for = 0;          // its first owner, then
   int told = 0;                      // how often it was
   bool refused = false;              // its owner has not taken it
   bool late = false;                 // its owner is suspected, and takes it if it hears of it yet
@@ -217,6 +231,15 @@ struct PrimaryMove {
   bool evicted = false;   // the copy, since
   bool answered = false;
   MoveOutcome outcome = MoveOutcome::kMoved;  // meaningful once it was answered
+};
+
+// An object that its owner's host gives away.
+struct SimTransfer {
+  int64_t object = 0;
+  int64_t from = 0;
+  int64_t to = 0;
+  int told = 0;          // how often its host was told what became of it
+  bool movable = false;  // nothing is in its way, as far as hosts know
 };
 
 // A reference on its way from one process to another.

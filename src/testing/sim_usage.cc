@@ -34,10 +34,11 @@ void Count(Oracle* oracle, const State& state, const Process& owner, const Objec
   const bool unknown = object.number % 2 != 0 && known->size == 0;
   oracle->Expect(unknown || known->size == object.size, "an object has another size",
                  NameOf(object));
-  // Lineage keeps its record, and the scope need not wait for that; but for who reads it.
+  // Lineage keeps its record, and the scope need not wait for that; but for who reads it, and for
+  // whoever is to delete a file that outlives its node.
   const bool left = known->state == ObjectState::kOutOfScope && known->locations.empty();
   if ((object.recorded || IsStream(state, object)) && left) {
-    if (!IsInReadersHands(state, object)) return;
+    if (!IsInReadersHands(state, object) && !object.was_in_shared_file) return;
     ++expected->perhaps.objects;
     expected->perhaps.bytes += known->size;
     expected->kept_by_readers = true;

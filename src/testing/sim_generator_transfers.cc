@@ -1,0 +1,88 @@
+// What the generator draws of transfers of ownership (PROTOCOL.md, step 11): objects that are
+// passed on, stored, watched and asked about, and whoever goes while they move.
+
+#include "src/testing/sim_generator.h"
+#include "src/testing/sim_transfers.h"
+
+namespace freehold::testing::sim {
+
+Action Generator::DrawTransfer(const Object* object) {
+  // Mostly one that can be given away.
+  for (int attempt = 0; attempt < 6; ++attempt) {
+    if (object->inners.empty() && object->scope == 0 && !object->recorded) break;
+    if (const Object* other = AnyObject(); other != nullptr) object = other;
+  }
+  return {Verb::kTransfer, {object->owner, object->number, AnyProcess()}};
+}
+
+// Some of those around it go before, at, or after an arrow.
+void Generator::ThenTransfer(int64_t object, int64_t from, int64_t to,
+                             const std::vector<int64_t>& others) {
+  const uint64_t dies = crashes_ && random_.Percent(60) ? random_.Below(5) : 5;
+  const auto may_end = [&](uint64_t arrow) {
+    if (dies != arrow) return;
+    const uint64_t who = random_.Below(10);
+    ThenEnd(who < 4 ? from : who < 8 ? to : others[random_.Below(others.size())]);
+  };
+  may_end(0);
+  Then(Verb::kTransfer, {from, object, to});
+  may_end(1);
+  Then(Verb::kPump, {from});
+  if (random_.Percent(40)) Then(Verb::kDrop, {from, object});
+  may_end(2);
+  Then(Verb::kTick, {1'000'000, -1, 0, 0});
+  may_end(3);
+  Then(Verb::kTick, {10'000'000, -1, 0, 0});
+  may_end(4);
+}
+
+void Generator::PlanTransfer() {
+  const std::vector<int64_t> four = Some(3 + random_.Below(2), 0);
+  const std::vector<int64_t> nodes = SomeNodes(2);
+  if (four.empty() || nodes.empty()) return PlanReturn();
+  rush_ = random_.Percent(50) ? 100 : 60;
+  const int64_t object = plan_object_++;
+  Then(Verb::kDeclareOn, {four[0], object, nodes[0]});
+  ThenPass(object, four[0], four[2]);
+  if (random_.Percent(30)) ThenPass(object, four[2], four[1]);
+  const int64_t watch = NextNumber(s_.registrations) + 13;
+  if (random_.Percent(30)) Then(Verb::kWatchOut, {four[0], object, watch});
+  if (random_.Percent(30)) Then(Verb::kWatchErased, {four[1], object, watch + 1});
+  if (random_.Percent(30)) Then(Verb::kWatchReclaimed, {four[2], object, watch + 2});
+  if (random_.Percent(60)) Then(Verb::kStore, {nodes[1], object, 0});
+  if (random_.Percent(70)) ThenPause();
+  // What was on its way before, and comes after.
+  const int64_t token = plan_token_++;
+  if (random_.Percent(50)) {
+    Then(Verb::kExport, {four[random_.Below(3)], object, four[random_.Below(four.size())], token});
+  }
+  if (random_.Percent(30)) Then(Verb::kFetch, {nodes[1], object, 0});
+  const int64_t query = NextNumber(s_.queries) + 7;
+  if (random_.Percent(20)) Then(Verb::kAskAlways, {four[1], object, query});
+  if (random_.Percent(20)) Then(Verb::kAskFor, {EndOfNode(nodes[1]), object, nodes[1], query + 1});
+  const bool cut = random_.Percent(20);
+  if (cut) Then(Verb::kPartition, {four[random_.Below(3)], EndOfNode(nodes[random_.Below(2)])});
+  if (crashes_ && random_.Percent(15)) Then(Verb::kExclude, {AnyEnd()});
+  const std::vector<int64_t> others = {four[2], four.back(), EndOfNode(nodes[0]),
+                                       EndOfNode(nodes[1])};
+  ThenTransfer(object, four[0], four[1], others);
+  for (const int64_t at : four) {
+    if (random_.Percent(30)) Then(Verb::kImport, {at, token});
+  }
+  if (random_.Percent(20)) Then(Verb::kFetched, {nodes[1], object, 0});
+  if (random_.Percent(20)) Then(Verb::kMove, {nodes[1], object, 0, nodes[0]});
+  if (random_.Percent(20)) Then(Verb::kStore, {nodes[1], object, 0});
+  if (random_.Percent(50)) ThenPause();
+  if (cut) Then(Verb::kHealAll, {});
+  // On, or back again.
+  if (random_.Percent(60)) {
+    ThenPause();
+    ThenTransfer(object, four[1], random_.Percent(50) ? four[0] : four[2], others);
+    ThenPause();
+  }
+  if (random_.Percent(20)) Then(Verb::kFree, {four[1], object});
+  for (const int64_t at : four) Then(Verb::kDrop, {at, object});
+  ThenPause();
+}
+
+}  // namespace freehold::testing::sim

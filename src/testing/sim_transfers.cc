@@ -1,0 +1,391 @@
+#include "src/testing/sim_transfers.h"
+
+#include <algorithm>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "freehold/error_reason.h"
+#include "freehold/transfer.h"
+#include "src/testing/sim_oracle.h"
+#include "src/testing/sim_streams.h"
+
+namespace freehold::testing::sim {
+
+namespace {
+
+std::string Details(const Object& object, const SimTransfer& transfer, const absl::Status& status) {
+  return NameOf(object) + " from " + Format("P to P", {transfer.from, transfer.to}) + ", " +
+         status.ToString();
+}
+
+// Nothing that ever happened to it keeps an object where it is.
+bool IsMovable(const State& state, const Object& object) {
+  const bool followed =
+      std::any_of(state.subscriptions.begin(), state.subscriptions.end(),
+                  [&](const auto& each) { return each.second.object == object.number; });
+  const bool moves = std::any_of(state.moves.begin(), state.moves.end(), [&](const auto& each) {
+    return each.second.object == object.number;
+  });
+  const bool in_files = std::any_of(state.files.begin(), state.files.end(), [&](const auto& each) {
+    return each.second.object == object.number;
+  });
+  return !followed && !moves && !in_files && object.owners.empty() && object.inners.empty() &&
+         object.scope == 0 && !object.was_in_scope && object.label == 0 && object.pins.empty() &&
+         !object.recorded && object.persists == 0 && object.frees == 0 && object.generation == 0 &&
+         object.first_frees.empty() && !object.disagreed && object.open_transfers == 0;
+}
+
+// Whether the host may be told that.
+bool MayBeTold(const Oracle& oracle, const State& state, const Object& object,
+               const SimTransfer& transfer, const absl::Status& status) {
+  const Process& from = *state.process(transfer.from);
+  const Process& to = *state.process(transfer.to);
+  if (status.ok()) return EverOwned(object, transfer.to) || !to.live() || !from.live();
+  if (absl::IsAlreadyExists(status)) return EverOwned(object, transfer.to);
+  switch (ReasonOf(status)) {
+    case ErrorReason::kNotMovable:
+      return !transfer.movable;
+    case ErrorReason::kRefused:
+      return !TakesTransfers(transfer.to);
+    case ErrorReason::kDraining:
+      return !to.live();
+    case ErrorReason::kPeerExcluded:
+      return from.HeardOf(to);
+    case ErrorReason::kExcluded:
+      return from.knows();
+    case ErrorReason::kGone:
+      return object.ended || !oracle.Held(object) || !from.live();
+    case ErrorReason::kNotOwner:
+      return !object.owners.empty() || object.open_transfers > 1;
+    case ErrorReason::kOwnerDied:
+      return PastOwner(state, from, object);
+    default:
+      return false;
+  }
+}
+
+void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
+              const absl::Status& status) {
+  SimTransfer& transfer = state->transfers[number];
+  Object& object = *state->object(transfer.object);
+  SeeOwner(oracle, state, &object);
+  const ErrorReason reason = ReasonOf(status);
+  state->trace.Add(
+      "transfer of O is answered A I",
+      {object.number, static_cast<int64_t>(status.code()), static_cast<int64_t>(reason)});
+  state->coverage.Count(std::string("transfer answered: ") +
+                        (reason == ErrorReason::kNone ? absl::StatusCodeToString(status.code())
+                                                      : ErrorReasonName(reason)));
+  const std::string details = Details(object, transfer, status);
+  oracle->Expect(id == object.id, "a transfer's answer is about another object", details);
+  oracle->Expect(++transfer.told == 1, "a transfer is answered twice", details);
+  oracle->Expect(MayBeTold(*oracle, *state, object, transfer, status),
+                 "a transfer is answered wrongly", details);
+  --object.open_transfers;
+}
+
+void SetOwner(State* state, Object* object, int64_t owner) {
+  const bool back = EverOwned(*object, owner);
+  state->trace.Add("O is owned by P", {object->number, owner});
+  state->coverage.Count(!back ? "transfer taken"
+                        : state->process(object->owner)->excluded_by != 0
+                            ? "transfer taken back"
+                            : "transfer taken: returned");
+  if (!back && object->owners.size() > 1) state->coverage.Count("transfer taken: another one");
+  if (!back) object->owners.push_back(owner);
+  object->former = object->owner;
+  object->unsettled = state->process(object->owner)->live();
+  object->owner = owner;
+  object->listed = object->handed;
+}
+
+// What an owner's host does and who borrows does not.
+bool IsForOwners(Verb verb) {
+  switch (verb) {
+    case Verb::kCopy:
+    case Verb::kDrop:
+    case Verb::kGet:
+    case Verb::kAdd:
+    case Verb::kRemove:
+    case Verb::kSubmit:
+    case Verb::kSubmitTwo:
+    case Verb::kExport:
+    case Verb::kTransfer:
+      return false;
+    default:
+      return verb < Verb::kAsk || verb == Verb::kSpillShared || verb == Verb::kMove;
+  }
+}
+
+// Something is done with the object while a transfer waits to begin, or is under way.
+void NotMovable(State* state, int64_t object) {
+  for (auto& [number, transfer] : state->transfers) {
+    if (transfer.object == object) transfer.movable = false;
+  }
+}
+
+// Whoever has it is not known to everybody: what its host does with it may be undone.
+bool MayBeTakenBack(const State& state, const Object& object) {
+  return object.unsettled && state.process(object.former)->live();
+}
+
+bool IsLostIfTakenBack(Verb verb) {
+  switch (verb) {
+    case Verb::kWatchOut:
+    case Verb::kWatchReclaimed:
+    case Verb::kWatchErased:
+    case Verb::kAwait:
+    case Verb::kTold:
+    case Verb::kQuery:
+    case Verb::kMisuse:
+      return false;
+    default:
+      return IsForOwners(verb);
+  }
+}
+
+// What would hold it in ways of which it is not known whether they go along.
+bool IsToBeAwaited(Verb verb) {
+  switch (verb) {
+    case Verb::kScopeUse:
+    case Verb::kStream:
+    case Verb::kMake:
+    case Verb::kRemake:
+    case Verb::kCallOf:
+    case Verb::kPersist:
+    case Verb::kPersistFailing:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+// --- What hosts do -------------------------------------------------------------------------------
+
+bool ActTransfer(Oracle* oracle, State* state, const Action& action) {
+  Process* from = state->process(action.numbers[0]);
+  Object* object = state->object(action.numbers[1]);
+  const Process* to = state->process(action.numbers[2]);
+  if (to == nullptr || to == from || object->owner != from->end || object->ended ||
+      !oracle->Held(*object) || state->finishing) {
+    return false;
+  }
+  if (!object->users.empty() || IsStream(*state, *object) || object->stream != 0 ||
+      object->stateful != 0 || object->was_argument) {
+    return false;
+  }
+  const int64_t number = static_cast<int64_t>(state->transfers.size()) + 1;
+  SimTransfer& transfer = state->transfers[number];
+  transfer.object = object->number;
+  transfer.from = from->end;
+  transfer.to = to->end;
+  transfer.movable = IsMovable(*state, *object);
+  TransferOptions options;
+  options.on_answer = [oracle, state, number](const ObjectId& id, const absl::Status& status) {
+    OnAnswer(oracle, state, number, id, status);
+  };
+  ++object->open_transfers;
+  if (object->tokens == 0) object->tokens = 1;  // others than its owner may hold it
+  oracle->MakeInexact(object);
+  state->given_away.insert(object->number);
+  const absl::Status status =
+      Ownership(*from->counter).Transfer({&object->id, 1}, to->id, std::move(options));
+  state->trace.Add("answer A", {static_cast<int64_t>(status.code())});
+  oracle->Expect(status.ok(), "a transfer is refused at once", Details(*object, transfer, status));
+  return true;
+}
+
+bool IsGivenAway(Oracle* oracle, State* state, const Action& action) {
+  if (action.verb >= Verb::kPartition || state->given_away.empty()) return false;
+  size_t place = 0;
+  for (const std::string_view word : Words(PatternOf(action.verb))) {
+    if (!IsPlace(word)) continue;
+    const int64_t number = action.numbers[place++];
+    if (word[0] != 'O' || state->given_away.count(number) == 0) continue;
+    Object* object = state->object(number);
+    SeeOwner(oracle, state, object);
+    if (object->open_transfers > 0 && IsForOwners(action.verb)) NotMovable(state, number);
+    if (object->owner != action.numbers[0]) continue;
+    if (object->moving && IsForOwners(action.verb)) return true;
+    if (MayBeTakenBack(*state, *object) && IsLostIfTakenBack(action.verb)) return true;
+    if (object->open_transfers > 0 && IsToBeAwaited(action.verb)) return true;
+  }
+  return false;
+}
+
+bool ExpectOwner(Oracle* oracle, State* state, const Action& action) {
+  const bool nothing = action.verb == Verb::kExpectOwnsNothing;
+  const Process* process = state->process(action.numbers[nothing ? 0 : 1]);
+  if (process == nullptr || process->crashed) return false;
+  const ReferenceCounterStats stats = process->counter->GetStats();
+  Object* object = nothing ? nullptr : state->object(action.numbers[0]);
+  if (!nothing && object == nullptr) return false;
+  oracle->Expect(nothing ? stats.objects == stats.borrowed : Owns(*process, *object),
+                 "not as expected", ActionText(action));
+  return true;
+}
+
+// --- Whose it is ---------------------------------------------------------------------------------
+
+void SeeOwner(Oracle* oracle, State* state, Object* object) {
+  if (state->given_away.count(object->number) == 0) return;
+  if (object->owners.empty()) object->owners.push_back(object->owner);
+  const Process& owner = state->OwnerOf(*object);
+  const Process* trusted = nullptr;
+  const Process* suspected = nullptr;
+  for (const auto& process : state->processes) {
+    if (!Owns(*process, *object)) continue;
+    if (process->live()) {
+      oracle->Expect(
+          trusted == nullptr, "S5: an object has two owners",
+          NameOf(*object) +
+              Format(" at P and P", {process->end, trusted == nullptr ? 0 : trusted->end}));
+      trusted = process.get();
+    } else if (process.get() != &owner && !owner.HeardOf(*process)) {
+      suspected = process.get();
+    }
+  }
+  // It has taken the object from one that does not know that it is suspected.
+  if (trusted == nullptr && owner.live() && !Owns(owner, *object)) trusted = suspected;
+  if (trusted != nullptr && trusted->end != object->owner) {
+    SetOwner(state, object, trusted->end);
+  }
+  const Process& now = state->OwnerOf(*object);
+  object->moving = false;
+  if (!now.usable()) return;
+  object->moving = !Owns(now, *object) && now.counter->OwnerOf(object->id).ok();
+}
+
+void SeeOwners(Oracle* oracle, State* state) {
+  for (auto at = state->given_away.begin(); at != state->given_away.end();) {
+    Object* object = state->object(*at);
+    SeeOwner(oracle, state, object);
+    at = object->ended && object->open_transfers == 0 ? state->given_away.erase(at) : std::next(at);
+  }
+}
+
+bool EverOwned(const Object& object, int64_t process) {
+  return object.owner == process ||
+         std::count(object.owners.begin(), object.owners.end(), process) > 0;
+}
+
+bool PastOwner(const State& state, const End& end, const Object& object) {
+  return end.PastBarrier(state.OwnerOf(object)) ||
+         std::any_of(object.owners.begin(), object.owners.end(),
+                     [&](int64_t owner) { return end.PastBarrier(*state.process(owner)); });
+}
+
+bool HeardOfOwner(const State& state, const End& end, const Object& object) {
+  return end.HeardOf(state.OwnerOf(object)) ||
+         std::any_of(object.owners.begin(), object.owners.end(),
+                     [&](int64_t owner) { return end.HeardOf(*state.process(owner)); });
+}
+
+bool MayLose(const State& state, const Process& holder, const Object& object) {
+  if (!WasGivenAway(object) || holder.end == object.owner || !holder.usable()) return false;
+  const auto mine = object.holdings.find(holder.end);
+  if (mine == object.holdings.end()) return false;
+  if (mine->second.failed) return true;
+  const absl::StatusOr<ProcessId> named = holder.counter->OwnerOf(object.id);
+  if (!named.ok()) return false;
+  const int64_t owner = state.EndOf(*named);
+  const auto listed = object.listed.find(holder.end);
+  return owner != object.owner && state.process(owner)->excluded_by != 0 &&
+         (listed == object.listed.end() || listed->second != mine->second.spell);
+}
+
+bool HasLost(const State& state, const Object& object, const Holding& holding) {
+  return WasGivenAway(object) && holding.failed && state.OwnerOf(object).live();
+}
+
+bool AreHandles(const Object& object, uint64_t handles, const Holding& holding) {
+  const uint64_t held = holding.handles.size();
+  return handles >= held && handles <= held + static_cast<uint64_t>(object.open_transfers);
+}
+
+int64_t OwnerByHearsay(Object* object, int64_t end) {
+  if (!WasGivenAway(*object) || object->told_stale++ % 2 == 0) return object->owner;
+  return object->owners.front() == end ? object->owner : object->owners.front();
+}
+
+ProcessId OwnerForNode(const State& state, const Node& node, Object* object, uint32_t generation) {
+  if (!WasGivenAway(*object)) return state.OwnerOf(*object).id;
+  for (const NodeCopyStatus& copy : node.agent->Find(object->id)) {
+    if (copy.copy.generation == generation) return copy.copy.owner;
+  }
+  return state.process(OwnerByHearsay(object, node.end))->id;
+}
+
+bool MaySendLate(const State& state, const Object& object, int64_t from) {
+  if (!WasGivenAway(object) || !EverOwned(object, from)) return false;
+  const Process& process = *state.process(from);
+  // What has ended it does not know any more.
+  return process.excluded_by != 0 || object.ended || process.PastBarrier(state.OwnerOf(object));
+}
+
+// --- On the wire ---------------------------------------------------------------------------------
+
+void OnTransferSent(Oracle* oracle, State* state, int64_t from, int64_t to,
+                    const core::TransferItem& item) {
+  state->coverage.Count("item Transfer");
+  Object* object = state->Find(item.object);
+  if (object == nullptr) return;
+  state->trace.Add("E sends E Transfer O I", {from, to, object->number, item.term});
+  SeeOwner(oracle, state, object);
+  if (object->owner != from) return;  // it comes again
+  object->handed.clear();
+  const auto hand = [&](int64_t process) {
+    object->handed[process] = object->holdings[process].spell;
+  };
+  for (const ProcessId& process : item.processes) hand(state->EndOf(process));
+  hand(from);
+}
+
+void OnMovedSent(State* state, int64_t from, int64_t to, const core::MovedItem& item) {
+  const Object* object = state->Find(item.object);
+  const bool by_owner = item.owner.IsNil();
+  state->coverage.Count(to < 0
+                            ? by_owner ? "item Moved to a node" : "item Moved to a node that asks"
+                        : by_owner ? "item Moved to a process"
+                                   : "item Moved to a process that asks");
+  if (object == nullptr) return;
+  state->trace.Add("E sends E Moved O I", {from, to, object->number, item.term});
+}
+
+void OnSharingSent(Oracle* oracle, State* state, int64_t from, int64_t to,
+                   const core::SharingItem& item) {
+  if (state->given_away.empty()) return;
+  Object* object = state->Find(item.object);
+  if (object == nullptr || state->given_away.count(object->number) == 0) return;
+  if (item.kind == core::SharingKind::kTransferAck &&
+      item.answer == static_cast<uint8_t>(core::TransferAnswer::kTaken)) {
+    // It may have ended before anybody looks.
+    const bool first = state->taken_seen.insert({object->number, from, item.term}).second;
+    if (first && object->owner == to && state->process(from)->live()) {
+      SetOwner(state, object, from);
+    }
+  }
+  if (item.kind == core::SharingKind::kSettledAck && object->owner == to) object->unsettled = false;
+  SeeOwner(oracle, state, object);
+  const bool listed = item.kind == core::SharingKind::kRegisterAck && item.answer == 0;
+  if (listed && object->owner == from) object->listed[to] = object->holdings[to].spell;
+  const bool has_none = item.kind == core::SharingKind::kMovedAck && item.answer == 0;
+  if (has_none && object->owner == to) object->listed.erase(from);
+  const bool asks =
+      item.kind == core::SharingKind::kRegister || item.kind == core::SharingKind::kWatch;
+  if (asks && to != object->owner && EverOwned(*object, to)) {
+    state->coverage.Count("a former owner is asked");
+  }
+}
+
+void OnLocationSent(State* state, int64_t, int64_t to, const core::LocationItem& item) {
+  if (state->given_away.empty()) return;
+  const Object* object = state->Find(item.object);
+  if (object == nullptr || !WasGivenAway(*object) || to == object->owner) return;
+  state->coverage.Count("a copy is reported to a former owner");
+}
+
+}  // namespace freehold::testing::sim

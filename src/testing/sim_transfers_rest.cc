@@ -1,0 +1,129 @@
+// Transfers of ownership, in a simulated world: what may go with a former owner, and what must be
+// true at rest.
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "src/runtime/inside.h"
+#include "src/testing/sim_oracle.h"
+#include "src/testing/sim_transfers.h"
+
+namespace freehold::testing::sim {
+
+bool Owns(const Process& process, const Object& object) {
+  return process.counter != nullptr && runtime::Inside::Owns(*process.counter, object.id);
+}
+
+bool WaitsForNextOwner(const State& state, const Object& object, int64_t process) {
+  return std::any_of(state.transfers.begin(), state.transfers.end(), [&](const auto& each) {
+    const SimTransfer& transfer = each.second;
+    return transfer.object == object.number && transfer.from == process && transfer.told == 0;
+  });
+}
+
+bool PastSuspectedOwner(const State& state, const End& end, const Object& object) {
+  return std::any_of(state.transfers.begin(), state.transfers.end(), [&](const auto& each) {
+    const SimTransfer& transfer = each.second;
+    return transfer.object == object.number && end.PastBarrier(*state.process(transfer.to));
+  });
+}
+
+bool MayBeUnrecorded(const State& state, const Object& object) {
+  return std::any_of(object.owners.begin(), object.owners.end(), [&](int64_t owner) {
+    return owner != object.owner && state.process(owner)->excluded_by != 0;
+  });
+}
+
+void NoteForgotten(const Object& object, Process* process) {
+  if (object.owner == process->end || !EverOwned(object, process->end)) return;
+  process->has_forgotten = process->has_forgotten || object.ended;
+}
+
+bool IsForgotten(const State& state, const Object& object) {
+  return WasGivenAway(object) && state.OwnerOf(object).excluded_by != 0;
+}
+
+// --- What goes with a former owner ---------------------------------------------------------------
+
+bool IsFormerOwners(const State& state, const Node& node, const Object& object,
+                    uint32_t generation) {
+  if (!WasGivenAway(object)) return false;
+  for (const NodeCopyStatus& each : node.agent->Find(object.id)) {
+    if (each.copy.generation != generation || !each.doomed) continue;
+    const int64_t owner = state.EndOf(each.copy.owner);
+    return owner != object.owner && node.PastBarrier(*state.process(owner));
+  }
+  return false;
+}
+
+void OnDeleteOfGivenAway(Oracle* oracle, State* state, const Node& node, const Object& object,
+                         uint32_t generation) {
+  const Process& owner = state->OwnerOf(object);
+  const std::pair<int64_t, uint32_t> free(-node.end, generation);
+  const auto& frees = object.frees_sent;
+  if (!owner.live() || oracle->ValueGone(object, generation)) return;
+  if (std::find(frees.begin(), frees.end(), free) != frees.end()) return;
+  state->coverage.Count("a copy goes with a former owner");
+  if (object.disagreed) return;
+  const auto known = owner.counter->GetLocations(object.id);
+  if (!known.ok() || known->generation != generation) return;
+  const bool named =
+      std::any_of(known->locations.begin(), known->locations.end(),
+                  [&](const Location& at) { return at.node == node.id && !at.prospective; });
+  // What only its host knows of, nobody has told the node that it is another one's now.
+  const bool by_host = (object.touched & PlaceOf(node.end)) != 0;
+  oracle->Expect(!named || by_host, "S6: a copy that its owner knows goes with a former one",
+                 Format("O G on E", {object.number, generation, node.end}));
+}
+
+void OnLost(Oracle* oracle, State* state, const Process& process, const Object& object) {
+  if (!WasGivenAway(object) || !process.live()) return;
+  const Process& owner = state->OwnerOf(object);
+  if (!owner.live()) return;
+  state->coverage.Count("a reference fails although its owner lives");
+  const auto listed = object.listed.find(process.end);
+  const auto mine = object.holdings.find(process.end);
+  oracle->Expect(listed == object.listed.end() || mine == object.holdings.end() ||
+                     mine->second.spell != listed->second,
+                 "S1: a reference fails although its owner lives and knows of it",
+                 NameOf(object) + " at " + NameOf(process) + ", of " + NameOf(owner));
+}
+
+// --- At rest -------------------------------------------------------------------------------------
+
+void LookAtTransfersAtRest(Oracle* oracle, State* state) {
+  SeeOwners(oracle, state);
+  for (const auto& [number, transfer] : state->transfers) {
+    if (!state->process(transfer.from)->live()) continue;
+    oracle->Expect(transfer.told == 1, "L5: a transfer is never answered",
+                   Format("O from P to P", {transfer.object, transfer.from, transfer.to}));
+  }
+  for (const auto& process : state->processes) {
+    if (!process->live()) continue;
+    const ReferenceCounterStats stats = process->counter->GetStats();
+    oracle->Expect(stats.transfers_pending == 0, "L1: a transfer does not end", NameOf(*process));
+    oracle->Expect(stats.transfers_untold == 0, "L1: somebody is not told of an owner",
+                   NameOf(*process));
+  }
+  for (const int64_t number : state->given_away) {
+    const Object& object = *state->object(number);
+    const Process& owner = state->OwnerOf(object);
+    if (!owner.live() || object.ended || !oracle->Held(object)) continue;
+    oracle->Expect(Owns(owner, object), "S5: an object has no owner", NameOf(object));
+  }
+}
+
+void CheckTransfersEmpty(Oracle* oracle, const State& state, const Process& process) {
+  const ReferenceCounterStats stats = process.counter->GetStats();
+  // What it answers for ends with its owner, or at the barrier of one that died.
+  oracle->Expect(stats.formerly_owned == 0, "L6: objects are left that were given away",
+                 NameOf(process) + " has " + std::to_string(stats.formerly_owned));
+  for (const auto& [number, transfer] : state.transfers) {
+    if (transfer.from != process.end) continue;
+    oracle->Expect(transfer.told == 1, "L5: a transfer is never answered",
+                   Format("O from P to P", {transfer.object, transfer.from, transfer.to}));
+  }
+}
+
+}  // namespace freehold::testing::sim
