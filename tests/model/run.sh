@@ -3,9 +3,10 @@
 # prints one row per run.
 #
 #   run.sh            every model, and every mutation
-#   run.sh --small    the small model whole, the chain whole with one crash, a transfer with one crash or one
-#                     suspected owner, and the mutations; for CI
-#   run.sh --long     also the chain and the transfer with two false suspicions, bounded by MODEL_SECONDS
+#   run.sh --small    the small model whole, the chain whole with one crash, short rows of the transfer, and the
+#                     mutations; for CI
+#   run.sh --long     also the chain with two false suspicions, and a transfer with two references, bounded by
+#                     MODEL_SECONDS
 #   run.sh --explain NAME   checks one row (see --list) and prints the order of events that breaks it, if any
 #   run.sh --list     the rows
 #
@@ -22,12 +23,18 @@ seconds=${MODEL_SECONDS:-3000}
 small="-DN=3 -DHANDOFFS=2 -DEXCLUSIONS=1"
 chain="-DN=4 -DHANDOFFS=3 -DCHAIN -DCAPACITY=3"
 calm="-DNO_LOSS -DNO_DOUBLES -DNO_CANCEL"
-transfer="-DHANDOFFS=1 -DEXCLUSIONS=1"
+plain="-DNO_KEEPING -DNO_REFUSAL"
+passed="-DHANDOFFS=1 -DNO_COPY $plain"
+still="-DHANDOFFS=1 -DEXCLUSIONS=0"
+copied="-DHANDOFFS=0 -DLATE_COPY"
+twice="-DHANDOFFS=0 -DTRANSFERS=2 -DNO_COPY"
+two="-DHANDOFFS=2 -DEXCLUSIONS=0 -DNO_COPY -DNO_KEEPING -DCAPACITY=9"
 
 # level | name | what must happen: holds, or found (an error) | parameters. A name that starts with "transfer" is a row
 # of transfer.pml, any other one of borrowing.pml.
 # Level 1 runs always, 2 without --small, 3 with --long. For every row that must be found there is one, at level 1,
-# that holds with the rule in place and the same faults, or more. Calm: the network harms no token.
+# that holds with the rule in place and the same faults, or more; the rows with two references are at level 2. Calm:
+# the network harms no token. Plain: the next owner takes the object, and holds it only if it did before.
 rows() {
   cat <<ROWS
 1|small, crash|holds|$small
@@ -50,25 +57,37 @@ rows() {
 1|fence by purging once|found|$small -DSUSPICION -DNO_OWNER_DEATH -DMUTATE_PURGE_ONCE
 1|Release with pending children|found|$small -DMUTATE_EARLY_RELEASE
 1|HandoffAck at import|found|$small -DMUTATE_EARLY_ACK
-1|transfer, one crash|holds|$transfer
-1|transfer, an owner suspected|holds|$transfer -DSUSPICION -DVICTIMS=3
-2|transfer, one crash, no cycle|acyclic|$transfer
-2|transfer, false suspicion|holds|$transfer -DSUSPICION
-2|transfer, two crashes|holds|-DHANDOFFS=1 -DEXCLUSIONS=2
-2|transfer, two references|holds|-DHANDOFFS=2 -DEXCLUSIONS=1
-3|transfer, two false suspicions|holds|-DHANDOFFS=1 -DEXCLUSIONS=2 -DSUSPICION
-1|transfer: Release forwarded|found|$transfer -DNO_IGNORED_RELEASE
-1|transfer: Flushed before answers|found|$transfer -DNO_MOVED_ANSWER_BEFORE_FLUSH
-1|transfer: entry retired early|found|$transfer -DNO_FORWARDING_UNTIL_GONE
-1|transfer: snapshot over a barrier|found|$transfer -DNO_DROP_OF_CLOSED_IDS
-1|transfer: P active at Transfer|found|$transfer -DNO_WAIT_FOR_COMMIT
-1|transfer: O frees while frozen|found|$transfer -DNO_FREEZE
-1|transfer: O answers while frozen|found|$transfer -DNO_HOLDING_BY_OLD_OWNER
-1|transfer: P answers too early|found|$transfer -DNO_HOLDING_BY_NEW_OWNER
-1|transfer: O sends no Moved|found|$transfer -DNO_MOVED_BY_OLD_OWNER
-1|transfer: gone before settled|found|$transfer -DNO_SETTLED_BEFORE_GONE
-1|transfer: answer before Register|found|$transfer -DNO_REGISTER_BEFORE_ANSWER
-1|transfer: O stays frozen|found|$transfer -DNO_UNFREEZE
+1|transfer, no crash|holds|$still
+1|transfer, one crash|holds|$passed
+1|transfer, a copy, one crash|holds|$copied
+1|transfer, two in a row, one crash|holds|$twice
+1|transfer, two crashes|holds|-DHANDOFFS=0 -DEXCLUSIONS=2
+2|transfer, one crash, no cycle|acyclic|$copied
+2|transfer, late borrower, one crash|holds|$passed -DPROCESSES=4 -DSENDERS=4 -DRECEIVERS=8
+2|transfer, two in a row, a copy|holds|-DHANDOFFS=0 -DTRANSFERS=2 -DLATE_COPY
+2|transfer, two in a row, suspicion|holds|-DHANDOFFS=0 -DTRANSFERS=2 -DSUSPICION
+2|transfer, a reference, suspicion|holds|$passed -DSUSPICION
+3|transfer, two, and a reference|holds|$passed -DTRANSFERS=2 -DCAPACITY=8
+3|transfer, two references|holds|$two
+1|transfer: Flushed before answers|found|-DHANDOFFS=0 -DNO_WAIT_FOR_ANSWERS
+1|transfer: entry retired early|found|$still -DNO_ENTRY_AFTER_SETTLED
+1|transfer: Release forwarded|found|$still -DNO_IGNORED_RELEASE
+1|transfer: Release before answer|found|$still -DNO_ANSWER_BEFORE_RELEASE
+1|transfer: snapshot over a barrier|found|-DHANDOFFS=0 -DNO_DROP_OF_CLOSED_IDS
+1|transfer: on before SettledAck|found|$twice -DNO_WAIT_FOR_SETTLED
+1|transfer: taken back, not held|found|$passed -DNO_HOLD_OF_TAKEN_BACK
+1|transfer: not taken back|found|-DHANDOFFS=0 -DNO_TAKING_BACK
+1|transfer: redirected too early|found|$passed -DNO_WAIT_FOR_TAKEN
+1|transfer: receivers not told|found|$passed -DNO_WORD_TO_RECEIVERS
+1|transfer: former owner not listed|found|-DHANDOFFS=0 -DNO_FORMER_LISTED
+1|transfer: answer does not unlist|found|$still -DNO_UNLISTING
+1|transfer: listed, not released|found|$passed -DNO_RELEASE_OF_LISTED
+1|transfer: late report freed|found|$copied -DNO_REDIRECT_OF_NODES
+1|transfer: copy of a dead owner|found|$copied -DNO_MOVE_TO_THE_DEAD
+1|transfer: answer before report|found|$copied -DNO_REPORT_BEFORE_ANSWER
+2|transfer: askers forgotten|found|$passed -DPROCESSES=4 -DSENDERS=4 -DRECEIVERS=8 -DNO_MEMORY_OF_ASKERS
+2|transfer: Register before answer|found|$two -DNO_ANSWER_BEFORE_REGISTER
+2|transfer: old answer confirms|found|$two -DNO_NEW_REGISTER
 ROWS
 }
 
