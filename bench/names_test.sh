@@ -5,7 +5,7 @@ set -eu
 here=$(dirname "$0")
 registered=$(mktemp)
 trap 'rm -f "$registered"' EXIT
-"$1" --benchmark_list_tests | sed -E 's,/(threads:[0-9]+|real_time|process_time|manual_time)$,,' |
+"$1" --benchmark_list_tests | sed -E 's,/(threads:[0-9]+|iterations:[0-9]+|real_time|process_time|manual_time)$,,' |
   sort -u >"$registered"
 status=0
 for name in $(grep -v '^#' "$here/names.txt"); do

@@ -4,9 +4,10 @@
 // they are idle. Ended for that alone, they take what they own along, and whoever reads it gets a
 // named error. Ended by a policy that asks who owns what, and drained first, they lose nothing.
 // Nor do they if they declare their objects for the pool, which outlives them: then they may exit,
-// or be killed, at once. Everything here is real: processes, sockets, files.
+// or be killed, at once; or if they give it what they own before they exit. Everything here is
+// real: processes, sockets, files.
 //
-//   worker_pool             runs all three, prints what the reader gets; exit status 0 if it is
+//   worker_pool             runs all four, prints what the reader gets; exit status 0 if it is
 //   that worker_pool --worker …  is a worker (the pool starts them)
 
 #include <chrono>
@@ -135,6 +136,27 @@ int OwnedAtCreation(const std::string& program, const std::string& folder) {
   return ReadAll(&pool, results);
 }
 
+int Transferred(const std::string& program, const std::string& folder) {
+  std::cout << "Ended after two calls, what they own is given to the pool:\n";
+  Pool pool(program, folder);
+  std::vector<uint64_t> workers;
+  const std::vector<Result> results = RunTasks(&pool, &workers);
+  for (const freehold::WorkerState& state : pool.States()) {
+    std::cout << "  worker " << state.worker << ": owns " << state.owned_in_scope << "\n";
+  }
+  // The results are in use all the time.
+  for (const uint64_t worker : workers) {
+    pool.BeginRetire(worker, std::chrono::seconds(30), /*give_away=*/true);
+  }
+  for (const uint64_t worker : workers) {
+    const std::string holders = pool.FinishRetire(worker);
+    std::cout << "  worker " << worker << ": " << (holders.empty() ? "drained" : holders)
+              << ", exit status " << pool.End(worker) << "\n";
+  }
+  (void)pool.WaitForBarrier();
+  return ReadAll(&pool, results);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -151,10 +173,13 @@ int main(int argc, char** argv) {
   const int unsafe = Unsafe(program, folder);
   const int drained = Drained(program, folder);
   const int owned = OwnedAtCreation(program, folder);
+  const int transferred = Transferred(program, folder);
   const auto left = std::distance(std::filesystem::directory_iterator(folder), {});
   std::filesystem::remove_all(folder);
   const int objects = (kWorkers - 1) * kCallsPerWorker;
   std::cout << "objects=" << objects << " read_unsafe=" << unsafe << " read_drained=" << drained
-            << " read_owned=" << owned << " files_left=" << left << "\n";
-  return unsafe == 0 && drained == objects && owned == objects && left == 0 ? 0 : 1;
+            << " read_owned=" << owned << " read_transferred=" << transferred
+            << " files_left=" << left << "\n";
+  const bool all = drained == objects && owned == objects && transferred == objects;
+  return unsafe == 0 && all && left == 0 ? 0 : 1;
 }

@@ -222,10 +222,11 @@ std::vector<WorkerState> Pool::States() {
   return states;
 }
 
-void Pool::BeginRetire(uint64_t number, std::chrono::milliseconds timeout) {
+void Pool::BeginRetire(uint64_t number, std::chrono::milliseconds timeout, bool give_away) {
   Worker* worker = Find(number);
   worker->leaving = true;
-  worker->channel.Send({Kind::kRetire, static_cast<uint64_t>(timeout.count()), {}, {}, {}});
+  const Address next_owner = give_away ? Address(ThePool()) : Address();
+  worker->channel.Send({Kind::kRetire, static_cast<uint64_t>(timeout.count()), next_owner, {}, {}});
 }
 
 std::string Pool::FinishRetire(uint64_t number) {

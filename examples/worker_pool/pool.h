@@ -49,8 +49,8 @@ class Pool final : public freehold::Transport {
                                               bool for_pool);
   // What the policy is asked about.
   std::vector<freehold::WorkerState> States();
-  // Has it drained; it goes on while that takes.
-  void BeginRetire(uint64_t number, std::chrono::milliseconds timeout);
+  // Has it drained; it goes on while that takes. `give_away`: what it owns is the pool's then.
+  void BeginRetire(uint64_t number, std::chrono::milliseconds timeout, bool give_away = false);
   // Waits for that. Empty: nothing is left, else who holds what.
   std::string FinishRetire(uint64_t number);
   // It exits now, whatever it owns, and is excluded once it is gone. Answers its exit status.

@@ -131,7 +131,9 @@ class Worker {
       case Kind::kRetire:
         // On a thread of its own, as a task.
         StopDraining();
-        draining_ = std::thread([this, ms = message.number] { Retire(ms); });
+        draining_ = std::thread([this, ms = message.number, next_owner = message.from.process()] {
+          Retire(ms, next_owner);
+        });
         return;
       default:
         return membership_.Hear(message);
@@ -187,9 +189,11 @@ class Worker {
     stop_draining_ = false;
   }
 
-  void Retire(uint64_t milliseconds) {
+  // `next_owner` gets what is owned here; nil: it is waited for.
+  void Retire(uint64_t milliseconds, const ProcessId& next_owner) {
     DrainOptions options;
     options.timeout = std::chrono::milliseconds(milliseconds);
+    options.next_owner = next_owner;
     options.interrupted = [this] { return stop_draining_.load(); };
     const DrainReport report = counter_->Drain(options);
     std::string holders;
