@@ -15,13 +15,16 @@ set(FREEHOLD_CORE_SOURCES
   src/core/codec_moves.cc
   src/core/codec_scopes.cc
   src/core/codec_sharing.cc
+  src/core/codec_transfer.cc
   src/core/copy_table.cc
   src/core/copy_table_check.cc
   src/core/copy_table_digest.cc
   src/core/copy_table_moves.cc
+  src/core/copy_table_transfer.cc
   src/core/copy_table_work.cc
   src/core/digest.cc
   src/core/digest_exchange.cc
+  src/core/former_index.cc
   src/core/frame.cc
   src/core/handoff_ledger.cc
   src/core/holder_index.cc
@@ -45,11 +48,15 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_holders.cc
   src/core/object_table_lineage.cc
   src/core/object_table_locations.cc
+  src/core/object_table_moved.cc
   src/core/object_table_moves.cc
+  src/core/object_table_outbox.cc
   src/core/object_table_pins.cc
   src/core/object_table_queries.cc
   src/core/object_table_scopes.cc
   src/core/object_table_sharing.cc
+  src/core/object_table_takeover.cc
+  src/core/object_table_transfer.cc
   src/core/object_table_watches.cc
   src/core/record_slabs.cc
   src/core/scope_links.cc
@@ -120,6 +127,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/scopes.cc
   src/runtime/scopes_links.cc
   src/runtime/scopes_work.cc
+  src/runtime/transfer_keeper.cc
   src/runtime/watches.cc
 )
 
@@ -146,6 +154,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_generator_sharing.cc
   src/testing/sim_generator_stateful.cc
   src/testing/sim_generator_streams.cc
+  src/testing/sim_generator_transfers.cc
   src/testing/sim_lineage.cc
   src/testing/sim_members.cc
   src/testing/sim_membership.cc
@@ -171,6 +180,8 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_store.cc
   src/testing/sim_streams.cc
   src/testing/sim_text.cc
+  src/testing/sim_transfers.cc
+  src/testing/sim_transfers_rest.cc
   src/testing/sim_usage.cc
   src/testing/sim_uses.cc
   src/testing/sim_world.cc

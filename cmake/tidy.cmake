@@ -11,7 +11,7 @@ if(NOT FREEHOLD_CLANG_TIDY OR NOT FREEHOLD_PYTHON OR NOT CMAKE_CXX_COMPILER_ID M
 endif()
 
 set(tidy_folder ${PROJECT_BINARY_DIR}/tidy)
-set(tidy_batch_size 8)
+set(tidy_batch_size 16)
 set(tidy_script ${PROJECT_SOURCE_DIR}/cmake/tidy_batch.py)
 
 file(GLOB_RECURSE tidy_headers CONFIGURE_DEPENDS
