@@ -287,6 +287,7 @@ bool Actor::Told(Process* process, Object* object, Node* node, uint32_t generati
   const absl::Status status =
       process->counter->AddLocation(object->id, location, generation, stored->size);
   Note(Verb::kTold, status);
+  if (status.ok()) object->told_by_host |= PlaceOf(node->end);
   if (!status.ok() && WasGivenAway(*object)) ++node->frees_by_forgetful;
   CheckTold(*object, *node, generation, status);
   return true;

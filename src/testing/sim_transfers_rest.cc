@@ -72,7 +72,7 @@ void OnDeleteOfGivenAway(Oracle* oracle, State* state, const Node& node, const O
       std::any_of(known->locations.begin(), known->locations.end(),
                   [&](const Location& at) { return at.node == node.id && !at.prospective; });
   // What only its host knows of, nobody has told the node that it is another one's now.
-  const bool by_host = (object.touched & PlaceOf(node.end)) != 0;
+  const bool by_host = (object.told_by_host & PlaceOf(node.end)) != 0;
   oracle->Expect(!named || by_host, "S6: a copy that its owner knows goes with a former one",
                  Format("O G on E", {object.number, generation, node.end}));
 }

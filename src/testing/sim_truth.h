@@ -55,8 +55,9 @@ struct Object {
   bool unsettled = false;
   bool was_in_scope = false;
   bool was_in_shared_file = false;
-  int open_transfers = 0;  // that its hosts have asked for, and not heard of
-  int told_stale = 0;      // how often somebody was told, late, whose it is
+  uint64_t told_by_host = 0;  // the places of nodes that its owner's host has named to it
+  int open_transfers = 0;     // that its hosts have asked for, and not heard of
+  int told_stale = 0;         // how often somebody was told, late, whose it is
   // Who is known to hold it, with the spell of its holding: to who owns it now, to who was or is to
   // own it.
   std::map<int64_t, uint64_t> listed;
