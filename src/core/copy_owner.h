@@ -20,29 +20,33 @@
 
 namespace freehold::core {
 
-// First in, first out. O(1) each in the long run: what was taken goes when it is half of the whole.
+// First in, first out; a pointer while it is empty, as nearly always. O(1) each in the long run:
+// what was taken goes when it is half of the whole.
 template <typename T>
 class CopyQueue {
  public:
-  bool empty() const { return items_.empty(); }
-  size_t size() const { return items_.size() - taken_; }
-  const T& front() const { return items_[taken_]; }
-  void Push(T item) { items_.push_back(std::move(item)); }
+  bool empty() const { return rep_ == nullptr; }
+  size_t size() const { return empty() ? 0 : rep_->items.size() - rep_->taken; }
+  const T& front() const { return rep_->items[rep_->taken]; }
+  void Push(T item) {
+    if (empty()) rep_ = std::make_unique<Rep>();
+    rep_->items.push_back(std::move(item));
+  }
   void Pop() {
-    ++taken_;
-    if (2 * taken_ < items_.size()) return;
-    items_.erase(items_.begin(), items_.begin() + static_cast<ptrdiff_t>(taken_));
-    taken_ = 0;
-    if (items_.empty()) Clear();
+    std::vector<T>& items = rep_->items;
+    if (++rep_->taken == items.size()) return Clear();
+    if (2 * rep_->taken < items.size()) return;
+    items.erase(items.begin(), items.begin() + static_cast<ptrdiff_t>(rep_->taken));
+    rep_->taken = 0;
   }
-  void Clear() {
-    std::vector<T>().swap(items_);
-    taken_ = 0;
-  }
+  void Clear() { rep_.reset(); }
 
  private:
-  std::vector<T> items_;
-  size_t taken_ = 0;
+  struct Rep {
+    std::vector<T> items;
+    size_t taken = 0;
+  };
+  std::unique_ptr<Rep> rep_;
 };
 
 enum class CopyOwnerPhase : uint8_t { kLive, kExcluded, kPastBarrier };
