@@ -41,6 +41,9 @@ Verdict TableDigest::Step(const event::DigestFound& e, ObjectTable* table, Effec
     event::SetLocation asked{e.key, e.node, e.generation, 0, CopyRole::kSecondary};
     if (table->IsElsewhere(asked, effects)) return Verdict::kUnchanged;
   }
+  // It was owned here once, and has died with an owner since: nothing is left of it here.
+  const bool died = newest != nullptr && newest->borrowed && table->BorrowOf(*newest).failed();
+  if (died) newest = nullptr;
   if (newest != nullptr && newest->borrowed) return Verdict::kNotOwner;
   if (newest != nullptr && e.generation > newest->generation) return Verdict::kUnknownGeneration;
   ObjectRecord* record = newest == nullptr ? nullptr : table->FindGeneration(newest, e.generation);
