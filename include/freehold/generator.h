@@ -36,6 +36,10 @@ class Generators {
   // yields again only what Resubmission::returns names: AlreadyExists changes nothing.
   absl::Status Yield(const ObjectId& generator, const ObjectId& object,
                      const DeclareOptions& options = {});
+  // The same with an object that is there already: one that the process that runs the task has
+  // declared for this one, which owns it and outlives the task (declare_for.h, `on_declared`).
+  // InvalidArgument for an empty reference.
+  absl::Status YieldDeclared(const ObjectId& generator, const ObjectRef& object);
   // The oldest that nobody took. NotFound: there is none yet, or the generator has ended.
   absl::StatusOr<ObjectRef> Take(const ObjectId& generator);
   // That can be taken now; 0 of one that is not open.

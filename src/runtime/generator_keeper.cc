@@ -134,6 +134,11 @@ absl::Status Generators::Yield(const ObjectId& generator, const ObjectId& object
   return keeper.Add(generator, object);
 }
 
+absl::Status Generators::YieldDeclared(const ObjectId& generator, const ObjectRef& object) {
+  if (!object) return absl::InvalidArgumentError("an empty reference cannot be yielded");
+  return Lineage(*counter_).generators().Add(generator, object.id());
+}
+
 absl::StatusOr<ObjectRef> Generators::Take(const ObjectId& generator) {
   return Lineage(*counter_).generators().Take(generator);
 }

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "freehold/generator.h"
 #include "freehold/testing/faulty_transport.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -54,6 +55,44 @@ TEST(OwnerAtCreation, TheDeclarerExitsAndTheReaderReads) {
   world.SettleAll();
   EXPECT_EQ(world.store.deleted.size(), 1u);
   world.ExpectClean();
+}
+
+// The caller of a generator owns what a worker yields, which may go at any time.
+TEST(OwnerAtCreation, WhatAWorkerYieldsIsItsCallers) {
+  const ObjectId stream = Object(100);
+  std::unique_ptr<Generators> generators;
+  std::vector<absl::Status> yielded;
+  ReferenceCounterOptions options;
+  options.on_declared = [&](const ObjectRef& ref, const ProcessId&) {
+    yielded.push_back(generators->YieldDeclared(stream, ref));
+  };
+  CreationWorld world(options);
+  ObjectRef generator = world.Declare(1, 100);
+  generators = std::make_unique<Generators>(world[1]);
+  ASSERT_TRUE(generators->Open(stream).ok());
+  std::vector<ObjectRef> made;
+  for (const uint64_t object : {7, 8, 9}) {
+    made.push_back(world.DeclareFor(object));
+    world.SettleAll();
+    world.Report(object);
+  }
+  made.clear();
+  world.SettleAll();
+  EXPECT_THAT(yielded, ElementsAre(absl::OkStatus(), absl::OkStatus(), absl::OkStatus()));
+  EXPECT_EQ(world.Counts(1, 7).nested_in, 1u);
+  world.Crash(2);
+  world.Exclude(2);
+  world.SettleAll();
+  const ObjectRef first = *generators->Take(stream);
+  EXPECT_EQ(first.id(), Object(7));
+  EXPECT_EQ(world[1].GetLocations(Object(7))->locations.size(), 1u);
+  generator.Reset();  // dropped in the middle
+  world.SettleAll();
+  std::vector<ObjectId> deleted;
+  for (const CopyToDelete& copy : world.store.deleted) deleted.push_back(copy.object);
+  EXPECT_THAT(deleted, ::testing::UnorderedElementsAre(Object(8), Object(9)));
+  EXPECT_TRUE(absl::IsNotFound(generators->YieldDeclared(stream, first)));
+  EXPECT_TRUE(absl::IsInvalidArgument(generators->YieldDeclared(stream, ObjectRef())));
 }
 
 TEST(OwnerAtCreation, NobodyElseHearsOfItBeforeTheOwnerHasAcknowledged) {
