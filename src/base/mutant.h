@@ -140,8 +140,17 @@ enum class Mutant : uint8_t {
   kReleaseForwarded,      // the former owner takes a release for the next one
   kFormerForgotten,       // the former owner answers Gone once it holds nothing itself
   kLateReportFreed,       // ... or a late report with a free
+  kContainedLost,         // the next owner holds nothing of what the object contains
+  kContainedLetGoEarly,   // the former owner lets go of it while it may take the object back
+  kContainedKept,         // ... or never
+  kOuterMovedUnnoticed,   // what was read out of the object counts on its former owner
+  kEarlierReportCounts,   // a digest counts a report of which its node counts a later one
+  // 15, heirs
+  kNothingInherited,   // the owner dies, and its heir does nothing
+  kGivenAwayWithHeir,  // the next owner and the heir may own it in the same term
+  kHeirEndedTooEarly,  // ... as when the heir has not answered its dismissal
 };
-inline constexpr int kMutants = 105;        // kNone included
+inline constexpr int kMutants = 113;        // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

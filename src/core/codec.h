@@ -129,7 +129,7 @@ class PayloadWriter {
   // `url` is written for kSpilled only. REQUIRES: url.size() <= kSpilledUrlBytesMax.
   [[nodiscard]] bool Add(const LocationItem& item);
   // `number`, `answer` and `size` are written only where the kind has one. REQUIRES: `answer` is
-  // one of the kind's; of a kind of a transfer, the term is not the first.
+  // one of the kind's; of a kind of a transfer or an heir, the term is not the first.
   [[nodiscard]] bool Add(const SharingItem& item);
   [[nodiscard]] bool Add(const LocationQueryItem& item);
   // Locations beyond the bounds of the item are cut. URLs are written for spilled ones only.
@@ -147,8 +147,10 @@ class PayloadWriter {
   [[nodiscard]] bool Add(const ScopeItem& item);
   // `size` and `url` are not written for kGone (codec_files.cc). REQUIRES: what the item says.
   [[nodiscard]] bool Add(const FileItem& item);
-  // Transfers of ownership (codec_transfer.cc). REQUIRES, of both: what the item says.
+  // Transfers of ownership (codec_transfer.cc). REQUIRES, of all: what the item says.
   [[nodiscard]] bool Add(const TransferItem& item);
+  [[nodiscard]] bool Add(const ContainedItem& item);
+  [[nodiscard]] bool Add(const ShadowItem& item);
   [[nodiscard]] bool Add(const MovedItem& item);
 
   bool empty() const { return items_ == 0; }
@@ -229,7 +231,9 @@ class PayloadSink {
   virtual void OnFile(const FileItem& /*item*/) {}
   // Between processes; their answers are sharing items.
   virtual void OnTransfer(const TransferItem& /*item*/) {}
+  virtual void OnContained(const ContainedItem& /*item*/) {}
   virtual void OnMoved(const MovedItem& /*item*/) {}
+  virtual void OnShadow(const ShadowItem& /*item*/) {}
 };
 // Answers an error where it meets it: the sink has then seen what came before. Where CheckPayload
 // says kOk, so does this.

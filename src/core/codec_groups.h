@@ -45,8 +45,13 @@
 //   35 kTransfers       object (28), size (8), nodes (2), processes (2), formers (2), and of each
 //                       node: node (28), flags (1), length of url (2), url; of each process and
 //                       each former: process (28)    detail: the state; 128 more: evict first
+//   36 kShadows         version (8), and what 35 has
+//   37 kShadowAcks      object (28), version (8)               detail: the answer
+//   38 kShadowEnds      object (28)
+//   39 kContaineds      object (28), inner objects (2), and of each: object (28), number (8),
+//                       term (4), owner (28, nil for the sender)
 // What has no detail has 0 there. A range is its prefix (4) and bits (1). From 5 on the generation
-// is 0 except in 11 to 13, 17, 26 to 28, and 35. From 10 to 20, and from 24 to 28, the term is
+// is 0 except in 11 to 13, 17, 26 to 28, 35 and 36. From 10 to 20, and from 24 to 28, the term is
 // kFirstTerm, except in 12 and 13; from 29 on it is a later one.
 //
 // Thread safety: values.
@@ -100,8 +105,12 @@ enum GroupKind : uint8_t {
   kMovedsEnded = 33,
   kMoveds = 34,
   kTransfers = 35,
+  kShadows = 36,
+  kShadowAcks = 37,
+  kShadowEnds = 38,
+  kContaineds = 39,
 };
-inline constexpr uint8_t kGroupKindMax = kTransfers;
+inline constexpr uint8_t kGroupKindMax = kContaineds;
 
 struct GroupHead {
   uint8_t kind;
@@ -145,8 +154,9 @@ inline char* PutBytes(std::string_view bytes, char* at) {
   return at + bytes.size();
 }
 
-// Takes the items of a group from kRegisters to kLocationAnswers, from kWatches to kDeclareAcks, or
-// from kTransferAcks to kMovedsEnded; a null sink only validates. REQUIRES: the count is not 0.
+// Takes the items of a group from kRegisters to kLocationAnswers, from kWatches to kDeclareAcks,
+// from kTransferAcks to kMovedsEnded, or from kShadowAcks on; a null sink only validates. REQUIRES:
+// the count is not 0.
 CodecError ReadSharingGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 // The same of kMovePrimaries and kMovePrimaryAcks.
 CodecError ReadMovesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
@@ -156,7 +166,7 @@ CodecError ReadScopesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* s
 CodecError ReadDigestGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 // The same from kFilesCarried to kFilesGone.
 CodecError ReadFilesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
-// The same of kMoveds and kTransfers.
+// The same of kMoveds, kTransfers, kShadows and kContaineds.
 CodecError ReadTransferGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 
 }  // namespace freehold::core::codec

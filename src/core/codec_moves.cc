@@ -59,6 +59,8 @@ CodecError ReadAcks(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
 CodecError codec::ReadMovesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
   const bool moves = head.kind == kMovePrimaries;
   if (head.detail > (moves ? kMoveDetailMax : kMoveAnswerMax)) return CodecError::kBadValue;
+  // What names an earlier term than its owner's is answered with that.
+  if (head.term < kFirstTerm || head.term > kTermMax) return CodecError::kBadValue;
   const bool has_node = head.detail == kNamesNode;
   // By division: the product could exceed a 32-bit size_t.
   if (head.count > cursor->size() / (kMoveBytes + (has_node ? NodeId::kSize : 0))) {

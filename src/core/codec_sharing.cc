@@ -1,5 +1,5 @@
 // Groups of what references that cross processes need: registrations, handoffs, watches, the
-// answers of a transfer, and where a value is. Their layout is in codec_groups.h.
+// answers of a transfer and of an heir, and where a value is. Their layout is in codec_groups.h.
 
 #include <algorithm>
 #include <string>
@@ -48,11 +48,13 @@ static_assert(codec::kGroupHeadBytes + kAnswerBytes + kAnswerLocationBytesMax <=
 static_assert(kAnswerLocationBytes + kSpilledUrlBytesMax <= kAnswerLocationBytesMax);
 static_assert(kAnswerLocationsMax <= 255);
 
-// The kinds of SharingItem and their groups are numbered alike, in three runs.
+// The kinds of SharingItem and their groups are numbered alike, in four runs.
 constexpr uint8_t kSharingGroups = codec::kRegisters - static_cast<uint8_t>(SharingKind::kRegister);
 constexpr uint8_t kWatchGroups = codec::kWatches - static_cast<uint8_t>(SharingKind::kWatch);
 constexpr uint8_t kTransferGroups =
     codec::kTransferAcks - static_cast<uint8_t>(SharingKind::kTransferAck);
+constexpr uint8_t kShadowGroups =
+    codec::kShadowAcks - static_cast<uint8_t>(SharingKind::kShadowAck);
 static_assert(codec::kRegisterAcks ==
               kSharingGroups + static_cast<uint8_t>(SharingKind::kRegisterAck));
 static_assert(codec::kReleases == kSharingGroups + static_cast<uint8_t>(SharingKind::kRelease));
@@ -72,16 +74,21 @@ static_assert(codec::kSettledAcks ==
 static_assert(codec::kMovedsEnded ==
               kTransferGroups + static_cast<uint8_t>(SharingKind::kMovedEnded));
 
+static_assert(codec::kShadowEnds == kShadowGroups + static_cast<uint8_t>(SharingKind::kShadowEnd));
+
+// Of a transfer, or of an heir, which is one prepared.
 constexpr bool IsOfTransfer(SharingKind kind) { return kind >= SharingKind::kTransferAck; }
 
 uint8_t GroupOf(SharingKind kind) {
-  const uint8_t groups = kind < SharingKind::kWatch ? kSharingGroups
-                         : IsOfTransfer(kind)       ? kTransferGroups
-                                                    : kWatchGroups;
+  const uint8_t groups = kind < SharingKind::kWatch        ? kSharingGroups
+                         : kind >= SharingKind::kShadowAck ? kShadowGroups
+                         : IsOfTransfer(kind)              ? kTransferGroups
+                                                           : kWatchGroups;
   return static_cast<uint8_t>(static_cast<uint8_t>(kind) + groups);
 }
 SharingKind KindOf(uint8_t group) {
   const uint8_t groups = group < codec::kWatches         ? kSharingGroups
+                         : group >= codec::kShadowAcks   ? kShadowGroups
                          : group >= codec::kTransferAcks ? kTransferGroups
                                                          : kWatchGroups;
   return static_cast<SharingKind>(group - groups);
@@ -110,6 +117,9 @@ uint8_t AnswerMax(SharingKind kind) {
       return kTransferAnswerMax;
     case SharingKind::kMovedAck:
       return 1;
+    case SharingKind::kShadowAck:
+      return kShadowAnswerMax;
+    case SharingKind::kShadowEnd:
     case SharingKind::kSettled:
     case SharingKind::kSettledAck:
     case SharingKind::kMovedEnded:
@@ -128,7 +138,9 @@ size_t SharingBytes(SharingKind kind) {
 }
 
 // At its creation an object is in its first term; whoever gets it by a transfer starts a later one.
+// A term that no owner has would be passed on, to whoever is told of the owner.
 bool IsTermOf(SharingKind kind, uint32_t term) {
+  if (term < kFirstTerm || term > kTermMax) return false;
   if (kind == SharingKind::kDeclare || kind == SharingKind::kDeclareAck) return term == kFirstTerm;
   return !IsOfTransfer(kind) || term > kFirstTerm;
 }

@@ -21,6 +21,8 @@ using codec::Put;
 using codec::PutBytes;
 
 constexpr size_t kTransferBytes = ObjectId::kSize + 14;
+constexpr size_t kContainedHeadBytes = ObjectId::kSize + 2;
+constexpr size_t kVersionBytes = 8;  // in front of what an heir is told
 
 // Of a transfer, in its group's detail, besides the state.
 constexpr uint8_t kEvictFirst = 128;
@@ -40,8 +42,14 @@ static_assert(kTransferProcessBytes == ProcessId::kSize);
 // Any transfer fits any envelope, any node fits a transfer, and 16 bits count what fits.
 static_assert(codec::kGroupHeadBytes + kTransferBytes + kTransferListBytesMax <=
               kEnvelopeBytesLeast - kFrameBytes);
+static_assert(codec::kGroupHeadBytes + kVersionBytes + kTransferBytes + kTransferListBytesMax <=
+              kEnvelopeBytesLeast - kFrameBytes);
 static_assert(kTransferNodeBytes + kSpilledUrlBytesMax <= kTransferListBytesMax);
 static_assert(kTransferListBytesMax / kTransferProcessBytes <= UINT16_MAX);
+// So does any list of contained objects.
+static_assert(kContainedBytes == ObjectId::kSize + 12 + ProcessId::kSize);
+static_assert(codec::kGroupHeadBytes + kContainedHeadBytes + kContainedMax * kContainedBytes <=
+              kEnvelopeBytesLeast - kFrameBytes);
 
 // --- Reading -------------------------------------------------------------------------------------
 
@@ -110,8 +118,13 @@ CodecError ReadLists(Cursor* cursor, TransferItem* item, bool keep) {
 }
 
 CodecError ReadTransfer(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
-  if (cursor->size() < kTransferBytes) return CodecError::kTruncated;
-  TransferItem item;
+  const bool is_shadow = head.kind == codec::kShadows;
+  if (cursor->size() < kTransferBytes + (is_shadow ? kVersionBytes : 0)) {
+    return CodecError::kTruncated;
+  }
+  ShadowItem shadow;
+  if (is_shadow) shadow.version = cursor->Integer<uint64_t>();
+  TransferItem& item = shadow.snapshot;
   item.object = cursor->Object();
   if (item.object.IsNil()) return CodecError::kBadValue;
   item.term = head.term;
@@ -121,7 +134,8 @@ CodecError ReadTransfer(const GroupHead& head, Cursor* cursor, PayloadSink* sink
   item.evict_first = (head.detail & kEvictFirst) != 0;
   const CodecError error = ReadLists(cursor, &item, sink != nullptr);
   if (error != CodecError::kOk) return error;
-  if (sink != nullptr) sink->OnTransfer(item);
+  if (sink != nullptr && is_shadow) sink->OnShadow(shadow);
+  if (sink != nullptr && !is_shadow) sink->OnTransfer(item);
   return CodecError::kOk;
 }
 
@@ -142,6 +156,28 @@ CodecError ReadMoveds(const GroupHead& head, Cursor* cursor, PayloadSink* sink) 
     }
     if (sink != nullptr) sink->OnMoved(item);
   }
+  return CodecError::kOk;
+}
+
+CodecError ReadContained(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
+  if (cursor->size() < kContainedHeadBytes) return CodecError::kTruncated;
+  ContainedItem item;
+  item.outer = cursor->Object();
+  item.term = head.term;
+  const auto count = cursor->Integer<uint16_t>();
+  if (item.outer.IsNil() || count == 0 || count > kContainedMax) return CodecError::kBadValue;
+  if (size_t{kContainedBytes} * count > cursor->size()) return CodecError::kTruncated;
+  item.inners.resize(count);
+  for (ContainedItem::Inner& inner : item.inners) {
+    inner.object = cursor->Object();
+    inner.number = cursor->Integer<uint64_t>();
+    inner.term = cursor->Integer<uint32_t>();
+    inner.owner = cursor->Process();
+    if (inner.object.IsNil() || inner.term < kFirstTerm || inner.term > kTermMax) {
+      return CodecError::kBadValue;
+    }
+  }
+  if (sink != nullptr) sink->OnContained(item);
   return CodecError::kOk;
 }
 
@@ -170,36 +206,78 @@ char* PutProcesses(const std::vector<ProcessId>& processes, char* at) {
   return at;
 }
 
-}  // namespace
-
-CodecError codec::ReadTransferGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
-  // Whoever owned the object before had the first term at least.
-  if (head.term <= kFirstTerm || head.term > kTermMax) return CodecError::kBadValue;
-  if (head.kind == kMoveds) return ReadMoveds(head, cursor, sink);
-  if ((head.detail & ~kEvictFirst) > kTransferStateMax) return CodecError::kBadValue;
-  // A count that the bytes cannot justify ends at the first item that is missing.
-  for (uint32_t i = 0; i < head.count; ++i) {
-    const CodecError error = ReadTransfer(head, cursor, sink);
-    if (error != CodecError::kOk) return error;
-  }
-  return CodecError::kOk;
-}
-
-bool PayloadWriter::Add(const TransferItem& item) {
-  const size_t list_bytes = TransferListBytes(item);
-  FREEHOLD_CHECK(!item.object.IsNil() && item.term > kFirstTerm && item.term <= kTermMax);
-  FREEHOLD_CHECK(list_bytes <= kTransferListBytesMax);
-  const int detail = static_cast<int>(item.state) | (item.evict_first ? kEvictFirst : 0);
-  char* at = Place(codec::kTransfers, static_cast<uint8_t>(detail), item.generation, item.term,
-                   kTransferBytes + list_bytes);
-  if (at == nullptr) return false;
+// What follows the version.
+char* PutTransfer(const TransferItem& item, char* at) {
   at = PutBytes(item.object.bytes(), at);
   at = Put(item.size, at);
   at = Put(static_cast<uint16_t>(item.nodes.size()), at);
   at = Put(static_cast<uint16_t>(item.processes.size()), at);
   at = Put(static_cast<uint16_t>(item.formers.size()), at);
   for (const TransferItem::At& node : item.nodes) at = PutNode(node, at);
-  PutProcesses(item.formers, PutProcesses(item.processes, at));
+  return PutProcesses(item.formers, PutProcesses(item.processes, at));
+}
+
+uint8_t DetailOf(const TransferItem& item) {
+  return static_cast<uint8_t>(static_cast<int>(item.state) | (item.evict_first ? kEvictFirst : 0));
+}
+
+size_t BytesOf(const TransferItem& item) {
+  const size_t list_bytes = TransferListBytes(item);
+  FREEHOLD_CHECK(!item.object.IsNil() && item.term > kFirstTerm && item.term <= kTermMax);
+  FREEHOLD_CHECK(list_bytes <= kTransferListBytesMax);
+  return kTransferBytes + list_bytes;
+}
+
+}  // namespace
+
+CodecError codec::ReadTransferGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
+  // Whoever owned the object before had the first term at least.
+  if (head.term <= kFirstTerm || head.term > kTermMax) return CodecError::kBadValue;
+  if (head.kind == kMoveds) return ReadMoveds(head, cursor, sink);
+  const bool contained = head.kind == kContaineds;
+  if (contained && (head.detail != 0 || head.generation != 0)) return CodecError::kBadValue;
+  if ((head.detail & ~kEvictFirst) > kTransferStateMax) return CodecError::kBadValue;
+  // A count that the bytes cannot justify ends at the first item that is missing.
+  for (uint32_t i = 0; i < head.count; ++i) {
+    const CodecError error =
+        contained ? ReadContained(head, cursor, sink) : ReadTransfer(head, cursor, sink);
+    if (error != CodecError::kOk) return error;
+  }
+  return CodecError::kOk;
+}
+
+bool PayloadWriter::Add(const TransferItem& item) {
+  char* at = Place(codec::kTransfers, DetailOf(item), item.generation, item.term, BytesOf(item));
+  if (at == nullptr) return false;
+  PutTransfer(item, at);
+  return true;
+}
+
+bool PayloadWriter::Add(const ShadowItem& item) {
+  const TransferItem& snapshot = item.snapshot;
+  char* at = Place(codec::kShadows, DetailOf(snapshot), snapshot.generation, snapshot.term,
+                   kVersionBytes + BytesOf(snapshot));
+  if (at == nullptr) return false;
+  PutTransfer(snapshot, Put(item.version, at));
+  return true;
+}
+
+bool PayloadWriter::Add(const ContainedItem& item) {
+  const size_t count = item.inners.size();
+  FREEHOLD_CHECK(!item.outer.IsNil() && item.term > kFirstTerm && item.term <= kTermMax);
+  FREEHOLD_CHECK(count > 0 && count <= kContainedMax);
+  char* at =
+      Place(codec::kContaineds, 0, 0, item.term, kContainedHeadBytes + kContainedBytes * count);
+  if (at == nullptr) return false;
+  at = PutBytes(item.outer.bytes(), at);
+  at = Put(static_cast<uint16_t>(count), at);
+  for (const ContainedItem::Inner& inner : item.inners) {
+    FREEHOLD_CHECK(!inner.object.IsNil() && inner.term >= kFirstTerm && inner.term <= kTermMax);
+    at = PutBytes(inner.object.bytes(), at);
+    at = Put(inner.number, at);
+    at = Put(inner.term, at);
+    at = PutBytes(inner.owner.bytes(), at);
+  }
   return true;
 }
 

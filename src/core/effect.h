@@ -122,7 +122,8 @@ enum class TransferOutcome : uint8_t {
   kFull,               // it has no room
   kNextOwnerDied,      // it was excluded before it answered: the object is owned here as before
   kTakenBack,          // ... after it had, but before everybody knew: owned here again
-  kDiedWithNextOwner,  // ... and there is no room to own it again
+  kInherited,          // this process was the heir of its owner, which has died
+  kDiedWithNextOwner,  // ... any of the two, and there is no room to own it
 };
 struct TransferNotice {
   ObjectId object;
@@ -130,6 +131,29 @@ struct TransferNotice {
   TransferOutcome outcome = TransferOutcome::kMoved;
   // Of kMoved: what waits for the object's moments, to be asked of the next owner from now on.
   std::vector<RegisteredCallback> callbacks;
+};
+
+// Whoever answers for an object that others are read out of is another one.
+struct OuterMoved {
+  RecordIndex outer = kNoRecord;
+  PeerIndex to = kNoPeer;
+};
+// What became of an heir of an object owned here.
+enum class HeirOutcome : uint8_t {
+  kPrepared,     // it has what it needs
+  kExists,       // refused, these four: it owns that id, or knows of a later owner
+  kRefused,      // it takes no objects from others
+  kDraining,     // it is about to leave
+  kFull,         // it has no room
+  kHeirDied,     // it was excluded
+  kOvergrown,    // more hold the object than one message names: it is being dismissed
+  kDismissed,    // it is none any more
+  kObjectEnded,  // the object was here to its end
+};
+struct HeirNotice {
+  ObjectId object;
+  PeerIndex heir = kNoPeer;
+  HeirOutcome outcome = HeirOutcome::kPrepared;
 };
 
 // A file of an object owned here that no node is needed for.
@@ -161,6 +185,8 @@ struct RareEffects {
   // One that was dropped is told so at once; what its owner answers may be told as well.
   std::vector<DeclareNotice> declared;
   std::vector<TransferNotice> transferred;
+  std::vector<OuterMoved> outers_moved;  // to be told to every shard
+  std::vector<HeirNotice> heirs;
   // For the UnboundFiles.
   std::vector<UnboundFile> files;
   // Registered callbacks whose moment cannot come any more: the runtime's to release.

@@ -103,6 +103,7 @@ struct SetLocation {
   bool merge = false;
   bool shared = false;  // the file is FileReach::kShared
   std::string_view url = {};
+  uint32_t term = kFirstTerm;  // of the owner that the node took it for
 };
 struct RemoveLocation {
   Key key;
@@ -128,6 +129,7 @@ struct MovePrimary {
   uint64_t number;
   PeerIndex from;
   uint32_t term = kFirstTerm;  // of the owner, as the node knows it
+  bool has_waited = false;     // for the object's heir (object_table_heirs.h)
 };
 
 // --- References that cross processes -------------------------------------------------------------

@@ -1,5 +1,7 @@
 #include "src/core/former_index.h"
 
+#include <utility>
+
 #include "src/base/check.h"
 
 namespace freehold::core {
@@ -14,6 +16,8 @@ const char* FormerStageName(FormerStage stage) {
       return "its next owner tells everybody";
     case FormerStage::kSettled:
       return "everybody knows its next owner";
+    case FormerStage::kHeir:
+      return "its owner has an heir here";
   }
   return "?";
 }
@@ -65,6 +69,13 @@ void FormerIndex::Follow(Former* former, PeerIndex next_owner, uint32_t term) {
   SetStage(former, FormerStage::kSettled);
 }
 
+void FormerIndex::BecomeHeir(Former* former, PeerIndex owner, uint32_t term,
+                             std::unique_ptr<OwnedSnapshot> snapshot) {
+  Follow(former, owner, term);
+  former->snapshot = std::move(snapshot);
+  SetStage(former, FormerStage::kHeir);
+}
+
 Former* FormerIndex::FirstUnsettled(PeerIndex next_owner) {
   Former* const to_send = First(next_owner, kToSendRing);
   return to_send != nullptr ? to_send : First(next_owner, kUnsettledRing);
@@ -77,6 +88,8 @@ FormerIndex::Ring FormerIndex::RingOf(FormerStage stage) {
     case FormerStage::kSent:
     case FormerStage::kTaken:
       return kUnsettledRing;
+    case FormerStage::kHeir:
+      return kHeirRing;
     case FormerStage::kSettled:
       break;
   }
@@ -89,10 +102,16 @@ Former* FormerIndex::First(PeerIndex next_owner, Ring ring) {
   return &pool_.At(rings->first[ring]);
 }
 
+// `change`: 1, or the opposite, modulo 2^64.
+void FormerIndex::Count(FormerStage stage, uint64_t change) {
+  if (stage <= FormerStage::kSent) unanswered_ += change;
+  if (stage < FormerStage::kSettled) unsettled_ += change;
+  if (stage == FormerStage::kHeir) heirs_ += change;
+}
+
 void FormerIndex::Link(uint32_t number) {
   Former& former = pool_.At(number);
-  unanswered_ += former.stage <= FormerStage::kSent ? 1 : 0;
-  unsettled_ += former.settled() ? 0 : 1;
+  Count(former.stage, 1);
   uint32_t* const ring = &rings_.At(former.next_owner).first[RingOf(former.stage)];
   if (*ring == kNone) {
     *ring = former.next = former.previous = number;
@@ -107,8 +126,7 @@ void FormerIndex::Link(uint32_t number) {
 
 void FormerIndex::Unlink(uint32_t number) {
   const Former& former = pool_.At(number);
-  unanswered_ -= former.stage <= FormerStage::kSent ? 1 : 0;
-  unsettled_ -= former.settled() ? 0 : 1;
+  Count(former.stage, ~uint64_t{0});
   uint32_t* const ring = &rings_.At(former.next_owner).first[RingOf(former.stage)];
   if (former.next == number) {
     *ring = kNone;
@@ -121,8 +139,9 @@ void FormerIndex::Unlink(uint32_t number) {
 
 size_t FormerIndex::bytes() const {
   size_t bytes = pool_.bytes() + by_object_.capacity() * (sizeof(ObjectId) + 5);
-  // What was handed over is a few hundred bytes for each, and there for a round trip or two.
-  bytes += unsettled_ * (sizeof(OwnedSnapshot) + 64);
+  // What was handed over is a few hundred bytes for each, and there for a round trip or two; what
+  // an heir keeps is there as long as the object.
+  bytes += (unsettled_ + heirs_) * (sizeof(OwnedSnapshot) + 64);
   return bytes;
 }
 
@@ -130,24 +149,26 @@ void FormerIndex::CheckInvariants() const {
   uint64_t listed = 0;
   uint64_t unanswered = 0;
   uint64_t unsettled = 0;
+  uint64_t heirs = 0;
   rings_.ForEach([&](PeerIndex peer, const Rings& rings) {
     for (int ring = 0; ring < kRings; ++ring) {
       for (uint32_t at = rings.first[ring]; at != kNone;) {
         const Former& former = pool_.At(at);
         FREEHOLD_CHECK(former.next_owner == peer && RingOf(former.stage) == ring);
         FREEHOLD_CHECK(by_object_.find(former.object)->second == at);
-        FREEHOLD_CHECK(former.settled() == (former.snapshot == nullptr));
+        FREEHOLD_CHECK((former.stage == FormerStage::kSettled) == (former.snapshot == nullptr));
         FREEHOLD_CHECK(former.asked.empty() || former.stage <= FormerStage::kSent);
         FREEHOLD_CHECK(pool_.At(former.next).previous == at);
         unanswered += former.stage <= FormerStage::kSent ? 1 : 0;
         unsettled += former.settled() ? 0 : 1;
+        heirs += former.is_heir() ? 1 : 0;
         ++listed;
         at = former.next == rings.first[ring] ? kNone : former.next;
       }
     }
   });
   FREEHOLD_CHECK(listed == size() && by_object_.size() == size());
-  FREEHOLD_CHECK(unanswered == unanswered_ && unsettled == unsettled_);
+  FREEHOLD_CHECK(unanswered == unanswered_ && unsettled == unsettled_ && heirs == heirs_);
 }
 
 }  // namespace freehold::core

@@ -1,9 +1,11 @@
-// FormerIndex: the objects that this process owned and has handed over, by id and by next owner.
+// FormerIndex: the objects that this process owned and has handed over, or is the heir of, by id
+// and by owner.
 //
 // An entry answers for an object from the moment at which its owner gives it away until the object
 // has ended, so that whoever still asks here learns who owns it now. Until the next owner has told
 // everybody (kSettled) it also keeps what was handed over: if the next owner dies before, the
-// object is taken back.
+// object is taken back. An heir is in the same position, with an owner that was always another: it
+// keeps what that one has told it last, for the day on which it dies (kHeir).
 //
 // Thread safety: thread-compatible. Costs: O(1) each.
 
@@ -28,6 +30,7 @@ enum class FormerStage : uint8_t {
   kSent,     // it is not answered
   kTaken,    // the next owner has it, and tells everybody
   kSettled,  // it has told everybody: what was handed over is forgotten
+  kHeir,     // it owns the object, which this process takes over when it dies
 };
 const char* FormerStageName(FormerStage stage);
 
@@ -43,10 +46,12 @@ struct Former {
   FormerStage stage = FormerStage::kToSend;
   uint32_t next = kNone;  // in its ring
   uint32_t previous = kNone;
-  std::unique_ptr<OwnedSnapshot> snapshot;  // null: settled
+  std::unique_ptr<OwnedSnapshot> snapshot;  // null: kSettled
   std::vector<Asker> asked;                 // to hear of the next owner once it has taken it
 
-  bool settled() const { return stage == FormerStage::kSettled; }
+  // The owner may give it to another, who tells of itself.
+  bool settled() const { return stage >= FormerStage::kSettled; }
+  bool is_heir() const { return stage == FormerStage::kHeir; }
 };
 
 class FormerIndex {
@@ -62,11 +67,15 @@ class FormerIndex {
   void SetStage(Former* former, FormerStage stage);
   // Somebody else owns it now, and has told everybody.
   void Follow(Former* former, PeerIndex next_owner, uint32_t term);
+  // It is owned by `owner`, whose heir this process is.
+  void BecomeHeir(Former* former, PeerIndex owner, uint32_t term,
+                  std::unique_ptr<OwnedSnapshot> snapshot);
 
   // The oldest; null when there is none.
   Former* FirstToSend(PeerIndex next_owner) { return First(next_owner, kToSendRing); }
   Former* FirstUnsettled(PeerIndex next_owner);
   Former* FirstSettled(PeerIndex next_owner) { return First(next_owner, kSettledRing); }
+  Former* FirstHeir(PeerIndex owner) { return First(owner, kHeirRing); }
   bool AnyToSend(PeerIndex next_owner) const {
     const Rings* rings = rings_.Find(next_owner);
     return rings != nullptr && rings->first[kToSendRing] != kNone;
@@ -74,19 +83,21 @@ class FormerIndex {
 
   uint64_t size() const { return pool_.in_use(); }
   uint64_t unanswered() const { return unanswered_; }  // kToSend, kSent
-  uint64_t unsettled() const { return unsettled_; }    // all but kSettled
+  uint64_t unsettled() const { return unsettled_; }    // all up to kTaken
+  uint64_t heirs() const { return heirs_; }            // kHeir
   size_t bytes() const;
   void CheckInvariants() const;
 
  private:
-  enum Ring : uint8_t { kToSendRing, kUnsettledRing, kSettledRing, kRings };
+  enum Ring : uint8_t { kToSendRing, kUnsettledRing, kSettledRing, kHeirRing, kRings };
   struct Rings {
-    uint32_t first[kRings] = {kNone, kNone, kNone};  // by their oldest
+    uint32_t first[kRings] = {kNone, kNone, kNone, kNone};  // by their oldest
   };
   struct FixedHash {
     size_t operator()(const ObjectId& id) const { return static_cast<size_t>(id.Hash()); }
   };
   static Ring RingOf(FormerStage stage);
+  void Count(FormerStage stage, uint64_t change);
   Former* First(PeerIndex next_owner, Ring ring);
   uint32_t NumberOf(const Former& former) const { return by_object_.find(former.object)->second; }
   void Link(uint32_t number);
@@ -97,6 +108,7 @@ class FormerIndex {
   PeerMap<Rings> rings_;
   uint64_t unanswered_ = 0;
   uint64_t unsettled_ = 0;
+  uint64_t heirs_ = 0;
 };
 
 }  // namespace freehold::core

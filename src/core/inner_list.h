@@ -43,6 +43,8 @@ class InnerList {
   size_t size() const {
     return empty() ? 0 : (chunks_.size() - 1) * kChunk + chunks_.back().size();
   }
+  // In order of addition. REQUIRES: place < size().
+  const InnerRef& At(size_t place) const { return chunks_[place / kChunk][place % kChunk]; }
   bool Contains(const InnerRef& inner) const {
     const auto is_it = [&](RecordIndex place) { return At(place) == inner; };
     if (places_ != nullptr) return places_->Find(HashOf(inner), is_it) != kNoRecord;
@@ -78,7 +80,6 @@ class InnerList {
     const uint64_t both = (uint64_t{inner.shard} << 32) | inner.record;
     return internal::MultiplyFold(both ^ internal::kHashSecret[0], internal::kHashSecret[1]);
   }
-  const InnerRef& At(RecordIndex place) const { return chunks_[place / kChunk][place % kChunk]; }
   void Enter(RecordIndex place) {
     // The table gives the numbers that are hashed here: no peer makes many of one hash.
     FREEHOLD_CHECK(places_->Insert(HashOf(At(place)), place,

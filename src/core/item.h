@@ -114,10 +114,14 @@ enum class SharingKind : uint8_t {
   kSettled = 13,      // next owner → owner: everybody has been told
   kSettledAck = 14,   // owner → next owner: I take nothing back any more
   kMovedEnded = 15,   // owner → former owners: nobody needs to ask for the object any more
+  // Of an heir (step 15).
+  kShadowAck = 16,  // heir → owner: it has that version of what the owner knows, or why not
+  kShadowEnd = 17,  // owner → heir: you are not the heir any more; answered by kShadowAck
 };
-// The number is not written.
+// False: the number is not written.
 constexpr bool IsNumbered(SharingKind kind) {
-  return kind != SharingKind::kRelease && kind < SharingKind::kTransferAck;
+  return kind == SharingKind::kShadowAck ||
+         (kind != SharingKind::kRelease && kind < SharingKind::kTransferAck);
 }
 
 // How a watch ended.
@@ -151,13 +155,15 @@ struct SharingItem {
   // it, so that one that does not match the outstanding question is ignored. Of kHandoffAck and
   // kHandoffCancel: the handoff's number within its sender, receiver and lane (handoff_ledger.h).
   // Of a watch: the watcher's own, which the other two of it repeat.
-  // kRelease has none, nor have the kinds of a transfer: it is not written.
+  // Of kShadowAck: the version that it answers. kRelease has none, nor have the kinds of a
+  // transfer, nor kShadowEnd: it is not written.
   uint64_t number = 0;
   uint32_t term = kFirstTerm;
   SharingKind kind = SharingKind::kRegister;
   // RegisterAnswer of kRegisterAck, HandoffAnswer of kHandoffAck, WatchAnswer of kWatchFired,
-  // DeclareAnswer of kDeclareAck, TransferAnswer of kTransferAck; of kMovedAck 1 if its sender
-  // holds the object; of kWatch and kUnwatch the Moment, up to kErased; else 0.
+  // DeclareAnswer of kDeclareAck, TransferAnswer of kTransferAck, ShadowAnswer of kShadowAck; of
+  // kMovedAck 1 if its sender holds the object; of kWatch and kUnwatch the Moment, up to kErased;
+  // else 0.
   uint8_t answer = 0;
   uint64_t size = 0;  // of kDeclare: bytes of the value; 0 while unknown
 };

@@ -8,6 +8,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table_evict.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_lineage.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_quiet.h"
@@ -44,14 +45,10 @@ ObjectRecord* ObjectTable::FindGeneration(ObjectRecord* record, uint32_t generat
 
 ObjectRecord* ObjectTable::InScope(const Key& key, Verdict* verdict) {
   ObjectRecord* record = FindMutable(key);
-  *verdict = Verdict::kOk;
-  if (record == nullptr) {
-    *verdict = Verdict::kNotFound;
-  } else if (!record->in_scope()) {
-    *verdict = Verdict::kOutOfScope;
-    record = nullptr;
-  }
-  return record;
+  *verdict = record == nullptr     ? Verdict::kNotFound
+             : !record->in_scope() ? Verdict::kOutOfScope
+                                   : Verdict::kOk;
+  return *verdict == Verdict::kOk ? record : nullptr;
 }
 
 // --- Existence -----------------------------------------------------------------------------------
@@ -286,6 +283,7 @@ Verdict ObjectTable::Step(const event::AddInners& e) {
   if (record == nullptr) return verdict;
   if (record->borrowed) return Verdict::kNotOwner;
   if (e.inners.empty()) return Verdict::kOk;
+  if (record->has_askers && HeirSteps::Has(*this, *record)) return Verdict::kWrongState;
   Rare& rare = rares_.Ensure(*record);
   if (e.inners.size() > InnerList::kSizeMax - rare.inners.size()) return Verdict::kTableFull;
   for (const InnerRef& inner : e.inners) {

@@ -63,7 +63,7 @@ class ObjectTable {
   Verdict Step(const event::RemoveById& e, Effects* effects);
   Verdict Step(const event::DropTask& e, Effects* effects);
   Verdict Step(const event::DropNestedHold& e, Effects* effects);
-  // kNotFound, kNotOwner, kOutOfScope, kTableFull.
+  // kNotFound, kNotOwner, kOutOfScope, kTableFull; kWrongState: it has an heir.
   Verdict Step(const event::AddInners& e);
 
   // --- Quiet steps (object_table_quiet.h) -----------------------------------------------------
@@ -198,6 +198,7 @@ class ObjectTable {
   friend class DeclareSteps;   // object_table_declare.h
   friend class FileSteps;      // object_table_files.h
   friend class TransferSteps;  // object_table_transfer.h
+  friend class HeirSteps;      // object_table_heirs.h
   RecordIndex FindInline(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
   IdIndex::Found FindAtHome(const Key& key);
@@ -240,7 +241,6 @@ class ObjectTable {
   void Tell(PeerIndex node, const Sharing::MoveNews& news, Effects* effects);
   void SetUrl(ObjectRecord* record, PeerIndex node, std::string_view url);
 
-  // object_table_sharing.cc, object_table_holders.cc
   Sharing& Share();
   void ForgetEndedTokens();
   Verdict ImportAgain(const event::Import& e, ObjectRecord** record);

@@ -10,6 +10,7 @@
 #include "absl/container/inlined_vector.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
@@ -104,6 +105,7 @@ Verdict ObjectTable::Step(const event::AskLocations& e, Effects* effects) {
     ++counters_.answers_lost;
   }
   RefreshAskers(index);
+  if (subscribed) HeirSteps(this).Changed(index, effects);
   if (!had_work && sharing.HasWorkFor(e.from)) effects->ready.push_back(e.from);
   return Verdict::kOk;
 }
@@ -148,6 +150,7 @@ void ObjectTable::AnswerAskers(const ObjectRecord& record, Effects* effects) {
     if (!had_work) effects->ready.push_back(watch.peer);
     return true;
   });
+  HeirSteps(this).Changed(index, effects);
 }
 
 // Before a freed value is made again: whoever asked after the old one, to fetch it to a node, is

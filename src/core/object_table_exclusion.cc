@@ -50,6 +50,7 @@ bool ObjectTable::FenceProcess(PeerIndex process, uint32_t items_max, Effects* e
     if (IsMutant(Mutant::kAcceptAnyAnswer)) SetStage(borrow, BorrowStage::kQueued, effects);
     (void)sharing.owed.Remove(holder.record, process, holder.number);
     if (OwedNumber::IsOuter(holder.number)) {
+      TransferSteps(this).EndReading(holder.record, holder.number);
       effects->Rarely().inners.push_back(OwedNumber::OuterOf(holder.number));
     }
   }
@@ -133,6 +134,7 @@ void ObjectTable::CheckSharing() const {
   sharing_->borrowers.CheckInvariants();
   sharing_->pins.CheckInvariants();
   sharing_->owed.CheckInvariants();
+  sharing_->readings.CheckInvariants();
   sharing_->cancelled.CheckInvariants();
   FREEHOLD_CHECK(sharing_->cancelled.size() <= sharing_->pins.size());
   sharing_->watches.CheckInvariants();

@@ -3,6 +3,7 @@
 
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_transfer.h"
 
@@ -17,13 +18,16 @@ Verdict ObjectTable::Step(const event::BorrowerRegistered& e, Effects* effects) 
   ObjectRecord* record = index == kNoRecord ? nullptr : &slabs_.At(index);
   RegisterAnswer answer = RegisterAnswer::kGone;
   if (record != nullptr && record->in_scope() && !record->borrowed) {
+    const bool is_new = !sharing_->borrowers.Contains(index, e.from, 0);
     if (!ListBorrower(record, e.from)) {
       // To say Gone would be a lie, and any other answer would end the handoffs that the borrower
       // owes, although it may have passed the reference on (S1). It is answered when there is room.
       sharing_->unlisted.Add(e.from, e.key.id, e.number);
       return Verdict::kTableFull;
     }
+    if (HeirSteps(this).Withholds(e, index, is_new, effects)) return Verdict::kOk;
     answer = RegisterAnswer::kOk;
+    TransferSteps(this).TellIfTakenBack(index, e.from, effects);
   } else if (!IsMutant(Mutant::kFormerForgotten) &&
              TransferSteps(this).Redirect(e.key, e.from, /*by_node=*/false, effects)) {
     return Verdict::kUnchanged;
@@ -93,6 +97,8 @@ bool ObjectTable::RemoveHolder(HolderIndex* holders, const HolderIndex::Holder& 
   const HolderIndex::Removed removed = holders->Remove(holder.record, holder.peer, holder.number);
   if (removed == HolderIndex::Removed::kAbsent) return false;
   const bool is_pin = holders == &sharing_->pins;
+  // Of a pin that has ended an heir need not hear at once.
+  if (!is_pin) HeirSteps(this).Changed(holder.record, effects);
   if (is_pin) (void)sharing_->cancelled.Remove(holder.record, holder.peer, holder.number);
   if (removed != HolderIndex::Removed::kOthersLeft) {
     ObjectRecord& record = slabs_.At(holder.record);

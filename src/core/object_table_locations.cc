@@ -35,7 +35,14 @@ Verdict ObjectTable::Step(const event::SetLocation& e, Effects* effects) {
     AnswerWithFree(e, effects);
     return Verdict::kToBeFreed;
   }
-  if (e.generation > record->generation) return Verdict::kUnknownGeneration;
+  if (e.generation > record->generation) {
+    // Or its last owner had begun it, and died before this process, its heir, heard of that.
+    if (!e.merge || !TransferSteps(this).IsInherited(IndexOf(*record))) {
+      return Verdict::kUnknownGeneration;
+    }
+    AnswerWithFree(e, effects);
+    return Verdict::kToBeFreed;
+  }
   record = FindGeneration(record, e.generation);
   if (record == nullptr) {
     AnswerWithFree(e, effects);
@@ -122,7 +129,8 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   copy->shared = copy->spilled && (e.spilled ? e.shared : copy->shared);
   copy->prospective = !copy->real() || (is_let_go && copy->prospective);
   copy->primary = copy->real() && is_primary;
-  if (e.merge && (e.in_memory || e.spilled)) {
+  if (e.merge && (e.in_memory || e.spilled) &&
+      TransferSteps(this).CountsReport(e.key, e.node, e.term)) {
     nodes_.Report(&nodes_.At(e.node), copy, DigestHash(e.key.hash, e.generation));
   }
   if (e.spilled || (!keep && record->has_rare()))

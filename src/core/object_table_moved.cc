@@ -7,6 +7,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table_declare.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
@@ -39,11 +40,13 @@ Verdict TransferSteps::Step(const event::Moved& e, Effects* effects) {
   }
   if (by_owner || record != nullptr) (void)table_.Share();
   const bool through = former != nullptr && former->stage > FormerStage::kSent;
-  if (through && former->term < e.term && (by_owner || former->settled())) {
+  // While it is an heir nobody gives the object away, whoever says so.
+  if (through && !former->is_heir() && former->term < e.term && (by_owner || former->settled())) {
     // Behind its barrier nobody would forget the entry.
     if (table_.fences_.IsClosed(e.owner)) {
-      transfers()->formers.Remove(former);
+      Forget(former, effects);
     } else {
+      LetGoOfContained(former, effects);
       transfers()->formers.Follow(former, e.owner, e.term);
     }
   }
@@ -73,6 +76,7 @@ bool TransferSteps::HearFromOwner(ObjectRecord* record, const event::Moved& e, E
   sharing.borrows.EndDeclaration(record->overflow, DeclareAnswer::kOk);
   if (borrow.flushing) effects->ready.push_back(borrow.owner);
   sharing.borrows.EndFlush(record->overflow);
+  NoteOuter(*record, borrow.owner, e.owner, effects);
   sharing.borrows.Follow(record->overflow, e.owner, e.term, BorrowStage::kConfirmed);
   table_.EndOwed(*record, HandoffAnswer::kOk, effects);
   if (is_news) PassOn(*record, effects);
@@ -150,6 +154,7 @@ bool TransferSteps::Follow(ObjectRecord* record, PeerIndex owner, uint32_t term,
   if (flushes) effects->ready.push_back(borrow.owner);
   const bool had_work = table_.sharing_->HasWorkFor(owner);
   borrows.EndFlush(record->overflow);
+  NoteOuter(*record, borrow.owner, owner, effects);
   borrows.Follow(record->overflow, owner, term, BorrowStage::kQueued);
   if (flushes && !table_.fences_.IsFenced(owner)) borrows.RequireFlush(record->overflow);
   if (!had_work) effects->ready.push_back(owner);
@@ -172,7 +177,8 @@ void TransferSteps::Forward(const ObjectId& object, PeerIndex borrower, Effects*
 bool TransferSteps::Redirect(const Key& key, PeerIndex from, bool by_node, Effects* effects) {
   if (!Any(table_)) return false;
   Former* const former = transfers()->formers.Find(key.id);
-  if (former == nullptr) return false;
+  // In the first term it was never owned here, by an heir as little as by anybody.
+  if (former == nullptr || former->term == kFirstTerm) return false;
   const Former::Asker asker{from, by_node};
   if (former->stage <= FormerStage::kSent && !IsMutant(Mutant::kRedirectedTooEarly)) {
     if (std::find(former->asked.begin(), former->asked.end(), asker) == former->asked.end()) {
@@ -222,6 +228,7 @@ void TransferSteps::SendNews(PeerIndex to, const Transfers::MovedNews& news, Eff
 
 bool TransferSteps::Fence(PeerIndex peer, uint32_t* items_max, Effects* effects) {
   if (!Any(table_)) return false;
+  if (HeirSteps(&table_).Fence(peer, items_max, effects)) return true;
   Transfers& all = *transfers();
   // What the peer has not told everybody of is taken back; what it was to be told of, it is not.
   while (Former* const former = all.formers.FirstUnsettled(peer)) {
@@ -278,6 +285,8 @@ bool TransferSteps::Refresh(PeerIndex peer, bool by_node, Transfers::MovedNews* 
   const Key key{news->object, news->object.Hash()};
   ObjectRecord* const record = table_.FindMutable(key);
   if (record != nullptr && record->in_scope() && !record->borrowed) {
+    // It was declared since, or never had another owner: nobody moved.
+    if (TermOf(*record) == kFirstTerm) return false;
     if (by_node) {
       ToTell(table_.IndexOf(*record), peer, &ignored);
     } else {
@@ -335,7 +344,7 @@ bool TransferSteps::PullTransfers(PeerIndex peer, uint32_t* items_max, const Nod
   if (!Any(table_)) return true;
   FormerIndex& formers = transfers()->formers;
   while (Former* const former = formers.FirstToSend(peer)) {
-    if (*items_max == 0) return false;
+    if (!PullContained(former, items_max, names, writer) || *items_max == 0) return false;
     const OwnedSnapshot& snapshot = *former->snapshot;
     TransferItem item;
     item.object = former->object;
@@ -385,6 +394,7 @@ void TransferSteps::CheckInvariants() const {
   if (!Any(table_)) return;
   const Transfers& all = *transfers();
   all.formers.CheckInvariants();
+  HeirSteps(&table_).CheckInvariants();
   for (const HolderIndex* holders : {&all.previous, &all.to_tell, &all.telling, &all.awaited}) {
     holders->CheckInvariants();
   }

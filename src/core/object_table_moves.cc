@@ -12,6 +12,7 @@
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
 #include "src/core/object_table_evict.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
@@ -29,6 +30,7 @@ Verdict ObjectTable::Step(const event::MovePrimary& e, Effects* effects) {
   if (record != nullptr && !record->borrowed && TransferSteps(this).AsksAnother(e, effects)) {
     return Verdict::kUnchanged;
   }
+  if (!e.has_waited && HeirSteps(this).Withholds(e, effects)) return Verdict::kOk;
   PeerIndex primary = kNoPeer;
   const Verdict verdict = Move(e, &primary, effects);
   MoveAnswer answer = MoveAnswer::kRefused;

@@ -2,6 +2,7 @@
 
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
@@ -61,7 +62,9 @@ bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, const NodeName
       EraseBorrowed(&record);
     }
   }
-  (void)TransferSteps(this).PullTransfers(peer, &items_max, names, writer);
+  if (TransferSteps(this).PullTransfers(peer, &items_max, names, writer)) {
+    (void)HeirSteps(this).PullShadows(peer, &items_max, names, writer);
+  }
   return sharing.HasWorkFor(peer);
 }
 

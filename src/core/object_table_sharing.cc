@@ -245,14 +245,14 @@ ObjectRecord* ObjectTable::BeginBorrow(const Key& key, PeerIndex owner, uint32_t
 }
 
 Verdict ObjectTable::Step(const event::ImportNested& e, Effects* effects, ObjectRecord** record) {
-  Sharing& sharing = Share();
+  (void)Share();
   if (fences_.IsFenced(e.sender)) return Verdict::kPeerExcluded;
   const Verdict verdict = AdmitBorrowed(e.key, e.owner, kFirstTerm, effects, record);
   if (verdict != Verdict::kOk) return verdict;
   HolderIndex::Added added = HolderIndex::Added::kPresent;
   if ((*record)->borrowed && !BorrowOf(**record).confirmed() &&
       !IsMutant(Mutant::kNestedWithoutHold)) {
-    added = sharing.owed.Add(IndexOf(**record), e.sender, OwedNumber::ForOuter(e.outer));
+    added = TransferSteps(this).Owe(IndexOf(**record), e.sender, e.outer);
   }
   switch (added) {
     case HolderIndex::Added::kAdded:
@@ -351,8 +351,7 @@ void ObjectTable::FailBorrow(ObjectRecord* record, BorrowStage stage, Effects* e
   const bool gone = stage == BorrowStage::kGone;
   if (BorrowOf(*record).stage == BorrowStage::kMoving) {
     // This process is excluded: it hands nothing over, and takes nothing back.
-    FormerIndex& formers = sharing_->transfers->formers;
-    formers.Remove(formers.Find(record->id()));
+    TransferSteps(this).Forget(sharing_->transfers->formers.Find(record->id()), effects);
     if (!record->held()) {
       SetState(record, ObjectState::kOutOfScope, effects);
       DropCallbacks(record, effects);
@@ -386,6 +385,7 @@ void ObjectTable::EndOwed(const ObjectRecord& record, HandoffAnswer answer, Effe
     const HolderIndex::Holder holder = *first;
     (void)owed.Remove(index, holder.peer, holder.number);
     if (OwedNumber::IsOuter(holder.number)) {
+      TransferSteps(this).EndReading(index, holder.number);
       effects->Rarely().inners.push_back(OwedNumber::OuterOf(holder.number));
     } else if (answer == HandoffAnswer::kOk || !IsMutant(Mutant::kSilentAfterGone)) {
       AnswerHandoff(holder.peer, record.id(), holder.number, answer, effects);

@@ -1,5 +1,6 @@
 // Ownership that moves: the side of whoever becomes the owner.
 
+#include <algorithm>
 #include <utility>
 
 #include "src/base/check.h"
@@ -7,6 +8,7 @@
 #include "src/core/object_table_declare.h"
 #include "src/core/object_table_evict.h"
 #include "src/core/object_table_files.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_transfer.h"
 
@@ -171,6 +173,16 @@ void TransferSteps::ToTell(RecordIndex index, PeerIndex peer, Effects* effects) 
   if (!had_work) effects->ready.push_back(peer);
 }
 
+void TransferSteps::TellIfTakenBack(RecordIndex index, PeerIndex peer, Effects* effects) {
+  if (Any(table_) && transfers()->awaited.FirstOf(index) != nullptr) ToTell(index, peer, effects);
+}
+
+bool TransferSteps::CountsReport(const Key& key, PeerIndex node, uint32_t term) const {
+  if (!Any(table_) || IsMutant(Mutant::kEarlierReportCounts)) return true;
+  const ObjectRecord& newest = *table_.FindMutable(key);
+  return term >= TermOf(newest) || !IsTelling(table_.IndexOf(newest), node);
+}
+
 void TransferSteps::ForgetUntold(HolderIndex* told, RecordIndex index, PeerIndex peer) {
   Transfers& all = *transfers();
   if (told->Remove(index, peer, 0) == HolderIndex::Removed::kAbsent) return;
@@ -237,6 +249,7 @@ Verdict TransferSteps::Step(const event::MovedAcked& e, Effects* effects) {
   HolderIndex& borrowers = table_.sharing_->borrowers;
   if (e.holds) {
     if (borrowers.Add(index, e.from, 0) != HolderIndex::Added::kFull) record->has_borrowers = 1;
+    HeirSteps(&table_).Changed(index, effects);
   } else if (!IsMutant(Mutant::kMovedAckIgnored)) {
     (void)table_.RemoveHolder(&borrowers, {index, e.from, 0}, effects);
   }
@@ -246,6 +259,7 @@ Verdict TransferSteps::Step(const event::MovedAcked& e, Effects* effects) {
 void TransferSteps::End(const ObjectRecord& record, Effects* effects) {
   const RecordIndex index = RecordSlabs::IndexOf(record);
   if (!HasTenure(index)) return;
+  HeirSteps(&table_).End(index, effects);
   Transfers& all = *transfers();
   const uint32_t term = TermOf(record);
   // A node may have asked when it was not known whom: it asks again, and hears that the object is
@@ -261,7 +275,9 @@ void TransferSteps::End(const ObjectRecord& record, Effects* effects) {
   while (const HolderIndex::Holder* first = all.previous.FirstOf(index)) {
     const PeerIndex former = first->peer;
     (void)all.previous.Remove(index, former, 0);
-    Answer(former, SharingKind::kMovedEnded, record.id(), term, 0, effects);
+    // Of the first term are heirs alone, to whom any that is not earlier says it.
+    Answer(former, SharingKind::kMovedEnded, record.id(), std::max(term, kFirstTerm + 1), 0,
+           effects);
   }
   all.tenures.erase(index);
 }

@@ -10,6 +10,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table_evict.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_lineage.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_quiet.h"
@@ -76,6 +77,8 @@ const char* ImmovableName(Immovable why) {
       return "it was transferred lately, and not everybody knows";
     case Immovable::kTooOften:
       return "it was transferred as often as can be counted";
+    case Immovable::kHasHeir:
+      return "it has an heir";
   }
   return "?";
 }
@@ -88,7 +91,10 @@ Transfers& TransferSteps::Share() {
 
 uint32_t TransferSteps::TermOf(const ObjectRecord& record) const {
   if (!Any(table_)) return kFirstTerm;
-  const auto at = transfers()->tenures.find(RecordSlabs::IndexOf(record));
+  // What is left of an older value is of the same owner, in the same term.
+  const ObjectRecord* of =
+      record.is_ghost ? table_.FindMutable({record.id(), record.id().Hash()}) : &record;
+  const auto at = transfers()->tenures.find(RecordSlabs::IndexOf(*of));
   return at == transfers()->tenures.end() ? kFirstTerm : at->second.term;
 }
 
@@ -101,7 +107,7 @@ Verdict TransferSteps::Step(const event::Transfer& e, Effects* effects, Immovabl
   if (record == nullptr) return verdict;
   if (record->borrowed) return Verdict::kNotOwner;
   if (table_.fences_.IsFenced(e.to)) return Verdict::kPeerExcluded;
-  *why = WhyNot(*record);
+  *why = WhyNot(*record, e.looked_at);
   if (*why != Immovable::kNo) return Verdict::kWrongState;
   Transfers& all = Share();
   auto snapshot = std::make_unique<OwnedSnapshot>();
@@ -119,6 +125,11 @@ Verdict TransferSteps::Step(const event::Transfer& e, Effects* effects, Immovabl
     table_.sharing_->borrows.Remove(borrow);
     return Verdict::kTableFull;
   }
+  if (Rare* rare = table_.rares_.Find(*record); rare != nullptr && !rare->inners.empty()) {
+    snapshot->contained = std::make_unique<Contained>();
+    snapshot->contained->inners = std::exchange(rare->inners, InnerList());
+    if (e.handed != nullptr) snapshot->contained->handed = std::exchange(*e.handed, {});
+  }
   former->snapshot = std::move(snapshot);
   Strip(record);
   record->borrowed = 1;
@@ -130,12 +141,16 @@ Verdict TransferSteps::Step(const event::Transfer& e, Effects* effects, Immovabl
   return Verdict::kOk;
 }
 
-Immovable TransferSteps::WhyNot(const ObjectRecord& record) const {
+// What it contains comes last: passing that on is of use only if nothing else is in the way.
+Immovable TransferSteps::WhyNot(const ObjectRecord& record, size_t looked_at) const {
+  const Rare* const rare = table_.rares_.Find(record);
   if (record.is_member()) return Immovable::kInScope;
+  if (HeirSteps::Has(table_, record) && !IsMutant(Mutant::kGivenAwayWithHeir)) {
+    return Immovable::kHasHeir;
+  }
   if (PinSteps::Of(table_, record) != nullptr) return Immovable::kPinned;
   if (LineageSteps::IsMarked(table_, record)) return Immovable::kLineage;
-  if (const Rare* rare = table_.rares_.Find(record); rare != nullptr) {
-    if (!rare->inners.empty()) return Immovable::kContains;
+  if (rare != nullptr) {
     if (rare->persist != 0) return Immovable::kLineage;
     if (!rare->subscribers.empty()) return Immovable::kSubscribed;
     if (rare->ghost != kNoRecord) return Immovable::kDeleting;
@@ -145,15 +160,28 @@ Immovable TransferSteps::WhyNot(const ObjectRecord& record) const {
     if (!copy.held()) why = Immovable::kDeleting;
     if (copy.node == table_.nodes_.unbound()) why = Immovable::kSharedFile;
   });
-  if (why != Immovable::kNo || !Any(table_)) return why;
+  if (why == Immovable::kNo && Any(table_)) why = WhyNotYet(record);
+  if (why != Immovable::kNo) return why;
+  return rare != nullptr && rare->inners.size() > looked_at ? Immovable::kContains : why;
+}
+
+// Of what has come by a transfer.
+Immovable TransferSteps::WhyNotYet(const ObjectRecord& record) const {
   const RecordIndex index = RecordSlabs::IndexOf(record);
   // With room for the one who takes it back.
   if (TermOf(record) > kTermMax - 2) return Immovable::kTooOften;
-  const auto tenure = transfers()->tenures.find(index);
-  if (tenure == transfers()->tenures.end() || IsMutant(Mutant::kMovesOnUnsettled)) return why;
   // Who waits for a barrier until everybody is told does so here.
-  const bool untold = !IsTold(index);
-  return untold || !Settles(tenure->second) ? Immovable::kMoving : Immovable::kNo;
+  const bool settled = IsSettled(index) || IsMutant(Mutant::kMovesOnUnsettled);
+  return settled ? Immovable::kNo : Immovable::kMoving;
+}
+
+bool TransferSteps::IsSettled(RecordIndex index) const {
+  if (!HasTenure(index)) return true;
+  return IsTold(index) && Settles(transfers()->tenures.find(index)->second);
+}
+
+bool TransferSteps::IsInherited(RecordIndex index) const {
+  return HasTenure(index) && transfers()->tenures.find(index)->second.inherited;
 }
 
 // False: there is more than a message holds, which is not looked at to the end.
@@ -168,6 +196,8 @@ bool TransferSteps::TakeSnapshot(const ObjectRecord& record, const NodeNames& na
   snapshot.evict_first = EvictSteps::IsMarked(table_, record);
   absl::flat_hash_set<PeerIndex> known;
   table_.ForEachCopy(record, [&](const Copy& copy) {
+    // Those that are to go, and files without a node, are its owner's to see to.
+    if (!copy.held() || copy.node == table_.nodes_.unbound()) return;
     known.insert(copy.node);
     OwnedSnapshot::At at;
     at.node = copy.node;
@@ -251,6 +281,7 @@ Verdict TransferSteps::Step(const event::TransferAnswered& e, Effects* effects) 
     SendNews(asker.peer, {e.key.id, former->term, former->next_owner}, effects);
   }
   transfers()->formers.SetStage(former, FormerStage::kTaken);
+  if (IsMutant(Mutant::kContainedLetGoEarly)) LetGoOfContained(former, effects);
   ObjectRecord* const record = table_.FindMutable(e.key);
   FREEHOLD_CHECK(record != nullptr && record->borrowed);
   // What the host waits for is asked of the next owner from now on.
@@ -281,15 +312,19 @@ void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
   const Key key{object, object.Hash()};
   Tenure tenure;
   tenure.term = former->term + 1;
+  tenure.inherited = former->is_heir();
   const bool was_taken = former->stage == FormerStage::kTaken;
   const std::unique_ptr<OwnedSnapshot> snapshot = std::move(former->snapshot);
+  const std::unique_ptr<Contained> contained = std::move(snapshot->contained);
   for (const Former::Asker& asker : former->asked) snapshot->Add(asker.peer, asker.is_node);
   transfers()->formers.Remove(former);
   if (next_died) {
     TransferNotice notice;
     notice.object = object;
     notice.next_owner = next_owner;
-    notice.outcome = was_taken ? TransferOutcome::kTakenBack : TransferOutcome::kNextOwnerDied;
+    notice.outcome = tenure.inherited ? TransferOutcome::kInherited
+                     : was_taken      ? TransferOutcome::kTakenBack
+                                      : TransferOutcome::kNextOwnerDied;
     effects->Rarely().transferred.push_back(std::move(notice));
   }
   ObjectRecord* record = table_.FindMutable(key);
@@ -297,11 +332,16 @@ void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
     const RecordIndex index = table_.Make(key, ObjectState::kPending);
     if (index == kNoRecord) {
       effects->Rarely().transferred.back().outcome = TransferOutcome::kDiedWithNextOwner;
+      if (contained != nullptr) {
+        effects->Rarely().inner_lists.push_back(std::move(contained->inners));
+      }
       return;
     }
     record = &table_.slabs_.At(index);
   }
-  ++table_.counters_.transfers_taken_back;
+  ObjectTableCounters& counters = table_.counters_;
+  ++(tenure.inherited ? counters.objects_inherited : counters.transfers_taken_back);
+  if (contained != nullptr) table_.rares_.Ensure(*record).inners = std::move(contained->inners);
   Install(record, *snapshot, tenure, effects);
   if (next_died && !IsMutant(Mutant::kTakenBackNotHeld)) {
     if (transfers()->awaited.Add(table_.IndexOf(*record), next_owner, 0) ==
@@ -318,6 +358,7 @@ Verdict TransferSteps::Step(const event::Settled& e, Effects* effects) {
   Verdict verdict = Verdict::kUnchanged;
   if (former != nullptr && former->next_owner == e.from && former->term == e.term &&
       former->stage == FormerStage::kTaken) {
+    LetGoOfContained(former, effects);
     transfers()->formers.SetStage(former, FormerStage::kSettled);
     verdict = Verdict::kOk;
   }
@@ -325,14 +366,18 @@ Verdict TransferSteps::Step(const event::Settled& e, Effects* effects) {
   return verdict;
 }
 
-Verdict TransferSteps::Step(const event::MovedEnded& e) {
+Verdict TransferSteps::Step(const event::MovedEnded& e, Effects* effects) {
   Former* const former = Any(table_) ? transfers()->formers.Find(e.key.id) : nullptr;
-  // The owner that ends may be a later one, which has not told of itself any more.
+  // The owner that ends may be a later one, which has not told of itself any more; but an heir's is
+  // the one that has named it.
+  if (former != nullptr && former->is_heir() && former->next_owner != e.from) {
+    return Verdict::kUnchanged;
+  }
   if (former == nullptr || former->stage <= FormerStage::kSent || former->term > e.term ||
       (former->term == e.term ? former->next_owner != e.from : !former->settled())) {
     return Verdict::kUnchanged;
   }
-  transfers()->formers.Remove(former);
+  Forget(former, effects);
   return Verdict::kOk;
 }
 

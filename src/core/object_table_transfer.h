@@ -14,7 +14,9 @@
 #ifndef FREEHOLD_SRC_CORE_OBJECT_TABLE_TRANSFER_H_
 #define FREEHOLD_SRC_CORE_OBJECT_TABLE_TRANSFER_H_
 
+#include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "src/core/object_table.h"
 #include "src/core/owned_snapshot.h"
@@ -29,6 +31,10 @@ struct Transfer {
   Key key;
   PeerIndex to;
   const NodeNames* names;  // which of those that ask are nodes
+  // Of what it contains, the first `looked_at` were passed on to `to`, as far as they are of use;
+  // `*handed` is taken if the step is.
+  size_t looked_at = 0;
+  std::vector<HandedInner>* handed = nullptr;
 };
 // `from` hands over an object. `refusal` is not kTaken if this process takes none. `keep`: the
 // runtime will add a handle to the record that the step answers.
@@ -63,6 +69,11 @@ struct MovedEnded {
   PeerIndex from;
   uint32_t term;
 };
+// `to` is whom to ask for the outer object, out of which ids were read here.
+struct OuterMoved {
+  InnerRef outer;
+  PeerIndex to;
+};
 // Who told of the object's owner; kNoPeer as the owner: this process.
 struct Moved {
   Key key;
@@ -84,7 +95,7 @@ struct MovedAcked {
 // Why an object cannot be given away as it is.
 enum class Immovable : uint8_t {
   kNo,
-  kContains,    // it contains other objects
+  kContains,    // it contains other objects, which were not passed on
   kInScope,     // it belongs to a scope
   kPinned,      // its value is pinned
   kLineage,     // a recorded task made it, or its value is to be persisted
@@ -94,6 +105,7 @@ enum class Immovable : uint8_t {
   kTooMany,     // more processes and nodes hold it than one message names
   kMoving,      // it has come lately, and not everybody knows
   kTooOften,    // its term is as late as can be
+  kHasHeir,     // somebody else would own it in the same term
 };
 const char* ImmovableName(Immovable why);
 
@@ -107,7 +119,9 @@ class TransferSteps {
   Verdict Step(const event::TransferAnswered& e, Effects* effects);
   // kUnchanged: it does not come from the next owner. Answered in any case.
   Verdict Step(const event::Settled& e, Effects* effects);
-  Verdict Step(const event::MovedEnded& e);  // kUnchanged, likewise
+  Verdict Step(const event::MovedEnded& e, Effects* effects);  // kUnchanged, likewise
+  // What an object that is owned here contains, from the `first`-th on, at most `max`.
+  std::vector<InnerRef> InnersOf(const Key& key, size_t first, size_t max) const;
 
   // Answered but for kPeerExcluded. kAlreadyExists, kRefused, kTableFull. `*record`: if it was
   // taken.
@@ -118,6 +132,13 @@ class TransferSteps {
   // kUnchanged: it is no news, or not of one who is asked, or passed the reference on. kOtherOwner:
   // it is owned here. Answered if it comes from that owner.
   Verdict Step(const event::Moved& e, Effects* effects);
+
+  // Of the ids that were read out of that outer object, looks at so many, in turn. It costs so
+  // many.
+  void Step(const event::OuterMoved& e, uint32_t items_max, Effects* effects);
+  uint32_t ReadingsOf(const InnerRef& outer) const {
+    return table_.sharing_ == nullptr ? 0 : table_.sharing_->readings.CountOfPeer(outer.record);
+  }
 
   // Objects that were given away and not answered for; and those besides of which not everybody has
   // been told.
@@ -131,6 +152,10 @@ class TransferSteps {
   }
   // The term of an object that is owned here.
   uint32_t TermOf(const ObjectRecord& record) const;
+  // Everybody knows who its owner is, and nobody may take it back.
+  bool IsSettled(RecordIndex index) const;
+  // Its owner before has died, and may have begun more than its heir has heard.
+  bool IsInherited(RecordIndex index) const;
   bool HasTenure(RecordIndex index) const {
     return Any(table_) && transfers()->tenures.contains(index);
   }
@@ -141,10 +166,21 @@ class TransferSteps {
   // `from` asks here for what is not owned here. True: it was owned here, and `from` hears, now or
   // when that is known, who owns it.
   bool Redirect(const Key& key, PeerIndex from, bool by_node, Effects* effects);
+  // An id was read out of an outer object; it is confirmed, or has failed.
+  HolderIndex::Added Owe(RecordIndex inner, PeerIndex sender, const InnerRef& outer);
+  void EndReading(RecordIndex inner, uint64_t owed);
+  // Nobody asks for it here any more, and it is not taken back.
+  void Forget(Former* former, Effects* effects);
+  // A node has reported a copy. False: to the owner of an earlier term, and it is being told of
+  // this one, from when on it will count that report no more, and report the copy again.
+  bool CountsReport(const Key& key, PeerIndex node, uint32_t term) const;
   // A node asks the owner of an earlier term. True: it hears of this one, and asks again.
   bool AsksAnother(const event::MovePrimary& e, Effects* effects);
   // For a mutant: the next owner hears of a release that came here.
   void Forward(const ObjectId& object, PeerIndex borrower, Effects* effects);
+  // `peer` registers. Of what was taken back from one that died it may have heard from that one
+  // since, in an earlier term: it is told, and answers before the barrier.
+  void TellIfTakenBack(RecordIndex index, PeerIndex peer, Effects* effects);
   // `peer` is told of this owner, and has not answered what it holds.
   bool IsTelling(RecordIndex index, PeerIndex peer) const;
   // The answer to a registration that was given up for one with another owner.
@@ -169,14 +205,20 @@ class TransferSteps {
   void CheckInvariants() const;
 
  private:
+  friend class HeirSteps;  // object_table_heirs.h
   using Tenure = Transfers::Tenure;
   Transfers& Share();
   Transfers* transfers() const {
     return table_.sharing_ == nullptr ? nullptr : table_.sharing_->transfers.get();
   }
-  Immovable WhyNot(const ObjectRecord& record) const;
+  Immovable WhyNot(const ObjectRecord& record, size_t looked_at) const;
+  Immovable WhyNotYet(const ObjectRecord& record) const;
   bool TakeSnapshot(const ObjectRecord& record, const NodeNames& names, OwnedSnapshot* to) const;
   void Strip(ObjectRecord* record);
+  static void LetGoOfContained(Former* former, Effects* effects);
+  static bool PullContained(Former* former, uint32_t* items_max, const NodeNames& names,
+                            PayloadWriter* writer);
+  void NoteOuter(const ObjectRecord& record, PeerIndex from, PeerIndex to, Effects* effects) const;
   void TakeBack(Former* former, bool next_died, Effects* effects);
   void Install(ObjectRecord* record, const OwnedSnapshot& snapshot, const Tenure& tenure,
                Effects* effects);

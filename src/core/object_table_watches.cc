@@ -2,6 +2,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
@@ -46,6 +47,7 @@ Verdict WatchSteps::Step(const event::Watch& e, Effects* effects) {
     }
     if (added == HolderIndex::Added::kAdded) {
       record->has_askers = 1;
+      HeirSteps(&table_).Changed(index, effects);
       return Verdict::kOk;
     }
   }

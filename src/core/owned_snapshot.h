@@ -7,13 +7,31 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "src/core/inner_list.h"
 #include "src/core/peer.h"
 #include "src/core/transfer_item.h"
 
 namespace freehold::core {
+
+// A contained object that was passed on to the next owner of the outer one.
+struct HandedInner {
+  ObjectId object;
+  uint64_t number = 0;         // of the handoff
+  uint32_t term = kFirstTerm;  // of its owner
+  PeerIndex owner = kNoPeer;   // kNoPeer: this process
+};
+
+// What an object contains that is given away: this process holds it, too, until everybody knows the
+// next owner.
+struct Contained {
+  InnerList inners;
+  std::vector<HandedInner> handed;  // empty once all were sent
+  size_t sent = 0;                  // of those
+};
 
 struct OwnedSnapshot {
   struct At {
@@ -33,8 +51,9 @@ struct OwnedSnapshot {
   TransferState state = TransferState::kPending;
   bool evict_first = false;
   std::vector<At> nodes;
-  std::vector<PeerIndex> processes;  // that hold it, or ask about it
-  std::vector<PeerIndex> formers;    // owners before
+  std::vector<PeerIndex> processes;      // that hold it, or ask about it
+  std::vector<PeerIndex> formers;        // owners before
+  std::unique_ptr<Contained> contained;  // null: nothing
 
   // One more that asks about it, unless it is known.
   void Add(PeerIndex peer, bool is_node) {

@@ -108,6 +108,9 @@ struct Sharing {
   HolderIndex cancelled;  // of the pins, those whose cancellation was asked for
   // (object, sender, OwedNumber): what ends once the borrow of the object is confirmed or fails.
   HolderIndex owed;
+  // (object, record of an outer one, its shard): of what is owed, the ids that were read out of
+  // outer objects, found by these.
+  HolderIndex readings;
   BorrowIndex borrows;
   HandoffLedger ledger;
   HandoffNumbers numbers;
@@ -134,9 +137,9 @@ struct Sharing {
   }
   size_t bytes() const {
     return sizeof(*this) + borrowers.bytes() + pins.bytes() + cancelled.bytes() + owed.bytes() +
-           borrows.bytes() + outbox.bytes() + ledger.bytes() + watches.bytes() + due.bytes() +
-           settled_answers.bytes() + unlisted.bytes() + move_news.bytes() + moments.bytes() +
-           (transfers == nullptr ? 0 : transfers->bytes());
+           readings.bytes() + borrows.bytes() + outbox.bytes() + ledger.bytes() + watches.bytes() +
+           due.bytes() + settled_answers.bytes() + unlisted.bytes() + move_news.bytes() +
+           moments.bytes() + (transfers == nullptr ? 0 : transfers->bytes());
   }
 };
 

@@ -5,6 +5,7 @@
 #include "src/base/check.h"
 #include "src/base/hash.h"
 #include "src/base/little_endian.h"
+#include "src/core/transfer_item.h"
 
 namespace freehold::core {
 
@@ -49,7 +50,8 @@ Id LoadId(const char* at) {
 
 bool IsValid(const ReferenceToken& token) {
   return !token.object.IsNil() && !token.owner.IsNil() && !token.sender.IsNil() &&
-         !token.receiver.IsNil() && token.term != 0 && token.number != 0;
+         !token.receiver.IsNil() && token.term >= kFirstTerm && token.term <= kTermMax &&
+         token.number != 0;
 }
 
 }  // namespace

@@ -73,6 +73,42 @@ inline size_t TransferListBytes(const TransferItem& item) {
   return bytes;
 }
 
+// owner → next owner, before the transfer of `outer`: objects that it contains. Each is passed on
+// as a handoff of the sender's, as if it were exported. Neither of the ids is nil, but for the
+// owner's.
+struct ContainedItem {
+  struct Inner {
+    ObjectId object;
+    uint64_t number = 0;         // of the handoff
+    uint32_t term = kFirstTerm;  // of the inner object's owner
+    ProcessId owner;             // nil: the sender
+  };
+  ObjectId outer;
+  uint32_t term = kFirstTerm + 1;  // of the next owner of `outer`
+  std::vector<Inner> inners;       // not empty
+};
+// So many that any item fits any envelope.
+inline constexpr uint32_t kContainedMax = 100;
+// On the wire, of an inner object.
+inline constexpr uint32_t kContainedBytes = 68;
+
+// owner → heir (PROTOCOL, step 15): what the heir is to install when the owner dies.
+// `snapshot.term` is the one in which it would own the object.
+struct ShadowItem {
+  uint64_t version = 0;  // the owner's own, one more for each change; the answer echoes it
+  TransferItem snapshot;
+};
+// The heir's answer. All but kKept: it is not the heir.
+enum class ShadowAnswer : uint8_t {
+  kKept = 0,
+  kExists = 1,    // it owns that id, or knows of a later owner
+  kRefused = 2,   // it takes no objects from others
+  kDraining = 3,  // it is about to leave
+  kFull = 4,      // it has no room
+  kEnded = 5,     // the owner has said so
+};
+inline constexpr uint8_t kShadowAnswerMax = 5;
+
 // owner, former owner, or who passed a reference on → who holds the object or asks about it.
 struct MovedItem {
   ObjectId object;

@@ -9,9 +9,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 #include "absl/container/flat_hash_map.h"
 #include "src/core/former_index.h"
+#include "src/core/heirs.h"
 #include "src/core/holder_index.h"
 #include "src/core/peer_map.h"
 #include "src/core/peer_queue.h"
@@ -19,11 +21,13 @@
 namespace freehold::core {
 
 struct Transfers {
-  // Of an object that is owned here and was owned elsewhere, or was given away and taken back.
+  // Of an object that is owned here and was owned elsewhere, or was given away and taken back, or
+  // has had an heir.
   struct Tenure {
     uint32_t term = kFirstTerm;
     PeerIndex from = kNoPeer;  // who handed it over and may take it back; kNoPeer: nobody may
     uint64_t era = 0;          // in which those who are to be told were listed
+    bool inherited = false;    // from an owner that has died: it may have done more with it
   };
   // An owner that somebody is to ask from now on.
   struct MovedNews {
@@ -42,9 +46,11 @@ struct Transfers {
   HolderIndex awaited;
   PeerQueue<MovedNews> moved_news;  // for who has asked here; not answered
   PeerMap<uint32_t> unasked;        // of what waits in the outbox of a peer: answers to nothing
+  std::unique_ptr<Heirs> heirs;     // null: none was named
 
   static bool IsUnasked(SharingKind kind) {
-    return kind == SharingKind::kSettled || kind == SharingKind::kMovedEnded;
+    return kind == SharingKind::kSettled || kind == SharingKind::kMovedEnded ||
+           kind == SharingKind::kShadowEnd;
   }
 
   // The latest view waits for those who were listed before it; not for later ones, or transfers in
@@ -64,12 +70,13 @@ struct Transfers {
 
   bool HasWorkFor(PeerIndex peer) const {
     return formers.AnyToSend(peer) || to_tell.FirstOfPeer(peer) != nullptr ||
-           !moved_news.empty(peer);
+           !moved_news.empty(peer) ||
+           (heirs != nullptr && heirs->to_send.FirstOfPeer(peer) != nullptr);
   }
   size_t bytes() const {
     return sizeof(*this) + formers.bytes() + tenures.capacity() * (sizeof(Tenure) + 9) +
            previous.bytes() + to_tell.bytes() + telling.bytes() + awaited.bytes() +
-           moved_news.bytes();
+           moved_news.bytes() + (heirs == nullptr ? 0 : heirs->bytes());
   }
 };
 

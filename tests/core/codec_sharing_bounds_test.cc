@@ -69,6 +69,17 @@ TEST(SharingPayload, GroupHeadsOutOfBoundsAreRejected) {
     const bool has_term = group.kind < codec::kLocationQueries || group.kind >= codec::kWatches;
     EXPECT_EQ(CheckPayload(Head(group.kind, 0, 1, 0, 2) + group.item),
               has_term ? CodecError::kOk : CodecError::kBadValue);
+    // What came with such a term would be passed on with it.
+    for (const uint32_t term : {0u, kTermMax + 1, ~0u}) {
+      EXPECT_EQ(CheckPayload(Head(group.kind, 0, 1, 0, term) + group.item), CodecError::kBadValue)
+          << term;
+    }
+  }
+  const std::string move = item.substr(0, ObjectId::kSize) + "\1" + std::string(7, '\0');
+  EXPECT_EQ(CheckPayload(Head(codec::kMovePrimaries, 0, 1) + move), CodecError::kOk);
+  for (const uint32_t term : {0u, kTermMax + 1, ~0u}) {
+    EXPECT_EQ(CheckPayload(Head(codec::kMovePrimaries, 0, 1, 0, term) + move),
+              CodecError::kBadValue);
   }
 }
 

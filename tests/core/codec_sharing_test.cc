@@ -174,7 +174,7 @@ TEST(SharingPayload, EveryKindAndAnswerComesBackInOrder) {
   for (int answer = 0; answer <= kHandoffAnswerMax; ++answer) {
     EXPECT_TRUE(writer.Add(Sharing(SharingKind::kHandoffAck, 4, 5, answer)));
   }
-  EXPECT_TRUE(writer.Add(Sharing(SharingKind::kHandoffCancel, 4, 5, 0, ~0u)));
+  EXPECT_TRUE(writer.Add(Sharing(SharingKind::kHandoffCancel, 4, 5, 0, kTermMax)));
   EXPECT_TRUE(writer.Add(Sharing(SharingKind::kWatch, 4, 5, 0)));
   EXPECT_TRUE(writer.Add(Sharing(SharingKind::kWatch, 4, 6, 2, 3)));
   EXPECT_TRUE(writer.Add(Sharing(SharingKind::kUnwatch, 4, 5, 1)));
@@ -191,7 +191,7 @@ TEST(SharingPayload, EveryKindAndAnswerComesBackInOrder) {
                                         "handoff ack 4 n5 t1 1",
                                         "handoff ack 4 n5 t1 2",
                                         "handoff ack 4 n5 t1 3",
-                                        "handoff cancel 4 n5 t4294967295 0",
+                                        "handoff cancel 4 n5 t1073741824 0",
                                         "watch 4 n5 t1 0",
                                         "watch 4 n6 t3 2",
                                         "unwatch 4 n5 t1 1",

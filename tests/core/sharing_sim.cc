@@ -22,7 +22,7 @@ SharingSim::SharingSim(uint64_t seed, const Options& options, SharingCoverage* c
     process.table = std::make_unique<ObjectTable>(ObjectTable::Config{});
   }
   nests_ = Draw(3) == 0;
-  moves_ = Draw(2) == 0;
+  moves_ = Draw(2) == 0 || options.heirs;
   for (PeerIndex from = 0; from < processes; ++from) {
     for (PeerIndex to = 0; to < processes; ++to) {
       if (Draw(3) == 0) slow_.insert({from, to});
@@ -60,6 +60,8 @@ bool SharingSim::Run() {
     coverage_->short_borrows += counters.short_borrows;
     coverage_->transfers_taken += counters.transfers_taken;
     coverage_->transfers_taken_back += counters.transfers_taken_back;
+    coverage_->heirs_prepared += counters.heirs_prepared;
+    coverage_->inherited += counters.objects_inherited;
   }
   return violation_.empty();
 }
@@ -96,7 +98,7 @@ void SharingSim::Act() {
   const PeerIndex p = PickLive();
   if (p == kNoPeer) return;
   const auto q = static_cast<PeerIndex>(Draw(processes_.size()));
-  uint64_t what = Draw(moves_ ? 1100 : 1000);
+  uint64_t what = Draw((moves_ ? 1100 : 1000) + (options_.heirs ? 100 : 0));
   // The weights are such that objects end often, chains are short, and views come soon after
   // deaths.
   const auto is = [&what](uint64_t weight) {
@@ -107,6 +109,8 @@ void SharingSim::Act() {
   uint32_t object = 0;
   if (is(moves_ ? 100 : 0)) {
     Transfer(p);
+  } else if (is(options_.heirs ? 100 : 0)) {
+    NameHeir(p);
   } else if (is(50)) {
     Declare(p);
   } else if (is(140)) {
@@ -190,6 +194,7 @@ void SharingSim::ExportTo(PeerIndex p, uint32_t object, PeerIndex to) {
   if (verdict != Verdict::kOk) return;
   tokens_.push_back({object, p, to, exported.number, 0, false, false,
                      exported.owner == kNoPeer ? p : exported.owner, exported.term});
+  if (options_.heirs) NoteExported(p, object);
   // Often passed on and let go of in one breath, or with the last one: what breaks shortcuts.
   if (Draw(2) == 0) Drop(p, object);
 }
@@ -263,7 +268,7 @@ void SharingSim::Nest(PeerIndex p) {
   // Of objects in order of their numbers only, so that no ring can form.
   if (OwnedAt(p, outer) == nullptr || outer <= inner) return;
   // What is taken back does not know what was put into it meanwhile.
-  if (!IsSettledAt(p, outer)) return;
+  if (!IsSettledAt(p, outer) || HasHeir(p, outer)) return;
   NestIn(p, inner, outer);
 }
 

@@ -8,7 +8,9 @@
 // each failure of a reference that there is a reason for it, and that no two own an object. When
 // the faults stop, everything is dropped, and every table must become empty.
 //
-// In half of the worlds owners give objects away, to whomever, at any time.
+// In half of the worlds owners give objects away, to whomever, at any time. If it is asked for,
+// they also name heirs; and a reference that was good when the owner of a prepared heir was
+// excluded must not fail while that heir lives.
 //
 // Same seed, same run. A violation is text in `violation`; the run stops there.
 //
@@ -43,7 +45,7 @@ struct SharingCoverage {
   uint64_t failed_references = 0;
   uint64_t short_borrows = 0;
   uint64_t verdicts[kVerdicts] = {};
-  uint64_t items[16] = {};      // by SharingKind
+  uint64_t items[18] = {};      // by SharingKind
   uint64_t flushes_waited = 0;  // turns in which a view waited for a registration
   uint64_t transfers = 0;
   uint64_t transfers_taken = 0;
@@ -54,6 +56,11 @@ struct SharingCoverage {
   uint64_t second_transfers = 0;      // of an object, or later ones
   uint64_t returns = 0;               // to one who owned it before
   uint64_t failed_despite_owner = 0;  // references to what a process that lives owns
+  uint64_t heirs_named = 0;
+  uint64_t heirs_prepared = 0;
+  uint64_t shadows = 0;
+  uint64_t inherited = 0;
+  uint64_t survivors = 0;  // references that an heir must keep
 };
 
 // Processes have numbers, and there are no nodes.
@@ -70,6 +77,7 @@ class SharingSim {
     uint32_t processes_max = 5;
     uint32_t steps = 400;
     bool check_tables = true;  // invariants after every step
+    bool heirs = false;        // objects have heirs, and are given away
     size_t trace_max = 60;     // lines that are kept
     // Instead of the seed: every choice takes two bytes of these, and their end is the run's.
     std::string_view choices = {};
@@ -181,6 +189,14 @@ class SharingSim {
   void CheckOwned();
   void NoteListed(PeerIndex p);
   void CheckNoTransferLeft(PeerIndex p);
+
+  // Heirs (sharing_sim_heirs.cc).
+  void NameHeir(PeerIndex p);
+  void DismissHeir(PeerIndex p, uint32_t object);
+  bool HasHeir(PeerIndex p, uint32_t object) const;
+  void NoteExported(PeerIndex p, uint32_t object);
+  void NoteSurvivors(PeerIndex excluded);
+  void CheckSurvivor(PeerIndex p, uint32_t number);
   std::string Held(PeerIndex p, const ObjectRecord& record) const;
   void Finish();
   bool Turn(PeerIndex p);
@@ -198,6 +214,8 @@ class SharingSim {
   uint64_t latest_barrier_ = 0;
   bool nests_ = false;  // a world of objects that contain others
   bool moves_ = false;  // ... that are given away
+  // (object, borrower) → the owner that was excluded, and its heir.
+  std::map<std::pair<uint32_t, PeerIndex>, std::pair<PeerIndex, PeerIndex>> survivors_;
   bool faults_ = true;
   uint64_t step_ = 0;
   std::string violation_;

@@ -41,6 +41,7 @@ void SharingSim::Exclude() {
   ++latest_view_;
   for (const PeerIndex p : excluded) {
     processes_[p].excluded = true;
+    NoteSurvivors(p);
     Trace(Name("view ", latest_view_) + Name(" excludes p", p));
   }
   stream_.push_back({latest_view_, false, std::move(excluded)});
@@ -121,6 +122,7 @@ void SharingSim::CheckHeld(PeerIndex p) {
   for (uint32_t number = 0; number < objects_.size(); ++number) {
     Process& process = processes_[p];
     const ObjectRecord* record = process.table->Find(KeyOf(number));
+    if (options_.heirs) CheckSurvivor(p, number);
     if (OwnedAt(p, number) != nullptr) {
       if (process.owned.insert(number).second) Begins(p, number);
     } else if (process.owned.erase(number) > 0 && (record == nullptr || !record->in_scope())) {
@@ -140,6 +142,8 @@ void SharingSim::CheckFailed(PeerIndex p, uint32_t number, const ObjectRecord& r
   Trace(Name("o", number) + Name(" fails at p", p) + ": " + BorrowStageName(borrow.stage));
   if (borrow.stage == BorrowStage::kGone) {
     if (object.forged || !trusted(processes_[p])) return;
+    // What had ended at an owner that has died since, an heir may have for a while.
+    if (options_.heirs && object.ended && !AllOwnersTrusted(object)) return;
     if (owner != kNoPeer || AllOwnersTrusted(object)) {
       Fail(Name("o", number) + Name(" is gone under p", p));
     }

@@ -54,6 +54,24 @@ TEST(SharingSim, NothingEndsWhileItIsHeldAndNothingIsLeftInTheEnd) {
   }
 }
 
+TEST(SharingSim, APreparedHeirKeepsWhatItsOwnerLeaves) {
+  SharingCoverage coverage;
+  for (uint64_t seed = 1; seed <= Seeds(); ++seed) {
+    SharingSim::Options options;
+    options.check_tables = seed % 4 == 0;
+    options.heirs = true;
+    SharingSim sim(seed, options, &coverage);
+    ASSERT_TRUE(sim.Run()) << "seed " << seed << ": " << Last(sim);
+  }
+  if (Seeds() < 1000) return;
+  EXPECT_GT(coverage.heirs_named, Seeds());
+  EXPECT_GT(coverage.heirs_prepared, Seeds() / 2);
+  EXPECT_GT(coverage.shadows, coverage.heirs_prepared);
+  EXPECT_GT(coverage.inherited, Seeds() / 5);
+  EXPECT_GT(coverage.survivors, Seeds() / 100);
+  for (int kind = 11; kind <= 17; ++kind) EXPECT_GT(coverage.items[kind], Seeds() / 5) << kind;
+}
+
 TEST(SharingSim, TheSameSeedIsTheSameRun) {
   for (uint64_t seed = 1; seed <= 20; ++seed) {
     SharingCoverage coverage;

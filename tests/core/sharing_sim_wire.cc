@@ -1,6 +1,7 @@
 // SharingSim: what travels between processes.
 
 #include "src/core/codec.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_transfer.h"
 #include "tests/core/sharing_sim.h"
 
@@ -35,13 +36,24 @@ class SharingSim::Sink final : public PayloadSink {
                 VerdictName(verdict));
     Applied(verdict, &effects);
   }
+  void OnShadow(const ShadowItem& item) override {
+    const ObjectId& object = item.snapshot.object;
+    event::Shadow e{{object, object.Hash()},
+                    from_,
+                    item.snapshot.term,
+                    item.version,
+                    std::make_unique<OwnedSnapshot>(SnapshotOf(item.snapshot))};
+    if (sim_->Draw(8) == 0) e.refusal = ShadowAnswer::kRefused;
+    Effects effects;
+    ++sim_->coverage_->shadows;
+    const Verdict verdict =
+        HeirSteps(sim_->processes_[to_].table.get()).Step(std::move(e), &effects);
+    sim_->Trace(Name("p", to_) + " is the heir of " + Name("o", sim_->NumberOf(object)) +
+                Name(" in version ", item.version) + ": " + VerdictName(verdict));
+    Applied(verdict, &effects);
+  }
   void OnTransfer(const TransferItem& item) override {
-    OwnedSnapshot snapshot;
-    snapshot.generation = item.generation;
-    snapshot.size = item.size;
-    snapshot.state = item.state;
-    for (const ProcessId& process : item.processes) snapshot.processes.push_back(At(process));
-    for (const ProcessId& process : item.formers) snapshot.formers.push_back(At(process));
+    const OwnedSnapshot snapshot = SnapshotOf(item);
     event::TakeOver e{{item.object, item.object.Hash()}, from_, item.term, snapshot};
     if (sim_->Draw(5) == 0) {
       constexpr TransferAnswer kRefusals[] = {TransferAnswer::kRefused, TransferAnswer::kDraining,
@@ -82,6 +94,19 @@ class SharingSim::Sink final : public PayloadSink {
   }
 
  private:
+  OwnedSnapshot SnapshotOf(const TransferItem& item) const {
+    OwnedSnapshot snapshot;
+    snapshot.generation = item.generation;
+    snapshot.size = item.size;
+    snapshot.state = item.state;
+    for (const ProcessId& process : item.processes) {
+      if (At(process) != to_) snapshot.processes.push_back(At(process));
+    }
+    for (const ProcessId& process : item.formers) {
+      if (At(process) != to_) snapshot.formers.push_back(At(process));
+    }
+    return snapshot;
+  }
   // The other way round than NumberedProcesses.
   PeerIndex At(const ProcessId& process) const {
     for (PeerIndex p = 0; p < sim_->processes_.size(); ++p) {
@@ -130,7 +155,13 @@ class SharingSim::Sink final : public PayloadSink {
       case SharingKind::kSettledAck:
         return transfers.Step(event::SettledAcked{key, from_, item.term});
       case SharingKind::kMovedEnded:
-        return transfers.Step(event::MovedEnded{key, from_, item.term});
+        return transfers.Step(event::MovedEnded{key, from_, item.term}, effects);
+      case SharingKind::kShadowAck:
+        return HeirSteps(&table).Step(
+            event::ShadowAcked{key, from_, item.term, item.number, ShadowAnswer{item.answer}},
+            effects);
+      case SharingKind::kShadowEnd:
+        return HeirSteps(&table).Step(event::ShadowEnded{key, from_, item.term}, effects);
       case SharingKind::kWatch:
       case SharingKind::kUnwatch:
       case SharingKind::kWatchFired:

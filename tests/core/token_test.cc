@@ -109,6 +109,9 @@ TEST(ReferenceToken, ValuesThatNobodyGivesAreRejected) {
     altered.replace(field.at, field.size, field.size, '\0');
     EXPECT_EQ(Decode(Checked(altered)), TokenError::kBadValue) << field.field;
   }
+  std::string altered = bytes;
+  altered.replace(kFields[0].at, kFields[0].size, kFields[0].size, '\xff');
+  EXPECT_EQ(Decode(Checked(altered)), TokenError::kBadValue) << "later than any owner's";
 }
 
 TEST(ReferenceToken, ARejectedTokenLeavesTheOutputAlone) {

@@ -51,9 +51,10 @@ class Rewriter : public PayloadSink {
              (item.in_memory ? 'm' : '-') + (item.shared ? 'S' : '-') + item.url);
   }
   void OnSharing(const SharingItem& item) override {
-    // Of all three the highest is the same.
-    static_assert(kWatchAnswerMax == kDeclareAnswerMax && kWatchAnswerMax == kTransferAnswerMax);
-    FREEHOLD_CHECK(item.answer <= kWatchAnswerMax);
+    // No kind has more.
+    static_assert(kShadowAnswerMax >= kDeclareAnswerMax && kShadowAnswerMax >= kTransferAnswerMax &&
+                  kShadowAnswerMax >= kWatchAnswerMax);
+    FREEHOLD_CHECK(item.answer <= kShadowAnswerMax);
     FREEHOLD_CHECK(writer_.Add(item));
     Note('s', item.object, item.answer, item.term, item.number,
          static_cast<char>(item.kind) + std::to_string(item.size));
@@ -125,8 +126,16 @@ class Rewriter : public PayloadSink {
          std::to_string(item.size) + item.url);
   }
   void OnTransfer(const TransferItem& item) override {
-    FREEHOLD_CHECK(TransferListBytes(item) <= kTransferListBytesMax && writer_.Add(item));
-    std::string text(1, static_cast<char>(item.state));
+    FREEHOLD_CHECK(writer_.Add(item));
+    NoteTransfer('t', item, "");
+  }
+  void OnShadow(const ShadowItem& item) override {
+    FREEHOLD_CHECK(writer_.Add(item));
+    NoteTransfer('w', item.snapshot, std::to_string(item.version));
+  }
+  void NoteTransfer(char what, const TransferItem& item, std::string text) {
+    FREEHOLD_CHECK(TransferListBytes(item) <= kTransferListBytesMax);
+    text += static_cast<char>(item.state);
     text += item.evict_first ? 'e' : '-';
     for (const TransferItem::At& at : item.nodes) {
       text += std::string(at.node.bytes());
@@ -139,7 +148,17 @@ class Rewriter : public PayloadSink {
     }
     for (const ProcessId& process : item.processes) text += 'h' + std::string(process.bytes());
     for (const ProcessId& former : item.formers) text += 'f' + std::string(former.bytes());
-    Note('t', item.object, item.generation, item.term, item.size, text);
+    Note(what, item.object, item.generation, item.term, item.size, text);
+  }
+  void OnContained(const ContainedItem& item) override {
+    FREEHOLD_CHECK(!item.inners.empty() && item.inners.size() <= kContainedMax);
+    FREEHOLD_CHECK(writer_.Add(item));
+    std::string text;
+    for (const ContainedItem::Inner& inner : item.inners) {
+      text += std::string(inner.object.bytes()) + std::string(inner.owner.bytes()) +
+              std::to_string(inner.number) + ' ' + std::to_string(inner.term) + ' ';
+    }
+    Note('i', item.outer, 0, item.term, 0, text);
   }
   void OnMoved(const MovedItem& item) override {
     FREEHOLD_CHECK(writer_.Add(item));

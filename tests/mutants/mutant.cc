@@ -226,6 +226,22 @@ const char* MutantName(Mutant mutant) {
       return "former_forgotten";
     case Mutant::kLateReportFreed:
       return "late_report_freed";
+    case Mutant::kContainedLost:
+      return "contained_lost";
+    case Mutant::kContainedLetGoEarly:
+      return "contained_let_go_early";
+    case Mutant::kContainedKept:
+      return "contained_kept";
+    case Mutant::kOuterMovedUnnoticed:
+      return "outer_moved_unnoticed";
+    case Mutant::kEarlierReportCounts:
+      return "earlier_report_counts";
+    case Mutant::kNothingInherited:
+      return "nothing_inherited";
+    case Mutant::kGivenAwayWithHeir:
+      return "given_away_with_heir";
+    case Mutant::kHeirEndedTooEarly:
+      return "heir_ended_too_early";
   }
   return "?";
 }

@@ -38,6 +38,10 @@ bool IsOfTransfers(Mutant mutant) {
          mutant != Mutant::kMoveNotPassedOn;
 }
 
+bool IsOfHeirs(Mutant mutant) {
+  return mutant >= Mutant::kNothingInherited && mutant <= Mutant::kHeirEndedTooEarly;
+}
+
 struct Finding {
   uint64_t seed = 0;  // 0: none
   uint64_t step = 0;
@@ -61,6 +65,7 @@ bool RunSeed(uint64_t seed, Mutant of, Mutant mutant, std::string* violation, ui
   SharingCoverage coverage;
   SharingSim::Options options;
   options.check_tables = false;
+  options.heirs = IsOfHeirs(of);
   SharingSim sim(seed, options, &coverage);
   const bool ok = sim.Run();
   internal::SetActiveMutant(Mutant::kNone);
@@ -125,7 +130,8 @@ int Main(int argc, char** argv) {
   std::printf("%-28s %6s %6s  %s\n", "mutant", "seed", "step", "seen");
   for (int number = 1; number < internal::kMutants; ++number) {
     const auto mutant = static_cast<Mutant>(number);
-    if (number >= internal::kSharingMutants && !IsOfScopes(mutant) && !IsOfTransfers(mutant)) {
+    if (number >= internal::kSharingMutants && !IsOfScopes(mutant) && !IsOfTransfers(mutant) &&
+        !IsOfHeirs(mutant)) {
       continue;
     }
     const std::string name = internal::MutantName(mutant);

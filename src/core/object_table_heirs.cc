@@ -1,0 +1,410 @@
+// Heirs: the side of the owner, and what exclusions ask of both. The heir's is in
+// object_table_shadows.cc.
+
+#include "src/core/object_table_heirs.h"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "src/base/check.h"
+#include "src/base/mutant.h"
+
+namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
+
+namespace {
+
+HeirOutcome OutcomeOf(ShadowAnswer answer) {
+  switch (answer) {
+    case ShadowAnswer::kKept:
+      return HeirOutcome::kPrepared;
+    case ShadowAnswer::kExists:
+      return HeirOutcome::kExists;
+    case ShadowAnswer::kRefused:
+      return HeirOutcome::kRefused;
+    case ShadowAnswer::kDraining:
+      return HeirOutcome::kDraining;
+    case ShadowAnswer::kFull:
+      return HeirOutcome::kFull;
+    case ShadowAnswer::kEnded:
+      break;
+  }
+  return HeirOutcome::kDismissed;
+}
+
+bool IsRefusal(HeirOutcome outcome) {
+  return outcome >= HeirOutcome::kExists && outcome <= HeirOutcome::kFull;
+}
+
+// So many registrations wait for an heir at most, and so many heirs are dismissed in one step.
+constexpr size_t kWaitingMax = kTransferListBytesMax / kTransferProcessBytes;
+constexpr int kEndedAtOnce = 8;
+
+// As an heir is told it, which neither passes the owner on nor itself.
+ShadowItem ItemOf(const ObjectId& object, uint32_t term, uint64_t version,
+                  const OwnedSnapshot& snapshot, PeerIndex heir, const NodeNames& names) {
+  ShadowItem shadow;
+  shadow.version = version;
+  TransferItem& item = shadow.snapshot;
+  item.object = object;
+  item.term = term;
+  item.generation = snapshot.generation;
+  item.size = snapshot.size;
+  item.state = snapshot.state;
+  item.evict_first = snapshot.evict_first;
+  for (const OwnedSnapshot::At& at : snapshot.nodes) {
+    item.nodes.push_back({names.NodeAt(at.node), at.in_memory, at.spilled, at.prospective,
+                          at.primary, at.shared, at.url});
+  }
+  const auto add = [&](const std::vector<PeerIndex>& from, std::vector<ProcessId>* to) {
+    for (const PeerIndex process : from) {
+      if (process != heir) to->push_back(names.ProcessAt(process));
+    }
+  };
+  add(snapshot.processes, &item.processes);
+  add(snapshot.formers, &item.formers);
+  return shadow;
+}
+
+}  // namespace
+
+HeirSteps::Heirship* HeirSteps::Find(RecordIndex index) const {
+  if (!Any(table_)) return nullptr;
+  const auto at = heirs()->of.find(index);
+  return at == heirs()->of.end() ? nullptr : &at->second;
+}
+
+void HeirSteps::Notify(const ObjectId& object, PeerIndex heir, HeirOutcome outcome,
+                       Effects* effects) {
+  effects->Rarely().heirs.push_back({object, heir, outcome});
+}
+
+// --- The owner: naming and dismissing ------------------------------------------------------------
+
+Immovable HeirSteps::WhyNot(const ObjectRecord& record) const {
+  if (record.is_member()) return Immovable::kInScope;
+  const Rare* rare = table_.rares_.Find(record);
+  if (rare != nullptr && !rare->inners.empty()) return Immovable::kContains;
+  TransferSteps transfers(&table_);
+  // With room for the heir, and for one who takes it back.
+  if (transfers.TermOf(record) > kTermMax - 2) return Immovable::kTooOften;
+  // Whoever registers with it, and has heard of an owner that died, is told first.
+  if (TransferSteps::Any(table_) &&
+      table_.sharing_->transfers->awaited.FirstOf(RecordSlabs::IndexOf(record)) != nullptr) {
+    return Immovable::kMoving;
+  }
+  // Whoever may still take it back would own it in the heir's term.
+  return transfers.IsSettled(RecordSlabs::IndexOf(record)) ? Immovable::kNo : Immovable::kMoving;
+}
+
+Verdict HeirSteps::Step(const event::NameHeir& e, Effects* effects, Immovable* why) {
+  *why = Immovable::kNo;
+  Verdict verdict;
+  ObjectRecord* record = table_.InScope(e.key, &verdict);
+  if (record == nullptr) return verdict;
+  if (record->borrowed) return Verdict::kNotOwner;
+  if (table_.fences_.IsFenced(e.heir)) return Verdict::kPeerExcluded;
+  const RecordIndex index = table_.IndexOf(*record);
+  if (Find(index) != nullptr) return Verdict::kAlreadyExists;
+  *why = WhyNot(*record);
+  if (*why != Immovable::kNo) return Verdict::kWrongState;
+  TransferSteps transfers(&table_);
+  Transfers& all = transfers.Share();
+  OwnedSnapshot snapshot;
+  if (!transfers.TakeSnapshot(*record, *e.names, &snapshot)) {
+    *why = Immovable::kTooMany;
+    return Verdict::kWrongState;
+  }
+  if (all.heirs == nullptr) all.heirs = std::make_unique<Heirs>();
+  // It hears of the end of the object as a former owner does.
+  const HolderIndex::Added added = all.previous.Add(index, e.heir, 0);
+  if (added == HolderIndex::Added::kFull) return Verdict::kTableFull;
+  Heirship heirship;
+  heirship.heir = e.heir;
+  heirship.is_former = added == HolderIndex::Added::kPresent;
+  all.tenures.try_emplace(index);
+  record->has_askers = 1;
+  if (all.heirs->all.Add(index, e.heir, 0) == HolderIndex::Added::kFull) {
+    if (!heirship.is_former) (void)all.previous.Remove(index, e.heir, 0);
+    return Verdict::kTableFull;
+  }
+  ToSend(index, heirship, effects);
+  all.heirs->of.emplace(index, std::move(heirship));
+  return Verdict::kOk;
+}
+
+Verdict HeirSteps::Step(const event::DismissHeir& e, Effects* effects) {
+  ObjectRecord* const record = table_.FindMutable(e.key);
+  if (record == nullptr) return Verdict::kNotFound;
+  if (record->borrowed) return Verdict::kNotOwner;
+  const RecordIndex index = table_.IndexOf(*record);
+  if (Find(index) == nullptr) return Verdict::kUnchanged;
+  Dismiss(index, effects);
+  return Verdict::kOk;
+}
+
+void HeirSteps::Dismiss(RecordIndex index, Effects* effects) {
+  Heirship* const heirship = Find(index);
+  if (heirship->ending) return;
+  heirship->ending = true;
+  (void)heirs()->to_send.Remove(index, heirship->heir, 0);
+  const ObjectRecord& record = table_.slabs_.At(index);
+  TransferSteps transfers(&table_);
+  transfers.Answer(heirship->heir, SharingKind::kShadowEnd, record.id(),
+                   transfers.TermOf(record) + 1, 0, effects);
+  LetGo(index, heirship, effects);
+  if (IsMutant(Mutant::kHeirEndedTooEarly)) EndWith(index, HeirOutcome::kDismissed, effects);
+}
+
+// A few at a time, for each may have kept many waiting.
+void HeirSteps::EndOvergrown(Effects* effects) {
+  std::vector<ObjectId>& overgrown = heirs()->overgrown;
+  for (int ended = 0; ended < kEndedAtOnce && !overgrown.empty(); ++ended) {
+    const ObjectId object = overgrown.back();
+    overgrown.pop_back();
+    const ObjectRecord* record = table_.FindMutable({object, object.Hash()});
+    if (record == nullptr || record->borrowed) continue;
+    const RecordIndex index = table_.IndexOf(*record);
+    const Heirship* heirship = Find(index);
+    if (heirship == nullptr || !heirship->overgrown) continue;
+    ++table_.counters_.heirs_overgrown;
+    Notify(object, heirship->heir, HeirOutcome::kOvergrown, effects);
+    Dismiss(index, effects);
+  }
+}
+
+Verdict HeirSteps::Step(const event::ShadowAcked& e, Effects* effects) {
+  const ObjectRecord* record = table_.FindMutable(e.key);
+  if (record == nullptr || record->borrowed) return Verdict::kUnchanged;
+  const RecordIndex index = table_.IndexOf(*record);
+  Heirship* const heirship = Find(index);
+  if (heirship == nullptr || heirship->heir != e.from ||
+      TransferSteps(&table_).TermOf(*record) + 1 != e.term) {
+    return Verdict::kUnchanged;
+  }
+  if (e.answer == ShadowAnswer::kEnded && !heirship->ending) return Verdict::kUnchanged;
+  if (e.answer != ShadowAnswer::kKept) {
+    EndWith(index, OutcomeOf(e.answer), effects);
+    return Verdict::kOk;
+  }
+  if (heirship->ending || e.version != heirship->sent || e.version <= heirship->kept) {
+    return Verdict::kUnchanged;
+  }
+  if (!heirship->prepared()) {
+    ++table_.counters_.heirs_prepared;
+    Notify(e.key.id, e.from, HeirOutcome::kPrepared, effects);
+  }
+  heirship->kept = e.version;
+  if (heirship->takes_more() && heirship->changes > heirship->sent) {
+    ToSend(index, *heirship, effects);
+  }
+  LetGo(index, heirship, effects);
+  return Verdict::kOk;
+}
+
+// The heir is none any more.
+void HeirSteps::EndWith(RecordIndex index, HeirOutcome outcome, Effects* effects) {
+  const auto at = heirs()->of.find(index);
+  Heirship heirship = std::move(at->second);
+  heirs()->of.erase(at);
+  (void)heirs()->all.Remove(index, heirship.heir, 0);
+  (void)heirs()->to_send.Remove(index, heirship.heir, 0);
+  // Whoever was it, if only for a moment, answers for the object until it has ended.
+  if (IsRefusal(outcome) && !heirship.prepared() && !heirship.is_former) {
+    (void)table_.sharing_->transfers->previous.Remove(index, heirship.heir, 0);
+  }
+  Notify(table_.slabs_.At(index).id(), heirship.heir, outcome, effects);
+  heirship.ending = true;
+  LetGo(index, &heirship, effects);
+}
+
+void HeirSteps::End(RecordIndex index, Effects* effects) {
+  if (Find(index) != nullptr) EndWith(index, HeirOutcome::kObjectEnded, effects);
+}
+
+// --- The owner: what changes, and what waits for the heir ----------------------------------------
+
+void HeirSteps::ChangedOf(RecordIndex index, Effects* effects) {
+  Heirship* const heirship = Find(index);
+  if (heirship == nullptr || !heirship->takes_more()) return;
+  ++heirship->changes;
+  if (!table_.slabs_.At(index).in_scope()) {
+    // Nothing is sent any more, and whoever waits hears that it is gone.
+    (void)heirs()->to_send.Remove(index, heirship->heir, 0);
+    LetGo(index, heirship, effects);
+    return;
+  }
+  if (heirship->sent == heirship->kept) ToSend(index, *heirship, effects);
+}
+
+// A token was made: the heir is to know who will register.
+Verdict HeirSteps::Step(const event::Exported& e, Effects* effects) {
+  const ObjectRecord* record = table_.FindMutable(e.key);
+  if (record == nullptr || Find(table_.IndexOf(*record)) == nullptr) return Verdict::kUnchanged;
+  ChangedOf(table_.IndexOf(*record), effects);
+  return Verdict::kOk;
+}
+
+void HeirSteps::ToSend(RecordIndex index, const Heirship& heirship, Effects* effects) {
+  const bool had_work = table_.sharing_->HasWorkFor(heirship.heir);
+  if (heirs()->to_send.Add(index, heirship.heir, 0) == HolderIndex::Added::kAdded && !had_work) {
+    effects->ready.push_back(heirship.heir);
+  }
+}
+
+bool HeirSteps::Withholds(const event::BorrowerRegistered& e, RecordIndex index, bool is_new,
+                          Effects* effects) {
+  if (is_new) Changed(index, effects);
+  Heirship* const heirship = Find(index);
+  if (heirship == nullptr || heirship->ending || heirship->kept >= heirship->changes) return false;
+  // Who registers again has given the former question up.
+  auto& waiting = heirship->registrations;
+  const auto at = std::find_if(waiting.begin(), waiting.end(),
+                               [&](const auto& other) { return other.borrower == e.from; });
+  if (at != waiting.end()) {
+    at->number = e.number;
+    at->version = heirship->changes;
+  } else {
+    waiting.push_back({e.from, e.number, heirship->changes});
+  }
+  // An heir that does not answer keeps no more waiting than it could be told of.
+  if (waiting.size() > kWaitingMax && !heirship->overgrown) {
+    heirship->overgrown = true;
+    (void)heirs()->to_send.Remove(index, heirship->heir, 0);
+    heirs()->overgrown.push_back(e.key.id);
+    effects->ready.push_back(e.from);  // so that it is seen
+  }
+  return true;
+}
+
+bool HeirSteps::Withholds(const event::MovePrimary& e, Effects* effects) {
+  const ObjectRecord* record = table_.FindMutable(e.key);
+  if (record == nullptr || record->borrowed || !record->in_scope()) return false;
+  const RecordIndex index = table_.IndexOf(*record);
+  Heirship* const heirship = Find(index);
+  if (heirship == nullptr || heirship->ending || heirship->kept >= heirship->changes) return false;
+  auto& waiting = heirship->questions;
+  const Heirship::Question asked{e.node, e.generation, e.number, e.from, e.term, heirship->changes};
+  // Who asks again is answered both times; it cannot make more than one wait.
+  const auto at = std::find_if(waiting.begin(), waiting.end(),
+                               [&](const auto& other) { return other.node == e.node; });
+  if (at == waiting.end()) {
+    waiting.push_back(asked);
+    return true;
+  }
+  const Heirship::Question before = std::exchange(*at, asked);
+  table_.Tell(e.node, {e.key.id, before.number, before.generation, MoveAnswer::kRefused, kNoPeer},
+              effects);
+  return true;
+}
+
+// What waits for no later version is answered, all of it if the heir is none any more. `*heirship`
+// holds over it: no heirship begins or ends here.
+void HeirSteps::LetGo(RecordIndex index, Heirship* heirship, Effects* effects) {
+  const ObjectRecord& record = table_.slabs_.At(index);
+  const bool all = heirship->ending || !record.in_scope();
+  const uint64_t kept = heirship->kept;
+  const auto take = [&](auto* waiting) {
+    const auto is_due = [&](const auto& one) { return all || one.version <= kept; };
+    std::decay_t<decltype(*waiting)> due;
+    for (const auto& one : *waiting) {
+      if (is_due(one)) due.push_back(one);
+    }
+    waiting->erase(std::remove_if(waiting->begin(), waiting->end(), is_due), waiting->end());
+    return due;
+  };
+  TransferSteps transfers(&table_);
+  for (const Heirship::Registration& one : take(&heirship->registrations)) {
+    const RegisterAnswer answer = record.in_scope() ? RegisterAnswer::kOk : RegisterAnswer::kGone;
+    transfers.Answer(one.borrower, SharingKind::kRegisterAck, record.id(),
+                     record.in_scope() ? transfers.TermOf(record) : kFirstTerm,
+                     static_cast<uint8_t>(answer), effects, one.number);
+  }
+  const ObjectId object = record.id();
+  for (const Heirship::Question& one : take(&heirship->questions)) {
+    event::MovePrimary again{
+        {object, object.Hash()}, one.node, one.generation, one.number, one.from, one.term};
+    again.has_waited = true;
+    (void)table_.Step(again, effects);
+  }
+}
+
+bool HeirSteps::PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
+                            PayloadWriter* writer) {
+  if (!Any(table_)) return true;
+  TransferSteps transfers(&table_);
+  while (const HolderIndex::Holder* first = heirs()->to_send.FirstOfPeer(peer)) {
+    if (*items_max == 0) return false;
+    const RecordIndex index = first->record;
+    const ObjectRecord& record = table_.slabs_.At(index);
+    Heirship& heirship = *Find(index);
+    OwnedSnapshot snapshot;
+    if (transfers.TakeSnapshot(record, names, &snapshot)) {
+      const uint32_t term = transfers.TermOf(record) + 1;
+      const auto item = ItemOf(record.id(), term, heirship.changes, snapshot, peer, names);
+      if (!writer->Add(item)) return false;
+      heirship.sent = heirship.changes;
+    } else {
+      heirship.overgrown = true;
+      heirs()->overgrown.push_back(record.id());
+    }
+    (void)heirs()->to_send.Remove(index, peer, 0);
+    --*items_max;
+  }
+  return true;
+}
+
+// --- Both ----------------------------------------------------------------------------------------
+
+bool HeirSteps::Fence(PeerIndex peer, uint32_t* items_max, Effects* effects) {
+  while (const HolderIndex::Holder* first =
+             Any(table_) ? heirs()->all.FirstOfPeer(peer) : nullptr) {
+    if (*items_max == 0) return true;
+    --*items_max;
+    EndWith(first->record, HeirOutcome::kHeirDied, effects);
+  }
+  FormerIndex& formers = table_.sharing_->transfers->formers;
+  while (Former* const former = formers.FirstHeir(peer)) {
+    if (IsMutant(Mutant::kNothingInherited)) break;
+    if (*items_max == 0) return true;
+    --*items_max;
+    const Key key{former->object, former->object.Hash()};
+    const ObjectRecord* record = table_.FindMutable(key);
+    // Its owner has said that it is gone, and died before it had told the heir.
+    const bool gone = record != nullptr && record->borrowed &&
+                      table_.BorrowOf(*record).owner == peer &&
+                      table_.BorrowOf(*record).stage == BorrowStage::kGone;
+    if (gone) {
+      formers.Remove(former);
+    } else {
+      TransferSteps(&table_).TakeBack(former, /*next_died=*/true, effects);
+    }
+  }
+  return false;
+}
+
+void HeirSteps::CheckInvariants() const {
+  if (!Any(table_)) return;
+  heirs()->all.CheckInvariants();
+  heirs()->to_send.CheckInvariants();
+  FREEHOLD_CHECK(heirs()->of.size() == heirs()->all.size());
+  for (const auto& [index, heirship] : heirs()->of) {
+    const ObjectRecord& record = table_.slabs_.At(index);
+    FREEHOLD_CHECK(record.in_use && !record.borrowed && TransferSteps(&table_).HasTenure(index));
+    FREEHOLD_CHECK(heirs()->all.Contains(index, heirship.heir, 0));
+    FREEHOLD_CHECK(heirship.kept <= heirship.sent && heirship.sent <= heirship.changes);
+    const bool to_send = heirs()->to_send.Contains(index, heirship.heir, 0);
+    FREEHOLD_CHECK(!to_send || (heirship.takes_more() && heirship.sent == heirship.kept));
+    const bool waits = !heirship.registrations.empty() || !heirship.questions.empty();
+    // Whatever waits, waits for something that comes.
+    FREEHOLD_CHECK(
+        !waits || heirship.overgrown ||
+        (!heirship.ending && record.in_scope() && (to_send || heirship.sent > heirship.kept)));
+  }
+}
+
+}  // namespace freehold::core

@@ -1,0 +1,81 @@
+// Heirs: the side of whoever is one, and keeps what the owner tells it.
+
+#include <cstdint>
+#include <utility>
+
+#include "src/core/object_table_heirs.h"
+
+namespace freehold::core {
+
+ShadowAnswer HeirSteps::AnswerOf(const event::Shadow& e) const {
+  const FormerIndex& formers = table_.sharing_->transfers->formers;
+  const ObjectRecord* record = table_.FindMutable(e.key);
+  const Former* former = formers.Find(e.key.id);
+  const uint32_t term = e.term - 1;  // the owner's
+  // What it has promised it keeps to, whatever it takes besides.
+  const bool same = former != nullptr && former->next_owner == e.from && former->term == term;
+  if (same && former->is_heir()) return ShadowAnswer::kKept;
+  if (e.refusal != ShadowAnswer::kKept) return e.refusal;
+  if (record != nullptr && !record->borrowed) return ShadowAnswer::kExists;
+  if (record != nullptr) {
+    const Borrow& borrow = table_.BorrowOf(*record);
+    const bool by_another = borrow.term == term && borrow.owner != e.from;
+    if (borrow.term > term || by_another) return ShadowAnswer::kExists;
+  }
+  // It gives the object away itself, or knows another owner of that term or a later one.
+  if (former != nullptr && !same && (!former->settled() || former->term >= term)) {
+    return ShadowAnswer::kExists;
+  }
+  return former != nullptr && !former->settled() ? ShadowAnswer::kExists : ShadowAnswer::kKept;
+}
+
+Verdict HeirSteps::Step(event::Shadow e, Effects* effects) {
+  if (table_.fences_.IsFenced(e.from)) return Verdict::kPeerExcluded;
+  TransferSteps transfers(&table_);
+  FormerIndex& formers = transfers.Share().formers;
+  ShadowAnswer answer = AnswerOf(e);
+  if (answer == ShadowAnswer::kKept) {
+    Former* former = formers.Find(e.key.id);
+    if (former == nullptr) former = formers.Add(e.key.id, e.from, e.term - 1);
+    if (former == nullptr) {
+      answer = ShadowAnswer::kFull;
+    } else {
+      formers.BecomeHeir(former, e.from, e.term - 1, std::move(e.snapshot));
+    }
+  }
+  transfers.Answer(e.from, SharingKind::kShadowAck, e.key.id, e.term, static_cast<uint8_t>(answer),
+                   effects, e.version);
+  switch (answer) {
+    case ShadowAnswer::kKept:
+      return Verdict::kOk;
+    case ShadowAnswer::kExists:
+      return Verdict::kAlreadyExists;
+    case ShadowAnswer::kFull:
+      return Verdict::kTableFull;
+    case ShadowAnswer::kRefused:
+    case ShadowAnswer::kDraining:
+    case ShadowAnswer::kEnded:
+      break;
+  }
+  return Verdict::kRefused;
+}
+
+// Who has owned it before goes on answering for it.
+Verdict HeirSteps::Step(const event::ShadowEnded& e, Effects* effects) {
+  if (table_.fences_.IsFenced(e.from)) return Verdict::kPeerExcluded;
+  TransferSteps transfers(&table_);
+  FormerIndex& formers = transfers.Share().formers;
+  Former* const former = formers.Find(e.key.id);
+  const bool is_heir = former != nullptr && former->is_heir() && former->next_owner == e.from &&
+                       former->term + 1 == e.term;
+  if (is_heir && former->term == kFirstTerm) {
+    formers.Remove(former);
+  } else if (is_heir) {
+    formers.SetStage(former, FormerStage::kSettled);
+  }
+  transfers.Answer(e.from, SharingKind::kShadowAck, e.key.id, e.term,
+                   static_cast<uint8_t>(ShadowAnswer::kEnded), effects);
+  return is_heir ? Verdict::kOk : Verdict::kUnchanged;
+}
+
+}  // namespace freehold::core
