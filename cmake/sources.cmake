@@ -40,11 +40,13 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table.cc
   src/core/object_table_askers.cc
   src/core/object_table_callbacks.cc
+  src/core/object_table_contained.cc
   src/core/object_table_declare.cc
   src/core/object_table_digest.cc
   src/core/object_table_evict.cc
   src/core/object_table_exclusion.cc
   src/core/object_table_files.cc
+  src/core/object_table_heirs.cc
   src/core/object_table_holders.cc
   src/core/object_table_lineage.cc
   src/core/object_table_locations.cc
@@ -54,6 +56,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_pins.cc
   src/core/object_table_queries.cc
   src/core/object_table_scopes.cc
+  src/core/object_table_shadows.cc
   src/core/object_table_sharing.cc
   src/core/object_table_takeover.cc
   src/core/object_table_transfer.cc
@@ -78,6 +81,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/callback_executor.cc
   src/runtime/callback_thread_rep.cc
   src/runtime/clock.cc
+  src/runtime/contained_keeper.cc
   src/runtime/counter_declare.cc
   src/runtime/counter_drain.cc
   src/runtime/counter_end.cc
@@ -94,6 +98,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/error_reason.cc
   src/runtime/file_carriers.cc
   src/runtime/generator_keeper.cc
+  src/runtime/heir_keeper.cc
   src/runtime/host_jobs.cc
   src/runtime/ids.cc
   src/runtime/inside_agent.cc
@@ -155,6 +160,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_generator_stateful.cc
   src/testing/sim_generator_streams.cc
   src/testing/sim_generator_transfers.cc
+  src/testing/sim_heirs.cc
   src/testing/sim_lineage.cc
   src/testing/sim_members.cc
   src/testing/sim_membership.cc

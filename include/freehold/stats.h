@@ -70,6 +70,8 @@ struct ReferenceCounterStats {
   uint64_t transfers_pending = 0;      // gauge: given away, and not everybody knows the next owner
   uint64_t transfers_untold = 0;       // gauge: ends that have not answered who their owner is
   uint64_t formerly_owned = 0;         // gauge: objects of others that this process answers for
+  uint64_t heirs = 0;                  // gauge: objects owned here that have one, prepared or not
+  uint64_t heir_of = 0;                // gauge: objects of others that are this process's then
   uint64_t generators = 0;             // gauge: open
   uint64_t yielded = 0;                // gauge: by them, and not taken
   uint64_t lineage_pieces = 0;         // gauge: lists of objects to be let go of
@@ -94,6 +96,9 @@ struct ReferenceCounterStats {
   uint64_t transfers = 0;              // begun here
   uint64_t transfers_taken = 0;        // from others
   uint64_t transfers_taken_back = 0;   // refused, or their next owner died
+  uint64_t heirs_prepared = 0;         // for objects owned here
+  uint64_t heirs_overgrown = 0;        // dismissed: more hold the object than a message names
+  uint64_t objects_inherited = 0;      // by this process
   uint64_t digests_compared = 0;       // with what was known here
   uint64_t digest_mismatches = 0;      // of these, that differed
   uint64_t digest_copies_found = 0;    // a node had them, unknown here: reported again, or freed

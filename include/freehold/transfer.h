@@ -11,16 +11,38 @@
 //   ownership.Transfer(objects, service);        // returns at once
 //   if (ownership.Wait(std::chrono::seconds(5)).ok()) counter->Shutdown(...);
 //
-// What cannot be given away, by name: an object that contains others or belongs to a scope, whose
-// value is pinned, has lineage or is to be persisted; that has a shared file without a node, or a
-// subscription to its locations; of which copies are being deleted; that more processes and nodes
-// hold than one message names (some 200); or that has come by a transfer of which not everybody has
-// heard yet. `on_answer` says which; the last three pass.
+// What an object contains is held by its next owner from then on; it is not given away with it, so
+// that what is to outlive this process, too, must be in `objects` as well.
+//
+// What cannot be given away, by name: an object that belongs to a scope, whose value is pinned, has
+// lineage or is to be persisted; that has a shared file without a node, or a subscription to its
+// locations; of which copies are being deleted; that more processes and nodes hold than one message
+// names (some 200); or that has come by a transfer of which not everybody has heard yet.
+// `on_answer` says which; the last three pass.
 //
 // What a host notices at the next owner: ReferenceCounterOptions::takes_transfers,
 // `on_transferred`. Callbacks for the object's moments that are registered here run here, whoever
 // owns it, and are called off by the same registration; they count among this process's watches
 // there (ReferenceCounterOptions::watches_per_peer_max).
+//
+// Adoption: Ownership(counter).NameHeir(objects, heir) makes another process the heir of objects of
+// this one. It is told what it must know, and each change; once `on_answer` has said Ok for an
+// object, it is prepared: the death of this process, whatever else dies with it but the heir, does
+// not end the object. The heir owns it from the view on that excludes this process, and every
+// borrower and node hears so; at the heir ReferenceCounterOptions::on_transferred runs, and
+// `takes_transfers` says whether it takes any. What this process did with the object within the
+// last round trip the heir may not know: a copy that nobody else is told of is deleted, a free is
+// not done, a recreation begins again. What the price is: a borrower's registration and the move of
+// a primary wait for one round trip to the heir.
+//
+// An object has one heir at a time: naming another begins with DismissHeir. While it has one it is
+// not given away (kNotMovable; a drain with a next owner dismisses first), and nothing can be put
+// into it. No heir can have an object that contains others, belongs to a scope, has more holders
+// than one message names, or has come by a transfer of which not everybody has heard yet. If so
+// many come to hold it later, its heir is dismissed, which is logged and counted
+// (ReferenceCounterStats::heirs_overgrown), as is an heir's death logged: the object has none then.
+// Its lineage, its value's pins, subscriptions to its locations here and its files without a node
+// end with this process.
 //
 // Thread safety: thread-safe. Blocks: Wait alone.
 
@@ -47,12 +69,27 @@ class CounterImpl;
 // as it is (kNotMovable, the text says why), is borrowed (kNotOwner), the next owner is excluded
 // (kPeerExcluded), takes none (kRefused) or is about to leave (kDraining), or this process was
 // excluded (kExcluded). NotFound: it is gone. AlreadyExists: the next owner has that id.
-// ResourceExhausted: one of the two has no room. Unavailable (kPeerExcluded): the next owner died
-// before it answered. After anything but Ok the object is owned as before.
+// ResourceExhausted: one of the two has no room, or the next owner cannot hold what it contains.
+// Unavailable (kPeerExcluded): the next owner died before it answered. After anything but Ok the
+// object is owned as before.
 using TransferCallback = absl::AnyInvocable<void(const ObjectId&, const absl::Status&)>;
 
 struct TransferOptions {
   // Runs on the executor, once for each object. A shutdown drops it.
+  TransferCallback on_answer;
+};
+
+struct HeirOptions {
+  // Runs on the executor, once for each object. A shutdown drops it.
+  //
+  // NameHeir: Ok: the heir is prepared. FailedPrecondition: the object can have none as it is
+  // (kNotMovable, the text says why), is borrowed (kNotOwner), the heir is excluded
+  // (kPeerExcluded), takes none (kRefused) or is about to leave (kDraining), or this process was
+  // excluded (kExcluded). NotFound: it is gone. AlreadyExists: it has an heir, or its heir has that
+  // id. ResourceExhausted: one of the two has no room. Unavailable (kPeerExcluded): the heir died
+  // before it answered. Cancelled: it was dismissed before.
+  //
+  // DismissHeir: Ok: the object has no heir, or is gone. NotFound, FailedPrecondition: as above.
   TransferCallback on_answer;
 };
 
@@ -70,6 +107,11 @@ class Ownership {
   // Pumps until there are none: then this process may exit, as far as they are concerned.
   // DeadlineExceeded otherwise. Not for callbacks.
   absl::Status Wait(Duration timeout);
+
+  // Both return at once. Errors, for all: as Transfer's.
+  absl::Status NameHeir(absl::Span<const ObjectId> objects, const ProcessId& heir,
+                        HeirOptions options = {});
+  absl::Status DismissHeir(absl::Span<const ObjectId> objects, HeirOptions options = {});
 
  private:
   std::shared_ptr<runtime::CounterImpl> counter_;

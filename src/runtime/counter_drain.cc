@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "freehold/drain.h"
 #include "src/base/guarded_call.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_scopes.h"
 #include "src/runtime/counter_impl.h"
@@ -196,16 +197,20 @@ class GivingAway {
       return;
     }
     std::vector<ObjectId> owned;
+    std::vector<ObjectId> with_heirs;  // given away when those have been dismissed
     for (const std::unique_ptr<Shard>& shard : counter_.shards()) {
       core::RecordIndex resume = 0;
       while (resume != core::kNoRecord) {
-        resume = shard->VisitPiece(resume, CounterImpl::kPieceMax,
-                                   [&](const core::ObjectTable&, const core::ObjectRecord& record) {
-                                     if (record.in_scope() && !record.borrowed)
-                                       owned.push_back(record.id());
-                                   });
+        resume = shard->VisitPiece(
+            resume, CounterImpl::kPieceMax,
+            [&](const core::ObjectTable& table, const core::ObjectRecord& record) {
+              if (!record.in_scope() || record.borrowed) return;
+              const bool has_heir = core::HeirSteps::Has(table, record);
+              (has_heir ? with_heirs : owned).push_back(record.id());
+            });
       }
     }
+    (void)counter_.transfers().heirs().Dismiss(with_heirs, {});
     (void)counter_.transfers().Begin(owned, next_owner_, {});
   }
 

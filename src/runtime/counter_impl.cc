@@ -139,11 +139,19 @@ void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
   if (after->effects.rare != nullptr && !after->effects.rare->transferred.empty()) {
     transfers_.OnNotices(std::exchange(after->effects.rare->transferred, {}));
   }
+  if (after->effects.rare != nullptr && !after->effects.rare->heirs.empty()) {
+    transfers_.heirs().OnNotices(std::exchange(after->effects.rare->heirs, {}));
+  }
   if (after->effects.rare != nullptr && !after->effects.rare->lineage.empty()) {
     lineage_.OnEnded(std::exchange(after->effects.rare->lineage, {}));
   }
   if (after->effects.rare != nullptr && !after->effects.rare->persists.empty()) {
     lineage_.persists().OnNotices(std::exchange(after->effects.rare->persists, {}));
+  }
+  if (after->effects.rare != nullptr && !after->effects.rare->outers_moved.empty()) {
+    for (const core::OuterMoved& moved : std::exchange(after->effects.rare->outers_moved, {})) {
+      transfers_.contained().OnOuterMoved({shard.number, moved.outer}, moved.to);
+    }
   }
   if (after->effects.has_inners()) {
     std::vector<std::vector<core::InnerRef>> stack = after->effects.TakeInnerChunks();

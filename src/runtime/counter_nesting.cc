@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "src/runtime/counter_impl.h"
+#include "src/runtime/errors.h"
 
 namespace freehold::runtime {
 
@@ -103,7 +104,8 @@ absl::Status CounterImpl::HandInners(const ObjectId& outer, std::vector<core::In
       return table.Step(core::event::AddInners{key, inners, &back});
     });
     if (verdict != core::Verdict::kOk) {
-      status = ToStatus(verdict, outer);
+      status = verdict == core::Verdict::kWrongState ? HasHeirError(outer.ToHex())
+                                                     : ToStatus(verdict, outer);
       break;
     }
     taken += piece;

@@ -5,6 +5,7 @@
 #include "src/base/check.h"
 #include "src/core/codec.h"
 #include "src/core/object_table_declare.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_transfer.h"
 #include "src/core/object_table_watches.h"
 #include "src/runtime/counter_impl.h"
@@ -66,6 +67,7 @@ class CounterImpl::Sink final : public core::PayloadSink {
     event.url = item.url;
     event.shared = item.shared && counter_->files_.EnsurePlace() != core::kNoPeer;
     event.merge = true;
+    event.term = item.term;
     bool answered = false;
     const core::Verdict verdict =
         counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
@@ -192,9 +194,22 @@ class CounterImpl::Sink final : public core::PayloadSink {
     CountAnswer();
     counter_->transfers_.Take(from_, item);
   }
+  void OnContained(const core::ContainedItem& item) override {
+    for (size_t i = 0; i < item.inners.size(); ++i) CountAnswer();
+    if (from_node_ || !counter_->transfers_.contained().OnContained(from_, item)) ++refused_;
+  }
   void OnMoved(const core::MovedItem& item) override {
     CountAnswer();
     if (from_node_ || !counter_->transfers_.OnMoved(from_, item)) ++refused_;
+  }
+
+  void OnShadow(const core::ShadowItem& item) override {
+    if (from_node_) {
+      ++refused_;
+      return;
+    }
+    CountAnswer();
+    counter_->transfers_.heirs().Take(from_, item);
   }
 
   // From the node that looks after the file.
@@ -263,7 +278,18 @@ class CounterImpl::Sink final : public core::PayloadSink {
       case core::SharingKind::kSettledAck:
         return core::TransferSteps(table).Step(core::event::SettledAcked{key, from_, item.term});
       case core::SharingKind::kMovedEnded:
-        return core::TransferSteps(table).Step(core::event::MovedEnded{key, from_, item.term});
+        return core::TransferSteps(table).Step(core::event::MovedEnded{key, from_, item.term},
+                                               effects);
+      case core::SharingKind::kShadowAck:
+        told_ = true;
+        return core::HeirSteps(table).Step(
+            core::event::ShadowAcked{key, from_, item.term, item.number,
+                                     core::ShadowAnswer{item.answer}},
+            effects);
+      case core::SharingKind::kShadowEnd:
+        CountAnswer();
+        return core::HeirSteps(table).Step(core::event::ShadowEnded{key, from_, item.term},
+                                           effects);
     }
     return core::Verdict::kUnchanged;
   }
@@ -323,6 +349,7 @@ Time CounterImpl::Work(Time now) {
   bool at_once = lineage_.Work();
   at_once |= files_.Work();
   at_once |= transfers_.Work();
+  at_once |= transfers_.heirs().Work();
   const Time due = at_once ? kInfinitePast : kInfiniteFuture;
   const Time next = std::min({ExpireTokens(now), scopes_.Work(now), due});
   if (stack.empty()) return next;
@@ -361,11 +388,13 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
       more = shard.table.PullMoves(node, kPieceMax, *this, writer) ||
              shard.table.PullFrees(node, left(), writer);
       more |= shard.table.PullSharing(node, left(), *this, writer);
+      if (core::HeirSteps::AnyOvergrown(shard.table)) transfers_.heirs().NoteOvergrown();
     }
     if (!more) continue;
     peer.shards_with_work.fetch_or(bit, std::memory_order_release);
-    // More waits although fewer than a piece were taken: the writer is full.
-    if (writer->items() - before < kPieceMax) return true;
+    // More waits although fewer than a piece were taken: the writer is full, unless none of them
+    // was to be written.
+    if (writer->items() - before < kPieceMax && !writer->empty()) return true;
   }
 }
 

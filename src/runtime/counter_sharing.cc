@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
 #include "src/core/object_table_declare.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_transfer.h"
 #include "src/core/token.h"
 #include "src/runtime/counter_impl.h"
@@ -40,10 +41,18 @@ absl::StatusOr<ExportedReference> CounterImpl::Export(const ObjectId& object,
   const bool ends = options_.token_life > Duration::zero();
   if (ends) event.ends = SaturatingAdd(clock_.Now(), options_.token_life);
   core::Exported exported;
-  const core::Verdict verdict = ApplyQuietly(
-      ShardOf(event.key), [&](core::ObjectTable& table) { return table.Step(event, &exported); });
+  bool any_heirs = false;
+  const core::Verdict verdict = ApplyQuietly(ShardOf(event.key), [&](core::ObjectTable& table) {
+    any_heirs = core::HeirSteps::Any(table);
+    return table.Step(event, &exported);
+  });
   if (verdict != core::Verdict::kOk) return ToStatus(verdict, object);
   if (ends) endpoint_->WakeWork();  // it has one more thing to wait for
+  if (any_heirs) {
+    (void)Apply(ShardOf(event.key), [&](core::ObjectTable& table, core::Effects* effects) {
+      return core::HeirSteps(&table).Step(core::event::Exported{event.key}, effects);
+    });
+  }
 
   core::ReferenceToken token;
   token.object = object;
@@ -151,6 +160,7 @@ absl::StatusOr<ObjectRef> CounterImpl::ImportNested(const ObjectId& outer, const
   });
   if (held != core::Verdict::kOk) return ToStatus(held, outer);
 
+  const core::InnerRef outer_ref = hold[0];
   const core::Key key = KeyOf(inner);
   absl::StatusOr<ObjectRef> answer;
   core::PeerIndex owner = core::kNoPeer;
@@ -178,6 +188,7 @@ absl::StatusOr<ObjectRef> CounterImpl::ImportNested(const ObjectId& outer, const
           });
     }
   }
+  if (hold.empty()) transfers_.contained().OnRead(outer_key, outer_ref, outer_owner);
   ReleaseInners(std::move(hold));
   return answer;
 }
@@ -250,6 +261,7 @@ void CounterImpl::OnView(uint64_t version, const std::vector<PeerIndex>& exclude
     processes.push_back(peer);
   }
   if (processes.empty()) return;
+  for (const PeerIndex process : processes) transfers_.contained().OnFenced(process);
   queries_.OnView(version, processes);
   watches_.OnView(version, processes);
   open_views_.emplace_back(version, std::move(processes));

@@ -23,6 +23,14 @@ inline absl::Status DrainingError(const std::string& object) {
       ErrorReason::kDraining);
 }
 
+inline absl::Status HasHeirError(const std::string& object) {
+  return WithReason(
+      absl::FailedPreconditionError("object " + object +
+                                    " has an heir, who could not have what it contains: dismiss it "
+                                    "first"),
+      ErrorReason::kNotMovable);
+}
+
 inline absl::Status ScopeEndedError(const std::string& object) {
   return WithReason(absl::FailedPreconditionError("the scope for object " + object +
                                                   " has ended, or there is none"),

@@ -296,7 +296,9 @@ void AddSharing(const core::ObjectTable& table, ReferenceCounterStats* stats) {
   const core::Transfers& transfers = *sharing->transfers;
   stats->transfers_pending += transfers.formers.unsettled();
   stats->transfers_untold += transfers.to_tell.size() + transfers.telling.size();
-  stats->formerly_owned += transfers.formers.size();
+  stats->formerly_owned += transfers.formers.size() - transfers.formers.heirs();
+  stats->heir_of += transfers.formers.heirs();
+  if (transfers.heirs != nullptr) stats->heirs += transfers.heirs->all.size();
 }
 
 }  // namespace
@@ -358,6 +360,9 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
     stats->transfers += counters.transfers;
     stats->transfers_taken += counters.transfers_taken;
     stats->transfers_taken_back += counters.transfers_taken_back;
+    stats->heirs_prepared += counters.heirs_prepared;
+    stats->heirs_overgrown += counters.heirs_overgrown;
+    stats->objects_inherited += counters.objects_inherited;
     AddSharing(shard->table, stats);
     stats->pinned += core::PinSteps::CountPinned(shard->table);
     if (shard->table.scopes() != nullptr) stats->scope_members += shard->table.scopes()->size();

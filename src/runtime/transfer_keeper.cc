@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
 #include "freehold/reference_counter.h"
-#include "src/core/object_table_transfer.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/declarations.h"
 #include "src/runtime/errors.h"
@@ -132,9 +131,14 @@ absl::Status TransferKeeper::Wait(Duration timeout) {
 
 bool TransferKeeper::TakeNext(uint64_t under_way, One* one) {
   internal::MutexLock lock(&mutex_);
+  if (begun_.has_value()) {
+    *one = *std::exchange(begun_, std::nullopt);
+    --waiting_;
+    return true;
+  }
   if (batches_.empty() || under_way >= kUnderWayMax) return false;
   Batch& batch = batches_.front();
-  *one = {std::move(batch.objects[batch.next]), batch.next_owner, batch.answer};
+  *one = {std::move(batch.objects[batch.next]), batch.next_owner, batch.answer, {}};
   --waiting_;
   if (++batch.next == batch.objects.size()) batches_.pop_front();
   return true;
@@ -143,20 +147,53 @@ bool TransferKeeper::TakeNext(uint64_t under_way, One* one) {
 bool TransferKeeper::Work() {
   {
     internal::MutexLock lock(&mutex_);
-    if (batches_.empty()) return false;
+    if (waiting_ == 0) return false;
   }
   const uint64_t under_way = UnderWay();
-  for (uint64_t done = 0; done < CounterImpl::kPieceMax; ++done) {
+  uint64_t begun = 0;
+  for (uint64_t left = CounterImpl::kPieceMax; left > 0; ++begun) {
     One one;
-    if (!TakeNext(under_way + done, &one)) return false;
-    Step(one);
+    if (!TakeNext(under_way + begun, &one)) return false;
+    Step(std::move(one), &left);
   }
   return true;
 }
 
-void TransferKeeper::Step(const One& one) {
+// What the object contains is passed on first; more of that may be added meanwhile.
+core::Verdict TransferKeeper::StepTransfer(One* one, uint64_t* left, core::Immovable* why) {
+  const core::Key key = counter_->KeyOf(one->object.id());
+  while (true) {
+    --*left;
+    *why = core::Immovable::kNo;
+    const core::Verdict verdict = counter_->Apply(
+        counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+          const core::event::Transfer event{key, one->next_owner, counter_, one->handing.looked_at,
+                                            &one->handing.handed};
+          return core::TransferSteps(&table).Step(event, effects, why);
+        });
+    if (*why != core::Immovable::kContains || *left == 0) return verdict;
+    const size_t before = one->handing.looked_at;
+    const core::Verdict passed = contained_.PassOn(key, one->next_owner, *left, &one->handing);
+    if (passed != core::Verdict::kOk) {
+      *why = core::Immovable::kNo;
+      return passed;
+    }
+    *left -= one->handing.looked_at - before;
+    if (*left == 0) return core::Verdict::kWrongState;
+  }
+}
+
+// False: nothing is given away any more.
+bool TransferKeeper::GoOnLater(One* one) {
+  internal::MutexLock lock(&mutex_);
+  if (closed_) return false;
+  begun_ = std::move(*one);
+  ++waiting_;
+  return true;
+}
+
+void TransferKeeper::Step(One one, uint64_t* left) {
   const ObjectId object = one.object.id();
-  const core::Key key = counter_->KeyOf(object);
   core::Immovable why = core::Immovable::kNo;
   // One of the same object that is on its way goes on waiting for its own answer.
   std::shared_ptr<Answer> before;
@@ -165,13 +202,9 @@ void TransferKeeper::Step(const One& one) {
     internal::MutexLock lock(&mutex_);
     before = std::exchange(answers_[object], one.answer);
   }
-  const core::Verdict verdict = counter_->Apply(
-      counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
-        return core::TransferSteps(&table).Step(
-            core::event::Transfer{key, one.next_owner, counter_}, effects, &why);
-      });
-  if (verdict == core::Verdict::kOk || one.answer == nullptr) return;
-  {
+  const core::Verdict verdict = StepTransfer(&one, left, &why);
+  if (verdict == core::Verdict::kOk) return;
+  if (one.answer != nullptr) {
     internal::MutexLock lock(&mutex_);
     if (before != nullptr) {
       answers_[object] = std::move(before);
@@ -179,9 +212,17 @@ void TransferKeeper::Step(const One& one) {
       answers_.erase(object);
     }
   }
-  Tell(one.answer, object,
-       why == core::Immovable::kNo ? counter_->ToStatus(verdict, object)
-                                   : NotMovableError(object, why));
+  const bool is_partial = why == core::Immovable::kContains;
+  if (is_partial && GoOnLater(&one)) return;
+  contained_.CancelAll(one.next_owner, one.handing);
+  if (one.answer == nullptr) return;
+  absl::Status status = counter_->ToStatus(verdict, object);
+  if (is_partial) {
+    status = counter_->WhyClosed();
+  } else if (why != core::Immovable::kNo) {
+    status = NotMovableError(object, why);
+  }
+  Tell(one.answer, object, std::move(status));
 }
 
 void TransferKeeper::Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object,
@@ -197,6 +238,10 @@ void TransferKeeper::OnNotices(const std::vector<core::TransferNotice>& notices)
                             std::move(body));
     }
     if (!notice.callbacks.empty()) counter_->endpoint().MarkReady(notice.next_owner);
+    if (notice.outcome == core::TransferOutcome::kInherited) {
+      Inherit(notice);
+      continue;
+    }
     if (notice.outcome >= core::TransferOutcome::kTakenBack) {
       const bool is_back = notice.outcome == core::TransferOutcome::kTakenBack;
       counter_->logger().Log(
@@ -224,6 +269,7 @@ absl::Status TransferKeeper::Explain(core::TransferOutcome outcome, const Object
   switch (outcome) {
     case core::TransferOutcome::kMoved:
     case core::TransferOutcome::kTakenBack:
+    case core::TransferOutcome::kInherited:
     case core::TransferOutcome::kDiedWithNextOwner:
       return absl::OkStatus();
     case core::TransferOutcome::kExists:
@@ -244,16 +290,27 @@ absl::Status TransferKeeper::Explain(core::TransferOutcome outcome, const Object
   return absl::InternalError("unknown outcome");
 }
 
-void TransferKeeper::OnSelfExcluded() {
-  std::deque<Batch> batches;
-  decltype(answers_) answers;
-  {
-    internal::MutexLock lock(&mutex_);
-    std::swap(batches, batches_);
-    std::swap(answers, answers_);
-    waiting_ = 0;
-    closed_ = true;
+// What waits is the caller's from now on, and nothing is given away any more.
+void TransferKeeper::TakeAll(std::deque<Batch>* batches, Answers* answers) {
+  internal::MutexLock lock(&mutex_);
+  std::swap(*batches, batches_);
+  std::swap(*answers, answers_);
+  if (begun_.has_value()) {
+    One one = *std::exchange(begun_, std::nullopt);
+    Batch batch;
+    batch.objects.push_back(std::move(one.object));
+    batch.answer = std::move(one.answer);
+    batches->push_back(std::move(batch));
   }
+  waiting_ = 0;
+  closed_ = true;
+}
+
+void TransferKeeper::OnSelfExcluded() {
+  heirs_.OnSelfExcluded();
+  std::deque<Batch> batches;
+  Answers answers;
+  TakeAll(&batches, &answers);
   for (const auto& [object, answer] : answers) Tell(answer, object, counter_->WhyClosed());
   for (const Batch& batch : batches) {
     for (size_t i = batch.next; batch.answer != nullptr && i < batch.objects.size(); ++i) {
@@ -264,15 +321,9 @@ void TransferKeeper::OnSelfExcluded() {
 
 uint64_t TransferKeeper::Close() {
   std::deque<Batch> batches;
-  decltype(answers_) answers;
-  {
-    internal::MutexLock lock(&mutex_);
-    std::swap(batches, batches_);
-    std::swap(answers, answers_);
-    waiting_ = 0;
-    closed_ = true;
-  }
-  uint64_t dropped = answers.size();
+  Answers answers;
+  TakeAll(&batches, &answers);
+  uint64_t dropped = heirs_.Close() + answers.size();
   for (const Batch& batch : batches) {
     if (batch.answer != nullptr) dropped += batch.objects.size() - batch.next;
   }
@@ -281,35 +332,55 @@ uint64_t TransferKeeper::Close() {
 
 // --- Taking over ---------------------------------------------------------------------------------
 
-void TransferKeeper::Take(core::PeerIndex from, const core::TransferItem& item) {
-  Endpoint& endpoint = counter_->endpoint();
+// It is held until the barrier, so that the reference comes in time.
+void TransferKeeper::Inherit(const core::TransferNotice& notice) {
+  counter_->logger().Log(LogLevel::kInfo, absl::StrCat("object ", notice.object.ToHex(),
+                                                       " is inherited: its owner has died"));
+  KeepAskingHere(notice.next_owner, notice.object);
+  const DeclaredCallback& on_transferred = counter_->options().on_transferred;
+  if (on_transferred == nullptr) return;
+  absl::StatusOr<ObjectRef> ref = counter_->GetRef(notice.object);
+  if (!ref.ok()) return;
+  counter_->PostJob(std::make_unique<TransferredBody>(on_transferred, *std::move(ref),
+                                                      counter_->ProcessAt(notice.next_owner)));
+}
+
+core::OwnedSnapshot TransferKeeper::SnapshotOf(CounterImpl* counter, core::PeerIndex from,
+                                               const core::TransferItem& item) {
   core::OwnedSnapshot snapshot;
   snapshot.generation = item.generation;
   snapshot.size = item.size;
   snapshot.state = item.state;
   snapshot.evict_first = item.evict_first;
   for (const core::TransferItem::At& at : item.nodes) {
-    const core::PeerIndex node = counter_->InternNode(at.node);
+    const core::PeerIndex node = counter->InternNode(at.node);
     if (node == core::kNoPeer) continue;
-    const bool shared = at.shared && counter_->files().EnsurePlace() != core::kNoPeer;
+    const bool shared = at.shared && counter->files().EnsurePlace() != core::kNoPeer;
     snapshot.nodes.push_back(
         {node, at.in_memory, at.spilled, at.prospective, at.primary, shared, at.url});
   }
   const auto add = [&](const ProcessId& process, std::vector<core::PeerIndex>* to) {
-    if (process == counter_->options().process) return;
-    const core::PeerIndex peer = endpoint.Intern(Address(process));
+    if (process == counter->options().process) return;
+    const core::PeerIndex peer = counter->endpoint().Intern(Address(process));
     if (peer != core::kNoPeer && peer != from) to->push_back(peer);
   };
   for (const ProcessId& process : item.processes) add(process, &snapshot.processes);
   for (const ProcessId& process : item.formers) add(process, &snapshot.formers);
+  return snapshot;
+}
+
+void TransferKeeper::Take(core::PeerIndex from, const core::TransferItem& item) {
+  const core::OwnedSnapshot snapshot = SnapshotOf(counter_, from, item);
   const core::Key key = counter_->KeyOf(item.object);
   Shard& shard = counter_->ShardOf(key);
   const DeclaredCallback& on_transferred = counter_->options().on_transferred;
+  ContainedKeeper::Staged staged = contained_.Take(from, item.object, item.term);
   ObjectRef ref;
   const core::Verdict verdict = counter_->Apply(
       shard,
       [&](core::ObjectTable& table, core::Effects* effects) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
         core::event::TakeOver event{key, from, item.term, snapshot};
+        if (staged.failed) event.refusal = core::TransferAnswer::kFull;
         if (shard.draining || !shard.is_open) event.refusal = core::TransferAnswer::kDraining;
         if (!counter_->options().takes_transfers) event.refusal = core::TransferAnswer::kRefused;
         event.keep = on_transferred != nullptr;
@@ -319,10 +390,17 @@ void TransferKeeper::Take(core::PeerIndex from, const core::TransferItem& item) 
           ref = Declarations::AddHandle(&shard, record);
         return answer;
       });
-  if (verdict != core::Verdict::kOk) return;
+  if (verdict != core::Verdict::kOk) {
+    counter_->ReleaseInners(std::move(staged.inners));
+    return;
+  }
+  // If the object has ended already, what it contained goes with it.
+  if (!staged.inners.empty()) {
+    (void)counter_->HandInners(item.object, std::move(staged.inners));
+  }
   KeepAskingHere(from, item.object);
   if (!ref) return;
-  const ProcessId former = endpoint.AddressOf(from).process();
+  const ProcessId former = counter_->ProcessAt(from);
   counter_->PostJob(std::make_unique<TransferredBody>(on_transferred, std::move(ref), former));
 }
 

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -23,8 +24,12 @@
 #include "freehold/transfer.h"
 #include "src/base/mutex.h"
 #include "src/core/effect.h"
+#include "src/core/object_table_transfer.h"
+#include "src/core/owned_snapshot.h"
 #include "src/core/peer.h"
 #include "src/core/transfer_item.h"
+#include "src/runtime/contained_keeper.h"
+#include "src/runtime/heir_keeper.h"
 
 namespace freehold::runtime {
 
@@ -32,7 +37,8 @@ class CounterImpl;
 
 class TransferKeeper {
  public:
-  explicit TransferKeeper(CounterImpl* counter) : counter_(counter) {}
+  explicit TransferKeeper(CounterImpl* counter)
+      : counter_(counter), contained_(counter), heirs_(counter) {}
 
   absl::Status Begin(absl::Span<const ObjectId> objects, const ProcessId& next_owner,
                      TransferOptions options);
@@ -55,6 +61,11 @@ class TransferKeeper {
   bool OnMoved(core::PeerIndex from, const core::MovedItem& item);
   // This process is excluded: nothing is given away any more.
   void OnSelfExcluded();
+  ContainedKeeper& contained() { return contained_; }
+  HeirKeeper& heirs() { return heirs_; }
+  // What `from` has written, as the core keeps it.
+  static core::OwnedSnapshot SnapshotOf(CounterImpl* counter, core::PeerIndex from,
+                                        const core::TransferItem& item);
 
  private:
   // The host's callable, for each object of one call.
@@ -73,28 +84,37 @@ class TransferKeeper {
     ObjectRef object;
     core::PeerIndex next_owner = core::kNoPeer;
     std::shared_ptr<Answer> answer;
+    ContainedKeeper::Handing handing;
   };
   struct FixedHash {
     size_t operator()(const ObjectId& id) const { return static_cast<size_t>(id.Hash()); }
   };
+  // Of those that are not answered.
+  using Answers = absl::flat_hash_map<ObjectId, std::shared_ptr<Answer>, FixedHash>;
   // So many are under way at most.
   static constexpr uint64_t kUnderWayMax = 32 * 1024;
 
   bool TakeNext(uint64_t under_way, One* one);
-  void Step(const One& one);
+  // Costs `*left`, at least one; what is not done then waits to be gone on with.
+  void Step(One one, uint64_t* left);
+  core::Verdict StepTransfer(One* one, uint64_t* left, core::Immovable* why);
+  bool GoOnLater(One* one);
+  void TakeAll(std::deque<Batch>* batches, Answers* answers);
   void Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object, absl::Status status);
   absl::Status Explain(core::TransferOutcome outcome, const ObjectId& object) const;
   uint64_t UnderWay() const;
   void KeepAskingHere(core::PeerIndex from, const ObjectId& object);
+  void Inherit(const core::TransferNotice& notice);
 
   CounterImpl* const counter_;
+  ContainedKeeper contained_;
+  HeirKeeper heirs_;
   mutable internal::Mutex mutex_;
   std::deque<Batch> batches_ FREEHOLD_GUARDED_BY(mutex_);
   uint64_t waiting_ FREEHOLD_GUARDED_BY(mutex_) = 0;  // objects in them
   bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;   // nothing is given away any more
-  // Of those that are not answered.
-  absl::flat_hash_map<ObjectId, std::shared_ptr<Answer>, FixedHash> answers_
-      FREEHOLD_GUARDED_BY(mutex_);
+  Answers answers_ FREEHOLD_GUARDED_BY(mutex_);
+  std::optional<One> begun_ FREEHOLD_GUARDED_BY(mutex_);  // one of those that are waiting
 };
 
 }  // namespace freehold::runtime

@@ -341,9 +341,9 @@ TEST_F(TransferTest, MoreThanAreUnderWayAtOnce) {
 
 TEST_F(TransferTest, WhatCannotBeGivenAwaySaysWhy) {
   ObjectRef plain = world.Declare(1, 1);
-  ObjectRef outer = world.Declare(1, 2);
-  const ObjectId inner = Object(1);
-  ASSERT_TRUE(world[1].AddNested(Object(2), {&inner, 1}).ok());
+  ObjectRef followed = world.Declare(1, 2);
+  ASSERT_TRUE(
+      world[1].SubscribeLocations(Object(2), [](const ObjectId&, const LocationUpdate&) {}).ok());
   ObjectRef pinned = world.Declare(1, 3);
   ASSERT_TRUE(world[1].Pin(Object(3), "me").ok());
   ObjectRef borrowed = world.Declare(3, 4);
