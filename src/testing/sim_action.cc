@@ -76,6 +76,8 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "P asks replay of X",
     "P evicts O first",
     "P transfers O to P",
+    "P names P heir of O",
+    "P dismisses heir of O",
     "P export O to P as T",
     "P import T",
     "P cancel T",

@@ -89,8 +89,10 @@ enum class Verb : uint8_t {
   kAskLatest,
   // ... of values that stay until their space is needed.
   kEvictFirst,
-  // ... that it gives away.
+  // ... that it gives away, or has an heir for.
   kTransfer,
+  kNameHeir,
+  kDismissHeir,
   // ... and what it shares.
   kExport,
   kImport,

@@ -9,6 +9,7 @@
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_creation.h"
 #include "src/testing/sim_evict_first.h"
+#include "src/testing/sim_heirs.h"
 #include "src/testing/sim_lineage.h"
 #include "src/testing/sim_members.h"
 #include "src/testing/sim_misuse.h"
@@ -74,7 +75,8 @@ bool Actor::ActProcess(const Action& action) {
   if (action.verb == Verb::kUnfollow) return Unfollow(process, n[1]);
   // What is left has an object.
   const bool second = action.verb == Verb::kAdd || action.verb == Verb::kRemove ||
-                      action.verb == Verb::kSubmit || action.verb == Verb::kSubmitTwo;
+                      action.verb == Verb::kSubmit || action.verb == Verb::kSubmitTwo ||
+                      action.verb == Verb::kNameHeir;
   if (action.verb == Verb::kDeclareWith) {
     Object* contained = s_.object(n[2]);
     return contained != nullptr && Declare(process, n[1], nullptr, contained);
@@ -114,6 +116,10 @@ bool Actor::ActOnObject(const Action& action, Process* process, Object* object) 
       return CanAsk(*process, *object) && ActEvictFirst(&oracle_, &s_, process, object);
     case Verb::kTransfer:
       return ActTransfer(&oracle_, &s_, action);
+    case Verb::kNameHeir:
+      return ActNameHeir(&oracle_, &s_, action);
+    case Verb::kDismissHeir:
+      return ActDismissHeir(&oracle_, &s_, action);
     case Verb::kAskReplay:
       return AskReplay(&oracle_, &s_, process, *object);
     case Verb::kRecreate:

@@ -81,6 +81,9 @@ constexpr const char* kItems[] = {
     "item Settled",
     "item SettledAck",
     "item MovedEnded",
+    "item Shadow",
+    "item ShadowAck",
+    "item ShadowEnd",
 };
 
 constexpr const char* kAtProcesses[] = {
@@ -243,6 +246,14 @@ constexpr const char* kOthers[] = {
     "transfer taken back",
     "transfer taken: another one",
     "transfer taken: returned",
+    "heir named: OK",
+    "heir named: refused",
+    "heir named: not movable",
+    "heir named: ALREADY_EXISTS",
+    "heir named: peer excluded",
+    "heir dismissed: OK",
+    "an heir owns it",
+    "what ended unheard ends at its heir",
     "a former owner is asked",
     "a copy is reported to a former owner",
 };

@@ -76,6 +76,9 @@ Generator::Generator(const State* state, uint64_t seed) : s_(*state), random_(se
   // Of these alone, so that other seeds have the worlds that they had.
   transfers_ = internal::SplitMix64(seed ^ 0x7472616e73666572u).Next() % 100 < 40;
   if (transfers_) Weigh(Verb::kTransfer, 8);
+  heirs_ = internal::SplitMix64(seed ^ 0x6865697273u).Next() % 100 < 30;
+  if (heirs_) Weigh(Verb::kNameHeir, 8);
+  if (heirs_) Weigh(Verb::kDismissHeir, 3);
 }
 
 void Generator::Weigh(Verb verb, uint64_t weight) {
@@ -284,6 +287,9 @@ Action Generator::DrawOnObject(Verb verb, const Object* object) {
     }
     case Verb::kTransfer:
       return DrawTransfer(object);
+    case Verb::kNameHeir:
+    case Verb::kDismissHeir:
+      return DrawHeir(verb, object);
     case Verb::kFree:
     case Verb::kEvictFirst:
     case Verb::kRecreate:

@@ -83,8 +83,11 @@ class Generator {
   void PlanCreation();
   // --- ... in which an object gets another owner (sim_generator_transfers.cc) --------------------
   Action DrawTransfer(const Object* object);
+  Action DrawHeir(Verb verb, const Object* object);
+  void PlanHeir();
   void PlanTransfer();
   void ThenTransfer(int64_t object, int64_t from, int64_t to, const std::vector<int64_t>& others);
+  void ThenInner(int64_t inner, const std::vector<int64_t>& four, int64_t node);
   // --- ... in which an end goes (sim_generator_ends.cc) ------------------------------------------
   void PlanEndMidway();
   void PlanEndWithDrops(int64_t process);
@@ -166,6 +169,7 @@ class Generator {
   uint64_t weight_sum_ = 0;
   bool crashes_ = false;
   bool transfers_ = false;  // this seed has them
+  bool heirs_ = false;      // ... name heirs
   std::map<int64_t, Pace> paces_;
   std::deque<Action> plan_;
   uint64_t rush_ = 0;  // of 100 steps of the plan: how many are taken at once, with no time between

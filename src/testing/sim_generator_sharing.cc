@@ -85,6 +85,7 @@ void Generator::Plan() {
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
   if (transfers_ && random_.Percent(25)) return PlanTransfer();
+  if (heirs_ && random_.Percent(25)) return PlanHeir();
   switch (random_.Below(26)) {
     case 25:
     case 24:

@@ -9,7 +9,7 @@ namespace freehold::testing::sim {
 Action Generator::DrawTransfer(const Object* object) {
   // Mostly one that can be given away.
   for (int attempt = 0; attempt < 6; ++attempt) {
-    if (object->inners.empty() && object->scope == 0 && !object->recorded) break;
+    if (object->scope == 0 && !object->recorded) break;
     if (const Object* other = AnyObject(); other != nullptr) object = other;
   }
   return {Verb::kTransfer, {object->owner, object->number, AnyProcess()}};
@@ -36,13 +36,74 @@ void Generator::ThenTransfer(int64_t object, int64_t from, int64_t to,
   may_end(4);
 }
 
-void Generator::PlanTransfer() {
+// Of the one that will own the outer object, or passed to it.
+void Generator::ThenInner(int64_t inner, const std::vector<int64_t>& four, int64_t node) {
+  const int64_t owner = random_.Percent(50) ? four[0] : four[random_.Below(four.size())];
+  Then(Verb::kDeclareOn, {owner, inner, node});
+  if (owner != four[0]) ThenPass(inner, owner, four[0]);
+}
+
+Action Generator::DrawHeir(Verb verb, const Object* object) {
+  for (int attempt = 0; attempt < 6; ++attempt) {
+    const bool fits = verb == Verb::kNameHeir ? object->inners.empty() && object->scope == 0 &&
+                                                    !object->recorded && object->heirs.empty()
+                                              : !object->heirs.empty();
+    if (fits) break;
+    if (const Object* other = AnyObject(); other != nullptr) object = other;
+  }
+  if (verb == Verb::kDismissHeir) return {verb, {object->owner, object->number}};
+  return {verb, {object->owner, AnyProcess(), object->number}};
+}
+
+// An owner that dies, or somebody else, around what its heir is told.
+void Generator::PlanHeir() {
   const std::vector<int64_t> four = Some(3 + random_.Below(2), 0);
   const std::vector<int64_t> nodes = SomeNodes(2);
   if (four.empty() || nodes.empty()) return PlanReturn();
   rush_ = random_.Percent(50) ? 100 : 60;
   const int64_t object = plan_object_++;
   Then(Verb::kDeclareOn, {four[0], object, nodes[0]});
+  ThenPass(object, four[0], four[2]);
+  if (random_.Percent(30)) ThenPass(object, four[2], four[1]);
+  if (random_.Percent(60)) ThenPause();
+  Then(Verb::kNameHeir, {four[0], four[1], object});
+  if (random_.Percent(80)) ThenPause();
+  const int64_t watch = NextNumber(s_.registrations) + 13;
+  if (random_.Percent(30)) Then(Verb::kWatchErased, {four[2], object, watch});
+  const int64_t token = plan_token_++;
+  if (random_.Percent(50)) {
+    Then(Verb::kExport, {four[random_.Below(3)], object, four[random_.Below(four.size())], token});
+  }
+  if (random_.Percent(50)) Then(Verb::kStore, {nodes[1], object, 0});
+  if (random_.Percent(30)) Then(Verb::kMove, {nodes[1], object, 0, nodes[0]});
+  if (random_.Percent(40)) Then(Verb::kTick, {1'000'000, -1, 0, 0});
+  for (const int64_t at : four) {
+    if (random_.Percent(30)) Then(Verb::kImport, {at, token});
+  }
+  if (random_.Percent(40)) Then(Verb::kTick, {1'000'000, -1, 0, 0});
+  if (random_.Percent(20)) Then(Verb::kDismissHeir, {four[0], object});
+  if (crashes_ && random_.Percent(70)) {
+    ThenEnd(random_.Percent(70) ? four[0] : four[random_.Below(four.size())]);
+  }
+  if (random_.Percent(50)) Then(Verb::kTick, {10'000'000, -1, 0, 0});
+  for (const int64_t at : four) {
+    if (random_.Percent(30)) Then(Verb::kImport, {at, token});
+  }
+  ThenPause();
+  for (const int64_t at : four) Then(Verb::kDrop, {at, object});
+  ThenPause();
+}
+
+void Generator::PlanTransfer() {
+  const std::vector<int64_t> four = Some(3 + random_.Below(2), 0);
+  const std::vector<int64_t> nodes = SomeNodes(2);
+  if (four.empty() || nodes.empty()) return PlanReturn();
+  rush_ = random_.Percent(50) ? 100 : 60;
+  const int64_t inner = random_.Percent(50) ? plan_object_++ : 0;
+  const int64_t object = plan_object_++;
+  if (inner != 0) ThenInner(inner, four, nodes[1]);
+  Then(Verb::kDeclareOn, {four[0], object, nodes[0]});
+  if (inner != 0) Then(Verb::kNest, {four[0], inner, object});
   ThenPass(object, four[0], four[2]);
   if (random_.Percent(30)) ThenPass(object, four[2], four[1]);
   const int64_t watch = NextNumber(s_.registrations) + 13;
@@ -65,7 +126,17 @@ void Generator::PlanTransfer() {
   if (crashes_ && random_.Percent(15)) Then(Verb::kExclude, {AnyEnd()});
   const std::vector<int64_t> others = {four[2], four.back(), EndOfNode(nodes[0]),
                                        EndOfNode(nodes[1])};
+  // What it contains is read, let go of, and given away, too, before and after.
+  const auto use_inner = [&] {
+    if (inner == 0) return;
+    const int64_t at = four[random_.Below(four.size())];
+    if (random_.Percent(40)) Then(Verb::kReadNested, {at, inner, object});
+    if (random_.Percent(30)) Then(Verb::kDrop, {four[random_.Below(four.size())], inner});
+    if (random_.Percent(15)) Then(Verb::kTransfer, {four[0], inner, at});
+  };
+  use_inner();
   ThenTransfer(object, four[0], four[1], others);
+  use_inner();
   for (const int64_t at : four) {
     if (random_.Percent(30)) Then(Verb::kImport, {at, token});
   }
@@ -81,7 +152,11 @@ void Generator::PlanTransfer() {
     ThenPause();
   }
   if (random_.Percent(20)) Then(Verb::kFree, {four[1], object});
-  for (const int64_t at : four) Then(Verb::kDrop, {at, object});
+  use_inner();
+  for (const int64_t at : four) {
+    Then(Verb::kDrop, {at, object});
+    if (inner != 0) Then(Verb::kDrop, {at, inner});
+  }
   ThenPause();
 }
 

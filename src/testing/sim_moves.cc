@@ -38,8 +38,8 @@ void OnEnded(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
   move.answered = true;
   move.outcome = result.outcome;
   if (result.outcome == MoveOutcome::kOwnerDied) {
-    oracle->Expect(PastOwner(*state, node, object), "a node is told too early that an owner died",
-                   details);
+    oracle->Expect(SaysOwnerDied(*state, node, object),
+                   "a node is told too early that an owner died", details);
   }
   if (result.outcome == MoveOutcome::kRefused) {
     if (move.generation == object.generation && IsEvictable(object)) {
@@ -180,7 +180,8 @@ void LookAtMoves(Oracle* oracle, const State& state) {
     };
     // A value that is in a file of no node's is safe without a primary.
     oracle->Expect(std::none_of(at.begin(), at.end(), is_real) || IsInFile(state, object) ||
-                       std::any_of(at.begin(), at.end(), is_primary),
+                       std::any_of(at.begin(), at.end(), is_primary) ||
+                       MayBeUnrecorded(state, object),
                    "an object whose primary has moved has copies and no primary", details);
     const Store::Stored* stored = const_cast<Store&>(node.store).Find({object.id, move.generation});
     if (!node.live() || stored == nullptr || stored->instance != move.instance ||

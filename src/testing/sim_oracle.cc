@@ -5,6 +5,7 @@
 
 #include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_files.h"
+#include "src/testing/sim_heirs.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
@@ -66,7 +67,7 @@ bool Oracle::HeldBesidesPins(const Object& object) const {
     const Object& around = *s_.object(outer);
     const Process& holder = s_.OwnerOf(around);
     const bool counts = around.owner == object.owner ? !holder.crashed : holder.live();
-    if (counts && !around.ended && Held(around)) return true;
+    if (counts && !around.ended && Held(around) && !MayLack(s_, around, object)) return true;
   }
   return false;
 }
@@ -86,7 +87,8 @@ bool Oracle::HeldAt(const Process& process, const Object& object) const {
   }
   for (const int64_t outer : object.outers) {
     const Object& around = *s_.object(outer);
-    if (around.owner == process.end && !around.ended && Held(around)) return true;
+    if (around.owner != process.end || around.ended || MayLack(s_, around, object)) continue;
+    if (Held(around)) return true;
   }
   return false;
 }
@@ -230,6 +232,10 @@ void Oracle::OnFreeSent(int64_t from, int64_t to, const ObjectId& id, uint32_t g
   const Process* sender = s_.process(from);
   const bool by_suspected = sender != nullptr && sender->excluded_by != 0 && Owns(*sender, *object);
   if (from != object->owner && to < 0 && by_suspected) return object->frees_sent.push_back(free);
+  if (from != object->owner && to < 0 && EndsAtHeir(s_, *object, from)) {
+    s_.coverage.Count("what ended unheard ends at its heir");
+    return object->frees_sent.push_back(free);
+  }
   if (from != object->owner && to < 0 && EverOwned(*object, from)) {
     if (Contains(object->frees_sent, free)) return;  // it comes again
     if (MaySendLate(s_, *object, from) || !Held(*object) || generation < object->generation) {

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "src/testing/sim_creation.h"
+#include "src/testing/sim_heirs.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_transfers.h"
@@ -83,7 +84,7 @@ void Oracle::OnFailed(const Registration& registration, EndReason reason) {
   // One that is suspected, and does not know it, has no promise.
   Expect(reason != EndReason::kGone || object.ended || !process.live(),
          "S1: a borrower is told Gone of what it holds", details);
-  Expect(reason != EndReason::kOwnerDied || PastOwner(s_, process, object),
+  Expect(reason != EndReason::kOwnerDied || SaysOwnerDied(s_, process, object),
          "S8: a borrower is told too early that its owner died", details);
   Expect(reason != EndReason::kNotDeclared ||
              (object.declared_by == process.end && !TakesDeclarations(object.declared_for)),
@@ -118,8 +119,8 @@ bool Oracle::OnToldFromAfar(const Registration& registration, EndReason reason) 
              details);
       break;
     case EndReason::kOwnerDied:
-      Expect(PastOwner(s_, process, object), "S8: who watches is told too early that an owner died",
-             details);
+      Expect(SaysOwnerDied(s_, process, object),
+             "S8: who watches is told too early that an owner died", details);
       break;
     case EndReason::kExcluded:
       Expect(process.knows(), "who watches is told that it is excluded, and is not", details);
@@ -146,7 +147,8 @@ void Oracle::OnCopyFreed(const Process& process, const ObjectId& id, const NodeI
   s_.trace.Add("free of O on E ends: I", {object->number, from, static_cast<int64_t>(outcome)});
   s_.coverage.Count(std::string("free ends: ") + FreeOutcomeName(outcome));
   SeeEvicted(object);
-  Expect(EverOwned(*object, process.end), "the outcome of somebody else's free", details);
+  Expect(EverOwned(*object, process.end) || EndsAtHeir(s_, *object, process.end),
+         "the outcome of somebody else's free", details);
   // A copy of a value that was lost and recreated may come late.
   const bool asked = object->ends > 0 || !Held(*object) || object->generation > 0 ||
                      WasMovedFrom(s_, *object, -from);

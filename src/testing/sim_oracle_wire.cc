@@ -5,6 +5,7 @@
 #include "src/core/codec.h"
 #include "src/core/digest.h"
 #include "src/testing/sim_files.h"
+#include "src/testing/sim_heirs.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_transfers.h"
@@ -52,12 +53,14 @@ class Oracle::Wire final : public core::PayloadSink {
         "E sends E HandoffAck O I", "E sends E HandoffCancel O", "E sends E Watch O I",
         "E sends E Unwatch O I",    "E sends E WatchFired O I",  "E sends E Declare O",
         "E sends E DeclareAck O I", "E sends E TransferAck O I", "E sends E MovedAck O I",
-        "E sends E Settled O",      "E sends E SettledAck O",    "E sends E MovedEnded O"};
+        "E sends E Settled O",      "E sends E SettledAck O",    "E sends E MovedEnded O",
+        "E sends E ShadowAck O I",  "E sends E ShadowEnd O"};
     static constexpr const char* kNames[] = {
         "item Register",      "item RegisterAck", "item Release",     "item HandoffAck",
         "item HandoffCancel", "item Watch",       "item Unwatch",     "item WatchFired",
         "item Declare",       "item DeclareAck",  "item TransferAck", "item MovedAck",
-        "item Settled",       "item SettledAck",  "item MovedEnded"};
+        "item Settled",       "item SettledAck",  "item MovedEnded",  "item ShadowAck",
+        "item ShadowEnd"};
     static constexpr const char* kAnswers[] = {" Ok", " Gone", " OwnerDied", " Refused"};
     static constexpr const char* kFired[] = {" OutOfScope", " Freed", " Gone", " Refused",
                                              " Cancelled"};
@@ -78,10 +81,12 @@ class Oracle::Wire final : public core::PayloadSink {
     s_.coverage.Count(name);
     Line(kLines[kind], item.object, item.answer);
     OnSharingSent(&oracle_, &s_, from_, to_, item);
+    if (item.kind == core::SharingKind::kShadowAck) OnShadowKept(&s_, to_, item);
   }
   void OnTransfer(const core::TransferItem& item) override {
     OnTransferSent(&oracle_, &s_, from_, to_, item);
   }
+  void OnShadow(const core::ShadowItem& item) override { OnShadowSent(&s_, from_, to_, item); }
   void OnMoved(const core::MovedItem& item) override { OnMovedSent(&s_, from_, to_, item); }
   void OnLocationQuery(const core::LocationQueryItem& item) override {
     s_.coverage.Count(item.cancel ? "item LocationQuery ended" : "item LocationQuery");

@@ -56,7 +56,7 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
     case LocationUpdate::Kind::kOwnerDied:
       state->coverage.Count("query answered: owner died");
       query.done = true;
-      return oracle->Expect(PastOwner(*state, asker, object),
+      return oracle->Expect(SaysOwnerDied(*state, asker, object),
                             "who asks is told too early that an owner died", details);
     case LocationUpdate::Kind::kExcluded:
       state->coverage.Count("query answered: excluded");
@@ -67,8 +67,9 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
       // No world comes near the limit; who owns the object by now has subscriptions of its own.
       query.done = true;
       return oracle->Expect(
-          WasGivenAway(object) && query.end > 0 &&
-              (EverOwned(object, query.end) || Owns(*state->process(query.end), object)),
+          object.heirs.count(query.end) > 0 ||  // it may have owned it unseen
+              (WasGivenAway(object) && query.end > 0 &&
+               (EverOwned(object, query.end) || Owns(*state->process(query.end), object))),
           "an answer is none", details);
     case LocationUpdate::Kind::kChanged:
     case LocationUpdate::Kind::kRemoved:
@@ -84,6 +85,10 @@ bool Ask(Oracle* oracle, State* state, const Action& action) {
   const int64_t number = n[action.verb == Verb::kAskFor ? 3 : 2];
   if (end == nullptr || !end->usable() || object == nullptr || object->owner == end->end ||
       number <= 0 || state->queries.count(number) > 0) {
+    return false;
+  }
+  // It is suspected, and has not heard that its heir has it.
+  if (!object->heirs.empty() && end->end > 0 && Owns(*state->process(end->end), *object)) {
     return false;
   }
   LocationQuery ask;

@@ -185,6 +185,9 @@ bool ReadNested(Oracle* oracle, State* state, const Numbers& n, bool misread) {
   }
   const bool inside = std::count(outer->inners.begin(), outer->inners.end(), inner->number) > 0;
   if (misread ? !inner->ended || inner->generation > 0 : !inside) return false;
+  // Copies may still be reported to whoever owned it, and would be refused until its next owner has
+  // said that it is gone.
+  if (misread && EverOwned(*inner, reader->end)) return false;
   const Process& owner = state->OwnerOf(*inner);
   if (misread && owner.live()) {
     // What contained it may have ended and not yet be worked off: then there is something to be
@@ -198,8 +201,11 @@ bool ReadNested(Oracle* oracle, State* state, const Numbers& n, bool misread) {
   Note(state, misread ? Verb::kMisread : Verb::kReadNested, ref.status());
   if (!ref.ok()) {
     const ErrorReason reason = ReasonOf(ref.status());
+    // It may not have heard yet whose the outer one is now.
+    const absl::StatusOr<ProcessId> named = reader->counter->OwnerOf(outer->id);
     const bool right =
-        (reason == ErrorReason::kPeerExcluded && reader->HeardOf(state->OwnerOf(*outer))) ||
+        (reason == ErrorReason::kPeerExcluded && named.ok() &&
+         reader->HeardOf(*state->process(state->EndOf(*named)))) ||
         (reason == ErrorReason::kOwnerDied &&
          (PastOwner(*state, *reader, *inner) || PastOwner(*state, *reader, *outer))) ||
         (reason == ErrorReason::kGone && inner->ended) ||
@@ -265,7 +271,7 @@ void CheckBorrowerAnswer(Oracle* oracle, const State& state, const Process& proc
                          const absl::Status& status) {
   if (status.ok()) return;
   const bool owner_died =
-      ReasonOf(status) == ErrorReason::kOwnerDied && PastOwner(state, process, *object);
+      ReasonOf(status) == ErrorReason::kOwnerDied && SaysOwnerDied(state, process, *object);
   // Of an id that was read where it was not: nobody could hold it any more.
   const bool gone =
       ReasonOf(status) == ErrorReason::kGone && (object->ended || IsForgotten(state, *object));

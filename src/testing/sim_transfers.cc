@@ -30,10 +30,11 @@ bool IsMovable(const State& state, const Object& object) {
   const bool in_files = std::any_of(state.files.begin(), state.files.end(), [&](const auto& each) {
     return each.second.object == object.number;
   });
-  return !followed && !moves && !in_files && object.owners.empty() && object.inners.empty() &&
-         object.scope == 0 && !object.was_in_scope && object.label == 0 && object.pins.empty() &&
-         !object.recorded && object.persists == 0 && object.frees == 0 && object.generation == 0 &&
-         object.first_frees.empty() && !object.disagreed && object.open_transfers == 0;
+  return !followed && !moves && !in_files && object.owners.empty() && object.scope == 0 &&
+         !object.was_in_scope && object.label == 0 && object.pins.empty() && !object.recorded &&
+         object.persists == 0 && object.frees == 0 && object.generation == 0 &&
+         object.first_frees.empty() && !object.disagreed && object.open_transfers == 0 &&
+         object.heirs.empty();
 }
 
 // Whether the host may be told that.
@@ -94,6 +95,18 @@ void SetOwner(State* state, Object* object, int64_t owner) {
                             : "transfer taken: returned");
   if (!back && object->owners.size() > 1) state->coverage.Count("transfer taken: another one");
   if (!back) object->owners.push_back(owner);
+  if (object->heirs.count(owner) > 0 && state->process(object->owner)->excluded_by != 0) {
+    state->coverage.Count("an heir owns it");
+    // They end with the process that has made them, or knew of them.
+    object->pins.clear();
+    object->users.clear();
+    object->recorded = object->persisted = object->let_go = object->free_waits = false;
+    object->made_of = object->yielded_by = 0;
+    object->persists = 0;
+    for (auto& [url, file] : state->files) {
+      if (file.object == object->number) file.known = file.carried = false;
+    }
+  }
   object->former = object->owner;
   object->unsettled = state->process(object->owner)->live();
   object->owner = owner;
@@ -139,6 +152,8 @@ bool IsLostIfTakenBack(Verb verb) {
     case Verb::kTold:
     case Verb::kQuery:
     case Verb::kMisuse:
+    case Verb::kNameHeir:
+    case Verb::kDismissHeir:
       return false;
     default:
       return IsForOwners(verb);
@@ -188,8 +203,13 @@ bool ActTransfer(Oracle* oracle, State* state, const Action& action) {
     OnAnswer(oracle, state, number, id, status);
   };
   ++object->open_transfers;
-  if (object->tokens == 0) object->tokens = 1;  // others than its owner may hold it
   oracle->MakeInexact(object);
+  // Others than their owners may hold it, and what it contains.
+  if (object->tokens == 0) object->tokens = 1;
+  for (const int64_t contained : object->inners) {
+    Object* inner = state->object(contained);
+    if (inner->tokens == 0) inner->tokens = 1;
+  }
   state->given_away.insert(object->number);
   const absl::Status status =
       Ownership(*from->counter).Transfer({&object->id, 1}, to->id, std::move(options));
@@ -210,7 +230,8 @@ bool IsGivenAway(Oracle* oracle, State* state, const Action& action) {
     if (object->open_transfers > 0 && IsForOwners(action.verb)) NotMovable(state, number);
     if (object->owner != action.numbers[0]) continue;
     if (object->moving && IsForOwners(action.verb)) return true;
-    if (MayBeTakenBack(*state, *object) && IsLostIfTakenBack(action.verb)) return true;
+    const bool may_be_undone = MayBeTakenBack(*state, *object) || !object->heirs.empty();
+    if (may_be_undone && IsLostIfTakenBack(action.verb)) return true;
     if (object->open_transfers > 0 && IsToBeAwaited(action.verb)) return true;
   }
   return false;
@@ -248,8 +269,8 @@ void SeeOwner(Oracle* oracle, State* state, Object* object) {
       suspected = process.get();
     }
   }
-  // It has taken the object from one that does not know that it is suspected.
-  if (trusted == nullptr && owner.live() && !Owns(owner, *object)) trusted = suspected;
+  // It has taken the object from one that does not know that it is suspected, be it itself or not.
+  if (trusted == nullptr && !owner.crashed && !Owns(owner, *object)) trusted = suspected;
   if (trusted != nullptr && trusted->end != object->owner) {
     SetOwner(state, object, trusted->end);
   }

@@ -57,10 +57,15 @@ bool PastOwner(const State& state, const End& end, const Object& object);
 bool HeardOfOwner(const State& state, const End& end, const Object& object);
 // For this end, ... of somebody whom it was given to, and who may have taken it unseen.
 bool PastSuspectedOwner(const State& state, const End& end, const Object& object);
+// It may be told that its owner died: one of those two has.
+bool SaysOwnerDied(const State& state, const End& end, const Object& object);
 // A reference has come to that process.
 void NoteForgotten(const Object& object, Process* process);
 // The reference of a holder that lives may be of no use.
 bool MayLose(const State& state, const Process& holder, const Object& object);
+// Who owns `outer` may not have what it contains: that was left out of the transfer, because its
+// owner had died, or was given away itself, and the reference was lost.
+bool MayLack(const State& state, const Object& outer, const Object& inner);
 // It has failed, and the object's owner lives.
 bool HasLost(const State& state, const Object& object, const Holding& holding);
 // So many handles of a process are right: a transfer that has not begun has one of its own.

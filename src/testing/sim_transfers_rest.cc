@@ -29,6 +29,23 @@ bool PastSuspectedOwner(const State& state, const End& end, const Object& object
   });
 }
 
+bool SaysOwnerDied(const State& state, const End& end, const Object& object) {
+  return PastOwner(state, end, object) || PastSuspectedOwner(state, end, object);
+}
+
+bool MayLack(const State& state, const Object& outer, const Object& inner) {
+  const Process& holder = state.OwnerOf(outer);
+  if (!WasGivenAway(outer) || holder.end == inner.owner || !holder.usable()) return false;
+  const auto died = [&](int64_t owner) { return state.process(owner)->excluded_by != 0; };
+  if (!died(inner.owner) && std::none_of(inner.owners.begin(), inner.owners.end(), died)) {
+    return false;
+  }
+  const absl::StatusOr<ProcessId> named = holder.counter->OwnerOf(inner.id);
+  if (!named.ok() || !holder.counter->CheckReference(inner.id).ok()) return true;
+  const int64_t owner = state.EndOf(*named);
+  return owner != inner.owner && died(owner);
+}
+
 bool MayBeUnrecorded(const State& state, const Object& object) {
   return std::any_of(object.owners.begin(), object.owners.end(), [&](int64_t owner) {
     return owner != object.owner && state.process(owner)->excluded_by != 0;
@@ -119,6 +136,7 @@ void CheckTransfersEmpty(Oracle* oracle, const State& state, const Process& proc
   // What it answers for ends with its owner, or at the barrier of one that died.
   oracle->Expect(stats.formerly_owned == 0, "L6: objects are left that were given away",
                  NameOf(process) + " has " + std::to_string(stats.formerly_owned));
+  oracle->Expect(stats.heirs == 0 && stats.heir_of == 0, "L6: heirs are left", NameOf(process));
   for (const auto& [number, transfer] : state.transfers) {
     if (transfer.from != process.end) continue;
     oracle->Expect(transfer.told == 1, "L5: a transfer is never answered",

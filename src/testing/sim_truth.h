@@ -62,6 +62,8 @@ struct Object {
   // own it.
   std::map<int64_t, uint64_t> listed;
   std::map<int64_t, uint64_t> handed;
+  std::set<int64_t> heirs;                                  // that were ever named
+  std::map<uint64_t, std::map<int64_t, uint64_t>> shadows;  // of its versions, not kept yet
   uint64_t size = 1;
   uint32_t generation = 0;
   bool freed = false;    // the present value, explicitly

@@ -1,0 +1,36 @@
+// Heirs, in a simulated world: who owns an object when its owner has died.
+//
+// Whose an object is, the oracle sees as for transfers (sim_transfers.h). An object that has had an
+// heir is used by its owner's host as one that may be taken back: what it did last, the heir may
+// not know.
+//
+// Thread safety: one thread.
+
+#ifndef FREEHOLD_SRC_TESTING_SIM_HEIRS_H_
+#define FREEHOLD_SRC_TESTING_SIM_HEIRS_H_
+
+#include <cstdint>
+
+#include "src/core/item.h"
+#include "src/core/transfer_item.h"
+#include "src/testing/sim_action.h"
+#include "src/testing/sim_state.h"
+
+namespace freehold::testing::sim {
+
+class Oracle;
+
+// "P names P heir of O", "P dismisses heir of O". False: it makes no sense here.
+bool ActNameHeir(Oracle* oracle, State* state, const Action& action);
+bool ActDismissHeir(Oracle* oracle, State* state, const Action& action);
+
+// It had ended at its owner, which died before that heir had heard so.
+bool EndsAtHeir(const State& state, const Object& object, int64_t heir);
+
+// On the wire: what the heir is told, and that it has it.
+void OnShadowSent(State* state, int64_t from, int64_t to, const core::ShadowItem& item);
+void OnShadowKept(State* state, int64_t to, const core::SharingItem& item);
+
+}  // namespace freehold::testing::sim
+
+#endif  // FREEHOLD_SRC_TESTING_SIM_HEIRS_H_
