@@ -9,6 +9,7 @@
 
 #include "src/base/check.h"
 #include "src/core/token.h"
+#include "src/core/transfer_item.h"
 
 namespace {
 
@@ -33,6 +34,7 @@ void FuzzEncode(std::string_view bytes) {
   made.sender = *ProcessId::FromBytes(id_bytes(2));
   made.receiver = *ProcessId::FromBytes(id_bytes(3));
   std::memcpy(&made.term, bytes.data() + kFieldBytes - 12, 4);
+  made.term %= kTermMax + 1;
   std::memcpy(&made.number, bytes.data() + kFieldBytes - 8, 8);
   if (made.object.IsNil() || made.owner.IsNil() || made.sender.IsNil() || made.receiver.IsNil() ||
       made.term == 0 || made.number == 0) {
