@@ -44,6 +44,11 @@ bool MayBeTold(const Oracle& oracle, const State& state, const Object& object,
   const Process& to = *state.process(transfer.to);
   if (status.ok()) return EverOwned(object, transfer.to) || !to.live() || !from.live();
   if (absl::IsAlreadyExists(status)) return EverOwned(object, transfer.to);
+  if (absl::IsResourceExhausted(status)) {
+    // It has read the id of what the object contains, and takes a later owner for the first.
+    return std::any_of(object.inners.begin(), object.inners.end(),
+                       [&](int64_t inner) { return WasGivenAway(state.objects.at(inner)); });
+  }
   switch (ReasonOf(status)) {
     case ErrorReason::kNotMovable:
       return !transfer.movable;
