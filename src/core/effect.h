@@ -133,11 +133,6 @@ struct TransferNotice {
   std::vector<RegisteredCallback> callbacks;
 };
 
-// Whoever answers for an object that others are read out of is another one.
-struct OuterMoved {
-  RecordIndex outer = kNoRecord;
-  PeerIndex to = kNoPeer;
-};
 // What became of an heir of an object owned here.
 enum class HeirOutcome : uint8_t {
   kPrepared,     // it has what it needs
@@ -185,7 +180,8 @@ struct RareEffects {
   // One that was dropped is told so at once; what its owner answers may be told as well.
   std::vector<DeclareNotice> declared;
   std::vector<TransferNotice> transferred;
-  std::vector<OuterMoved> outers_moved;  // to be told to every shard
+  // Others were read out of them, and whoever answers for them is another one: for every shard.
+  std::vector<RecordIndex> outers_moved;
   std::vector<HeirNotice> heirs;
   // For the UnboundFiles.
   std::vector<UnboundFile> files;

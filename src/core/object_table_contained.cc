@@ -94,7 +94,7 @@ void TransferSteps::EndReading(RecordIndex inner, uint64_t owed) {
 void TransferSteps::NoteOuter(const ObjectRecord& record, PeerIndex from, PeerIndex to,
                               Effects* effects) const {
   if (record.nested_in == 0 || from == to || IsMutant(Mutant::kOuterMovedUnnoticed)) return;
-  effects->Rarely().outers_moved.push_back({RecordSlabs::IndexOf(record), to});
+  effects->Rarely().outers_moved.push_back(RecordSlabs::IndexOf(record));
 }
 
 void TransferSteps::Step(const event::OuterMoved& e, uint32_t items_max, Effects* effects) {

@@ -44,32 +44,6 @@ bool IsRefusal(HeirOutcome outcome) {
 constexpr size_t kWaitingMax = kTransferListBytesMax / kTransferProcessBytes;
 constexpr int kEndedAtOnce = 8;
 
-// As an heir is told it, which neither passes the owner on nor itself.
-ShadowItem ItemOf(const ObjectId& object, uint32_t term, uint64_t version,
-                  const OwnedSnapshot& snapshot, PeerIndex heir, const NodeNames& names) {
-  ShadowItem shadow;
-  shadow.version = version;
-  TransferItem& item = shadow.snapshot;
-  item.object = object;
-  item.term = term;
-  item.generation = snapshot.generation;
-  item.size = snapshot.size;
-  item.state = snapshot.state;
-  item.evict_first = snapshot.evict_first;
-  for (const OwnedSnapshot::At& at : snapshot.nodes) {
-    item.nodes.push_back({names.NodeAt(at.node), at.in_memory, at.spilled, at.prospective,
-                          at.primary, at.shared, at.url});
-  }
-  const auto add = [&](const std::vector<PeerIndex>& from, std::vector<ProcessId>* to) {
-    for (const PeerIndex process : from) {
-      if (process != heir) to->push_back(names.ProcessAt(process));
-    }
-  };
-  add(snapshot.processes, &item.processes);
-  add(snapshot.formers, &item.formers);
-  return shadow;
-}
-
 }  // namespace
 
 HeirSteps::Heirship* HeirSteps::Find(RecordIndex index) const {
@@ -345,7 +319,8 @@ bool HeirSteps::PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames
     OwnedSnapshot snapshot;
     if (transfers.TakeSnapshot(record, names, &snapshot)) {
       const uint32_t term = transfers.TermOf(record) + 1;
-      const auto item = ItemOf(record.id(), term, heirship.changes, snapshot, peer, names);
+      const ShadowItem item{heirship.changes,
+                            TransferSteps::ItemOf(record.id(), term, snapshot, peer, names)};
       if (!writer->Add(item)) return false;
       heirship.sent = heirship.changes;
     } else {

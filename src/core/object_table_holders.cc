@@ -25,18 +25,22 @@ Verdict ObjectTable::Step(const event::BorrowerRegistered& e, Effects* effects) 
       sharing_->unlisted.Add(e.from, e.key.id, e.number);
       return Verdict::kTableFull;
     }
-    if (HeirSteps(this).Withholds(e, index, is_new, effects)) return Verdict::kOk;
     answer = RegisterAnswer::kOk;
-    TransferSteps(this).TellIfTakenBack(index, e.from, effects);
+    // An owner in the first term without an heir has nothing of what follows.
+    if (record->has_askers) {
+      if (HeirSteps(this).Withholds(e, index, is_new, effects)) return Verdict::kOk;
+      TransferSteps(this).TellIfTakenBack(index, e.from, effects);
+    }
   } else if (!IsMutant(Mutant::kFormerForgotten) &&
              TransferSteps(this).Redirect(e.key, e.from, /*by_node=*/false, effects)) {
     return Verdict::kUnchanged;
   }
   const bool listed = answer == RegisterAnswer::kOk;
-  TransferSteps(this).Answer(e.from, SharingKind::kRegisterAck, e.key.id,
-                             listed ? TransferSteps(this).TermOf(*record) : kFirstTerm,
+  const uint32_t term =
+      listed && record->has_askers ? TransferSteps(this).TermOf(*record) : kFirstTerm;
+  TransferSteps(this).Answer(e.from, SharingKind::kRegisterAck, e.key.id, term,
                              static_cast<uint8_t>(answer), effects, e.number);
-  return answer == RegisterAnswer::kOk ? Verdict::kOk : Verdict::kNotFound;
+  return listed ? Verdict::kOk : Verdict::kNotFound;
 }
 
 bool ObjectTable::ListBorrower(ObjectRecord* record, PeerIndex borrower) {
@@ -72,7 +76,9 @@ Verdict ObjectTable::Step(const event::BorrowerReleased& e, Effects* effects) {
   if (IsMutant(Mutant::kReleaseForwarded)) TransferSteps(this).Forward(e.key.id, e.from, effects);
   if (index == kNoRecord || sharing_ == nullptr) return Verdict::kNotFound;
   // It may hold the object again when it is told: its answer counts.
-  if (TransferSteps(this).IsTelling(index, e.from)) return Verdict::kOk;
+  if (slabs_.At(index).has_askers && TransferSteps(this).IsTelling(index, e.from)) {
+    return Verdict::kOk;
+  }
   const HolderIndex::Holder holder{index, e.from, 0};
   if (IsMutant(Mutant::kReleaseIgnored)) {
     return sharing_->borrowers.Contains(holder.record, holder.peer, holder.number)

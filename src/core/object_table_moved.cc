@@ -339,31 +339,39 @@ bool TransferSteps::PullMoved(PeerIndex peer, uint32_t* items_max, const NodeNam
   return !full;
 }
 
+TransferItem TransferSteps::ItemOf(const ObjectId& object, uint32_t term,
+                                   const OwnedSnapshot& snapshot, PeerIndex to,
+                                   const NodeNames& names) {
+  TransferItem item;
+  item.object = object;
+  item.term = term;
+  item.generation = snapshot.generation;
+  item.size = snapshot.size;
+  item.state = snapshot.state;
+  item.evict_first = snapshot.evict_first;
+  for (const OwnedSnapshot::At& at : snapshot.nodes) {
+    item.nodes.push_back({names.NodeAt(at.node), at.in_memory, at.spilled, at.prospective,
+                          at.primary, at.shared, at.url});
+  }
+  const auto add = [&](const std::vector<PeerIndex>& from, std::vector<ProcessId>* listed) {
+    for (const PeerIndex process : from) {
+      if (process != to) listed->push_back(names.ProcessAt(process));
+    }
+  };
+  add(snapshot.processes, &item.processes);
+  add(snapshot.formers, &item.formers);
+  return item;
+}
+
 bool TransferSteps::PullTransfers(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
                                   PayloadWriter* writer) {
   if (!Any(table_)) return true;
   FormerIndex& formers = transfers()->formers;
   while (Former* const former = formers.FirstToSend(peer)) {
     if (!PullContained(former, items_max, names, writer) || *items_max == 0) return false;
-    const OwnedSnapshot& snapshot = *former->snapshot;
-    TransferItem item;
-    item.object = former->object;
-    item.term = former->term;
-    item.generation = snapshot.generation;
-    item.size = snapshot.size;
-    item.state = snapshot.state;
-    item.evict_first = snapshot.evict_first;
-    for (const OwnedSnapshot::At& at : snapshot.nodes) {
-      item.nodes.push_back({names.NodeAt(at.node), at.in_memory, at.spilled, at.prospective,
-                            at.primary, at.shared, at.url});
+    if (!writer->Add(ItemOf(former->object, former->term, *former->snapshot, peer, names))) {
+      return false;
     }
-    for (const PeerIndex process : snapshot.processes) {
-      if (process != peer) item.processes.push_back(names.ProcessAt(process));
-    }
-    for (const PeerIndex process : snapshot.formers) {
-      if (process != peer) item.formers.push_back(names.ProcessAt(process));
-    }
-    if (!writer->Add(item)) return false;
     --*items_max;
     formers.SetStage(former, FormerStage::kSent);
   }

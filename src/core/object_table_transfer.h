@@ -215,6 +215,9 @@ class TransferSteps {
   Immovable WhyNotYet(const ObjectRecord& record) const;
   bool TakeSnapshot(const ObjectRecord& record, const NodeNames& names, OwnedSnapshot* to) const;
   void Strip(ObjectRecord* record);
+  // As `to` is told it, which is not told of itself.
+  static TransferItem ItemOf(const ObjectId& object, uint32_t term, const OwnedSnapshot& snapshot,
+                             PeerIndex to, const NodeNames& names);
   static void LetGoOfContained(Former* former, Effects* effects);
   static bool PullContained(Former* former, uint32_t* items_max, const NodeNames& names,
                             PayloadWriter* writer);

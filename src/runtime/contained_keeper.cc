@@ -195,7 +195,8 @@ void ContainedKeeper::OnFenced(PeerIndex process) {
 // --- What was read out of it ---------------------------------------------------------------------
 
 // Whatever is there by now, its readers count on the owner that it has by now.
-void ContainedKeeper::OnOuterMoved(const core::InnerRef& outer, PeerIndex to) {
+void ContainedKeeper::OnOuterMoved(const core::InnerRef& outer) {
+  PeerIndex to = core::kNoPeer;
   (void)counter_->ApplyQuietly(counter_->ShardAt(outer.shard), [&](core::ObjectTable& table) {
     const core::ObjectRecord& record = table.At(outer.record);
     to = record.in_use && record.borrowed ? table.BorrowOf(record).owner : core::kNoPeer;
@@ -231,7 +232,7 @@ void ContainedKeeper::OnRead(const core::Key& outer, const core::InnerRef& recor
     }
     return Verdict::kOk;
   });
-  if (now != owner) OnOuterMoved(record, now);
+  if (now != owner) OnOuterMoved(record);
 }
 
 }  // namespace freehold::runtime

@@ -59,8 +59,9 @@ class ContainedKeeper {
   // Nothing more comes from that process.
   void OnFenced(core::PeerIndex process);
 
-  // `to` answers for an outer object that is borrowed here. Before `to` hears that this is known.
-  void OnOuterMoved(const core::InnerRef& outer, core::PeerIndex to);
+  // Another one answers for an outer object that is borrowed here. Before that one hears that this
+  // is known.
+  void OnOuterMoved(const core::InnerRef& outer);
   // An id was read out of an outer object when that one's owner was `owner`.
   void OnRead(const core::Key& outer, const core::InnerRef& record, core::PeerIndex owner);
 

@@ -149,8 +149,8 @@ void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
     lineage_.persists().OnNotices(std::exchange(after->effects.rare->persists, {}));
   }
   if (after->effects.rare != nullptr && !after->effects.rare->outers_moved.empty()) {
-    for (const core::OuterMoved& moved : std::exchange(after->effects.rare->outers_moved, {})) {
-      transfers_.contained().OnOuterMoved({shard.number, moved.outer}, moved.to);
+    for (const core::RecordIndex outer : std::exchange(after->effects.rare->outers_moved, {})) {
+      transfers_.contained().OnOuterMoved({shard.number, outer});
     }
   }
   if (after->effects.has_inners()) {

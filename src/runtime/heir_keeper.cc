@@ -228,22 +228,20 @@ absl::Status HeirKeeper::Explain(const core::HeirNotice& notice) const {
 
 // --- The end -------------------------------------------------------------------------------------
 
+HeirKeeper::Waiting HeirKeeper::TakeAll() {
+  internal::MutexLock lock(&mutex_);
+  closed_ = true;
+  return {std::exchange(batches_, {}), {std::exchange(naming_, {}), std::exchange(dismissing_, {})}};
+}
+
 void HeirKeeper::OnSelfExcluded() {
-  std::deque<Batch> batches;
-  Answers answers[2];
-  {
-    internal::MutexLock lock(&mutex_);
-    std::swap(batches, batches_);
-    std::swap(answers[0], naming_);
-    std::swap(answers[1], dismissing_);
-    closed_ = true;
-  }
-  for (const Answers& of : answers) {
+  const Waiting taken = TakeAll();
+  for (const Answers& of : taken.answers) {
     for (const auto& [object, waiting] : of) {
       for (const auto& answer : waiting) Tell(answer, object, counter_->WhyClosed());
     }
   }
-  for (const Batch& batch : batches) {
+  for (const Batch& batch : taken.batches) {
     for (size_t i = batch.next; batch.answer != nullptr && i < batch.objects.size(); ++i) {
       Tell(batch.answer, batch.objects[i], counter_->WhyClosed());
     }
@@ -251,20 +249,12 @@ void HeirKeeper::OnSelfExcluded() {
 }
 
 uint64_t HeirKeeper::Close() {
-  std::deque<Batch> batches;
-  Answers answers[2];
-  {
-    internal::MutexLock lock(&mutex_);
-    std::swap(batches, batches_);
-    std::swap(answers[0], naming_);
-    std::swap(answers[1], dismissing_);
-    closed_ = true;
-  }
+  const Waiting taken = TakeAll();
   uint64_t dropped = 0;
-  for (const Answers& of : answers) {
+  for (const Answers& of : taken.answers) {
     for (const auto& [object, waiting] : of) dropped += waiting.size();
   }
-  for (const Batch& batch : batches) {
+  for (const Batch& batch : taken.batches) {
     if (batch.answer != nullptr) dropped += batch.objects.size() - batch.next;
   }
   return dropped;

@@ -74,6 +74,12 @@ class HeirKeeper {
   // Of those that are not answered. One object's heir may be dismissed by several calls.
   using Answers = absl::flat_hash_map<ObjectId, std::vector<std::shared_ptr<Answer>>, FixedHash>;
 
+  struct Waiting {
+    std::deque<Batch> batches;
+    Answers answers[2];
+  };
+
+  Waiting TakeAll();  // it is the caller's from now on, and nothing is begun any more
   absl::Status Begin(absl::Span<const ObjectId> objects, core::PeerIndex heir, HeirOptions options);
   absl::Status CheckOptions(const HeirOptions& options) const;
   void WakeWork();
