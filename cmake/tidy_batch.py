@@ -1,10 +1,11 @@
 """tidy_batch.py CLANG_TIDY BUILD_FOLDER BATCH SOURCE...
 
 clang-tidy over SOURCEs as one translation unit, because nine tenths of its time go into the headers
-of what it looks at. BATCH.cc holds their texts: of files that are included, clang-tidy and its static
-analyzer look at less. Says nothing and leaves BATCH if there is nothing to say; prints what was found,
-by source and line, and fails otherwise. Sources that do not compile together, because two of them have
-a name for themselves, are looked at apart. The .clang-tidy above BATCH holds for all of them.
+of what it looks at. BATCH.cc holds their texts, each with its unnamed namespace and its main() for
+itself: of files that are included, clang-tidy and its static analyzer look at less. Says nothing and
+leaves BATCH if there is nothing to say; prints what was found, by source and line, and fails
+otherwise. Sources that do not compile together all the same are looked at apart. The .clang-tidy above
+BATCH holds for all of them.
 """
 
 import json
@@ -34,14 +35,23 @@ def first_commands(build_folder):
 
 
 def command_of(entry):
-    """The compiler and its flags, without what names this one source, whose folder is looked in."""
+    """The compiler and its flags, without what names this one source."""
     words = shlex.split(entry["command"])
     if os.path.basename(words[0]) == "ccache":
         del words[0]
     output = words.index("-o")
     del words[output : output + 2]
-    words = [word for word in words if word not in ("-c", entry["file"])]
-    return [*words, "-iquote", os.path.dirname(entry["file"])]
+    return [word for word in words if word not in ("-c", entry["file"])]
+
+
+def apart(line, place):
+    """The line so that what a source has for itself is its own in a batch as well."""
+    if line == "namespace {\n":
+        return f"namespace {{ inline namespace source_{place} {{\n"
+    if line == "}  // namespace\n":
+        return "}}  // namespace\n"
+    line = line.replace("int main(", f"int Program{place}(")
+    return line.replace("LLVMFuzzerTestOneInput", f"Fuzz{place}")
 
 
 class Batch:
@@ -51,14 +61,14 @@ class Batch:
         self.file_name = file_name
         self.lines = [None]  # they count from 1
         with open(file_name, "w", encoding="utf-8") as file:
-            for source in sources:
+            for place, source in enumerate(sources):
                 with open(source, encoding="utf-8") as text:
                     for number, line in enumerate(text, 1):
-                        file.write(line)
+                        file.write(line if len(sources) == 1 else apart(line, place))
                         self.lines.append((source, number))
 
     def run(self, command):
-        """Its exit status, what it said, and the sources of which it did."""
+        """Its exit status, what it said, and the sources in which it found errors."""
         ended = subprocess.run(
             command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
         )
@@ -66,10 +76,12 @@ class Batch:
 
         def find(match):
             source, number = self.lines[int(match.group(1))]
-            named.add(source)
-            return f"{source}:{number}:"
+            if match.group(2) is not None:
+                named.add(source)
+            return f"{source}:{number}:{match.group(2) or ''}"
 
-        said = re.sub(rf"{re.escape(self.file_name)}:(\d+):", find, ended.stdout)
+        here = re.escape(self.file_name)
+        said = re.sub(rf"{here}:(\d+):(\d+: (?:fatal )?error:)?", find, ended.stdout)
         return ended.returncode, said, named
 
 
@@ -77,7 +89,7 @@ def parts_that_compile(file_name, compiler, sources):
     """The sources, or lists of some of them: what clashes with those before it stands apart."""
     if len(sources) == 1:
         return [sources]
-    status, _, named = Batch(file_name, sources).run([*compiler, "-fsyntax-only", file_name])
+    status, _, named = Batch(file_name, sources).run([*compiler, "-w", "-fsyntax-only", file_name])
     if status == 0:
         return [sources]
     clashing = [source for source in sources[1:] if source in named]
@@ -94,10 +106,12 @@ def parts_that_compile(file_name, compiler, sources):
 def look(clang_tidy, file_name, compiler, sources):
     """True if nothing is found; prints it otherwise."""
     batch = Batch(file_name, sources)
-    command = [clang_tidy, "--quiet"]
+    command = [clang_tidy, "--quiet", file_name]
+    flags = [*compiler[1:], *ANALYZER]
     if len(sources) > 1:
         command.append("--checks=" + NOT_OF_BATCHES)
-    status, said, _ = batch.run([*command, file_name, "--", *compiler[1:], *ANALYZER])
+        flags.append("-w")  # a name may hide that of another source; compilers look at each alone
+    status, said, _ = batch.run([*command, "--", *flags])
     if status != 0:
         print(re.sub(r"(?m)^\d+ warnings? generated\.\n", "", said), end="")
     return status == 0
@@ -112,7 +126,10 @@ def main(clang_tidy, build_folder, stamp, *sources):
     os.makedirs(os.path.dirname(stamp), exist_ok=True)
     file_name = stamp + ".cc"
     all_clean = True
-    for compiler, some in by_command.items():
+    for command, some in by_command.items():
+        # As where a source stands by itself, its own folder is looked in.
+        folders = sorted({os.path.dirname(source) for source in some})
+        compiler = [*command, *(word for folder in folders for word in ("-iquote", folder))]
         for part in parts_that_compile(file_name, compiler, some):
             all_clean = look(clang_tidy, file_name, compiler, part) and all_clean
     if not all_clean:
