@@ -231,7 +231,8 @@ absl::Status HeirKeeper::Explain(const core::HeirNotice& notice) const {
 HeirKeeper::Waiting HeirKeeper::TakeAll() {
   internal::MutexLock lock(&mutex_);
   closed_ = true;
-  return {std::exchange(batches_, {}), {std::exchange(naming_, {}), std::exchange(dismissing_, {})}};
+  return {std::exchange(batches_, {}),
+          {std::exchange(naming_, {}), std::exchange(dismissing_, {})}};
 }
 
 void HeirKeeper::OnSelfExcluded() {

@@ -54,6 +54,22 @@ TEST(Heirs, AProcessThatTakesNoneFromOthersIsNoHeir) {
   world.ExpectClean();
 }
 
+TEST_F(HeirsTest, WhatWasTakenBackHasNoHeirBeforeTheBarrier) {
+  ObjectRef own = world.Declare(1, 7);
+  Transfer(7, 1, 4);
+  world.Settle({1});  // it has not arrived
+  Die(4);
+  world.Settle({1});
+  Name(7, 1, 2);
+  world.Settle({1});
+  world.executor->RunAll();
+  EXPECT_EQ(TakeAnswers(), "UNAVAILABLE, peer excluded; FAILED_PRECONDITION, not movable");
+  Settle();
+  Prepare(7);
+  own.Reset();
+  ExpectNothingLeft();
+}
+
 TEST_F(HeirsTest, WhatCanHaveNoHeirIsSaidByName) {
   ObjectRef inner = world.Declare(1, 6);
   ObjectRef outer = world.Declare(1, 7);

@@ -10,13 +10,14 @@
 #include <vector>
 
 #include "freehold/transfer.h"
-#include "gtest/gtest.h"
-#include "tests/runtime/creation_world.h"
+#include "tests/runtime/transfer_world.h"
 
 namespace freehold {
 
-class HeirsTest : public ::testing::Test {
+class HeirsTest : public TransferTest {
  protected:
+  HeirsTest() : TransferTest(GivingTo(this)) {}
+
   HeirOptions Answering() {
     HeirOptions options;
     options.on_answer = [this](const ObjectId&, const absl::Status& status) {
@@ -41,26 +42,12 @@ class HeirsTest : public ::testing::Test {
     Settle();
     ASSERT_EQ(TakeAnswers(), "ok");
   }
-  void Transfer(uint64_t object, uint64_t from, uint64_t to) {
-    TransferOptions options;
-    options.on_answer = Answering().on_answer;
-    const ObjectId id = Object(object);
-    const absl::Status begun =
-        Ownership(world[from]).Transfer({&id, 1}, Process(to), std::move(options));
-    ASSERT_TRUE(begun.ok()) << begun;
-  }
   std::string TakeAnswers() {
     std::string all;
     for (const std::string& answer : std::exchange(answers, {})) {
       all += (all.empty() ? "" : "; ") + answer;
     }
     return all;
-  }
-  virtual void Settle() {
-    for (int i = 0; i < 3; ++i) {
-      world.Settle();
-      world.executor->RunAll();
-    }
   }
   void CutOff(uint64_t process) { world.transport.unreachable[Process(process)] = true; }
   void Reach(uint64_t process) {
@@ -72,19 +59,10 @@ class HeirsTest : public ::testing::Test {
     world.Crash(process);
     world.Exclude(process);
   }
-  ProcessId OwnerAt(uint64_t process, uint64_t object) {
-    const auto owner = world[process].OwnerOf(Object(object));
-    return owner.ok() ? *owner : ProcessId();
-  }
-  ReferenceCounterStats Stats(uint64_t process) { return world[process].GetStats(); }
   void ExpectNothingLeft() {
-    Settle();
-    world.ExpectClean();
+    TransferTest::ExpectNothingLeft();
     for (const auto& [number, counter] : world.counters) {
       const ReferenceCounterStats stats = counter->GetStats();
-      EXPECT_EQ(stats.transfers_pending, 0u) << "process " << number;
-      EXPECT_EQ(stats.transfers_untold, 0u) << "process " << number;
-      EXPECT_EQ(stats.formerly_owned, 0u) << "process " << number;
       EXPECT_EQ(stats.heirs, 0u) << "process " << number;
       EXPECT_EQ(stats.heir_of, 0u) << "process " << number;
     }
@@ -92,14 +70,15 @@ class HeirsTest : public ::testing::Test {
 
   // What was given to the hosts, and by whom.
   std::vector<std::pair<ObjectRef, ProcessId>> given;
-  SharingWorld world{4, [this] {
-                       ReferenceCounterOptions options;
-                       options.on_transferred = [this](ObjectRef ref, const ProcessId& from) {
-                         given.emplace_back(std::move(ref), from);
-                       };
-                       return options;
-                     }()};
-  std::vector<std::string> answers;
+
+ private:
+  static ReferenceCounterOptions GivingTo(HeirsTest* test) {
+    ReferenceCounterOptions options;
+    options.on_transferred = [test](ObjectRef ref, const ProcessId& from) {
+      test->given.emplace_back(std::move(ref), from);
+    };
+    return options;
+  }
 };
 
 }  // namespace freehold

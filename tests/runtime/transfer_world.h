@@ -17,6 +17,7 @@ namespace freehold {
 
 class TransferTest : public ::testing::Test {
  protected:
+  explicit TransferTest(const ReferenceCounterOptions& options = {}) : world(4, options) {}
   void Transfer(uint64_t object, uint64_t from, uint64_t to) {
     TransferOptions options;
     options.on_answer = [this](const ObjectId&, const absl::Status& status) {
@@ -27,7 +28,7 @@ class TransferTest : public ::testing::Test {
         Ownership(world[from]).Transfer({&id, 1}, Process(to), std::move(options));
     ASSERT_TRUE(begun.ok()) << begun;
   }
-  void Settle() {
+  virtual void Settle() {
     for (int i = 0; i < 3; ++i) {
       world.Settle();
       world.executor->RunAll();
@@ -49,7 +50,7 @@ class TransferTest : public ::testing::Test {
     }
   }
 
-  SharingWorld world{4};
+  SharingWorld world;
   std::vector<std::string> answers;
 };
 
