@@ -2,8 +2,7 @@
 # includes of others is parsed once for the target. Parsing it is half of what a file costs.
 #
 # Only headers that are not ours: ours change. A file includes what it uses all the same; presets
-# without FREEHOLD_PCH (release, bench, tidy), the target `headers` and the consumers' builds
-# compile without.
+# without FREEHOLD_PCH (release, bench, tidy) and the target `headers` compile without.
 
 set(FREEHOLD_PRECOMPILED
   <algorithm> <array> <atomic> <chrono> <cstddef> <cstdint> <cstring> <deque> <functional> <map>

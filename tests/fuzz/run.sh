@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# tests/fuzz/run.sh [SECONDS]: builds the fuzzers and runs each for so long (default: 60).
+# tests/fuzz/run.sh [SECONDS]: builds the fuzzers and runs each for so long (default: 40).
 #
 # Inputs found on the way stay in build/fuzz/found/NAME and are used again. What fails is left in
 # build/fuzz/failed: fix it, and add the input to tests/fuzz/corpus/NAME, which ctest replays.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . cmake/build.sh
-seconds=${1:-60}
+seconds=${1:-40}
 
 configure fuzz
 build fuzz
