@@ -141,6 +141,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/manual_clock.cc
   src/testing/manual_executor.cc
   src/testing/sim_action.cc
+  src/testing/sim_actor_drain.cc
   src/testing/sim_actor_node.cc
   src/testing/sim_actor_process.cc
   src/testing/sim_actor_streams.cc

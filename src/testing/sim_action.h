@@ -118,6 +118,7 @@ enum class Verb : uint8_t {
   kClose,
   kMisuseCopy,
   kMove,
+  kDrainNode,
   kBreak,
   kMend,
   // The network, the ends, the membership.
@@ -149,6 +150,7 @@ enum class Verb : uint8_t {
   kExpectGone,
   kExpectHas,
   kExpectLacks,
+  kExpectDrained,
   kExpectRan,
   kExpectWaits,
   kExpectGood,

@@ -105,6 +105,12 @@ class Actor {
   void ReturnDuringDelete(Node* node, absl::Span<const CopyToDelete> copies);
   Store::Answer AnswerDelete(Node* node, const CopyToDelete& copy, const Store::Stored* stored);
 
+  // --- ... that is to be removed (sim_actor_drain.cc) --------------------------------------------
+  bool BeginDrain(Node* node);
+  void StepDrain(Node* node);
+  void Evacuate(const Node& from, const SimNodeDrain::Wanted& wanted);
+  void CheckDrained(const Node& node);
+
   // --- The network, the ends, the membership, time (sim_actor_world.cc) --------------------------
   bool ActWorld(const Action& action);
   bool ActTime(const Action& action);

@@ -32,6 +32,7 @@ bool Actor::ActNode(const Action& action) {
     return true;
   }
   if (action.verb == Verb::kClose) return Close(node, n[1]);
+  if (action.verb == Verb::kDrainNode) return node->usable() && BeginDrain(node);
   Object* object = s_.object(n[1]);
   const auto generation = static_cast<uint32_t>(n[2]);
   if (!node->usable() || object == nullptr) return false;
@@ -194,6 +195,7 @@ bool Actor::Evict(Node* node, Object* object, uint32_t generation) {
   if (status.ok()) {
     oracle_.Expect(!moves, "a copy is evicted to which the primary moves", NameOf(*object));
     EvictMoving(&s_, *node, *object, generation);
+    for (const auto& other : s_.nodes) other->drain.evicted.insert(object->number);
     // It has said so, and counts as who fetches no more, whatever it asked before.
     for (auto& [number, query] : s_.queries) {
       if (query.object == object->number && query.end == node->end) query.fetch_to = 0;

@@ -20,6 +20,8 @@ constexpr Duration kRestBound = std::chrono::seconds(120);
 constexpr Duration kSettleBound = std::chrono::seconds(10);
 // No timer but a digest's is longer: deletions are tried again and envelopes sent again by then.
 constexpr Duration kTimersMost = std::chrono::milliseconds(1500);
+// A drain says not when it is to be stepped again.
+constexpr Duration kDrainStep = std::chrono::milliseconds(20);
 
 }  // namespace
 
@@ -80,7 +82,9 @@ void Actor::Pump(End* end) {
   if (end->end > 0) {
     s_.process(end->end)->counter->Pump(now);
   } else {
-    s_.node(-end->end)->agent->Pump(now);
+    Node* const node = s_.node(-end->end);
+    node->agent->Pump(now);
+    StepDrain(node);
   }
 }
 
@@ -151,7 +155,9 @@ void Actor::Turn() {
     if (!process->crashed && process->counter->NextDeadline() <= now) Pump(process.get());
   }
   for (const auto& node : s_.nodes) {
-    if (!node->crashed && node->agent->NextDeadline() <= now) Pump(node.get());
+    if (!node->crashed && (node->agent->NextDeadline() <= now || node->is_draining())) {
+      Pump(node.get());
+    }
   }
   for (const auto& process : s_.processes) {
     if (process->queue != nullptr) process->queue->RunAll();
@@ -172,6 +178,7 @@ Time Actor::NextEvent() const {
     if (node->membership.has_notice()) return kInfinitePast;
     if (node->queue != nullptr && node->queue->size() > 0) return kInfinitePast;
     if (!node->crashed) next = std::min(next, node->agent->NextDeadline());
+    if (node->is_draining()) next = std::min(next, SaturatingAdd(s_.clock.Now(), kDrainStep));
   }
   return next;
 }

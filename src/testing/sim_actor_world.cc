@@ -193,7 +193,7 @@ bool Actor::Crash(End* end) {
     if (end->queue != nullptr) end->queue->DropAll();
     return true;
   }
-  s_.node(-end->end)->agent.reset();
+  s_.node(-end->end)->Stop();
   if (end->queue != nullptr) end->queue->DropAll();
   s_.fetches.erase(std::remove_if(s_.fetches.begin(), s_.fetches.end(),
                                   [end](const auto& fetch) { return fetch[0] == -end->end; }),
@@ -276,6 +276,10 @@ bool Actor::Expected(const Action& action) {
     if (node == nullptr || object == nullptr) return false;
     const bool has = node->store.Newest(object->id) != nullptr;
     return expect(has == (action.verb == Verb::kExpectHas));
+  }
+  if (action.verb == Verb::kExpectDrained) {
+    const Node* node = s_.node(n[0]);
+    return node != nullptr && expect(node->drain.state == NodeDrainState::kDrained);
   }
   if (action.verb >= Verb::kExpectGood && action.verb <= Verb::kExpectAwaits) {
     return ActSharing(&oracle_, &s_, action);

@@ -115,6 +115,7 @@ class Generator {
   Action DrawStream(Verb verb);
   void PlanMoves();  // sim_generator_moves.cc
   void PlanOldMoves();
+  void PlanNodeDrain();
   // --- ... of stateful tasks, and of evict-first (sim_generator_stateful.cc) ---------------------
   struct StatefulPlan {
     int64_t process = 0;

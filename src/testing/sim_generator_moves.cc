@@ -87,4 +87,37 @@ void Generator::PlanOldMoves() {
   ThenPause();
 }
 
+// A node is emptied, and mostly removed then.
+void Generator::PlanNodeDrain() {
+  const int64_t owner = AnyProcess();
+  const std::vector<int64_t> nodes = SomeNodes(2);
+  if (owner == 0 || nodes.empty()) return PlanChain();
+  const int64_t alone = plan_object_++;
+  const int64_t shared = plan_object_++;
+  Then(Verb::kDeclareOn, {owner, alone, nodes[0]});
+  Then(Verb::kDeclareOn, {owner, shared, nodes[0]});
+  Then(Verb::kStore, {nodes[1], shared, 0});
+  if (random_.Percent(30)) Then(Verb::kSpill, {nodes[0], alone, 0});
+  if (random_.Percent(30)) Then(Verb::kPartition, {owner, EndOfNode(nodes[random_.Below(2)])});
+  Then(Verb::kDrainNode, {nodes[0]});
+  if (random_.Percent(50)) ThenPause();
+  const uint64_t meanwhile = random_.Below(6);
+  if (meanwhile == 0) Then(Verb::kFree, {owner, alone});
+  if (meanwhile == 1) Then(Verb::kEvict, {nodes[1], shared, 0});
+  if (meanwhile == 2) Then(Verb::kDeclareOn, {owner, plan_object_++, nodes[0]});
+  if (meanwhile == 3) Then(Verb::kDrop, {owner, shared});
+  if (meanwhile == 4 && crashes_)
+    Then(Verb::kCrash, {random_.Percent(50) ? owner : EndOfNode(nodes[1])});
+  if (meanwhile == 5) Then(Verb::kMove, {nodes[1], shared, 0, nodes[0]});
+  ThenPause();
+  Then(Verb::kHealAll, {});
+  Then(Verb::kSettle, {});
+  if (crashes_ && random_.Percent(60)) {
+    Then(Verb::kCrash, {EndOfNode(nodes[0])});
+    Then(Verb::kExclude, {EndOfNode(nodes[0])});
+    ThenPause();
+  }
+  Then(Verb::kDrop, {owner, alone});
+}
+
 }  // namespace freehold::testing::sim

@@ -86,7 +86,9 @@ void Generator::Plan() {
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
   if (transfers_ && random_.Percent(25)) return PlanTransfer();
   if (heirs_ && random_.Percent(25)) return PlanHeir();
-  switch (random_.Below(26)) {
+  switch (random_.Below(27)) {
+    case 26:
+      return PlanNodeDrain();
     case 25:
     case 24:
       return PlanScopes();

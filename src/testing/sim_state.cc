@@ -58,7 +58,7 @@ void State::EndAll() {
     if (process->queue != nullptr) process->queue->DropAll();
   }
   for (const auto& node : nodes) {
-    node->agent.reset();
+    node->Stop();
     if (node->queue != nullptr) node->queue->DropAll();
   }
 }

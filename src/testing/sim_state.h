@@ -26,6 +26,7 @@
 #include "freehold/log.h"
 #include "freehold/membership.h"
 #include "freehold/node_agent.h"
+#include "freehold/node_drain.h"
 #include "freehold/object_ref.h"
 #include "freehold/reference_counter.h"
 #include "freehold/testing/inline_executor.h"
@@ -87,11 +88,26 @@ struct Process : End {
   bool is_told_of_frees = false;
 };
 
+// The latest drain of a node (sim_actor_drain.cc).
+struct SimNodeDrain {
+  struct Wanted {
+    ObjectId object;
+    uint32_t generation = 0;
+    NodeId other;  // that has the bytes; nil: there is none
+  };
+  std::unique_ptr<NodeDrain> drain;  // null: there was none
+  NodeDrainState state = NodeDrainState::kDraining;
+  std::vector<Wanted> wanted;  // copies that are to be made safe
+  uint64_t dead_before = 0;    // ends that were not live when it began
+  std::set<int64_t> evicted;   // objects of which other nodes have evicted copies meanwhile
+};
+
 struct Node : End {
   using End::End;
   NodeId id;
   Store store;
   std::unique_ptr<NodeAgent> agent;  // null: crashed
+  SimNodeDrain drain;                // goes before its agent
   Store::Answer fault = Store::Answer::kDelete;
   bool has_failed = false;
   uint64_t deletes = 0;
@@ -99,6 +115,14 @@ struct Node : End {
   // owner.
   uint64_t frees_by_forgetful = 0;
   std::vector<Store::Key> doomed_before_view;  // of owners that it has heard are excluded
+
+  bool is_draining() const {
+    return drain.drain != nullptr && drain.state == NodeDrainState::kDraining;
+  }
+  void Stop() {
+    drain.drain.reset();
+    agent.reset();
+  }
 };
 
 // Seals what nobody in a world would forge: altered bytes must not open, no more.

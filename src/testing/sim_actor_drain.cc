@@ -1,0 +1,115 @@
+// Nodes that are emptied before they are removed: what their hosts do, and that no value would go
+// with one that says that it is drained.
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "src/testing/sim_actor.h"
+#include "src/testing/sim_evict_first.h"
+#include "src/testing/sim_files.h"
+#include "src/testing/sim_moves.h"
+#include "src/testing/sim_transfers.h"
+
+namespace freehold::testing::sim {
+
+namespace {
+
+constexpr Duration kDrainMost = std::chrono::seconds(5);
+constexpr Duration kEvacuateAgain = std::chrono::milliseconds(300);
+
+uint64_t CountDead(const State& state) {
+  const auto dead = [](const auto& end) { return !end->live(); };
+  return static_cast<uint64_t>(std::count_if(state.processes.begin(), state.processes.end(), dead) +
+                               std::count_if(state.nodes.begin(), state.nodes.end(), dead));
+}
+
+}  // namespace
+
+bool Actor::BeginDrain(Node* node) {
+  if (node->is_draining()) return false;
+  SimNodeDrain& made = node->drain;
+  made = {};
+  made.dead_before = CountDead(s_);
+  NodeDrainOptions options;
+  options.deadline = SaturatingAdd(s_.clock.Now(), kDrainMost);
+  options.evacuate_again = kEvacuateAgain;
+  options.evacuate = [&made](const NodeCopyStatus& copy, const std::vector<Location>& others) {
+    made.wanted.push_back(
+        {copy.copy.object, copy.copy.generation, others.empty() ? NodeId() : others.front().node});
+  };
+  absl::StatusOr<std::unique_ptr<NodeDrain>> drain = NodeDrain::Create(node->agent.get(), options);
+  oracle_.Expect(drain.ok(), "a drain is refused", drain.status().ToString());
+  if (drain.ok()) made.drain = *std::move(drain);
+  return drain.ok();
+}
+
+void Actor::StepDrain(Node* node) {
+  if (!node->is_draining()) return;
+  SimNodeDrain& run = node->drain;
+  run.state = run.drain->Step(s_.clock.Now()).state;
+  for (const SimNodeDrain::Wanted& wanted : std::exchange(run.wanted, {})) {
+    Evacuate(*node, wanted);
+  }
+  if (run.state == NodeDrainState::kDraining) return;
+  const std::string details = NameOf(*node) + ", " + NodeDrainStateName(run.state);
+  s_.trace.Add("N is told that its drain ends: I", {-node->end, static_cast<int64_t>(run.state)});
+  s_.coverage.Count(std::string("node drain ends: ") + NodeDrainStateName(run.state));
+  oracle_.Expect(run.state != NodeDrainState::kStopped || node->knows(),
+                 "a drain stops although its node goes on", details);
+  if (run.state == NodeDrainState::kDrained) CheckDrained(*node);
+}
+
+// Somebody else gets the bytes, and takes over.
+void Actor::Evacuate(const Node& from, const SimNodeDrain::Wanted& wanted) {
+  const Object* object = s_.Find(wanted.object);
+  const Node* to = nullptr;
+  for (const auto& node : s_.nodes) {
+    const bool is_named = wanted.other.IsNil() || node->id == wanted.other;
+    if (to == nullptr && is_named && node.get() != &from && node->usable()) to = node.get();
+  }
+  if (to == nullptr) return;
+  const int64_t generation = wanted.generation;
+  ++s_.nested;
+  if (wanted.other.IsNil()) (void)Act({Verb::kStore, {-to->end, object->number, generation}});
+  if (Act({Verb::kMove, {-to->end, object->number, generation, -from.end}})) {
+    s_.coverage.Count(wanted.other.IsNil() ? "a sole copy is fetched from a node that is drained"
+                                           : "a copy takes over from a node that is drained");
+  }
+  --s_.nested;
+}
+
+// What is elsewhere may have been evicted there, or died, while it was asked about.
+void Actor::CheckDrained(const Node& node) {
+  if (CountDead(s_) != node.drain.dead_before) {
+    s_.coverage.Count("a node is drained while others die");
+    return;
+  }
+  for (const auto& [key, stored] : node.store.copies()) {
+    const Object& object = *s_.Find(key.first);
+    const uint32_t generation = key.second;
+    const auto is_it = [generation](const NodeCopyStatus& copy) {
+      return copy.copy.generation == generation;
+    };
+    const std::vector<NodeCopyStatus> known = node.agent->Find(object.id);
+    if (std::none_of(known.begin(), known.end(), is_it)) continue;  // it comes this moment
+    if (!s_.OwnerOf(object).live() || oracle_.ValueGone(object, generation) ||
+        IsEvictable(object) || object.disagreed || WasGivenAway(object) || !object.heirs.empty() ||
+        MayBeUnrecorded(s_, object) || node.drain.evicted.count(object.number) > 0) {
+      continue;
+    }
+    s_.coverage.Count("a node is drained whose values are safe elsewhere");
+    const auto is_safe_at = [&](const auto& other) {
+      const Store::Stored* copy = other->store.Find(key);
+      return other.get() != &node && copy != nullptr &&
+             (!copy->url.empty() || IsPrimaryOn(s_, object, -other->end));
+    };
+    oracle_.Expect(stored.shared || IsInFile(s_, object) ||
+                       std::any_of(s_.nodes.begin(), s_.nodes.end(), is_safe_at),
+                   "a node is drained, and the only copy of a value is on it",
+                   NameOf(node) + ", " + NameOf(object));
+  }
+}
+
+}  // namespace freehold::testing::sim
