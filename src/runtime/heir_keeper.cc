@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
 #include "freehold/reference_counter.h"
+#include "src/base/in_order.h"
 #include "src/core/object_table_heirs.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/errors.h"
@@ -238,8 +239,8 @@ HeirKeeper::Waiting HeirKeeper::TakeAll() {
 void HeirKeeper::OnSelfExcluded() {
   const Waiting taken = TakeAll();
   for (const Answers& of : taken.answers) {
-    for (const auto& [object, waiting] : of) {
-      for (const auto& answer : waiting) Tell(answer, object, counter_->WhyClosed());
+    for (const auto* entry : internal::InOrder(of)) {
+      for (const auto& answer : entry->second) Tell(answer, entry->first, counter_->WhyClosed());
     }
   }
   for (const Batch& batch : taken.batches) {

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
 #include "freehold/reference_counter.h"
+#include "src/base/in_order.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/declarations.h"
 #include "src/runtime/errors.h"
@@ -311,7 +312,9 @@ void TransferKeeper::OnSelfExcluded() {
   std::deque<Batch> batches;
   Answers answers;
   TakeAll(&batches, &answers);
-  for (const auto& [object, answer] : answers) Tell(answer, object, counter_->WhyClosed());
+  for (const auto* entry : internal::InOrder(answers)) {
+    Tell(entry->second, entry->first, counter_->WhyClosed());
+  }
   for (const Batch& batch : batches) {
     for (size_t i = batch.next; batch.answer != nullptr && i < batch.objects.size(); ++i) {
       Tell(batch.answer, batch.objects[i].id(), counter_->WhyClosed());
