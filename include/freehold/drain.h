@@ -73,9 +73,9 @@ struct DrainOptions {
   // Asked about once per millisecond while Drain waits; true ends it like the timeout, and so does
   // whatever it throws. For a signal that came meanwhile. Must not block.
   std::function<bool()> interrupted;
-  // Who gets what this process owns (transfer.h), again and again until nothing is left that can be
-  // given away; nil: nobody, and it is waited for until nobody refers to it. One that takes none,
-  // or cannot, shows in what is left.
+  // Who gets what this process owns, pinned or not (transfer.h), again and again until nothing is
+  // left that can be given away; nil: nobody, and it is waited for until nobody refers to it. One
+  // that takes none, or cannot, shows in what is left.
   ProcessId next_owner;
   // At most so many are named in the report.
   size_t blockers_max = 100;

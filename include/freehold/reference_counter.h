@@ -110,8 +110,8 @@ class ReferenceCounter {
 
   // Keeps an object of this process in scope, and its value against Free, although nothing refers
   // to it. `by` says who pins, for whoever asks later; each pin ends by an Unpin of the same name,
-  // one too many is a misuse. Errors: NotFound; FailedPrecondition for a borrowed object
-  // (kNotOwner: a reference keeps it); InvalidArgument for no name, or one beyond
+  // one too many is a misuse. Errors: NotFound; FailedPrecondition (kNotOwner) for an object that
+  // is borrowed, which a reference keeps, or given away; InvalidArgument for no name, or one beyond
   // kPinnedByBytesMax; ResourceExhausted when kPinHoldersMax others pin it.
   absl::Status Pin(const ObjectId& object, std::string_view by);
   absl::Status Unpin(const ObjectId& object, std::string_view by);

@@ -12,13 +12,14 @@
 //   if (ownership.Wait(std::chrono::seconds(5)).ok()) counter->Shutdown(...);
 //
 // What an object contains is held by its next owner from then on; it is not given away with it, so
-// that what is to outlive this process, too, must be in `objects` as well.
+// that what is to outlive this process, too, must be in `objects` as well. Its pins (pin.h) are the
+// next owner's, under the same names, and so is a free that waits for them.
 //
-// What cannot be given away, by name: an object that belongs to a scope, whose value is pinned, has
-// lineage or is to be persisted; that has a shared file without a node, or a subscription to its
-// locations; of which copies are being deleted; that more processes and nodes hold than one message
-// names (some 200); or that has come by a transfer of which not everybody has heard yet.
-// `on_answer` says which; the last three pass.
+// What cannot be given away, by name: an object that belongs to a scope, has lineage or is to be
+// persisted; that has a shared file without a node, or a subscription to its locations; of which
+// copies are being deleted; that more processes, nodes and pins hold than one message names (some
+// 200); or that has come by a transfer of which not everybody has heard yet. `on_answer` says
+// which; the last three pass.
 //
 // What a host notices at the next owner: ReferenceCounterOptions::takes_transfers,
 // `on_transferred`. Callbacks for the object's moments that are registered here run here, whoever
@@ -32,17 +33,18 @@
 // borrower and node hears so; at the heir ReferenceCounterOptions::on_transferred runs, and
 // `takes_transfers` says whether it takes any. What this process did with the object within the
 // last round trip the heir may not know: a copy that nobody else is told of is deleted, a free is
-// not done, a recreation begins again. What the price is: a borrower's registration and the move of
-// a primary wait for one round trip to the heir.
+// not done, a recreation begins again, a pin is not there, or one that was let go of is. What the
+// price is: a borrower's registration and the move of a primary wait for one round trip to the
+// heir.
 //
 // An object has one heir at a time: naming another begins with DismissHeir. While it has one it is
 // not given away (kNotMovable; a drain with a next owner dismisses first), and nothing can be put
 // into it. No heir can have an object that contains others, belongs to a scope, has more holders
-// than one message names, or has come by a transfer of which not everybody has heard yet. If so
-// many come to hold it later, its heir is dismissed, which is logged and counted
+// and pins than one message names, or has come by a transfer of which not everybody has heard yet.
+// If so many come to hold it later, its heir is dismissed, which is logged and counted
 // (ReferenceCounterStats::heirs_overgrown), as is an heir's death logged: the object has none then.
-// Its lineage, its value's pins, subscriptions to its locations here and its files without a node
-// end with this process.
+// Its lineage, subscriptions to its locations here and its files without a node end with this
+// process. Its pins do not: the heir's host unpins.
 //
 // Thread safety: thread-safe. Blocks: Wait alone.
 

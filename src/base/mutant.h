@@ -145,12 +145,13 @@ enum class Mutant : uint8_t {
   kContainedKept,         // ... or never
   kOuterMovedUnnoticed,   // what was read out of the object counts on its former owner
   kEarlierReportCounts,   // a digest counts a report of which its node counts a later one
+  kPinsNotPassedOn,       // they end when the object gets another owner
   // 15, heirs
   kNothingInherited,   // the owner dies, and its heir does nothing
   kGivenAwayWithHeir,  // the next owner and the heir may own it in the same term
   kHeirEndedTooEarly,  // ... as when the heir has not answered its dismissal
 };
-inline constexpr int kMutants = 113;        // kNone included
+inline constexpr int kMutants = 114;        // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

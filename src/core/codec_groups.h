@@ -44,7 +44,10 @@
 //   34 kMoveds          object (28), owner (28)                detail: 1 with an owner, 0 without
 //   35 kTransfers       object (28), size (8), nodes (2), processes (2), formers (2), and of each
 //                       node: node (28), flags (1), length of url (2), url; of each process and
-//                       each former: process (28)    detail: the state; 128 more: evict first
+//                       each former: process (28)    detail: the state; 128 more: evict first;
+//                       64 more: then come pins (2), 1 if a free waits for them, 2 if one does
+//                       that is evict-first (1), and of each pin: count (4), age (8, nanoseconds),
+//                       length of name (2), name
 //   36 kShadows         version (8), and what 35 has
 //   37 kShadowAcks      object (28), version (8)               detail: the answer
 //   38 kShadowEnds      object (28)

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "freehold/session_options.h"
 #include "src/base/check.h"
 #include "src/core/codec.h"
@@ -26,7 +27,12 @@ constexpr size_t kVersionBytes = 8;  // in front of what an heir is told
 
 // Of a transfer, in its group's detail, besides the state.
 constexpr uint8_t kEvictFirst = 128;
-static_assert(kTransferStateMax < kEvictFirst);
+constexpr uint8_t kPinned = 64;  // its pins follow the other lists
+static_assert(kTransferStateMax < kPinned);
+// Of its pins: what waits for the last one.
+constexpr uint8_t kNoFree = 0;
+constexpr uint8_t kFreeNow = 1;
+constexpr uint8_t kFreeFirst = 2;
 // The detail of a group of items that name an owner.
 constexpr uint8_t kNamesOwner = 1;
 // Of a node.
@@ -39,6 +45,7 @@ constexpr uint8_t kNodeFlagsMax = 31;
 
 static_assert(kTransferNodeBytes == NodeId::kSize + 3);
 static_assert(kTransferProcessBytes == ProcessId::kSize);
+static_assert(kPinHoldersMax <= UINT16_MAX && kPinnedByBytesMax <= UINT16_MAX);
 // Any transfer fits any envelope, any node fits a transfer, and 16 bits count what fits.
 static_assert(codec::kGroupHeadBytes + kTransferBytes + kTransferListBytesMax <=
               kEnvelopeBytesLeast - kFrameBytes);
@@ -94,7 +101,33 @@ CodecError ReadProcesses(size_t count, Cursor* cursor, std::vector<ProcessId>* p
   return CodecError::kOk;
 }
 
-CodecError ReadLists(Cursor* cursor, TransferItem* item, bool keep) {
+// Each is checked as what a host says is, whoever writes it.
+CodecError ReadPins(Cursor* cursor, TransferItem* item, bool keep) {
+  if (cursor->size() < kTransferPinsBytes) return CodecError::kTruncated;
+  const auto count = cursor->Integer<uint16_t>();
+  const auto free = cursor->Integer<uint8_t>();
+  if (count == 0 || count > kPinHoldersMax || free > kFreeFirst) return CodecError::kBadValue;
+  item->free_waits = free != kNoFree;
+  item->free_mode = free == kFreeFirst ? FreeMode::kEvictFirst : FreeMode::kNow;
+  absl::flat_hash_set<std::string_view> names;
+  for (size_t i = 0; i < count; ++i) {
+    if (cursor->size() < kTransferPinBytes) return CodecError::kTruncated;
+    const auto times = cursor->Integer<uint32_t>();
+    const auto age = cursor->Integer<uint64_t>();
+    const auto name_bytes = cursor->Integer<uint16_t>();
+    if (times == 0 || age > static_cast<uint64_t>(kPinAgeMax.count()) || name_bytes == 0 ||
+        name_bytes > kPinnedByBytesMax) {
+      return CodecError::kBadValue;
+    }
+    if (name_bytes > cursor->size()) return CodecError::kTruncated;
+    const std::string_view by = cursor->Bytes(name_bytes);
+    if (!names.insert(by).second) return CodecError::kBadValue;
+    if (keep) item->pins.push_back({std::string(by), times, Duration(age)});
+  }
+  return CodecError::kOk;
+}
+
+CodecError ReadLists(bool pinned, Cursor* cursor, TransferItem* item, bool keep) {
   const auto nodes = cursor->Integer<uint16_t>();
   const auto processes = cursor->Integer<uint16_t>();
   const auto formers = cursor->Integer<uint16_t>();
@@ -112,8 +145,9 @@ CodecError ReadLists(Cursor* cursor, TransferItem* item, bool keep) {
   CodecError error = ReadProcesses(processes, cursor, keep ? &item->processes : nullptr);
   if (error != CodecError::kOk) return error;
   error = ReadProcesses(formers, cursor, keep ? &item->formers : nullptr);
+  if (error == CodecError::kOk && pinned) error = ReadPins(cursor, item, keep);
   if (error != CodecError::kOk) return error;
-  // The same with the urls.
+  // The same with the urls and the pins.
   return before - cursor->size() > kTransferListBytesMax ? CodecError::kBadValue : CodecError::kOk;
 }
 
@@ -130,9 +164,10 @@ CodecError ReadTransfer(const GroupHead& head, Cursor* cursor, PayloadSink* sink
   item.term = head.term;
   item.generation = head.generation;
   item.size = cursor->Integer<uint64_t>();
-  item.state = static_cast<TransferState>(head.detail & ~kEvictFirst);
+  item.state = static_cast<TransferState>(head.detail & ~(kEvictFirst | kPinned));
   item.evict_first = (head.detail & kEvictFirst) != 0;
-  const CodecError error = ReadLists(cursor, &item, sink != nullptr);
+  const bool pinned = (head.detail & kPinned) != 0;
+  const CodecError error = ReadLists(pinned, cursor, &item, sink != nullptr);
   if (error != CodecError::kOk) return error;
   if (sink != nullptr && is_shadow) sink->OnShadow(shadow);
   if (sink != nullptr && !is_shadow) sink->OnTransfer(item);
@@ -206,6 +241,23 @@ char* PutProcesses(const std::vector<ProcessId>& processes, char* at) {
   return at;
 }
 
+char* PutPins(const TransferItem& item, char* at) {
+  if (item.pins.empty()) return at;
+  FREEHOLD_CHECK(item.pins.size() <= kPinHoldersMax);
+  const uint8_t free = item.free_mode == FreeMode::kEvictFirst ? kFreeFirst : kFreeNow;
+  at = Put(static_cast<uint16_t>(item.pins.size()), at);
+  at = Put(item.free_waits ? free : kNoFree, at);
+  for (const TransferItem::Pin& pin : item.pins) {
+    FREEHOLD_CHECK(pin.count > 0 && pin.age >= Duration::zero() && pin.age <= kPinAgeMax);
+    FREEHOLD_CHECK(!pin.by.empty() && pin.by.size() <= kPinnedByBytesMax);
+    at = Put(pin.count, at);
+    at = Put(static_cast<uint64_t>(pin.age.count()), at);
+    at = Put(static_cast<uint16_t>(pin.by.size()), at);
+    at = PutBytes(pin.by, at);
+  }
+  return at;
+}
+
 // What follows the version.
 char* PutTransfer(const TransferItem& item, char* at) {
   at = PutBytes(item.object.bytes(), at);
@@ -214,11 +266,12 @@ char* PutTransfer(const TransferItem& item, char* at) {
   at = Put(static_cast<uint16_t>(item.processes.size()), at);
   at = Put(static_cast<uint16_t>(item.formers.size()), at);
   for (const TransferItem::At& node : item.nodes) at = PutNode(node, at);
-  return PutProcesses(item.formers, PutProcesses(item.processes, at));
+  return PutPins(item, PutProcesses(item.formers, PutProcesses(item.processes, at)));
 }
 
 uint8_t DetailOf(const TransferItem& item) {
-  return static_cast<uint8_t>(static_cast<int>(item.state) | (item.evict_first ? kEvictFirst : 0));
+  return static_cast<uint8_t>(static_cast<int>(item.state) | (item.evict_first ? kEvictFirst : 0) |
+                              (item.pins.empty() ? 0 : kPinned));
 }
 
 size_t BytesOf(const TransferItem& item) {
@@ -236,7 +289,7 @@ CodecError codec::ReadTransferGroup(const GroupHead& head, Cursor* cursor, Paylo
   if (head.kind == kMoveds) return ReadMoveds(head, cursor, sink);
   const bool contained = head.kind == kContaineds;
   if (contained && (head.detail != 0 || head.generation != 0)) return CodecError::kBadValue;
-  if ((head.detail & ~kEvictFirst) > kTransferStateMax) return CodecError::kBadValue;
+  if ((head.detail & ~(kEvictFirst | kPinned)) > kTransferStateMax) return CodecError::kBadValue;
   // A count that the bytes cannot justify ends at the first item that is missing.
   for (uint32_t i = 0; i < head.count; ++i) {
     const CodecError error =

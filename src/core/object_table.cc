@@ -185,7 +185,7 @@ Verdict ObjectTable::Step(const event::FreeExplicitly& e, Effects* effects) {
   if (record == nullptr) return Verdict::kNotFound;
   if (record->borrowed) return Verdict::kNotOwner;
   if (record->is_over()) return Verdict::kUnchanged;
-  if (PinSteps(this).Postpone(*record, e.mode)) return Verdict::kUnchanged;
+  if (PinSteps(this).Postpone(*record, e.mode, effects)) return Verdict::kUnchanged;
   if (e.mode == FreeMode::kEvictFirst && HasRealCopy(*record)) {
     return EvictSteps(this).Mark(record, effects);
   }

@@ -130,7 +130,7 @@ class ObjectTable {
   Verdict Step(const event::AskLocations& e, Effects* effects);
   Verdict Step(const event::StopAsking& e);  // kNotFound: it has ended
   // Like PullFrees: registrations, releases and answers for a peer.
-  bool PullSharing(PeerIndex peer, uint32_t items_max, const NodeNames& names,
+  bool PullSharing(PeerIndex peer, uint32_t items_max, const NodeNames& names, Time now,
                    PayloadWriter* writer);
   // A view excludes the process (PROTOCOL, step 7). True: call again for the rest.
   bool FenceProcess(PeerIndex process, uint32_t items_max, Effects* effects);

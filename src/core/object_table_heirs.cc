@@ -307,7 +307,7 @@ void HeirSteps::LetGo(RecordIndex index, Heirship* heirship, Effects* effects) {
   }
 }
 
-bool HeirSteps::PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
+bool HeirSteps::PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames& names, Time now,
                             PayloadWriter* writer) {
   if (!Any(table_)) return true;
   TransferSteps transfers(&table_);
@@ -320,7 +320,7 @@ bool HeirSteps::PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames
     if (transfers.TakeSnapshot(record, names, &snapshot)) {
       const uint32_t term = transfers.TermOf(record) + 1;
       const ShadowItem item{heirship.changes,
-                            TransferSteps::ItemOf(record.id(), term, snapshot, peer, names)};
+                            TransferSteps::ItemOf(record.id(), term, snapshot, peer, names, now)};
       if (!writer->Add(item)) return false;
       heirship.sent = heirship.changes;
     } else {

@@ -115,7 +115,7 @@ class HeirSteps {
   // The view that excludes `peer`, be it an heir or an owner. True: call again for the rest.
   bool Fence(PeerIndex peer, uint32_t* items_max, Effects* effects);
   // What heirs are to be told. False: more waits.
-  bool PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
+  bool PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames& names, Time now,
                    PayloadWriter* writer);
   void CheckInvariants() const;
 

@@ -8,6 +8,7 @@
 #include "src/base/mutant.h"
 #include "src/core/object_table_declare.h"
 #include "src/core/object_table_heirs.h"
+#include "src/core/object_table_pins.h"
 #include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
@@ -341,7 +342,7 @@ bool TransferSteps::PullMoved(PeerIndex peer, uint32_t* items_max, const NodeNam
 
 TransferItem TransferSteps::ItemOf(const ObjectId& object, uint32_t term,
                                    const OwnedSnapshot& snapshot, PeerIndex to,
-                                   const NodeNames& names) {
+                                   const NodeNames& names, Time now) {
   TransferItem item;
   item.object = object;
   item.term = term;
@@ -360,16 +361,17 @@ TransferItem TransferSteps::ItemOf(const ObjectId& object, uint32_t term,
   };
   add(snapshot.processes, &item.processes);
   add(snapshot.formers, &item.formers);
+  if (snapshot.pins != nullptr) PinSteps::Tell(*snapshot.pins, now, &item);
   return item;
 }
 
 bool TransferSteps::PullTransfers(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
-                                  PayloadWriter* writer) {
+                                  Time now, PayloadWriter* writer) {
   if (!Any(table_)) return true;
   FormerIndex& formers = transfers()->formers;
   while (Former* const former = formers.FirstToSend(peer)) {
     if (!PullContained(former, items_max, names, writer) || *items_max == 0) return false;
-    if (!writer->Add(ItemOf(former->object, former->term, *former->snapshot, peer, names))) {
+    if (!writer->Add(ItemOf(former->object, former->term, *former->snapshot, peer, names, now))) {
       return false;
     }
     --*items_max;

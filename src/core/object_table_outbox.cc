@@ -26,7 +26,7 @@ void ObjectTable::AnswerHandoff(PeerIndex to, const ObjectId& object, uint64_t n
   Answer(to, SharingKind::kHandoffAck, object, number, static_cast<uint8_t>(answer), effects);
 }
 
-bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, const NodeNames& names,
+bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, const NodeNames& names, Time now,
                               PayloadWriter* writer) {
   if (sharing_ == nullptr) return false;
   Sharing& sharing = *sharing_;
@@ -62,8 +62,8 @@ bool ObjectTable::PullSharing(PeerIndex peer, uint32_t items_max, const NodeName
       EraseBorrowed(&record);
     }
   }
-  if (TransferSteps(this).PullTransfers(peer, &items_max, names, writer)) {
-    (void)HeirSteps(this).PullShadows(peer, &items_max, names, writer);
+  if (TransferSteps(this).PullTransfers(peer, &items_max, names, now, writer)) {
+    (void)HeirSteps(this).PullShadows(peer, &items_max, names, now, writer);
   }
   return sharing.HasWorkFor(peer);
 }

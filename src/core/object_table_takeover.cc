@@ -9,6 +9,7 @@
 #include "src/core/object_table_evict.h"
 #include "src/core/object_table_files.h"
 #include "src/core/object_table_heirs.h"
+#include "src/core/object_table_pins.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_transfer.h"
 
@@ -101,6 +102,7 @@ void TransferSteps::Install(ObjectRecord* record, const OwnedSnapshot& snapshot,
   all.tenures[index] = entered;
   table_.CountState(record, StateOf(snapshot.state));
   if (snapshot.evict_first) table_.rares_.Ensure(*record).evict_first = true;
+  if (snapshot.pins != nullptr) PinSteps(&table_).Install(record, *snapshot.pins);
   for (const OwnedSnapshot::At& at : snapshot.nodes) {
     if (table_.nodes_.IsExcluded(at.node)) {
       if (at.spilled && at.shared) EnterFile(record, at, effects);

@@ -61,8 +61,6 @@ const char* ImmovableName(Immovable why) {
       return "it contains other objects";
     case Immovable::kInScope:
       return "it belongs to a scope";
-    case Immovable::kPinned:
-      return "its value is pinned";
     case Immovable::kLineage:
       return "a recorded task made it";
     case Immovable::kSubscribed:
@@ -72,7 +70,7 @@ const char* ImmovableName(Immovable why) {
     case Immovable::kDeleting:
       return "copies of it are being deleted";
     case Immovable::kTooMany:
-      return "more processes and nodes hold it than one message names";
+      return "more processes, nodes and pins hold it than one message names";
     case Immovable::kMoving:
       return "it was transferred lately, and not everybody knows";
     case Immovable::kTooOften:
@@ -148,7 +146,6 @@ Immovable TransferSteps::WhyNot(const ObjectRecord& record, size_t looked_at) co
   if (HeirSteps::Has(table_, record) && !IsMutant(Mutant::kGivenAwayWithHeir)) {
     return Immovable::kHasHeir;
   }
-  if (PinSteps::Of(table_, record) != nullptr) return Immovable::kPinned;
   if (LineageSteps::IsMarked(table_, record)) return Immovable::kLineage;
   if (rare != nullptr) {
     if (rare->persist != 0) return Immovable::kLineage;
@@ -194,6 +191,9 @@ bool TransferSteps::TakeSnapshot(const ObjectRecord& record, const NodeNames& na
   snapshot.size = record.size;
   snapshot.state = StateOf(record.state());
   snapshot.evict_first = EvictSteps::IsMarked(table_, record);
+  if (const ValuePins::Pinned* pinned = PinSteps::Of(table_, record); pinned != nullptr) {
+    snapshot.pins = std::make_unique<const ValuePins::Pinned>(*pinned);
+  }
   absl::flat_hash_set<PeerIndex> known;
   table_.ForEachCopy(record, [&](const Copy& copy) {
     // Those that are to go, and files without a node, are its owner's to see to.
@@ -250,6 +250,7 @@ void TransferSteps::Strip(ObjectRecord* record) {
     }
   }
   sharing.transfers->tenures.erase(index);
+  PinSteps(&table_).Strip(record);
   record->has_borrowers = 0;
   record->has_askers = 0;
   record->generation = 0;

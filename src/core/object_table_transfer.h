@@ -97,12 +97,11 @@ enum class Immovable : uint8_t {
   kNo,
   kContains,    // it contains other objects, which were not passed on
   kInScope,     // it belongs to a scope
-  kPinned,      // its value is pinned
   kLineage,     // a recorded task made it, or its value is to be persisted
   kSubscribed,  // the host subscribes to its locations
   kSharedFile,  // it has a file that no node is needed for
   kDeleting,    // copies of it are being deleted
-  kTooMany,     // more processes and nodes hold it than one message names
+  kTooMany,     // more processes, nodes and pins hold it than one message names
   kMoving,      // it has come lately, and not everybody knows
   kTooOften,    // its term is as late as can be
   kHasHeir,     // somebody else would own it in the same term
@@ -199,7 +198,7 @@ class TransferSteps {
   // Who is to be told of an owner; what is given away. False: more waits.
   bool PullMoved(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
                  PayloadWriter* writer);
-  bool PullTransfers(PeerIndex peer, uint32_t* items_max, const NodeNames& names,
+  bool PullTransfers(PeerIndex peer, uint32_t* items_max, const NodeNames& names, Time now,
                      PayloadWriter* writer);
   void CheckRecord(const ObjectRecord& record) const;
   void CheckInvariants() const;
@@ -217,7 +216,7 @@ class TransferSteps {
   void Strip(ObjectRecord* record);
   // As `to` is told it, which is not told of itself.
   static TransferItem ItemOf(const ObjectId& object, uint32_t term, const OwnedSnapshot& snapshot,
-                             PeerIndex to, const NodeNames& names);
+                             PeerIndex to, const NodeNames& names, Time now);
   static void LetGoOfContained(Former* former, Effects* effects);
   static bool PullContained(Former* former, uint32_t* items_max, const NodeNames& names,
                             PayloadWriter* writer);

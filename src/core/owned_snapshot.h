@@ -14,6 +14,7 @@
 #include "src/core/inner_list.h"
 #include "src/core/peer.h"
 #include "src/core/transfer_item.h"
+#include "src/core/value_pins.h"
 
 namespace freehold::core {
 
@@ -51,9 +52,10 @@ struct OwnedSnapshot {
   TransferState state = TransferState::kPending;
   bool evict_first = false;
   std::vector<At> nodes;
-  std::vector<PeerIndex> processes;      // that hold it, or ask about it
-  std::vector<PeerIndex> formers;        // owners before
-  std::unique_ptr<Contained> contained;  // null: nothing
+  std::vector<PeerIndex> processes;               // that hold it, or ask about it
+  std::vector<PeerIndex> formers;                 // owners before
+  std::unique_ptr<Contained> contained;           // null: nothing
+  std::unique_ptr<const ValuePins::Pinned> pins;  // null: none; since when, by the clock here
 
   // One more that asks about it, unless it is known.
   void Add(PeerIndex peer, bool is_node) {
@@ -73,6 +75,9 @@ struct OwnedSnapshot {
   size_t list_bytes() const {
     size_t bytes = (processes.size() + formers.size()) * kTransferProcessBytes;
     for (const At& at : nodes) bytes += kTransferNodeBytes + at.url.size();
+    if (pins == nullptr) return bytes;
+    bytes += kTransferPinsBytes;
+    for (const PinHolder& holder : pins->holders) bytes += kTransferPinBytes + holder.by.size();
     return bytes;
   }
 };

@@ -6,12 +6,16 @@
 #ifndef FREEHOLD_SRC_CORE_TRANSFER_ITEM_H_
 #define FREEHOLD_SRC_CORE_TRANSFER_ITEM_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "freehold/clock.h"
 #include "freehold/ids.h"
+#include "freehold/location.h"
+#include "freehold/pin.h"
 #include "src/core/item.h"
 
 namespace freehold::core {
@@ -38,6 +42,9 @@ enum class TransferState : uint8_t {
 };
 inline constexpr uint8_t kTransferStateMax = 3;
 
+// No pin is older on the wire: what it is subtracted from is a clock of the reader's.
+inline constexpr Duration kPinAgeMax = std::chrono::hours(100 * 8766);  // 100 years
+
 // owner → next owner: the object is yours, if you take it. None of its ids is nil.
 struct TransferItem {
   struct At {
@@ -50,6 +57,11 @@ struct TransferItem {
     bool shared = false;   // only with a url
     std::string url;       // of a spilled one only; at most kSpilledUrlBytesMax
   };
+  struct Pin {
+    std::string by;      // not empty, at most kPinnedByBytesMax
+    uint32_t count = 1;  // at least one
+    Duration age{};      // of the first of these; at most kPinAgeMax
+  };
   ObjectId object;
   uint32_t term = kFirstTerm + 1;  // that of the next owner, at least kFirstTerm + 1
   uint32_t generation = 0;
@@ -59,17 +71,25 @@ struct TransferItem {
   std::vector<At> nodes;
   std::vector<ProcessId> processes;  // that hold it or ask about it; the sender is not among them
   std::vector<ProcessId> formers;    // owners before the sender, which still answer for it
+  std::vector<Pin> pins;             // by names that differ; at most kPinHoldersMax
+  bool free_waits = false;           // for the last of those
+  FreeMode free_mode = FreeMode::kNow;  // how; only of one that waits
 };
-// All three lists together take at most so much on the wire, so that any item fits any envelope.
+// All four lists together take at most so much on the wire, so that any item fits any envelope.
 inline constexpr uint32_t kTransferListBytesMax = 7 * 1024;
 // On the wire, of an element of the lists: a process, and a node without the bytes of its URL.
 inline constexpr uint32_t kTransferProcessBytes = 28;
 inline constexpr uint32_t kTransferNodeBytes = 31;
-// What the three lists take of kTransferListBytesMax.
+// Of the pins, if there are any, and of one without the bytes of its name.
+inline constexpr uint32_t kTransferPinsBytes = 3;
+inline constexpr uint32_t kTransferPinBytes = 14;
+// What the four lists take of kTransferListBytesMax.
 inline size_t TransferListBytes(const TransferItem& item) {
   size_t bytes = kTransferNodeBytes * item.nodes.size() +
                  kTransferProcessBytes * (item.processes.size() + item.formers.size());
   for (const TransferItem::At& at : item.nodes) bytes += at.url.size();
+  if (!item.pins.empty()) bytes += kTransferPinsBytes;
+  for (const TransferItem::Pin& pin : item.pins) bytes += kTransferPinBytes + pin.by.size();
   return bytes;
 }
 

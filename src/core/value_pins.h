@@ -66,6 +66,10 @@ class ValuePins {
     pinned_.erase(record);
     return true;
   }
+  // REQUIRES: it is not pinned.
+  void Put(RecordIndex record, const Pinned& pinned) { pinned_.emplace(record, pinned); }
+  // False: it was not pinned.
+  bool Erase(RecordIndex record) { return pinned_.erase(record) > 0; }
   size_t size() const { return pinned_.size(); }
   size_t bytes() const { return pinned_.capacity() * (sizeof(RecordIndex) + sizeof(Pinned) + 1); }
 

@@ -378,6 +378,7 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     peer.shards_with_work.fetch_and(~bit, std::memory_order_acq_rel);
     Shard& shard = ShardAt(number);
     const size_t before = writer->items();
+    const Time now = clock_.Now();
     bool more;
     {
       internal::MutexLock lock(&shard.mutex);
@@ -387,7 +388,7 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
       };
       more = shard.table.PullMoves(node, kPieceMax, *this, writer) ||
              shard.table.PullFrees(node, left(), writer);
-      more |= shard.table.PullSharing(node, left(), *this, writer);
+      more |= shard.table.PullSharing(node, left(), *this, now, writer);
       if (core::HeirSteps::AnyOvergrown(shard.table)) transfers_.heirs().NoteOvergrown();
     }
     if (!more) continue;

@@ -190,7 +190,7 @@ void HeirKeeper::OnNotices(const std::vector<core::HeirNotice>& notices) {
           absl::StrCat("object ", notice.object.ToHex(), " has no heir any more: ",
                        notice.outcome == core::HeirOutcome::kHeirDied
                            ? "it has died"
-                           : "more processes and nodes hold it than one message names"));
+                           : "more processes, nodes and pins hold it than one message names"));
     }
   }
 }

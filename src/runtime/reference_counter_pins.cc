@@ -29,9 +29,10 @@ absl::Status ReferenceCounter::Pin(const ObjectId& object, std::string_view by) 
   if (absl::Status valid = ValidateName(by); !valid.ok()) return valid;
   const core::Key key = impl_->KeyOf(object);
   const Time now = impl_->clock().Now();
-  const Verdict verdict = impl_->ApplyQuietly(impl_->ShardOf(key), [&](core::ObjectTable& table) {
-    return PinSteps(&table).Step(core::event::Pin{key, by, now});
-  });
+  const Verdict verdict =
+      impl_->Apply(impl_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+        return PinSteps(&table).Step(core::event::Pin{key, by, now}, effects);
+      });
   return impl_->ToStatus(verdict, object);
 }
 
@@ -43,6 +44,8 @@ absl::Status ReferenceCounter::Unpin(const ObjectId& object, std::string_view by
         return PinSteps(&table).Step(core::event::Unpin{key, by}, effects);
       });
   if (verdict == Verdict::kOk) return absl::OkStatus();
+  // Who unpins may not have heard that it was given away.
+  if (verdict == Verdict::kNotOwner) return impl_->ToStatus(verdict, object);
   return impl_->Misuse(verdict, key, "Unpin");
 }
 
@@ -50,14 +53,16 @@ absl::StatusOr<std::vector<PinHolder>> ReferenceCounter::GetPins(const ObjectId&
   if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
   const core::Key key = impl_->KeyOf(object);
   Shard& shard = impl_->ShardOf(key);
+  Verdict verdict;
   {
     internal::MutexLock lock(&shard.mutex);
-    if (const core::ObjectRecord* record = shard.table.Find(key); record != nullptr) {
-      const core::ValuePins::Pinned* pinned = PinSteps::Of(shard.table, *record);
+    verdict = PinSteps(&shard.table).CheckOwned(key);
+    if (verdict == Verdict::kOk) {
+      const auto* pinned = PinSteps::Of(shard.table, *shard.table.Find(key));
       return pinned == nullptr ? std::vector<PinHolder>() : pinned->holders;
     }
   }
-  return impl_->ToStatus(Verdict::kNotFound, object);
+  return impl_->ToStatus(verdict, object);
 }
 
 }  // namespace freehold

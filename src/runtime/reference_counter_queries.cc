@@ -98,7 +98,8 @@ void AppendPins(std::string* text, const core::ValuePins::Pinned& pinned, Time n
   for (const PinHolder& holder : pinned.holders) {
     absl::StrAppend(text, "\n  pinned by ", holder.by);
     if (holder.count > 1) absl::StrAppend(text, ", ", holder.count, " times");
-    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(now - holder.since);
+    const auto age =
+        std::chrono::duration_cast<std::chrono::milliseconds>(core::PinSteps::AgeOf(holder, now));
     absl::StrAppend(text, " for ", age.count(), " ms");
   }
   if (!pinned.free_waits) return;

@@ -7,6 +7,7 @@
 #include "freehold/error_reason.h"
 #include "freehold/reference_counter.h"
 #include "src/base/in_order.h"
+#include "src/core/object_table_pins.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/declarations.h"
 #include "src/runtime/errors.h"
@@ -369,6 +370,7 @@ core::OwnedSnapshot TransferKeeper::SnapshotOf(CounterImpl* counter, core::PeerI
   };
   for (const ProcessId& process : item.processes) add(process, &snapshot.processes);
   for (const ProcessId& process : item.formers) add(process, &snapshot.formers);
+  if (!item.pins.empty()) snapshot.pins = core::PinSteps::Told(item, counter->clock().Now());
   return snapshot;
 }
 

@@ -42,7 +42,7 @@ class ObjectTableAskers : public ::testing::Test {
   // What the asker is sent now.
   std::vector<LocationAnswerItem> Answers() {
     PayloadWriter writer(kEnvelopeBytesMost);
-    EXPECT_FALSE(h_.table.PullSharing(kAsker, 100, names_, &writer));
+    EXPECT_FALSE(h_.table.PullSharing(kAsker, 100, names_, Time(), &writer));
     AnswerSink sink;
     EXPECT_EQ(ReadPayload(writer.Take(), &sink), CodecError::kOk);
     return sink.answers;

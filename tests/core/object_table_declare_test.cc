@@ -80,7 +80,7 @@ class DeclareTest : public ::testing::Test {
   }
   std::vector<SharingItem> Pull(PeerIndex peer) {
     PayloadWriter writer(kEnvelopeBytesMost);
-    EXPECT_FALSE(h_.table.PullSharing(peer, 100, NoNames(), &writer));
+    EXPECT_FALSE(h_.table.PullSharing(peer, 100, NoNames(), Time(), &writer));
     SharingSink sink;
     EXPECT_EQ(ReadPayload(writer.Take(), &sink), CodecError::kOk);
     return sink.items;

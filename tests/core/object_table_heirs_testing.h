@@ -145,7 +145,7 @@ class ObjectTableHeirs : public ::testing::Test {
     PayloadWriter writer(64 * 1024);
     EXPECT_FALSE(table_.PullMoves(peer, 1000, names_, &writer));
     EXPECT_FALSE(table_.PullFrees(peer, 1000, &writer));
-    EXPECT_FALSE(table_.PullSharing(peer, 1000, names_, &writer));
+    EXPECT_FALSE(table_.PullSharing(peer, 1000, names_, Time(), &writer));
     table_.CheckInvariants();
     Lines lines;
     if (!writer.empty()) {

@@ -59,7 +59,7 @@ class BorrowersFull : public ::testing::Test {
   }
   Answers AnswersFor(PeerIndex peer) {
     PayloadWriter writer(kEnvelopeBytesMost);
-    EXPECT_FALSE(h_.table.PullSharing(peer, 100, NoNames(), &writer));
+    EXPECT_FALSE(h_.table.PullSharing(peer, 100, NoNames(), Time(), &writer));
     SharingSink sink;
     EXPECT_EQ(ReadPayload(writer.Take(), &sink), CodecError::kOk);
     return sink.answers;

@@ -88,7 +88,7 @@ TEST(ObjectTablePieces, AnswersArePulledAPieceAtATime) {
   size_t pulled = 0;
   for (bool more = true; more;) {
     PayloadWriter writer(16 << 20);
-    more = world.table.PullSharing(kProcess, kPiece, names, &writer);
+    more = world.table.PullSharing(kProcess, kPiece, names, Time(), &writer);
     ASSERT_LE(writer.items(), kPiece);
     pulled += writer.items();
   }

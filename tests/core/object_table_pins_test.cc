@@ -12,7 +12,8 @@ class PinTable : public ObjectTableHarness {
  public:
   Verdict Pin(uint64_t object, const std::string& by, Time now = Time()) {
     const ObjectId id = ObjectId::FromNumber(object);
-    const Verdict verdict = PinSteps(&table).Step(event::Pin{{id, id.Hash()}, by, now});
+    Effects ignored;  // nobody is its heir
+    const Verdict verdict = PinSteps(&table).Step(event::Pin{{id, id.Hash()}, by, now}, &ignored);
     table.CheckInvariants();
     return verdict;
   }

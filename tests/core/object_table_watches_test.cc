@@ -50,7 +50,7 @@ class ObjectTableWatches : public ::testing::Test {
       std::vector<std::string> told;
     } sink;
     PayloadWriter writer(kEnvelopeBytesMost);
-    EXPECT_FALSE(h_.table.PullSharing(watcher, UINT32_MAX, NoNames(), &writer));
+    EXPECT_FALSE(h_.table.PullSharing(watcher, UINT32_MAX, NoNames(), Time(), &writer));
     EXPECT_EQ(ReadPayload(writer.Take(), &sink), CodecError::kOk);
     return sink.told;
   }

@@ -188,7 +188,7 @@ void SharingSim::Transmit(PeerIndex from, PeerIndex to) {
   // Now and then a piece only, so that items of one turn part.
   const uint32_t piece = faults_ ? 1 + static_cast<uint32_t>(Draw(4)) : 100;
   if (moves_) (void)sender.table->PullMoves(to, piece, names, &writer);
-  (void)sender.table->PullSharing(to, piece, names, &writer);
+  (void)sender.table->PullSharing(to, piece, names, Time(), &writer);
   if (writer.empty()) return;
   Trace(Name("p", from) + Name(" sends to p", to));
   channels_[{from, to}].push_back(writer.Take());

@@ -148,6 +148,11 @@ class Rewriter : public PayloadSink {
     }
     for (const ProcessId& process : item.processes) text += 'h' + std::string(process.bytes());
     for (const ProcessId& former : item.formers) text += 'f' + std::string(former.bytes());
+    for (const TransferItem::Pin& pin : item.pins) {
+      text +=
+          pin.by + '\0' + std::to_string(pin.count) + ' ' + std::to_string(pin.age.count()) + ' ';
+    }
+    text += !item.free_waits ? '-' : item.free_mode == FreeMode::kEvictFirst ? 'E' : 'F';
     Note(what, item.object, item.generation, item.term, item.size, text);
   }
   void OnContained(const ContainedItem& item) override {

@@ -236,6 +236,8 @@ const char* MutantName(Mutant mutant) {
       return "outer_moved_unnoticed";
     case Mutant::kEarlierReportCounts:
       return "earlier_report_counts";
+    case Mutant::kPinsNotPassedOn:
+      return "pins_not_passed_on";
     case Mutant::kNothingInherited:
       return "nothing_inherited";
     case Mutant::kGivenAwayWithHeir:

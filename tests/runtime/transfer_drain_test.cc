@@ -58,6 +58,19 @@ TEST_F(TransferDrain, AProcessLeavesWhileItsObjectsAreInUse) {
   }
 }
 
+TEST_F(TransferDrain, WhatIsPinnedIsInNobodysWay) {
+  ASSERT_TRUE((*this)[1].Declare(Object(1)).ok());
+  ObjectRef pinned = (*this)[1].Declare(Object(2)).value();
+  ASSERT_TRUE((*this)[1].Pin(Object(2), "cache").ok());
+  pinned.Reset();
+  const DrainReport report = Drain(1, 2, std::chrono::seconds(30));
+  ASSERT_TRUE(report.complete()) << report.left.ToString();
+  EXPECT_TRUE((*this)[2].InScope(Object(2)));
+  EXPECT_EQ((*this)[2].GetPins(Object(2))->size(), 1u);
+  EXPECT_TRUE((*this)[2].Unpin(Object(2), "cache").ok());
+  EXPECT_FALSE((*this)[2].InScope(Object(2)));
+}
+
 TEST_F(TransferDrain, WhatCannotBeGivenAwayIsNamedAtTheDeadline) {
   ObjectRef inner = (*this)[1].Declare(Object(1)).value();
   ObjectRef outer = (*this)[1].Declare(Object(2)).value();
