@@ -219,6 +219,13 @@ void Actor::Finish() {
   s_.network.HealAll();
   for (const auto& node : s_.nodes) node->fault = Store::Answer::kDelete;
   ExcludeCrashed();
+  if (s_.violation.empty() && AnyPinned(s_)) {
+    s_.finishing = false;  // digests go on about what is pinned
+    oracle_.Expect(Settle(kRestBound), "L1 to L6: the world does not come to rest",
+                   "within 120 s of virtual time, with pins");
+    s_.finishing = true;
+    EndPins(&oracle_, &s_, /*at_rest=*/true);
+  }
   if (s_.violation.empty()) {
     oracle_.Expect(Settle(kRestBound), "L1 to L6: the world does not come to rest",
                    "within 120 s of virtual time");
@@ -267,7 +274,7 @@ void Actor::LetGo() {
   }
   LoseTokens(&oracle_, &s_);
   EndScopes(&oracle_, &s_);
-  EndPins(&oracle_, &s_);
+  EndPins(&oracle_, &s_, /*at_rest=*/false);
   EndStatefuls(&oracle_, &s_);
   while (!s_.tasks.empty() && s_.violation.empty()) {
     (void)EndTask(s_.process(s_.tasks.begin()->second.process), s_.tasks.begin()->first);

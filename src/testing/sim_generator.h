@@ -88,6 +88,8 @@ class Generator {
   void PlanTransfer();
   void ThenTransfer(int64_t object, int64_t from, int64_t to, const std::vector<int64_t>& others);
   void ThenInner(int64_t inner, const std::vector<int64_t>& four, int64_t node);
+  void ThenPins(int64_t owner, int64_t object);
+  void ThenUnpin(int64_t object, const std::vector<int64_t>& owners);
   // --- ... in which an end goes (sim_generator_ends.cc) ------------------------------------------
   void PlanEndMidway();
   void PlanEndWithDrops(int64_t process);

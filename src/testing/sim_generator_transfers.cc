@@ -36,6 +36,21 @@ void Generator::ThenTransfer(int64_t object, int64_t from, int64_t to,
   may_end(4);
 }
 
+void Generator::ThenPins(int64_t owner, int64_t object) {
+  Then(Verb::kPin, {owner, object, 1});
+  if (random_.Percent(30))
+    Then(Verb::kPin, {owner, object, 1 + static_cast<int64_t>(random_.Below(2))});
+  if (random_.Percent(30)) Then(Verb::kFree, {owner, object});
+  if (random_.Percent(20)) Then(Verb::kEvictFirst, {owner, object});
+}
+
+// Whoever owns it then; what is none of theirs is skipped.
+void Generator::ThenUnpin(int64_t object, const std::vector<int64_t>& owners) {
+  for (const int64_t by : {1, 1, 2}) {
+    for (const int64_t owner : owners) Then(Verb::kUnpin, {owner, object, by});
+  }
+}
+
 // Of the one that will own the outer object, or passed to it.
 void Generator::ThenInner(int64_t inner, const std::vector<int64_t>& four, int64_t node) {
   const int64_t owner = random_.Percent(50) ? four[0] : four[random_.Below(four.size())];
@@ -66,10 +81,12 @@ void Generator::PlanHeir() {
   ThenPass(object, four[0], four[2]);
   if (random_.Percent(30)) ThenPass(object, four[2], four[1]);
   if (random_.Percent(60)) ThenPause();
+  if (random_.Percent(30)) ThenPins(four[0], object);
   Then(Verb::kNameHeir, {four[0], four[1], object});
   if (random_.Percent(80)) ThenPause();
   const int64_t watch = NextNumber(s_.registrations) + 13;
   if (random_.Percent(30)) Then(Verb::kWatchErased, {four[2], object, watch});
+  if (random_.Percent(30)) Then(Verb::kPin, {four[0], object, 2});
   const int64_t token = plan_token_++;
   if (random_.Percent(50)) {
     Then(Verb::kExport, {four[random_.Below(3)], object, four[random_.Below(four.size())], token});
@@ -82,6 +99,7 @@ void Generator::PlanHeir() {
   }
   if (random_.Percent(40)) Then(Verb::kTick, {1'000'000, -1, 0, 0});
   if (random_.Percent(20)) Then(Verb::kDismissHeir, {four[0], object});
+  if (random_.Percent(15)) Then(Verb::kPin, {four[0], object, 1});
   if (crashes_ && random_.Percent(70)) {
     ThenEnd(random_.Percent(70) ? four[0] : four[random_.Below(four.size())]);
   }
@@ -111,6 +129,8 @@ void Generator::PlanTransfer() {
   if (random_.Percent(30)) Then(Verb::kWatchErased, {four[1], object, watch + 1});
   if (random_.Percent(30)) Then(Verb::kWatchReclaimed, {four[2], object, watch + 2});
   if (random_.Percent(60)) Then(Verb::kStore, {nodes[1], object, 0});
+  const bool pinned = random_.Percent(35);
+  if (pinned) ThenPins(four[0], object);
   if (random_.Percent(70)) ThenPause();
   // What was on its way before, and comes after.
   const int64_t token = plan_token_++;
@@ -153,6 +173,7 @@ void Generator::PlanTransfer() {
   }
   if (random_.Percent(20)) Then(Verb::kFree, {four[1], object});
   use_inner();
+  if (pinned && random_.Percent(70)) ThenUnpin(object, four);
   for (const int64_t at : four) {
     Then(Verb::kDrop, {at, object});
     if (inner != 0) Then(Verb::kDrop, {at, inner});

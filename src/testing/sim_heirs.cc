@@ -76,12 +76,13 @@ void OnShadowSent(State* state, int64_t from, int64_t to, const core::ShadowItem
   if (object == nullptr) return;
   state->trace.Add("E sends E Shadow O I",
                    {from, to, object->number, static_cast<int64_t>(item.version)});
-  auto& known = object->shadows[item.version];
-  known.clear();
+  Object::Shadow& known = object->shadows[item.version];
+  known.holders.clear();
   for (const ProcessId& process : item.snapshot.processes) {
     const int64_t end = state->EndOf(process);
-    known[end] = object->holdings[end].spell;
+    known.holders[end] = object->holdings[end].spell;
   }
+  if (object->owner == from) known.pins.insert(object->pins);
 }
 
 // Whoever is in it the heir lists when it takes the object over.
@@ -90,7 +91,11 @@ void OnShadowKept(State* state, int64_t to, const core::SharingItem& item) {
   if (object == nullptr || item.answer != static_cast<uint8_t>(core::ShadowAnswer::kKept)) return;
   const auto at = object->shadows.find(item.number);
   if (at == object->shadows.end() || object->owner != to) return;
-  object->handed = std::move(at->second);
+  object->handed = std::move(at->second.holders);
+  // It may have been sent again since, with the same pins.
+  if (object->version_kept != item.number) object->pins_kept.clear();
+  object->version_kept = item.number;
+  object->pins_kept.merge(at->second.pins);
   object->shadows.erase(object->shadows.begin(), std::next(at));
 }
 

@@ -1,14 +1,25 @@
 #include "src/testing/sim_pins.h"
 
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <string>
+#include <utility>
 
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
 namespace {
 
-std::string NameOf(int64_t holder) { return "pinner " + std::to_string(holder); }
+constexpr const char kName[] = "pinner ";
+
+std::string NameOf(int64_t holder) { return kName + std::to_string(holder); }
+
+int64_t NumberOf(const std::string& name) {
+  return std::strtoll(name.c_str() + std::strlen(kName), nullptr, 10);
+}
 
 void Pin(Oracle* oracle, State* state, Process* process, Object* object, int64_t by) {
   const absl::Status status = process->counter->Pin(object->id, NameOf(by));
@@ -64,8 +75,36 @@ uint64_t CountPins(const Object& object) {
   return sum;
 }
 
-void EndPins(Oracle* oracle, State* state) {
+bool AnyPinned(const State& state) {
+  return std::any_of(state.objects.begin(), state.objects.end(),
+                     [](const auto& each) { return !each.second.pins.empty(); });
+}
+
+void SeePinsMoved(State* state, const Object& object) {
+  if (object.pins.empty()) return;
+  state->coverage.Count("pinned: it goes to another owner");
+  if (object.free_waits) state->coverage.Count("pinned: its free goes along");
+}
+
+void SeePinsInherited(Oracle* oracle, State* state, Object* object, const Process& heir) {
+  const auto pins = heir.counter->GetPins(object->id);
+  if (!pins.ok()) return;
+  Object::Pins found;
+  for (const PinHolder& holder : *pins) found[NumberOf(holder.by)] = holder.count;
+  const bool was_told =
+      found == object->pins || object->pins_kept.count(found) > 0 ||
+      std::any_of(object->shadows.begin(), object->shadows.end(),
+                  [&found](const auto& shadow) { return shadow.second.pins.count(found) > 0; });
+  oracle->Expect(was_told, "an heir finds other pins than it was told", sim::NameOf(*object));
+  if (found != object->pins) state->coverage.Count("pinned: unheard by its heir");
+  if (!found.empty()) state->coverage.Count("pinned: its heir owns it");
+  object->pins = std::move(found);
+}
+
+void EndPins(Oracle* oracle, State* state, bool at_rest) {
+  if (at_rest) SeeOwners(oracle, state);
   for (auto& [number, object] : state->objects) {
+    if (!at_rest && state->given_away.count(number) > 0) continue;
     Process& owner = state->OwnerOf(object);
     while (!object.pins.empty() && state->violation.empty()) {
       if (owner.usable()) {

@@ -1,6 +1,7 @@
 // Pins, in a simulated world: what hosts do with them, and what must be true of them.
 //
-// A pinned object counts as held, and an explicit free of it as done when its last pin goes.
+// A pinned object counts as held, and an explicit free of it as done when its last pin goes. Both
+// go along with the object: to its next owner as they are, to its heir as that one was told last.
 //
 // Thread safety: one thread.
 
@@ -21,8 +22,14 @@ class Oracle;
 bool ActPin(Oracle* oracle, State* state, const Action& action, Process* process, Object* object);
 bool IsPinned(const State& state, const Object& object);
 uint64_t CountPins(const Object& object);
-// Every pin goes.
-void EndPins(Oracle* oracle, State* state);
+bool AnyPinned(const State& state);
+// It has another owner, by a transfer or as its heir.
+void SeePinsMoved(State* state, const Object& object);
+// What its heir found pinned, of what it was told, is all that is.
+void SeePinsInherited(Oracle* oracle, State* state, Object* object, const Process& heir);
+// Every pin goes; of what was ever given away, or has had an heir, when the world is at rest: until
+// then it may be another one's than its host thinks.
+void EndPins(Oracle* oracle, State* state, bool at_rest);
 
 }  // namespace freehold::testing::sim
 

@@ -8,6 +8,7 @@
 #include "freehold/error_reason.h"
 #include "freehold/transfer.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_pins.h"
 #include "src/testing/sim_streams.h"
 
 namespace freehold::testing::sim {
@@ -31,10 +32,9 @@ bool IsMovable(const State& state, const Object& object) {
     return each.second.object == object.number;
   });
   return !followed && !moves && !in_files && object.owners.empty() && object.scope == 0 &&
-         !object.was_in_scope && object.label == 0 && object.pins.empty() && !object.recorded &&
-         object.persists == 0 && object.frees == 0 && object.generation == 0 &&
-         object.first_frees.empty() && !object.disagreed && object.open_transfers == 0 &&
-         object.heirs.empty();
+         !object.was_in_scope && object.label == 0 && !object.recorded && object.persists == 0 &&
+         object.frees == 0 && object.generation == 0 && object.first_frees.empty() &&
+         !object.disagreed && object.open_transfers == 0 && object.heirs.empty();
 }
 
 // Whether the host may be told that.
@@ -91,7 +91,7 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
   --object.open_transfers;
 }
 
-void SetOwner(State* state, Object* object, int64_t owner) {
+void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
   const bool back = EverOwned(*object, owner);
   state->trace.Add("O is owned by P", {object->number, owner});
   state->coverage.Count(!back ? "transfer taken"
@@ -102,16 +102,17 @@ void SetOwner(State* state, Object* object, int64_t owner) {
   if (!back) object->owners.push_back(owner);
   if (object->heirs.count(owner) > 0 && state->process(object->owner)->excluded_by != 0) {
     state->coverage.Count("an heir owns it");
+    SeePinsInherited(oracle, state, object, *state->process(owner));
     // They end with the process that has made them, or knew of them.
-    object->pins.clear();
     object->users.clear();
-    object->recorded = object->persisted = object->let_go = object->free_waits = false;
+    object->recorded = object->persisted = object->let_go = false;
     object->made_of = object->yielded_by = 0;
     object->persists = 0;
     for (auto& [url, file] : state->files) {
       if (file.object == object->number) file.known = file.carried = false;
     }
   }
+  SeePinsMoved(state, *object);
   object->former = object->owner;
   object->unsettled = state->process(object->owner)->live();
   object->owner = owner;
@@ -235,7 +236,10 @@ bool IsGivenAway(Oracle* oracle, State* state, const Action& action) {
     if (object->open_transfers > 0 && IsForOwners(action.verb)) NotMovable(state, number);
     if (object->owner != action.numbers[0]) continue;
     if (object->moving && IsForOwners(action.verb)) return true;
-    const bool may_be_undone = MayBeTakenBack(*state, *object) || !object->heirs.empty();
+    // What is pinned, its heir hears in time, or is not told of.
+    const bool is_told = action.verb == Verb::kPin;
+    const bool may_be_undone =
+        MayBeTakenBack(*state, *object) || (!object->heirs.empty() && !is_told);
     if (may_be_undone && IsLostIfTakenBack(action.verb)) return true;
     if (object->open_transfers > 0 && IsToBeAwaited(action.verb)) return true;
   }
@@ -277,7 +281,7 @@ void SeeOwner(Oracle* oracle, State* state, Object* object) {
   // It has taken the object from one that does not know that it is suspected, be it itself or not.
   if (trusted == nullptr && !owner.crashed && !Owns(owner, *object)) trusted = suspected;
   if (trusted != nullptr && trusted->end != object->owner) {
-    SetOwner(state, object, trusted->end);
+    SetOwner(oracle, state, object, trusted->end);
   }
   const Process& now = state->OwnerOf(*object);
   object->moving = false;
@@ -391,7 +395,7 @@ void OnSharingSent(Oracle* oracle, State* state, int64_t from, int64_t to,
     // It may have ended before anybody looks.
     const bool first = state->taken_seen.insert({object->number, from, item.term}).second;
     if (first && object->owner == to && state->process(from)->live()) {
-      SetOwner(state, object, from);
+      SetOwner(oracle, state, object, from);
     }
   }
   if (item.kind == core::SharingKind::kSettledAck && object->owner == to) object->unsettled = false;

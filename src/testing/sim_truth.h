@@ -62,8 +62,15 @@ struct Object {
   // own it.
   std::map<int64_t, uint64_t> listed;
   std::map<int64_t, uint64_t> handed;
-  std::set<int64_t> heirs;                                  // that were ever named
-  std::map<uint64_t, std::map<int64_t, uint64_t>> shadows;  // of its versions, not kept yet
+  using Pins = std::map<int64_t, uint32_t>;  // by the number of who pins
+  struct Shadow {
+    std::map<int64_t, uint64_t> holders;
+    std::set<Pins> pins;  // whenever it was sent
+  };
+  std::set<int64_t> heirs;             // that were ever named
+  std::map<uint64_t, Shadow> shadows;  // of its versions, not kept yet
+  std::set<Pins> pins_kept;            // of the one that was kept last
+  uint64_t version_kept = 0;
   uint64_t size = 1;
   uint32_t generation = 0;
   bool freed = false;    // the present value, explicitly
@@ -74,24 +81,24 @@ struct Object {
   int revivals = 0;      // it was, and is in scope again
   int tokens = 0;        // that were ever made; or it was declared for another process
   int64_t declarer = 0;  // for its owner, which has not answered; -1: nobody waits for that
-  int64_t declared_by = 0;           // the same, for ever
-  int64_t declared_for = 0;          // its first owner, then
-  int told = 0;                      // how often it was
-  bool refused = false;              // its owner has not taken it
-  bool late = false;                 // its owner is suspected, and takes it if it hears of it yet
-  bool disagreed = false;            // its owner's host took a location back, right or wrong
-  uint64_t touched = 0;              // nodes that ever had to do with it, by place
-  int64_t scope = 0;                 // 0: the root
-  bool scope_held = false;           // by that scope, as long as it runs
-  int label = 0;                     // under which it is counted; 0: none
-  std::vector<int64_t> users;        // scopes that use it, or did
-  uint64_t used_perhaps = 0;         // at rest: by scopes in rings of which the library says so
-  std::map<int64_t, uint32_t> pins;  // by the number of who pins
-  bool free_waits = false;           // for the last of them
-  bool free_first = false;           // then, evict-first
-  bool recorded = false;             // its owner's host has said how it made it
-  int64_t made_of = 0;               // then; 0: it cannot be made again
-  bool was_argument = false;         // of something that was recorded
+  int64_t declared_by = 0;     // the same, for ever
+  int64_t declared_for = 0;    // its first owner, then
+  int told = 0;                // how often it was
+  bool refused = false;        // its owner has not taken it
+  bool late = false;           // its owner is suspected, and takes it if it hears of it yet
+  bool disagreed = false;      // its owner's host took a location back, right or wrong
+  uint64_t touched = 0;        // nodes that ever had to do with it, by place
+  int64_t scope = 0;           // 0: the root
+  bool scope_held = false;     // by that scope, as long as it runs
+  int label = 0;               // under which it is counted; 0: none
+  std::vector<int64_t> users;  // scopes that use it, or did
+  uint64_t used_perhaps = 0;   // at rest: by scopes in rings of which the library says so
+  Pins pins;
+  bool free_waits = false;    // for the last of them
+  bool free_first = false;    // then, evict-first
+  bool recorded = false;      // its owner's host has said how it made it
+  int64_t made_of = 0;        // then; 0: it cannot be made again
+  bool was_argument = false;  // of something that was recorded
   uint32_t retries = 0;
   int64_t yielded_by = 0;               // recorded: the object whose task yielded it; 0: none
   uint32_t retries_given = 0;           // when it was recorded
