@@ -11,9 +11,10 @@
 //   ownership.Transfer(objects, service);        // returns at once
 //   if (ownership.Wait(std::chrono::seconds(5)).ok()) counter->Shutdown(...);
 //
-// What an object contains is held by its next owner from then on; it is not given away with it, so
-// that what is to outlive this process, too, must be in `objects` as well. Its pins (pin.h) are the
-// next owner's, under the same names, and so is a free that waits for them.
+// What an object contains is held by its next owner, or its heir, from then on; it is not given
+// away with it, so that what is to outlive this process, too, must be in `objects` as well. Whoever
+// reads an id out of the object names the owner that it has by then (ImportNested). Its pins
+// (pin.h) are the next owner's, under the same names, and so is a free that waits for them.
 //
 // What cannot be given away, by name: an object that belongs to a scope, has lineage or is to be
 // persisted; that has a shared file without a node, or a subscription to its locations; of which
@@ -39,10 +40,12 @@
 //
 // An object has one heir at a time: naming another begins with DismissHeir. While it has one it is
 // not given away (kNotMovable; a drain with a next owner dismisses first), and nothing can be put
-// into it. No heir can have an object that contains others, belongs to a scope, has more holders
+// into it: what it is to contain comes before. That the heir holds as long as it is one, and goes
+// on holding when it inherits. No heir can have an object that belongs to a scope, has more holders
 // and pins than one message names, or has come by a transfer of which not everybody has heard yet.
 // If so many come to hold it later, its heir is dismissed, which is logged and counted
-// (ReferenceCounterStats::heirs_overgrown), as is an heir's death logged: the object has none then.
+// (ReferenceCounterStats::heirs_overgrown), as is an heir's death logged, and that the heir of what
+// contains others is about to leave: the object has none then.
 // Its lineage, subscriptions to its locations here and its files without a node end with this
 // process. Its pins do not: the heir's host unpins.
 //
@@ -88,7 +91,8 @@ struct HeirOptions {
   // (kNotMovable, the text says why), is borrowed (kNotOwner), the heir is excluded
   // (kPeerExcluded), takes none (kRefused) or is about to leave (kDraining), or this process was
   // excluded (kExcluded). NotFound: it is gone. AlreadyExists: it has an heir, or its heir has that
-  // id. ResourceExhausted: one of the two has no room. Unavailable (kPeerExcluded): the heir died
+  // id. ResourceExhausted: one of the two has no room, or the heir cannot hold what it contains.
+  // Unavailable (kPeerExcluded): the heir died
   // before it answered. Cancelled: it was dismissed before.
   //
   // DismissHeir: Ok: the object has no heir, or is gone. NotFound, FailedPrecondition: as above.

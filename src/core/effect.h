@@ -18,6 +18,7 @@
 #include "freehold/callbacks.h"
 #include "freehold/location.h"
 #include "src/core/item.h"
+#include "src/core/owned_snapshot.h"
 #include "src/core/rare.h"
 #include "src/core/scope_change.h"
 
@@ -142,6 +143,7 @@ enum class HeirOutcome : uint8_t {
   kFull,         // it has no room
   kHeirDied,     // it was excluded
   kOvergrown,    // more hold the object than one message names: it is being dismissed
+  kLeaving,      // it was prepared, and is about to leave: likewise
   kDismissed,    // it is none any more
   kObjectEnded,  // the object was here to its end
 };
@@ -149,6 +151,8 @@ struct HeirNotice {
   ObjectId object;
   PeerIndex heir = kNoPeer;
   HeirOutcome outcome = HeirOutcome::kPrepared;
+  // Of what the object contains: passed on to the heir, which has not been told so and will not be.
+  std::vector<HandedInner> unsent;
 };
 
 // A file of an object owned here that no node is needed for.

@@ -76,6 +76,16 @@ class FormerIndex {
   Former* FirstUnsettled(PeerIndex next_owner);
   Former* FirstSettled(PeerIndex next_owner) { return First(next_owner, kSettledRing); }
   Former* FirstHeir(PeerIndex owner) { return First(owner, kHeirRing); }
+  // Calls `visit(former)` for those in kHeir among at most `items_max` entries, from `*resume` on,
+  // which is 0 at first. False: that were all.
+  template <typename Visit>
+  bool VisitHeirs(uint32_t items_max, uint32_t* resume, Visit visit) const {
+    const uint32_t last = pool_.handed_out();
+    for (; *resume < last && items_max > 0; ++*resume, --items_max) {
+      if (const Former& former = pool_.At(*resume); former.is_heir()) visit(former);
+    }
+    return *resume < last;
+  }
   bool AnyToSend(PeerIndex next_owner) const {
     const Rings* rings = rings_.Find(next_owner);
     return rings != nullptr && rings->first[kToSendRing] != kNone;

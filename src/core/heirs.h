@@ -10,12 +10,14 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "freehold/ids.h"
 #include "src/core/holder_index.h"
 #include "src/core/item.h"
+#include "src/core/owned_snapshot.h"
 
 namespace freehold::core {
 
@@ -45,6 +47,9 @@ struct Heirs {
     bool is_former = false;  // it answers for the object anyhow: it owned it before
     bool ending = false;     // it was told so, and has not answered
     bool overgrown = false;  // no snapshot fits a message any more: it is to end
+    bool contains = false;   // the heir was, or is to be, passed on what the object contains
+    std::unique_ptr<HandedInners>
+        handed;  // that, until it is sent; it goes before the first snapshot
     std::vector<Registration> registrations;
     std::vector<Question> questions;
 

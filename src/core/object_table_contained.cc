@@ -3,7 +3,8 @@
 // An object holds what it contains wherever it is owned. So its owner passes each inner object on
 // to the next one before the object itself, as a handoff like any other, and the next owner has its
 // own references before it takes the object. The former one lets go of its own when everybody knows
-// the next owner: until then it may take the object back.
+// the next owner: until then it may take the object back. An heir gets them likewise, and holds
+// them as long as it is one.
 
 #include <algorithm>
 #include <utility>
@@ -27,41 +28,38 @@ std::vector<InnerRef> TransferSteps::InnersOf(const Key& key, size_t first, size
   return inners;
 }
 
-void TransferSteps::LetGoOfContained(Former* former, Effects* effects) {
-  if (former->snapshot == nullptr || former->snapshot->contained == nullptr) return;
+void TransferSteps::LetGoOfContained(OwnedSnapshot* snapshot, Effects* effects) {
+  if (snapshot == nullptr || snapshot->contained == nullptr) return;
   if (IsMutant(Mutant::kContainedKept)) return;
-  effects->Rarely().inner_lists.push_back(std::move(former->snapshot->contained->inners));
-  former->snapshot->contained.reset();
+  effects->Rarely().inner_lists.push_back(std::move(snapshot->contained->inners));
+  snapshot->contained.reset();
 }
 
 void TransferSteps::Forget(Former* former, Effects* effects) {
-  LetGoOfContained(former, effects);
+  LetGoOfContained(former->snapshot.get(), effects);
   transfers()->formers.Remove(former);
 }
 
-bool TransferSteps::PullContained(Former* former, uint32_t* items_max, const NodeNames& names,
+bool TransferSteps::PullContained(const ObjectId& outer, uint32_t term, HandedInners* handed,
+                                  uint32_t* items_max, const NodeNames& names,
                                   PayloadWriter* writer) {
-  Contained* const contained = former->snapshot->contained.get();
-  if (contained == nullptr) return true;
-  std::vector<HandedInner>& handed = contained->handed;
-  while (contained->sent < handed.size()) {
+  const std::vector<HandedInner>& all = handed->all;
+  while (handed->sent < all.size()) {
     ContainedItem item;
-    item.outer = former->object;
-    item.term = former->term;
-    const size_t count =
-        std::min<size_t>({kContainedMax, *items_max, handed.size() - contained->sent});
+    item.outer = outer;
+    item.term = term;
+    const size_t count = std::min<size_t>({kContainedMax, *items_max, all.size() - handed->sent});
     if (count == 0) return false;
     for (size_t i = 0; i < count; ++i) {
-      const HandedInner& inner = handed[contained->sent + i];
+      const HandedInner& inner = all[handed->sent + i];
       item.inners.push_back({inner.object, inner.number, inner.term,
                              inner.owner == kNoPeer ? ProcessId() : names.ProcessAt(inner.owner)});
     }
     if (!writer->Add(item)) return false;
-    contained->sent += count;
+    handed->sent += count;
     *items_max -= static_cast<uint32_t>(count);
   }
-  handed = {};
-  contained->sent = 0;
+  *handed = {};
   return true;
 }
 

@@ -53,16 +53,15 @@ HeirSteps::Heirship* HeirSteps::Find(RecordIndex index) const {
 }
 
 void HeirSteps::Notify(const ObjectId& object, PeerIndex heir, HeirOutcome outcome,
-                       Effects* effects) {
-  effects->Rarely().heirs.push_back({object, heir, outcome});
+                       Effects* effects, std::vector<HandedInner> unsent) {
+  effects->Rarely().heirs.push_back({object, heir, outcome, std::move(unsent)});
 }
 
 // --- The owner: naming and dismissing ------------------------------------------------------------
 
-Immovable HeirSteps::WhyNot(const ObjectRecord& record) const {
+// What it contains comes last: passing that on is of use only if nothing else is in the way.
+Immovable HeirSteps::WhyNot(const ObjectRecord& record, size_t looked_at) const {
   if (record.is_member()) return Immovable::kInScope;
-  const Rare* rare = table_.rares_.Find(record);
-  if (rare != nullptr && !rare->inners.empty()) return Immovable::kContains;
   TransferSteps transfers(&table_);
   // With room for the heir, and for one who takes it back.
   if (transfers.TermOf(record) > kTermMax - 2) return Immovable::kTooOften;
@@ -72,7 +71,10 @@ Immovable HeirSteps::WhyNot(const ObjectRecord& record) const {
     return Immovable::kMoving;
   }
   // Whoever may still take it back would own it in the heir's term.
-  return transfers.IsSettled(RecordSlabs::IndexOf(record)) ? Immovable::kNo : Immovable::kMoving;
+  if (!transfers.IsSettled(RecordSlabs::IndexOf(record))) return Immovable::kMoving;
+  const Rare* const rare = table_.rares_.Find(record);
+  const bool more = rare != nullptr && rare->inners.size() > looked_at;
+  return more ? Immovable::kContains : Immovable::kNo;
 }
 
 Verdict HeirSteps::Step(const event::NameHeir& e, Effects* effects, Immovable* why) {
@@ -84,7 +86,7 @@ Verdict HeirSteps::Step(const event::NameHeir& e, Effects* effects, Immovable* w
   if (table_.fences_.IsFenced(e.heir)) return Verdict::kPeerExcluded;
   const RecordIndex index = table_.IndexOf(*record);
   if (Find(index) != nullptr) return Verdict::kAlreadyExists;
-  *why = WhyNot(*record);
+  *why = WhyNot(*record, e.looked_at);
   if (*why != Immovable::kNo) return Verdict::kWrongState;
   TransferSteps transfers(&table_);
   Transfers& all = transfers.Share();
@@ -105,6 +107,11 @@ Verdict HeirSteps::Step(const event::NameHeir& e, Effects* effects, Immovable* w
   if (all.heirs->all.Add(index, e.heir, 0) == HolderIndex::Added::kFull) {
     if (!heirship.is_former) (void)all.previous.Remove(index, e.heir, 0);
     return Verdict::kTableFull;
+  }
+  if (e.handed != nullptr && !e.handed->empty()) {
+    heirship.contains = true;
+    heirship.handed = std::make_unique<HandedInners>();
+    heirship.handed->all = std::exchange(*e.handed, {});
   }
   ToSend(index, heirship, effects);
   all.heirs->of.emplace(index, std::move(heirship));
@@ -161,8 +168,15 @@ Verdict HeirSteps::Step(const event::ShadowAcked& e, Effects* effects) {
     return Verdict::kUnchanged;
   }
   if (e.answer == ShadowAnswer::kEnded && !heirship->ending) return Verdict::kUnchanged;
+  if (e.answer == ShadowAnswer::kDraining && heirship->prepared()) {
+    if (heirship->ending) return Verdict::kUnchanged;
+    Notify(e.key.id, e.from, HeirOutcome::kLeaving, effects);
+    Dismiss(index, effects);
+    return Verdict::kOk;
+  }
   if (e.answer != ShadowAnswer::kKept) {
-    EndWith(index, OutcomeOf(e.answer), effects);
+    const bool ended = e.answer == ShadowAnswer::kEnded && !record->in_scope();
+    EndWith(index, ended ? HeirOutcome::kObjectEnded : OutcomeOf(e.answer), effects);
     return Verdict::kOk;
   }
   if (heirship->ending || e.version != heirship->sent || e.version <= heirship->kept) {
@@ -191,7 +205,12 @@ void HeirSteps::EndWith(RecordIndex index, HeirOutcome outcome, Effects* effects
   if (IsRefusal(outcome) && !heirship.prepared() && !heirship.is_former) {
     (void)table_.sharing_->transfers->previous.Remove(index, heirship.heir, 0);
   }
-  Notify(table_.slabs_.At(index).id(), heirship.heir, outcome, effects);
+  std::vector<HandedInner> unsent;
+  if (heirship.handed != nullptr) {
+    unsent = std::move(heirship.handed->all);
+    unsent.erase(unsent.begin(), unsent.begin() + static_cast<ptrdiff_t>(heirship.handed->sent));
+  }
+  Notify(table_.slabs_.At(index).id(), heirship.heir, outcome, effects, std::move(unsent));
   heirship.ending = true;
   LetGo(index, &heirship, effects);
 }
@@ -210,6 +229,8 @@ void HeirSteps::ChangedOf(RecordIndex index, Effects* effects) {
     // Nothing is sent any more, and whoever waits hears that it is gone.
     (void)heirs()->to_send.Remove(index, heirship->heir, 0);
     LetGo(index, heirship, effects);
+    // What it contained is let go of here as well, however long its copies are read.
+    if (heirship->contains) Dismiss(index, effects);
     return;
   }
   if (heirship->sent == heirship->kept) ToSend(index, *heirship, effects);
@@ -312,13 +333,20 @@ bool HeirSteps::PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames
   if (!Any(table_)) return true;
   TransferSteps transfers(&table_);
   while (const HolderIndex::Holder* first = heirs()->to_send.FirstOfPeer(peer)) {
-    if (*items_max == 0) return false;
     const RecordIndex index = first->record;
     const ObjectRecord& record = table_.slabs_.At(index);
+    const uint32_t term = transfers.TermOf(record) + 1;
     Heirship& heirship = *Find(index);
+    if (heirship.handed != nullptr) {
+      if (!TransferSteps::PullContained(record.id(), term, heirship.handed.get(), items_max, names,
+                                        writer)) {
+        return false;
+      }
+      heirship.handed.reset();
+    }
+    if (*items_max == 0) return false;
     OwnedSnapshot snapshot;
     if (transfers.TakeSnapshot(record, names, &snapshot)) {
-      const uint32_t term = transfers.TermOf(record) + 1;
       const ShadowItem item{heirship.changes,
                             TransferSteps::ItemOf(record.id(), term, snapshot, peer, names, now)};
       if (!writer->Add(item)) return false;
@@ -354,7 +382,7 @@ bool HeirSteps::Fence(PeerIndex peer, uint32_t* items_max, Effects* effects) {
                       table_.BorrowOf(*record).owner == peer &&
                       table_.BorrowOf(*record).stage == BorrowStage::kGone;
     if (gone) {
-      formers.Remove(former);
+      TransferSteps(&table_).Forget(former, effects);
     } else {
       TransferSteps(&table_).TakeBack(former, /*next_died=*/true, effects);
     }
@@ -372,6 +400,7 @@ void HeirSteps::CheckInvariants() const {
     FREEHOLD_CHECK(record.in_use && !record.borrowed && TransferSteps(&table_).HasTenure(index));
     FREEHOLD_CHECK(heirs()->all.Contains(index, heirship.heir, 0));
     FREEHOLD_CHECK(heirship.kept <= heirship.sent && heirship.sent <= heirship.changes);
+    FREEHOLD_CHECK(heirship.handed == nullptr || heirship.sent == 0);
     const bool to_send = heirs()->to_send.Contains(index, heirship.heir, 0);
     FREEHOLD_CHECK(!to_send || (heirship.takes_more() && heirship.sent == heirship.kept));
     const bool waits = !heirship.registrations.empty() || !heirship.questions.empty();

@@ -16,8 +16,10 @@
 #ifndef FREEHOLD_SRC_CORE_OBJECT_TABLE_HEIRS_H_
 #define FREEHOLD_SRC_CORE_OBJECT_TABLE_HEIRS_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "src/core/heirs.h"
 #include "src/core/object_table.h"
@@ -33,13 +35,16 @@ struct NameHeir {
   Key key;
   PeerIndex heir;
   const NodeNames* names;  // which of those that ask are nodes
+  // As in event::Transfer.
+  size_t looked_at = 0;
+  std::vector<HandedInner>* handed = nullptr;
 };
 // The host wants it to have none.
 struct DismissHeir {
   Key key;
 };
-// `from` makes this process the heir of an object, or tells what has changed. `refusal` is not
-// kKept if this process takes no more.
+// `from` makes this process the heir of an object, or tells what has changed. What has come of what
+// the object contains is in the snapshot. `refusal` is not kKept if this process takes no more.
 struct Shadow {
   Key key;
   PeerIndex from;
@@ -82,6 +87,9 @@ class HeirSteps {
   // Answered but for kPeerExcluded. kAlreadyExists, kRefused, kTableFull.
   Verdict Step(event::Shadow e, Effects* effects);
   Verdict Step(const event::ShadowEnded& e, Effects* effects);  // answered; kUnchanged: it was none
+  // This process is about to leave, and asks not to be the heir of what contains others, since it
+  // borrows those. True: call again for the rest, with the same `*resume`, which is 0 at first.
+  bool GiveUp(uint32_t items_max, uint32_t* resume, Effects* effects);
 
   static bool Any(const ObjectTable& table) {
     return TransferSteps::Any(table) && table.sharing_->transfers->heirs != nullptr;
@@ -123,14 +131,15 @@ class HeirSteps {
   using Heirship = Heirs::Heirship;
   Heirs* heirs() const { return table_.sharing_->transfers->heirs.get(); }
   Heirship* Find(RecordIndex index) const;
-  Immovable WhyNot(const ObjectRecord& record) const;
+  Immovable WhyNot(const ObjectRecord& record, size_t looked_at) const;
   ShadowAnswer AnswerOf(const event::Shadow& e) const;
   void ChangedOf(RecordIndex index, Effects* effects);
   void ToSend(RecordIndex index, const Heirship& heirship, Effects* effects);
   void Dismiss(RecordIndex index, Effects* effects);
   void EndWith(RecordIndex index, HeirOutcome outcome, Effects* effects);
   void LetGo(RecordIndex index, Heirship* heirship, Effects* effects);
-  void Notify(const ObjectId& object, PeerIndex heir, HeirOutcome outcome, Effects* effects);
+  static void Notify(const ObjectId& object, PeerIndex heir, HeirOutcome outcome, Effects* effects,
+                     std::vector<HandedInner> unsent = {});
 
   ObjectTable& table_;
 };

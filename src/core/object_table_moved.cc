@@ -47,7 +47,7 @@ Verdict TransferSteps::Step(const event::Moved& e, Effects* effects) {
     if (table_.fences_.IsClosed(e.owner)) {
       Forget(former, effects);
     } else {
-      LetGoOfContained(former, effects);
+      LetGoOfContained(former->snapshot.get(), effects);
       transfers()->formers.Follow(former, e.owner, e.term);
     }
   }
@@ -370,7 +370,12 @@ bool TransferSteps::PullTransfers(PeerIndex peer, uint32_t* items_max, const Nod
   if (!Any(table_)) return true;
   FormerIndex& formers = transfers()->formers;
   while (Former* const former = formers.FirstToSend(peer)) {
-    if (!PullContained(former, items_max, names, writer) || *items_max == 0) return false;
+    Contained* const contained = former->snapshot->contained.get();
+    if (contained != nullptr && !PullContained(former->object, former->term, &contained->handed,
+                                               items_max, names, writer)) {
+      return false;
+    }
+    if (*items_max == 0) return false;
     if (!writer->Add(ItemOf(former->object, former->term, *former->snapshot, peer, names, now))) {
       return false;
     }

@@ -30,8 +30,11 @@ ShadowAnswer HeirSteps::AnswerOf(const event::Shadow& e) const {
 }
 
 Verdict HeirSteps::Step(event::Shadow e, Effects* effects) {
-  if (table_.fences_.IsFenced(e.from)) return Verdict::kPeerExcluded;
   TransferSteps transfers(&table_);
+  if (table_.fences_.IsFenced(e.from)) {
+    TransferSteps::LetGoOfContained(e.snapshot.get(), effects);
+    return Verdict::kPeerExcluded;
+  }
   FormerIndex& formers = transfers.Share().formers;
   ShadowAnswer answer = AnswerOf(e);
   if (answer == ShadowAnswer::kKept) {
@@ -40,9 +43,14 @@ Verdict HeirSteps::Step(event::Shadow e, Effects* effects) {
     if (former == nullptr) {
       answer = ShadowAnswer::kFull;
     } else {
+      // What the object contains has come with the first; with a later one nothing comes.
+      const bool again = former->is_heir() && former->next_owner == e.from;
+      if (again) std::swap(former->snapshot->contained, e.snapshot->contained);
+      TransferSteps::LetGoOfContained(former->snapshot.get(), effects);
       formers.BecomeHeir(former, e.from, e.term - 1, std::move(e.snapshot));
     }
   }
+  TransferSteps::LetGoOfContained(e.snapshot.get(), effects);  // of what is not taken
   transfers.Answer(e.from, SharingKind::kShadowAck, e.key.id, e.term, static_cast<uint8_t>(answer),
                    effects, e.version);
   switch (answer) {
@@ -60,6 +68,18 @@ Verdict HeirSteps::Step(event::Shadow e, Effects* effects) {
   return Verdict::kRefused;
 }
 
+// Until it is dismissed it keeps to what it has promised.
+bool HeirSteps::GiveUp(uint32_t items_max, uint32_t* resume, Effects* effects) {
+  if (!TransferSteps::Any(table_)) return false;
+  TransferSteps transfers(&table_);
+  const auto ask = [&](const Former& former) {
+    if (former.snapshot->contained == nullptr) return;
+    transfers.Answer(former.next_owner, SharingKind::kShadowAck, former.object, former.term + 1,
+                     static_cast<uint8_t>(ShadowAnswer::kDraining), effects);
+  };
+  return table_.sharing_->transfers->formers.VisitHeirs(items_max, resume, ask);
+}
+
 // Who has owned it before goes on answering for it.
 Verdict HeirSteps::Step(const event::ShadowEnded& e, Effects* effects) {
   if (table_.fences_.IsFenced(e.from)) return Verdict::kPeerExcluded;
@@ -69,8 +89,9 @@ Verdict HeirSteps::Step(const event::ShadowEnded& e, Effects* effects) {
   const bool is_heir = former != nullptr && former->is_heir() && former->next_owner == e.from &&
                        former->term + 1 == e.term;
   if (is_heir && former->term == kFirstTerm) {
-    formers.Remove(former);
+    transfers.Forget(former, effects);
   } else if (is_heir) {
+    TransferSteps::LetGoOfContained(former->snapshot.get(), effects);
     formers.SetStage(former, FormerStage::kSettled);
   }
   transfers.Answer(e.from, SharingKind::kShadowAck, e.key.id, e.term,

@@ -71,7 +71,7 @@ Verdict TransferSteps::Step(const event::TakeOver& e, Effects* effects, ObjectRe
     case TransferAnswer::kDraining:
       return Verdict::kRefused;
   }
-  if (former != nullptr) all.formers.Remove(former);
+  if (former != nullptr) Forget(former, effects);
   ++table_.counters_.transfers_taken;
   if (e.keep) found->has_handles = 1;
   Install(found, e.snapshot, {e.term, e.from, 0}, effects);

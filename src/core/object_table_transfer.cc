@@ -126,7 +126,7 @@ Verdict TransferSteps::Step(const event::Transfer& e, Effects* effects, Immovabl
   if (Rare* rare = table_.rares_.Find(*record); rare != nullptr && !rare->inners.empty()) {
     snapshot->contained = std::make_unique<Contained>();
     snapshot->contained->inners = std::exchange(rare->inners, InnerList());
-    if (e.handed != nullptr) snapshot->contained->handed = std::exchange(*e.handed, {});
+    if (e.handed != nullptr) snapshot->contained->handed.all = std::exchange(*e.handed, {});
   }
   former->snapshot = std::move(snapshot);
   Strip(record);
@@ -282,7 +282,9 @@ Verdict TransferSteps::Step(const event::TransferAnswered& e, Effects* effects) 
     SendNews(asker.peer, {e.key.id, former->term, former->next_owner}, effects);
   }
   transfers()->formers.SetStage(former, FormerStage::kTaken);
-  if (IsMutant(Mutant::kContainedLetGoEarly)) LetGoOfContained(former, effects);
+  if (IsMutant(Mutant::kContainedLetGoEarly)) {
+    LetGoOfContained(former->snapshot.get(), effects);
+  }
   ObjectRecord* const record = table_.FindMutable(e.key);
   FREEHOLD_CHECK(record != nullptr && record->borrowed);
   // What the host waits for is asked of the next owner from now on.
@@ -342,7 +344,13 @@ void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
   }
   ObjectTableCounters& counters = table_.counters_;
   ++(tenure.inherited ? counters.objects_inherited : counters.transfers_taken_back);
-  if (contained != nullptr) table_.rares_.Ensure(*record).inners = std::move(contained->inners);
+  if (contained != nullptr) {
+    if (tenure.inherited && IsMutant(Mutant::kContainedNotInherited)) {
+      effects->Rarely().inner_lists.push_back(std::move(contained->inners));
+    } else {
+      table_.rares_.Ensure(*record).inners = std::move(contained->inners);
+    }
+  }
   Install(record, *snapshot, tenure, effects);
   if (next_died && !IsMutant(Mutant::kTakenBackNotHeld)) {
     if (transfers()->awaited.Add(table_.IndexOf(*record), next_owner, 0) ==
@@ -359,7 +367,7 @@ Verdict TransferSteps::Step(const event::Settled& e, Effects* effects) {
   Verdict verdict = Verdict::kUnchanged;
   if (former != nullptr && former->next_owner == e.from && former->term == e.term &&
       former->stage == FormerStage::kTaken) {
-    LetGoOfContained(former, effects);
+    LetGoOfContained(former->snapshot.get(), effects);
     transfers()->formers.SetStage(former, FormerStage::kSettled);
     verdict = Verdict::kOk;
   }

@@ -217,9 +217,12 @@ class TransferSteps {
   // As `to` is told it, which is not told of itself.
   static TransferItem ItemOf(const ObjectId& object, uint32_t term, const OwnedSnapshot& snapshot,
                              PeerIndex to, const NodeNames& names, Time now);
-  static void LetGoOfContained(Former* former, Effects* effects);
-  static bool PullContained(Former* former, uint32_t* items_max, const NodeNames& names,
-                            PayloadWriter* writer);
+  // `snapshot` may be null.
+  static void LetGoOfContained(OwnedSnapshot* snapshot, Effects* effects);
+  // Sends what was passed on of `outer`, whose next owner, or heir, has that term. False: more
+  // waits.
+  static bool PullContained(const ObjectId& outer, uint32_t term, HandedInners* handed,
+                            uint32_t* items_max, const NodeNames& names, PayloadWriter* writer);
   void NoteOuter(const ObjectRecord& record, PeerIndex from, PeerIndex to, Effects* effects) const;
   void TakeBack(Former* former, bool next_died, Effects* effects);
   void Install(ObjectRecord* record, const OwnedSnapshot& snapshot, const Tenure& tenure,

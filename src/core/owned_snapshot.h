@@ -26,12 +26,17 @@ struct HandedInner {
   PeerIndex owner = kNoPeer;   // kNoPeer: this process
 };
 
+// Those of one outer object, in the order in which they are sent, before it.
+struct HandedInners {
+  std::vector<HandedInner> all;  // empty once all were sent
+  size_t sent = 0;               // of those
+};
+
 // What an object contains that is given away: this process holds it, too, until everybody knows the
-// next owner.
+// next owner. Or that this process is the heir of: it holds it as long as it is.
 struct Contained {
   InnerList inners;
-  std::vector<HandedInner> handed;  // empty once all were sent
-  size_t sent = 0;                  // of those
+  HandedInners handed;
 };
 
 struct OwnedSnapshot {

@@ -46,6 +46,7 @@ class Pool {
   T& At(uint32_t index) { return blocks_[index / kBlock][index % kBlock]; }
   const T& At(uint32_t index) const { return blocks_[index / kBlock][index % kBlock]; }
   uint32_t in_use() const { return in_use_; }
+  uint32_t handed_out() const { return handed_out_; }  // all that ever were in use are below
   size_t bytes() const { return blocks_.size() * (kBlock * sizeof(T) + sizeof(blocks_[0])); }
 
  private:

@@ -19,6 +19,26 @@ using internal::Mutant;
 
 // --- Who gives away ------------------------------------------------------------------------------
 
+Verdict ContainedKeeper::StepWith(const core::Key& outer, PeerIndex to, uint64_t* left,
+                                  Handing* handing, core::Immovable* why,
+                                  absl::FunctionRef<Verdict()> step) {
+  while (true) {
+    --*left;
+    *why = core::Immovable::kNo;
+    const Verdict verdict = step();
+    if (*why != core::Immovable::kContains || *left == 0) return verdict;
+    const size_t before = handing->looked_at;
+    const Verdict passed = PassOn(outer, to, *left, handing);
+    if (passed != Verdict::kOk) {
+      *why = core::Immovable::kNo;
+      return passed;
+    }
+    *left -= handing->looked_at - before;
+    if (*left == 0) return Verdict::kWrongState;
+  }
+}
+
+// What is not passed on yet, at most `items_max`.
 Verdict ContainedKeeper::PassOn(const core::Key& outer, PeerIndex to, size_t items_max,
                                 Handing* handing) {
   std::vector<core::InnerRef> inners;
@@ -59,8 +79,8 @@ Verdict ContainedKeeper::PassOn(const core::Key& outer, PeerIndex to, size_t ite
   return Verdict::kOk;
 }
 
-void ContainedKeeper::CancelAll(PeerIndex to, const Handing& handing) {
-  for (const core::HandedInner& inner : handing.handed) {
+void ContainedKeeper::CancelAll(PeerIndex to, const std::vector<core::HandedInner>& handed) {
+  for (const core::HandedInner& inner : handed) {
     const core::Key key = counter_->KeyOf(inner.object);
     (void)counter_->Apply(
         counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
@@ -73,8 +93,9 @@ void ContainedKeeper::CancelAll(PeerIndex to, const Handing& handing) {
 
 namespace {
 
-// Of one sender: each of its shards passes on what one object contains at a time.
-constexpr size_t kStagedMax = 64;
+// Of one sender: each of its shards passes on what one object contains at a time, to its next owner
+// and to its heir.
+constexpr size_t kStagedMax = 2 * 64;
 
 }  // namespace
 
@@ -163,19 +184,25 @@ void ContainedKeeper::Refuse(PeerIndex from, const core::ContainedItem::Inner& i
       });
 }
 
+ContainedKeeper::Staged ContainedKeeper::TakeAny(PeerIndex from, const ObjectId& outer) {
+  internal::MutexLock lock(&mutex_);
+  const auto at = staged_.find({from, outer});
+  if (at == staged_.end()) return {};
+  Staged staged = std::move(at->second);
+  staged_.erase(at);
+  return staged;
+}
+
 ContainedKeeper::Staged ContainedKeeper::Take(PeerIndex from, const ObjectId& outer,
                                               uint32_t term) {
-  Staged staged;
-  {
-    internal::MutexLock lock(&mutex_);
-    const auto at = staged_.find({from, outer});
-    if (at == staged_.end()) return staged;
-    staged = std::move(at->second);
-    staged_.erase(at);
-  }
+  Staged staged = TakeAny(from, outer);
   if (staged.term == term) return staged;
   counter_->ReleaseInners(std::move(staged.inners));
-  return Staged();
+  return {};
+}
+
+void ContainedKeeper::Drop(PeerIndex from, const ObjectId& outer) {
+  counter_->ReleaseInners(TakeAny(from, outer).inners);
 }
 
 void ContainedKeeper::OnFenced(PeerIndex process) {

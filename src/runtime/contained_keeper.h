@@ -1,11 +1,12 @@
-// ContainedKeeper: what an object contains, when the object is given away (PROTOCOL, step 11).
+// ContainedKeeper: what an object contains, when the object is given away or gets an heir
+// (PROTOCOL, steps 11 and 15).
 //
-// Its owner passes each inner object on to the next owner before the object itself. There they are
-// kept, held like those that an object contains, until the object comes, which may be never.
+// Its owner passes each inner object on to the next owner, or the heir, before the object itself or
+// the first snapshot of it. There they are kept, held like those that an object contains, until
+// that comes, which may be never.
 //
-// Thread safety: PassOn, OnContained, Take and OnFenced are the pump role's, the others
-// thread-safe. No shard's lock is taken with the lock here held. Ownership: part of its
-// TransferKeeper.
+// Thread safety: OnOuterMoved, OnRead and CancelAll are thread-safe, the others the pump role's. No
+// shard's lock is taken with the lock here held. Ownership: part of its TransferKeeper.
 
 #ifndef FREEHOLD_SRC_RUNTIME_CONTAINED_KEEPER_H_
 #define FREEHOLD_SRC_RUNTIME_CONTAINED_KEEPER_H_
@@ -16,10 +17,12 @@
 #include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "freehold/ids.h"
 #include "src/base/mutex.h"
 #include "src/core/effect.h"
 #include "src/core/event.h"
+#include "src/core/object_table_transfer.h"
 #include "src/core/owned_snapshot.h"
 #include "src/core/peer.h"
 #include "src/core/transfer_item.h"
@@ -44,18 +47,23 @@ class ContainedKeeper {
 
   explicit ContainedKeeper(CounterImpl* counter) : counter_(counter) {}
 
-  // Passes on what the object contains and is not passed on yet, at most `items_max`. What is of no
-  // use any more, because its owner died, is left out. Not kOk: nothing of it is to go; see
-  // CancelAll.
-  core::Verdict PassOn(const core::Key& outer, core::PeerIndex to, size_t items_max,
-                       Handing* handing);
-  // The object does not go.
-  void CancelAll(core::PeerIndex to, const Handing& handing);
+  // Does `step`, which gives the object to `to`, once all that it contains is passed on; more of
+  // that may be added meanwhile. Costs `*left`, at least one, and is to be called again if that is
+  // used up and `*why` is kContains. What is of no use any more, because its owner died, is left
+  // out. Answers the step's verdict, or why something cannot be passed on; if that is not kOk,
+  // nothing of it is to go: see CancelAll.
+  core::Verdict StepWith(const core::Key& outer, core::PeerIndex to, uint64_t* left,
+                         Handing* handing, core::Immovable* why,
+                         absl::FunctionRef<core::Verdict()> step);
+  // What was passed on, and no item has told `to`, does not go.
+  void CancelAll(core::PeerIndex to, const std::vector<core::HandedInner>& handed);
 
   // False: its sender may not say so.
   bool OnContained(core::PeerIndex from, const core::ContainedItem& item);
   // What has come of that object, which has come too. It is the caller's to release.
   Staged Take(core::PeerIndex from, const ObjectId& outer, uint32_t term);
+  // The object will not come.
+  void Drop(core::PeerIndex from, const ObjectId& outer);
   // Nothing more comes from that process.
   void OnFenced(core::PeerIndex process);
 
@@ -68,9 +76,12 @@ class ContainedKeeper {
  private:
   // From whom, and of which outer object.
   using From = std::pair<core::PeerIndex, ObjectId>;
+  core::Verdict PassOn(const core::Key& outer, core::PeerIndex to, size_t items_max,
+                       Handing* handing);
   core::Verdict Hold(core::PeerIndex from, const core::ContainedItem::Inner& inner,
                      core::InnerRef* held);
   void Refuse(core::PeerIndex from, const core::ContainedItem::Inner& inner);
+  Staged TakeAny(core::PeerIndex from, const ObjectId& outer);
 
   CounterImpl* const counter_;
   internal::Mutex mutex_;

@@ -269,6 +269,7 @@ void CounterImpl::SetDraining(bool draining) {
 DrainReport CounterImpl::Drain(const DrainOptions& options) {
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
   SetDraining(true);
+  transfers_.heirs().GiveUp();
   GivingAway giving(this, options.next_owner);
   const auto done = [this, &giving] {
     giving.Step();

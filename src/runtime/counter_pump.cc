@@ -103,6 +103,10 @@ class CounterImpl::Sink final : public core::PayloadSink {
         counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
           return Take(item, key, &table, effects);
         });
+    // What the object contains may have come, and nothing of the object itself.
+    if (item.kind == core::SharingKind::kShadowEnd || item.kind == core::SharingKind::kMovedEnded) {
+      counter_->transfers_.contained().Drop(from_, item.object);
+    }
     // The last two: of a watch that nobody would ask for.
     if (verdict == core::Verdict::kNotOwner || verdict == core::Verdict::kWrongState ||
         verdict == core::Verdict::kAlreadyExists) {

@@ -89,19 +89,23 @@ void HeirKeeper::WakeWork() { counter_->endpoint().WakeWork(); }
 
 bool HeirKeeper::TakeNext(One* one) {
   internal::MutexLock lock(&mutex_);
+  if (begun_.has_value()) {
+    *one = *std::exchange(begun_, std::nullopt);
+    return true;
+  }
   if (batches_.empty()) return false;
   Batch& batch = batches_.front();
-  *one = {batch.objects[batch.next], batch.heir, batch.answer};
+  *one = {batch.objects[batch.next], batch.heir, batch.answer, {}};
   if (++batch.next == batch.objects.size()) batches_.pop_front();
   return true;
 }
 
 bool HeirKeeper::Work() {
   if (overgrown_.exchange(false, std::memory_order_relaxed)) EndOvergrown();
-  for (uint64_t done = 0; done < CounterImpl::kPieceMax; ++done) {
+  for (uint64_t left = CounterImpl::kPieceMax; left > 0;) {
     One one;  // of the last one nothing is destroyed under the lock
     if (!TakeNext(&one)) return false;
-    Step(one);
+    Step(std::move(one), &left);
   }
   return true;
 }
@@ -120,8 +124,37 @@ void HeirKeeper::EndOvergrown() {
   }
 }
 
-void HeirKeeper::Step(const One& one) {
-  const core::Key key = counter_->KeyOf(one.object);
+core::Verdict HeirKeeper::StepNaming(One* one, uint64_t* left, core::Immovable* why) {
+  const core::Key key = counter_->KeyOf(one->object);
+  ContainedKeeper& contained = counter_->transfers().contained();
+  return contained.StepWith(key, one->heir, left, &one->handing, why, [&] {
+    return counter_->Apply(
+        counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+          const core::event::NameHeir event{key, one->heir, counter_, one->handing.looked_at,
+                                            &one->handing.handed};
+          return core::HeirSteps(&table).Step(event, effects, why);
+        });
+  });
+}
+
+core::Verdict HeirKeeper::StepDismissal(const ObjectId& object, uint64_t* left) {
+  --*left;
+  const core::Key key = counter_->KeyOf(object);
+  return counter_->Apply(
+      counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+        return core::HeirSteps(&table).Step(core::event::DismissHeir{key}, effects);
+      });
+}
+
+// False: nothing is begun any more.
+bool HeirKeeper::GoOnLater(One* one) {
+  internal::MutexLock lock(&mutex_);
+  if (closed_) return false;
+  begun_ = std::move(*one);
+  return true;
+}
+
+void HeirKeeper::Step(One one, uint64_t* left) {
   const bool names = one.heir != core::kNoPeer;
   if (one.answer != nullptr) {
     // Before the step: its answer may come from another thread.
@@ -129,26 +162,31 @@ void HeirKeeper::Step(const One& one) {
     (names ? naming_ : dismissing_)[one.object].push_back(one.answer);
   }
   core::Immovable why = core::Immovable::kNo;
-  const core::Verdict verdict = counter_->Apply(
-      counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
-        core::HeirSteps steps(&table);
-        return names ? steps.Step(core::event::NameHeir{key, one.heir, counter_}, effects, &why)
-                     : steps.Step(core::event::DismissHeir{key}, effects);
-      });
-  if (verdict == core::Verdict::kOk || one.answer == nullptr) return;
-  {
+  const core::Verdict verdict =
+      names ? StepNaming(&one, left, &why) : StepDismissal(one.object, left);
+  if (verdict == core::Verdict::kOk) return;
+  if (one.answer != nullptr) {
     // Others may wait for what was begun before, and may have been told meanwhile, this one as
     // well.
     internal::MutexLock lock(&mutex_);
     Answers& answers = names ? naming_ : dismissing_;
     const auto at = answers.find(one.object);
-    if (at == answers.end()) return;
-    at->second.pop_back();
-    if (at->second.empty()) answers.erase(at);
+    if (at == answers.end()) {
+      one.answer = nullptr;
+    } else {
+      at->second.pop_back();
+      if (at->second.empty()) answers.erase(at);
+    }
   }
+  const bool is_partial = why == core::Immovable::kContains;
+  if (is_partial && GoOnLater(&one)) return;
+  counter_->transfers().contained().CancelAll(one.heir, one.handing.handed);
+  if (one.answer == nullptr) return;
   const std::string what = absl::StrCat("object ", one.object.ToHex());
   absl::Status status = counter_->ToStatus(verdict, one.object);
-  if (verdict == core::Verdict::kAlreadyExists) {
+  if (is_partial) {
+    status = counter_->WhyClosed();
+  } else if (verdict == core::Verdict::kAlreadyExists) {
     status = absl::AlreadyExistsError(absl::StrCat(what, " has an heir: dismiss it first"));
   } else if (why != core::Immovable::kNo) {
     status = WithReason(absl::FailedPreconditionError(absl::StrCat(
@@ -178,21 +216,27 @@ void HeirKeeper::TellAll(Answers* answers, const ObjectId& object, const absl::S
 
 void HeirKeeper::OnNotices(const std::vector<core::HeirNotice>& notices) {
   for (const core::HeirNotice& notice : notices) {
+    counter_->transfers().contained().CancelAll(notice.heir, notice.unsent);
     const absl::Status status = Explain(notice);
     TellAll(&naming_, notice.object, status);
     const bool over = notice.outcome != core::HeirOutcome::kPrepared &&
-                      notice.outcome != core::HeirOutcome::kOvergrown;
+                      notice.outcome != core::HeirOutcome::kOvergrown &&
+                      notice.outcome != core::HeirOutcome::kLeaving;
     if (over) TellAll(&dismissing_, notice.object, absl::OkStatus());
-    if (notice.outcome == core::HeirOutcome::kHeirDied ||
-        notice.outcome == core::HeirOutcome::kOvergrown) {
-      counter_->logger().Log(
-          LogLevel::kWarning,
-          absl::StrCat("object ", notice.object.ToHex(), " has no heir any more: ",
-                       notice.outcome == core::HeirOutcome::kHeirDied
-                           ? "it has died"
-                           : "more processes, nodes and pins hold it than one message names"));
-    }
+    LogLoss(notice);
   }
+}
+
+void HeirKeeper::LogLoss(const core::HeirNotice& notice) {
+  const char* why = nullptr;
+  if (notice.outcome == core::HeirOutcome::kHeirDied) why = "it has died";
+  if (notice.outcome == core::HeirOutcome::kLeaving) why = "it is about to leave";
+  if (notice.outcome == core::HeirOutcome::kOvergrown) {
+    why = "more processes and nodes hold it than one message names";
+  }
+  if (why == nullptr) return;
+  counter_->logger().Log(LogLevel::kWarning, absl::StrCat("object ", notice.object.ToHex(),
+                                                          " has no heir any more: ", why));
 }
 
 absl::Status HeirKeeper::Explain(const core::HeirNotice& notice) const {
@@ -207,6 +251,7 @@ absl::Status HeirKeeper::Explain(const core::HeirNotice& notice) const {
           absl::FailedPreconditionError(absl::StrCat(what, " takes none from others")),
           ErrorReason::kRefused);
     case core::HeirOutcome::kDraining:
+    case core::HeirOutcome::kLeaving:
       return WithReason(absl::FailedPreconditionError(absl::StrCat(what, " is draining")),
                         ErrorReason::kDraining);
     case core::HeirOutcome::kFull:
@@ -232,6 +277,10 @@ absl::Status HeirKeeper::Explain(const core::HeirNotice& notice) const {
 HeirKeeper::Waiting HeirKeeper::TakeAll() {
   internal::MutexLock lock(&mutex_);
   closed_ = true;
+  if (begun_.has_value()) {
+    const One one = *std::exchange(begun_, std::nullopt);
+    batches_.push_front({{one.object}, 0, one.heir, one.answer});
+  }
   return {std::exchange(batches_, {}),
           {std::exchange(naming_, {}), std::exchange(dismissing_, {})}};
 }
@@ -264,12 +313,41 @@ uint64_t HeirKeeper::Close() {
 
 // --- The heir ------------------------------------------------------------------------------------
 
+// What has come twice is let go of once.
+std::unique_ptr<core::Contained> HeirKeeper::Contain(std::vector<core::InnerRef> inners) {
+  auto contained = std::make_unique<core::Contained>();
+  std::vector<core::InnerRef> back;
+  for (const core::InnerRef& inner : inners) {
+    if (!contained->inners.Add(inner)) back.push_back(inner);
+  }
+  counter_->ReleaseInners(std::move(back));
+  return contained;
+}
+
+void HeirKeeper::GiveUp() {
+  for (const std::unique_ptr<Shard>& shard : counter_->shards()) {
+    uint32_t resume = 0;
+    bool more = true;
+    while (more) {
+      more = false;  // a shard that is closed has none
+      (void)counter_->Apply(*shard, [&](core::ObjectTable& table, core::Effects* effects) {
+        more = core::HeirSteps(&table).GiveUp(CounterImpl::kPieceMax, &resume, effects);
+        return core::Verdict::kOk;
+      });
+    }
+  }
+}
+
 void HeirKeeper::Take(core::PeerIndex from, const core::ShadowItem& item) {
   const core::Key key = counter_->KeyOf(item.snapshot.object);
   Shard& shard = counter_->ShardOf(key);
   core::event::Shadow event{key, from, item.snapshot.term, item.version,
                             std::make_unique<core::OwnedSnapshot>()};
   *event.snapshot = TransferKeeper::SnapshotOf(counter_, from, item.snapshot);
+  ContainedKeeper::Staged staged =
+      counter_->transfers().contained().Take(from, item.snapshot.object, item.snapshot.term);
+  if (staged.failed) event.refusal = core::ShadowAnswer::kFull;
+  if (!staged.inners.empty()) event.snapshot->contained = Contain(std::move(staged.inners));
   (void)counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects)
                                    FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
                                      if (shard.draining || !shard.is_open)

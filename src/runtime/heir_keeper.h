@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -22,6 +23,7 @@
 #include "src/core/event.h"
 #include "src/core/peer.h"
 #include "src/core/transfer_item.h"
+#include "src/runtime/contained_keeper.h"
 
 namespace freehold::runtime {
 
@@ -47,6 +49,8 @@ class HeirKeeper {
     overgrown_.store(true, std::memory_order_relaxed);
     WakeWork();
   }
+  // This process is about to leave, and may be asked to stay.
+  void GiveUp();
   // This process is excluded: nobody inherits anything from it that is not on its way.
   void OnSelfExcluded();
 
@@ -67,6 +71,7 @@ class HeirKeeper {
     ObjectId object;
     core::PeerIndex heir = core::kNoPeer;
     std::shared_ptr<Answer> answer;
+    ContainedKeeper::Handing handing;
   };
   struct FixedHash {
     size_t operator()(const ObjectId& id) const { return static_cast<size_t>(id.Hash()); }
@@ -84,12 +89,18 @@ class HeirKeeper {
   absl::Status CheckOptions(const HeirOptions& options) const;
   void WakeWork();
   bool TakeNext(One* one);
-  void Step(const One& one);
+  // Costs `*left`, at least one; what is not done then waits to be gone on with.
+  void Step(One one, uint64_t* left);
+  core::Verdict StepNaming(One* one, uint64_t* left, core::Immovable* why);
+  core::Verdict StepDismissal(const ObjectId& object, uint64_t* left);
+  bool GoOnLater(One* one);
+  std::unique_ptr<core::Contained> Contain(std::vector<core::InnerRef> inners);
   void EndOvergrown();
   void Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object,
             const absl::Status& status);
   void TellAll(Answers* answers, const ObjectId& object, const absl::Status& status);
   absl::Status Explain(const core::HeirNotice& notice) const;
+  void LogLoss(const core::HeirNotice& notice);
 
   CounterImpl* const counter_;
   std::atomic<bool> overgrown_{false};
@@ -98,6 +109,7 @@ class HeirKeeper {
   bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;  // nothing is begun any more
   Answers naming_ FREEHOLD_GUARDED_BY(mutex_);
   Answers dismissing_ FREEHOLD_GUARDED_BY(mutex_);
+  std::optional<One> begun_ FREEHOLD_GUARDED_BY(mutex_);  // goes before the batches
 };
 
 }  // namespace freehold::runtime

@@ -161,28 +161,16 @@ bool TransferKeeper::Work() {
   return true;
 }
 
-// What the object contains is passed on first; more of that may be added meanwhile.
 core::Verdict TransferKeeper::StepTransfer(One* one, uint64_t* left, core::Immovable* why) {
   const core::Key key = counter_->KeyOf(one->object.id());
-  while (true) {
-    --*left;
-    *why = core::Immovable::kNo;
-    const core::Verdict verdict = counter_->Apply(
+  return contained_.StepWith(key, one->next_owner, left, &one->handing, why, [&] {
+    return counter_->Apply(
         counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
           const core::event::Transfer event{key, one->next_owner, counter_, one->handing.looked_at,
                                             &one->handing.handed};
           return core::TransferSteps(&table).Step(event, effects, why);
         });
-    if (*why != core::Immovable::kContains || *left == 0) return verdict;
-    const size_t before = one->handing.looked_at;
-    const core::Verdict passed = contained_.PassOn(key, one->next_owner, *left, &one->handing);
-    if (passed != core::Verdict::kOk) {
-      *why = core::Immovable::kNo;
-      return passed;
-    }
-    *left -= one->handing.looked_at - before;
-    if (*left == 0) return core::Verdict::kWrongState;
-  }
+  });
 }
 
 // False: nothing is given away any more.
@@ -216,7 +204,7 @@ void TransferKeeper::Step(One one, uint64_t* left) {
   }
   const bool is_partial = why == core::Immovable::kContains;
   if (is_partial && GoOnLater(&one)) return;
-  contained_.CancelAll(one.next_owner, one.handing);
+  contained_.CancelAll(one.next_owner, one.handing.handed);
   if (one.answer == nullptr) return;
   absl::Status status = counter_->ToStatus(verdict, object);
   if (is_partial) {

@@ -66,6 +66,10 @@ struct Lines : StraySink {
     lines.push_back("moved t" + std::to_string(item.term) +
                     (item.owner.IsNil() ? "" : " to " + NameOf(item.owner)));
   }
+  void OnContained(const ContainedItem& item) override {
+    lines.push_back("contains " + std::to_string(item.inners.size()) + " from " +
+                    std::to_string(item.inners[0].number) + " t" + std::to_string(item.term));
+  }
   void OnShadow(const ShadowItem& item) override {
     std::string line = "shadow " + std::to_string(item.version) + " t" +
                        std::to_string(item.snapshot.term) + " g" +

@@ -244,6 +244,8 @@ const char* MutantName(Mutant mutant) {
       return "given_away_with_heir";
     case Mutant::kHeirEndedTooEarly:
       return "heir_ended_too_early";
+    case Mutant::kContainedNotInherited:
+      return "contained_not_inherited";
   }
   return "?";
 }

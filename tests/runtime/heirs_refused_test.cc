@@ -72,9 +72,11 @@ TEST_F(HeirsTest, WhatWasTakenBackHasNoHeirBeforeTheBarrier) {
 
 TEST_F(HeirsTest, WhatCanHaveNoHeirIsSaidByName) {
   ObjectRef inner = world.Declare(1, 6);
-  ObjectRef outer = world.Declare(1, 7);
+  const Scope scope = *world[1].OpenScope();
+  DeclareOptions in_scope;
+  in_scope.scope = scope.id();
+  ObjectRef outer = world[1].Declare(Object(7), in_scope).value();
   const ObjectId id = Object(6);
-  ASSERT_TRUE(world[1].AddNested(Object(7), {&id, 1}).ok());
   Name(7, 1, 2);
   Name(9, 1, 2);  // nobody knows it
   ObjectRef borrowed = world.Pass(1, 6, 3);

@@ -1,0 +1,450 @@
+// Heirs of objects that contain others: the heir holds what they contain as their owner did.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "freehold/drain.h"
+#include "src/core/transfer_item.h"
+#include "tests/runtime/heirs_world.h"
+
+namespace freehold {
+namespace {
+
+// 1 owns object 8, which contains 7; 2 is its heir, 3 reads.
+class HeirsContained : public HeirsTest {
+ protected:
+  absl::Status Put(uint64_t inner, uint64_t outer, uint64_t process = 1) {
+    const ObjectId id = Object(inner);
+    return world[process].AddNested(Object(outer), {id});
+  }
+  void Contain(uint64_t inner, uint64_t outer, uint64_t process = 1) {
+    const absl::Status put = Put(inner, outer, process);
+    ASSERT_TRUE(put.ok()) << put;
+  }
+  // 8 contains 7, which `owner` owns, and nobody else holds.
+  void ContainOf(uint64_t owner) {
+    const ObjectRef inner = world.Declare(owner, 7);
+    const ObjectRef passed = owner == 1 ? ObjectRef() : world.Pass(owner, 7, 1);
+    Settle();
+    Contain(7, 8);
+  }
+  ErrorReason Read(uint64_t reader, uint64_t inner, uint64_t outer, uint64_t inner_owner) {
+    absl::StatusOr<ObjectRef> read =
+        world[reader].ImportNested(Object(outer), Object(inner), Process(inner_owner));
+    if (read.ok()) read_.push_back(*std::move(read));
+    return ReasonOf(read.status());
+  }
+  void OwnerDies(uint64_t owner = 1) {
+    Die(owner);
+    own.Reset();
+    Settle();
+  }
+  void ExpectAllEnds() {
+    given.clear();
+    read_.clear();
+    own.Reset();
+    borrowed.Reset();
+    ExpectNothingLeft();
+  }
+  uint64_t NestedAt(uint64_t process, uint64_t object) {
+    return world.Counts(process, object).nested_in;
+  }
+
+  ObjectRef own = world.Declare(1, 8);
+  ObjectRef borrowed;
+  std::vector<ObjectRef> read_;
+};
+
+TEST_F(HeirsContained, TheHeirHoldsWhatItContainsAndReadersReadOn) {
+  ContainOf(4);
+  borrowed = world.Pass(1, 8, 3);
+  Settle();
+  Prepare(8);
+  EXPECT_EQ(NestedAt(2, 7), 1u);
+  EXPECT_EQ(world.Counts(4, 7).borrowers, 2u);
+  EXPECT_EQ(Stats(1).handoffs_pending, 0u);
+  OwnerDies();
+  given.clear();
+  EXPECT_EQ(OwnerAt(3, 8), Process(2));
+  EXPECT_EQ(NestedAt(2, 7), 1u);
+  EXPECT_EQ(world.Counts(4, 7).borrowers, 1u);
+  EXPECT_EQ(Read(3, 7, 8, 4), ErrorReason::kNone);
+  Settle();
+  EXPECT_EQ(world.Check(3, 7), ErrorReason::kNone);
+  read_.clear();
+  Settle();
+  EXPECT_TRUE(world.InScope(4, 7));
+  borrowed.Reset();
+  Settle();
+  EXPECT_FALSE(world.InScope(4, 7));
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, WhatItContainsIsInheritedToo) {
+  ContainOf(1);
+  borrowed = world.Pass(1, 8, 3);
+  Settle();
+  const ObjectId both[] = {Object(8), Object(7)};
+  ASSERT_TRUE(Ownership(world[1]).NameHeir(both, Process(2), Answering()).ok());
+  Settle();
+  EXPECT_EQ(TakeAnswers(), "ok; ok");
+  OwnerDies();
+  given.clear();
+  EXPECT_EQ(OwnerAt(2, 7), Process(2));
+  EXPECT_EQ(NestedAt(2, 7), 1u);
+  EXPECT_EQ(world.Counts(2, 7).borrowers, 0u);
+  // Whoever reads names an owner that lives.
+  EXPECT_EQ(Read(3, 7, 8, 1), ErrorReason::kOwnerDied);
+  EXPECT_EQ(Read(3, 7, 8, 2), ErrorReason::kNone);
+  Settle();
+  EXPECT_EQ(OwnerAt(3, 7), Process(2));
+  EXPECT_EQ(world.Check(3, 7), ErrorReason::kNone);
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, WhatItContainsIsInheritedByAnHeirOfItThatHeldIt) {
+  ContainOf(1);
+  Prepare(7);
+  Prepare(8);
+  EXPECT_EQ(world.Counts(1, 7).borrowers, 1u);
+  OwnerDies();
+  given.clear();
+  Settle();
+  EXPECT_FALSE(world.InScope(2, 8)) << "nobody holds it any more";
+  EXPECT_FALSE(world.InScope(2, 7));
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, WhatItContainsHasAnotherHeir) {
+  ContainOf(1);
+  borrowed = world.Pass(1, 8, 3);
+  Settle();
+  Prepare(7, 1, 4);
+  Prepare(8);
+  OwnerDies();
+  given.clear();
+  EXPECT_EQ(OwnerAt(2, 7), Process(4));
+  EXPECT_EQ(NestedAt(2, 7), 1u);
+  EXPECT_EQ(world.Counts(4, 7).borrowers, 1u);
+  EXPECT_EQ(Read(3, 7, 8, 4), ErrorReason::kNone);
+  Settle();
+  EXPECT_EQ(world.Check(3, 7), ErrorReason::kNone);
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, WhatItContainsMayBeTheHeirs) {
+  ContainOf(2);
+  Prepare(8);
+  EXPECT_EQ(NestedAt(2, 7), 1u);
+  OwnerDies();
+  EXPECT_EQ(NestedAt(2, 7), 1u);
+  EXPECT_EQ(world.Counts(2, 7).borrowers, 0u);
+  EXPECT_TRUE(world.InScope(2, 7));
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, WhatItContainsDiesWithItsOwnerByName) {
+  ContainOf(1);
+  borrowed = world.Pass(1, 8, 3);
+  Settle();
+  Prepare(8);
+  OwnerDies();
+  EXPECT_EQ(OwnerAt(3, 8), Process(2));
+  EXPECT_EQ(world.Check(2, 7), ErrorReason::kOwnerDied);
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, TheOwnerOfWhatItContainsDiesTogetherWithItsOwn) {
+  ContainOf(4);
+  borrowed = world.Pass(1, 8, 3);
+  Settle();
+  Prepare(8);
+  world.Crash(1);
+  world.Crash(4);
+  own.Reset();
+  world.membership.Exclude({Process(1), Process(4)});
+  Settle();
+  EXPECT_EQ(OwnerAt(3, 8), Process(2));
+  EXPECT_EQ(world.Check(2, 7), ErrorReason::kOwnerDied);
+  ExpectAllEnds();
+}
+
+// 4 hears of 2 only after the death: until then 1, which it lists, holds the object for 2.
+TEST_F(HeirsContained, TheHeirRegistersBeforeTheBarrier) {
+  ContainOf(4);
+  CutOff(4);
+  Prepare(8);
+  world.Crash(1);
+  own.Reset();
+  world.Exclude(1);
+  Settle();
+  EXPECT_EQ(OwnerAt(2, 8), Process(2));
+  EXPECT_EQ(Stats(2).flush_waiting, 1u);
+  Reach(4);
+  EXPECT_EQ(world.Check(2, 7), ErrorReason::kNone);
+  EXPECT_EQ(world.Counts(4, 7).borrowers, 1u);
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, ARegistrationOfWhatWasReadCountsOnTheHeir) {
+  ContainOf(4);
+  borrowed = world.Pass(1, 8, 3);
+  Settle();
+  Prepare(8);
+  EXPECT_EQ(Read(3, 7, 8, 4), ErrorReason::kNone);
+  CutOff(4);
+  world.Settle({1, 2, 3});
+  OwnerDies();
+  given.clear();
+  EXPECT_EQ(OwnerAt(3, 8), Process(2));
+  // The heir is the last to hold it, and 3 registers before the barrier of the heir's death.
+  world.Crash(2);
+  world.Exclude(2);
+  Reach(4);
+  EXPECT_EQ(world.Check(3, 7), ErrorReason::kNone);
+  EXPECT_TRUE(world.InScope(4, 7));
+  ExpectAllEnds();
+}
+
+// --- It does not inherit -------------------------------------------------------------------------
+
+TEST_F(HeirsContained, ADismissedHeirLetsGoAndMoreMayBePutIn) {
+  ContainOf(4);
+  ObjectRef more = world.Declare(1, 6);
+  Prepare(8);
+  EXPECT_EQ(ReasonOf(Put(6, 8)), ErrorReason::kNotMovable);
+  Dismiss(8, 1);
+  Settle();
+  EXPECT_EQ(TakeAnswers(), "ok");
+  EXPECT_EQ(NestedAt(2, 7), 0u);
+  EXPECT_EQ(world.Counts(4, 7).borrowers, 1u);
+  EXPECT_EQ(NestedAt(1, 7), 1u);
+  Contain(6, 8);
+  Prepare(8);
+  EXPECT_EQ(NestedAt(2, 6), 1u);
+  EXPECT_EQ(NestedAt(2, 7), 1u);
+  more.Reset();
+  OwnerDies();
+  EXPECT_EQ(NestedAt(2, 7), 1u);
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, TheObjectEndsAndTheHeirLetsGo) {
+  ContainOf(4);
+  Prepare(8);
+  own.Reset();
+  Settle();
+  EXPECT_FALSE(world.InScope(2, 7));
+  EXPECT_FALSE(world.InScope(4, 7));
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, AnObjectThatComesBackKeepsWhatItsFormerHeirWasTold) {
+  ContainOf(4);
+  Prepare(8);
+  Dismiss(8, 1);
+  Settle();
+  (void)TakeAnswers();
+  Transfer(8, 1, 2);
+  Settle();
+  EXPECT_EQ(TakeAnswers(), "ok");
+  given.clear();
+  EXPECT_EQ(NestedAt(1, 7), 0u);
+  EXPECT_EQ(NestedAt(2, 7), 1u);
+  // 1 has owned it before, and goes on answering for it.
+  Prepare(8, 2, 1);
+  EXPECT_EQ(NestedAt(1, 7), 1u);
+  Dismiss(8, 2);
+  Settle();
+  EXPECT_EQ(TakeAnswers(), "ok");
+  EXPECT_EQ(NestedAt(1, 7), 0u);
+  EXPECT_EQ(Stats(1).formerly_owned, 1u);
+  Prepare(8, 2, 1);
+  own.Reset();
+  Settle();
+  EXPECT_FALSE(world.InScope(4, 7));
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, AnHeirThatIsLeavingIsDismissedFromWhatContainsOthers) {
+  ContainOf(4);
+  ObjectRef plain = world.Declare(1, 9);
+  Prepare(9);
+  Prepare(8);
+  EXPECT_FALSE(world[2].CanExit().can_exit()) << "it borrows";
+  DrainOptions drain;
+  drain.timeout = Duration::zero();
+  (void)world[2].Drain(drain);
+  Settle();
+  EXPECT_TRUE(world[2].CanExit().can_exit()) << world[2].CanExit().ToString();
+  EXPECT_EQ(Stats(2).heir_of, 1u);
+  EXPECT_EQ(Stats(1).heirs, 1u) << "of what contains nothing";
+  EXPECT_EQ(NestedAt(1, 7), 1u);
+  Prepare(8, 1, 3);
+  EXPECT_EQ(NestedAt(3, 7), 1u);
+  plain.Reset();
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, TheHeirDies) {
+  ContainOf(4);
+  Prepare(8);
+  Die(2);
+  Settle();
+  EXPECT_EQ(world.Counts(4, 7).borrowers, 1u);
+  EXPECT_EQ(NestedAt(1, 7), 1u);
+  Prepare(8, 1, 3);
+  EXPECT_EQ(NestedAt(3, 7), 1u);
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, TheOwnerDiesBeforeItHasSaidWhatFor) {
+  ContainOf(4);
+  core::ContainedItem item;
+  item.outer = Object(8);
+  item.inners.push_back({Object(7), 1, core::kFirstTerm, Process(4)});
+  own.Reset();
+  Settle();
+  ObjectRef inner = world.Declare(4, 6);
+  item.inners[0].object = Object(6);
+  world.Say(1, 2, item);
+  Settle();
+  EXPECT_EQ(NestedAt(2, 6), 1u);
+  world.Exclude(1);
+  Settle();
+  EXPECT_FALSE(world.InScope(2, 6));
+  inner.Reset();
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, TheOwnerDiesBeforeTheHeirHasAnswered) {
+  ContainOf(4);
+  Name(8, 1, 2);
+  world.Settle({1});
+  world.Settle({2});
+  OwnerDies();
+  EXPECT_EQ(OwnerAt(2, 8), Process(2));
+  EXPECT_EQ(NestedAt(2, 7), 1u);
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, ItHasEndedUnheard) {
+  ContainOf(4);
+  Prepare(8);
+  CutOff(1);
+  own.Reset();
+  world.Settle({1});
+  Die(1);
+  Settle();
+  given.clear();
+  Settle();
+  EXPECT_FALSE(world.InScope(2, 8));
+  EXPECT_FALSE(world.InScope(4, 7));
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, AnHeirThatCannotHoldItSaysSo) {
+  ObjectRef theirs = world.Declare(2, 7);  // the same id: it cannot be borrowed there
+  ContainOf(1);
+  Name(8, 1, 2);
+  Settle();
+  EXPECT_EQ(TakeAnswers(), "RESOURCE_EXHAUSTED");
+  EXPECT_EQ(Stats(1).heirs, 0u);
+  EXPECT_EQ(Stats(1).handoffs_pending, 0u);
+  EXPECT_EQ(Stats(2).heir_of, 0u);
+  EXPECT_EQ(NestedAt(1, 7), 1u);
+  theirs.Reset();
+  Settle();
+  Prepare(8);
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsContained, NamingFailsAfterSomethingWasPassedOn) {
+  ContainOf(4);
+  world.Crash(2);
+  world.Exclude(2);
+  Settle();
+  Name(8, 1, 2);
+  Settle();
+  EXPECT_EQ(TakeAnswers(), "FAILED_PRECONDITION, peer excluded");
+  Prepare(8, 1, 3);
+  Name(8, 1, 4);  // it cannot have two, and nothing is passed on
+  Settle();
+  EXPECT_EQ(TakeAnswers(), "ALREADY_EXISTS");
+  EXPECT_EQ(Stats(1).handoffs_pending, 0u);
+  EXPECT_EQ(world.Counts(4, 7).borrowers, 2u);
+  ExpectAllEnds();
+}
+
+// --- Many ----------------------------------------------------------------------------------------
+
+class HeirsOfMany : public HeirsContained {
+ protected:
+  static constexpr uint64_t kInners = 5000;
+  HeirsOfMany() {
+    for (uint64_t i = 0; i < kInners; ++i) {
+      const ObjectRef inner = world.Declare(4, 100 + i);
+      const ObjectRef passed = world.Pass(4, 100 + i, 1);
+      Contain(100 + i, 8);
+    }
+    Settle();
+  }
+};
+
+TEST_F(HeirsOfMany, MoreThanAPieceGoesInTurns) {
+  Prepare(8);
+  EXPECT_EQ(Stats(2).borrowed, kInners);
+  EXPECT_EQ(Stats(4).borrowers, 2 * kInners);
+  OwnerDies();
+  EXPECT_EQ(Stats(2).borrowed, kInners);
+  EXPECT_EQ(Stats(4).borrowers, kInners);
+  EXPECT_EQ(NestedAt(2, 100 + kInners - 1), 1u);
+  ExpectAllEnds();
+  EXPECT_EQ(Stats(4).objects, 0u);
+}
+
+TEST_F(HeirsOfMany, DismissedWhenHalfHasBeenSent) {
+  CutOff(2);
+  Name(8, 1, 2);
+  for (int i = 0; i < 5; ++i) world.Settle({1});
+  EXPECT_EQ(Stats(1).heirs, 1u);
+  EXPECT_EQ(Stats(1).handoffs_pending, kInners);
+  Dismiss(8, 1);
+  world.Settle({1});
+  Reach(2);
+  EXPECT_EQ(TakeAnswers(), "CANCELLED; ok");
+  EXPECT_EQ(Stats(1).handoffs_pending, 0u);
+  EXPECT_EQ(Stats(2).borrowed, 0u);
+  EXPECT_EQ(Stats(4).borrowers, kInners);
+  Prepare(8);
+  EXPECT_EQ(Stats(2).borrowed, kInners);
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsOfMany, TheObjectEndsWhenHalfHasBeenSent) {
+  CutOff(2);
+  Name(8, 1, 2);
+  for (int i = 0; i < 5; ++i) world.Settle({1});
+  own.Reset();
+  world.Settle({1});
+  Reach(2);
+  EXPECT_EQ(TakeAnswers(), "NOT_FOUND, gone");
+  EXPECT_EQ(Stats(2).borrowed, 0u);
+  EXPECT_EQ(Stats(4).objects, 0u);
+  ExpectAllEnds();
+}
+
+TEST_F(HeirsOfMany, AClosedCounterAnswersForWhatItHasBegun) {
+  Name(8, 1, 2);
+  world.membership.Exclude({Process(1)});
+  Settle();
+  EXPECT_EQ(TakeAnswers(), "FAILED_PRECONDITION, excluded");
+  own.Reset();
+  Settle();
+  EXPECT_EQ(Stats(2).borrowed, 0u);
+  EXPECT_EQ(Stats(4).objects, 0u);
+}
+
+}  // namespace
+}  // namespace freehold
