@@ -232,7 +232,7 @@ void HeirKeeper::LogLoss(const core::HeirNotice& notice) {
   if (notice.outcome == core::HeirOutcome::kHeirDied) why = "it has died";
   if (notice.outcome == core::HeirOutcome::kLeaving) why = "it is about to leave";
   if (notice.outcome == core::HeirOutcome::kOvergrown) {
-    why = "more processes and nodes hold it than one message names";
+    why = "more processes, nodes and pins hold it than one message names";
   }
   if (why == nullptr) return;
   counter_->logger().Log(LogLevel::kWarning, absl::StrCat("object ", notice.object.ToHex(),

@@ -264,6 +264,7 @@ constexpr const char* kOthers[] = {
     "heir named: peer excluded",
     "heir dismissed: OK",
     "an heir owns it",
+    "an heir owns what contains others",
     "what ended unheard ends at its heir",
     "a former owner is asked",
     "a copy is reported to a former owner",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "src/testing/sim_heirs.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_transfers.h"
@@ -62,7 +63,7 @@ void OnFileSent(Oracle* oracle, State* state, int64_t from, int64_t to,
       Format("O G from E to E, ", {object->number, item.generation, from, to}) + item.url;
   if (item.kind == core::FileItemKind::kGone) return;
   SeeOwner(oracle, state, object);
-  if (!EverOwned(*object, from) || to >= 0) {
+  if ((!EverOwned(*object, from) && !EndsAtHeir(*state, *object, from)) || to >= 0) {
     return oracle->Violate("S6: not the owner, or not a node", details);
   }
   const auto found = state->files.find(item.url);

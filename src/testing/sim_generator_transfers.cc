@@ -60,9 +60,9 @@ void Generator::ThenInner(int64_t inner, const std::vector<int64_t>& four, int64
 
 Action Generator::DrawHeir(Verb verb, const Object* object) {
   for (int attempt = 0; attempt < 6; ++attempt) {
-    const bool fits = verb == Verb::kNameHeir ? object->inners.empty() && object->scope == 0 &&
-                                                    !object->recorded && object->heirs.empty()
-                                              : !object->heirs.empty();
+    const bool fits = verb == Verb::kNameHeir
+                          ? object->scope == 0 && !object->recorded && object->heirs.empty()
+                          : !object->heirs.empty();
     if (fits) break;
     if (const Object* other = AnyObject(); other != nullptr) object = other;
   }
@@ -76,13 +76,25 @@ void Generator::PlanHeir() {
   const std::vector<int64_t> nodes = SomeNodes(2);
   if (four.empty() || nodes.empty()) return PlanReturn();
   rush_ = random_.Percent(50) ? 100 : 60;
+  const int64_t inner = random_.Percent(50) ? plan_object_++ : 0;
   const int64_t object = plan_object_++;
+  if (inner != 0) ThenInner(inner, four, nodes[1]);
   Then(Verb::kDeclareOn, {four[0], object, nodes[0]});
+  if (inner != 0) Then(Verb::kNest, {four[0], inner, object});
   ThenPass(object, four[0], four[2]);
   if (random_.Percent(30)) ThenPass(object, four[2], four[1]);
   if (random_.Percent(60)) ThenPause();
   if (random_.Percent(30)) ThenPins(four[0], object);
   Then(Verb::kNameHeir, {four[0], four[1], object});
+  // What it contains is read, let go of, and gets an heir, too, before the death and after it.
+  const auto use_inner = [&] {
+    if (inner == 0) return;
+    const int64_t at = four[random_.Below(four.size())];
+    if (random_.Percent(50)) Then(Verb::kReadNested, {at, inner, object});
+    if (random_.Percent(40)) Then(Verb::kDrop, {at, inner});
+    if (random_.Percent(30)) Then(Verb::kNameHeir, {four[0], four[random_.Below(2) + 1], inner});
+  };
+  use_inner();
   if (random_.Percent(80)) ThenPause();
   const int64_t watch = NextNumber(s_.registrations) + 13;
   if (random_.Percent(30)) Then(Verb::kWatchErased, {four[2], object, watch});
@@ -100,6 +112,7 @@ void Generator::PlanHeir() {
   if (random_.Percent(40)) Then(Verb::kTick, {1'000'000, -1, 0, 0});
   if (random_.Percent(20)) Then(Verb::kDismissHeir, {four[0], object});
   if (random_.Percent(15)) Then(Verb::kPin, {four[0], object, 1});
+  use_inner();
   if (crashes_ && random_.Percent(70)) {
     ThenEnd(random_.Percent(70) ? four[0] : four[random_.Below(four.size())]);
   }
@@ -108,7 +121,11 @@ void Generator::PlanHeir() {
     if (random_.Percent(30)) Then(Verb::kImport, {at, token});
   }
   ThenPause();
-  for (const int64_t at : four) Then(Verb::kDrop, {at, object});
+  use_inner();
+  for (const int64_t at : four) {
+    Then(Verb::kDrop, {at, object});
+    if (inner != 0) Then(Verb::kDrop, {at, inner});
+  }
   ThenPause();
 }
 

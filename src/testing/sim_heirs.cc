@@ -1,5 +1,6 @@
 #include "src/testing/sim_heirs.h"
 
+#include <algorithm>
 #include <iterator>
 #include <string>
 #include <utility>
@@ -41,9 +42,7 @@ bool ActNameHeir(Oracle* oracle, State* state, const Action& action) {
     return false;
   }
   object->heirs.insert(heir->end);
-  if (object->tokens == 0) object->tokens = 1;  // others than its owner may hold it
-  oracle->MakeInexact(object);
-  state->given_away.insert(object->number);
+  NoteGivenAway(oracle, state, object);
   const absl::Status status =
       Ownership(*from->counter)
           .NameHeir({&object->id, 1}, heir->id, Telling(state, object->number, "heir named: "));
@@ -68,6 +67,14 @@ bool ActDismissHeir(Oracle* oracle, State* state, const Action& action) {
 
 bool EndsAtHeir(const State& state, const Object& object, int64_t heir) {
   return object.ended && object.heirs.count(heir) > 0 && state.OwnerOf(object).excluded_by != 0;
+}
+
+uint64_t CountAsHeir(const State& state, const Process& process, const Object& inner) {
+  const auto count = std::count_if(inner.outers.begin(), inner.outers.end(), [&](int64_t outer) {
+    const Object& around = state.objects.at(outer);
+    return !around.ended && around.owner != process.end && around.heirs.count(process.end) > 0;
+  });
+  return static_cast<uint64_t>(count);
 }
 
 void OnShadowSent(State* state, int64_t from, int64_t to, const core::ShadowItem& item) {

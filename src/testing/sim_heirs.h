@@ -27,6 +27,9 @@ bool ActDismissHeir(Oracle* oracle, State* state, const Action& action);
 // It had ended at its owner, which died before that heir had heard so.
 bool EndsAtHeir(const State& state, const Object& object, int64_t heir);
 
+// Of how many objects that contain `inner` it may be the heir, and hold that for their sake.
+uint64_t CountAsHeir(const State& state, const Process& process, const Object& inner);
+
 // On the wire: what the heir is told, and that it has it.
 void OnShadowSent(State* state, int64_t from, int64_t to, const core::ShadowItem& item);
 void OnShadowKept(State* state, int64_t to, const core::SharingItem& item);

@@ -103,6 +103,7 @@ void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
   if (object->heirs.count(owner) > 0 && state->process(object->owner)->excluded_by != 0) {
     state->coverage.Count("an heir owns it");
     SeePinsInherited(oracle, state, object, *state->process(owner));
+    if (!object->inners.empty()) state->coverage.Count("an heir owns what contains others");
     // They end with the process that has made them, or knew of them.
     object->users.clear();
     object->recorded = object->persisted = object->let_go = false;
@@ -186,6 +187,16 @@ bool IsToBeAwaited(Verb verb) {
 
 // --- What hosts do -------------------------------------------------------------------------------
 
+void NoteGivenAway(Oracle* oracle, State* state, Object* object) {
+  oracle->MakeInexact(object);
+  if (object->tokens == 0) object->tokens = 1;
+  for (const int64_t contained : object->inners) {
+    Object* inner = state->object(contained);
+    if (inner->tokens == 0) inner->tokens = 1;
+  }
+  state->given_away.insert(object->number);
+}
+
 bool ActTransfer(Oracle* oracle, State* state, const Action& action) {
   Process* from = state->process(action.numbers[0]);
   Object* object = state->object(action.numbers[1]);
@@ -209,14 +220,7 @@ bool ActTransfer(Oracle* oracle, State* state, const Action& action) {
     OnAnswer(oracle, state, number, id, status);
   };
   ++object->open_transfers;
-  oracle->MakeInexact(object);
-  // Others than their owners may hold it, and what it contains.
-  if (object->tokens == 0) object->tokens = 1;
-  for (const int64_t contained : object->inners) {
-    Object* inner = state->object(contained);
-    if (inner->tokens == 0) inner->tokens = 1;
-  }
-  state->given_away.insert(object->number);
+  NoteGivenAway(oracle, state, object);
   const absl::Status status =
       Ownership(*from->counter).Transfer({&object->id, 1}, to->id, std::move(options));
   state->trace.Add("answer A", {static_cast<int64_t>(status.code())});

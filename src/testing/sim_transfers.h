@@ -30,6 +30,8 @@ inline bool WasGivenAway(const Object& object) { return !object.owners.empty(); 
 
 // "P transfers O to P". False: it makes no sense here.
 bool ActTransfer(Oracle* oracle, State* state, const Action& action);
+// It may get another owner: others may hold it then, and what it contains.
+void NoteGivenAway(Oracle* oracle, State* state, Object* object);
 // The action is its owner's alone, who has given the object away, or is about to, and would wait.
 bool IsGivenAway(Oracle* oracle, State* state, const Action& action);
 // "expect O owned by P", "expect P owns nothing".
