@@ -314,7 +314,7 @@ uint64_t HeirKeeper::Close() {
 // --- The heir ------------------------------------------------------------------------------------
 
 // What has come twice is let go of once.
-std::unique_ptr<core::Contained> HeirKeeper::Contain(std::vector<core::InnerRef> inners) {
+std::unique_ptr<core::Contained> HeirKeeper::Contain(const std::vector<core::InnerRef>& inners) {
   auto contained = std::make_unique<core::Contained>();
   std::vector<core::InnerRef> back;
   for (const core::InnerRef& inner : inners) {
@@ -347,7 +347,7 @@ void HeirKeeper::Take(core::PeerIndex from, const core::ShadowItem& item) {
   ContainedKeeper::Staged staged =
       counter_->transfers().contained().Take(from, item.snapshot.object, item.snapshot.term);
   if (staged.failed) event.refusal = core::ShadowAnswer::kFull;
-  if (!staged.inners.empty()) event.snapshot->contained = Contain(std::move(staged.inners));
+  if (!staged.inners.empty()) event.snapshot->contained = Contain(staged.inners);
   (void)counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects)
                                    FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
                                      if (shard.draining || !shard.is_open)

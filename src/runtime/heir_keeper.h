@@ -94,7 +94,7 @@ class HeirKeeper {
   core::Verdict StepNaming(One* one, uint64_t* left, core::Immovable* why);
   core::Verdict StepDismissal(const ObjectId& object, uint64_t* left);
   bool GoOnLater(One* one);
-  std::unique_ptr<core::Contained> Contain(std::vector<core::InnerRef> inners);
+  std::unique_ptr<core::Contained> Contain(const std::vector<core::InnerRef>& inners);
   void EndOvergrown();
   void Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object,
             const absl::Status& status);

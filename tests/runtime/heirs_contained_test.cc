@@ -14,6 +14,8 @@ namespace {
 // 1 owns object 8, which contains 7; 2 is its heir, 3 reads.
 class HeirsContained : public HeirsTest {
  protected:
+  explicit HeirsContained(const SessionOptions& session = {}) : HeirsTest(session) {}
+
   absl::Status Put(uint64_t inner, uint64_t outer, uint64_t process = 1) {
     const ObjectId id = Object(inner);
     return world[process].AddNested(Object(outer), {id});
@@ -377,18 +379,36 @@ TEST_F(HeirsContained, NamingFailsAfterSomethingWasPassedOn) {
   ExpectAllEnds();
 }
 
+TEST_F(HeirsContained, WhatWasPassedOnInVainIsCancelled) {
+  ContainOf(4);
+  for (uint64_t process = 100; process < 500; ++process) (void)world.Export(1, 8, process);
+  const uint64_t before = Stats(1).handoffs_pending;
+  Name(8, 1, 2);
+  Settle();
+  EXPECT_EQ(TakeAnswers(), "FAILED_PRECONDITION, not movable") << "too many hold it";
+  EXPECT_EQ(Stats(1).handoffs_pending, before);
+  EXPECT_FALSE(world.InScope(2, 7));
+}
+
 // --- Many ----------------------------------------------------------------------------------------
 
 class HeirsOfMany : public HeirsContained {
  protected:
   static constexpr uint64_t kInners = 5000;
-  HeirsOfMany() {
+  HeirsOfMany() : HeirsContained(Narrow()) {
     for (uint64_t i = 0; i < kInners; ++i) {
       const ObjectRef inner = world.Declare(4, 100 + i);
       const ObjectRef passed = world.Pass(4, 100 + i, 1);
       Contain(100 + i, 8);
     }
     Settle();
+  }
+  // So that few of them are sent to one who does not answer.
+  static SessionOptions Narrow() {
+    SessionOptions session;
+    session.envelope_bytes_max = 8 * 1024;
+    session.window_envelopes = 2;
+    return session;
   }
 };
 
@@ -435,7 +455,7 @@ TEST_F(HeirsOfMany, TheObjectEndsWhenHalfHasBeenSent) {
   ExpectAllEnds();
 }
 
-TEST_F(HeirsOfMany, AClosedCounterAnswersForWhatItHasBegun) {
+TEST_F(HeirsOfMany, AnExcludedOwnerAnswersForWhatWaits) {
   Name(8, 1, 2);
   world.membership.Exclude({Process(1)});
   Settle();

@@ -16,7 +16,8 @@ namespace freehold {
 
 class HeirsTest : public TransferTest {
  protected:
-  HeirsTest() : TransferTest(GivingTo(this)) {}
+  explicit HeirsTest(const SessionOptions& session = {})
+      : TransferTest(GivingTo(this, session)) {}
 
   HeirOptions Answering() {
     HeirOptions options;
@@ -72,8 +73,9 @@ class HeirsTest : public TransferTest {
   std::vector<std::pair<ObjectRef, ProcessId>> given;
 
  private:
-  static ReferenceCounterOptions GivingTo(HeirsTest* test) {
+  static ReferenceCounterOptions GivingTo(HeirsTest* test, const SessionOptions& session) {
     ReferenceCounterOptions options;
+    options.session = session;
     options.on_transferred = [test](ObjectRef ref, const ProcessId& from) {
       test->given.emplace_back(std::move(ref), from);
     };
