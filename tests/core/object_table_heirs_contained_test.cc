@@ -42,7 +42,7 @@ class ObjectTableHeirsContained : public ObjectTableHeirs {
   // At most so many items.
   void PullSome(uint32_t items_max, const Sent& expected) {
     PayloadWriter writer(64 * 1024);
-    EXPECT_TRUE(table_.PullSharing(kHeir, items_max, names_, &writer));
+    EXPECT_TRUE(table_.PullSharing(kHeir, items_max, names_, Time(), &writer));
     table_.CheckInvariants();
     Lines lines;
     ASSERT_EQ(ReadPayload(writer.Take(), &lines), CodecError::kOk);

@@ -16,8 +16,7 @@ namespace freehold {
 
 class HeirsTest : public TransferTest {
  protected:
-  explicit HeirsTest(const SessionOptions& session = {})
-      : TransferTest(GivingTo(this, session)) {}
+  explicit HeirsTest(const SessionOptions& session = {}) : TransferTest(GivingTo(this, session)) {}
 
   HeirOptions Answering() {
     HeirOptions options;
