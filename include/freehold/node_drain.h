@@ -9,7 +9,9 @@
 // A value is safe without the copy here when its owner says that another node has the primary, or
 // that a file of it lies elsewhere; when it was freed, is out of scope or was made again; or when
 // its owner has died. A secondary copy elsewhere is not enough, its node may evict it at any
-// moment; but MovePrimary on that node then makes it safe without any bytes being moved.
+// moment; but MovePrimary on that node then makes it safe without any bytes being moved. The owner
+// says what it has heard: a copy that was evicted elsewhere within the last round trip it may name
+// as the primary yet, so that who evicts while a node is drained evicts no sole copies.
 //
 // New work is the host's to keep away: a copy that arrives meanwhile is asked about like the
 // others.

@@ -86,7 +86,8 @@ void Actor::CheckDrained(const Node& node) {
     s_.coverage.Count("a node is drained while others die");
     return;
   }
-  for (const auto& [key, stored] : node.store.copies()) {
+  for (const auto& entry : node.store.copies()) {
+    const Store::Key& key = entry.first;
     const Object& object = *s_.Find(key.first);
     const uint32_t generation = key.second;
     const auto is_it = [generation](const NodeCopyStatus& copy) {
@@ -96,7 +97,7 @@ void Actor::CheckDrained(const Node& node) {
     if (std::none_of(known.begin(), known.end(), is_it)) continue;  // it comes this moment
     if (!s_.OwnerOf(object).live() || oracle_.ValueGone(object, generation) ||
         IsEvictable(object) || object.disagreed || WasGivenAway(object) || !object.heirs.empty() ||
-        MayBeUnrecorded(s_, object) || node.drain.evicted.count(object.number) > 0) {
+        MayBeUnrecorded(s_, object) || object.evicted) {
       continue;
     }
     s_.coverage.Count("a node is drained whose values are safe elsewhere");
@@ -105,7 +106,7 @@ void Actor::CheckDrained(const Node& node) {
       return other.get() != &node && copy != nullptr &&
              (!copy->url.empty() || IsPrimaryOn(s_, object, -other->end));
     };
-    oracle_.Expect(stored.shared || IsInFile(s_, object) ||
+    oracle_.Expect(entry.second.shared || IsInFile(s_, object) ||
                        std::any_of(s_.nodes.begin(), s_.nodes.end(), is_safe_at),
                    "a node is drained, and the only copy of a value is on it",
                    NameOf(node) + ", " + NameOf(object));

@@ -195,7 +195,7 @@ bool Actor::Evict(Node* node, Object* object, uint32_t generation) {
   if (status.ok()) {
     oracle_.Expect(!moves, "a copy is evicted to which the primary moves", NameOf(*object));
     EvictMoving(&s_, *node, *object, generation);
-    for (const auto& other : s_.nodes) other->drain.evicted.insert(object->number);
+    object->evicted = true;
     // It has said so, and counts as who fetches no more, whatever it asked before.
     for (auto& [number, query] : s_.queries) {
       if (query.object == object->number && query.end == node->end) query.fetch_to = 0;

@@ -237,6 +237,8 @@ void Oracle::OnFreeSent(int64_t from, int64_t to, const ObjectId& id, uint32_t g
     return object->frees_sent.push_back(free);
   }
   if (from != object->owner && to < 0 && EverOwned(*object, from)) {
+    // Asked by a late report; the node may have it by a later owner meanwhile.
+    if (object->has_ended()) ++s_.node(-to)->frees_by_forgetful;
     if (Contains(object->frees_sent, free)) return;  // it comes again
     if (MaySendLate(s_, *object, from) || !Held(*object) || generation < object->generation) {
       s_.coverage.Count("a suspected former owner frees a copy");

@@ -99,7 +99,6 @@ struct SimNodeDrain {
   NodeDrainState state = NodeDrainState::kDraining;
   std::vector<Wanted> wanted;  // copies that are to be made safe
   uint64_t dead_before = 0;    // ends that were not live when it began
-  std::set<int64_t> evicted;   // objects of which other nodes have evicted copies meanwhile
 };
 
 struct Node : End {

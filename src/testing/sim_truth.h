@@ -87,6 +87,7 @@ struct Object {
   bool refused = false;        // its owner has not taken it
   bool late = false;           // its owner is suspected, and takes it if it hears of it yet
   bool disagreed = false;      // its owner's host took a location back, right or wrong
+  bool evicted = false;        // a copy of it was, by its host
   uint64_t touched = 0;        // nodes that ever had to do with it, by place
   int64_t scope = 0;           // 0: the root
   bool scope_held = false;     // by that scope, as long as it runs
