@@ -6,8 +6,9 @@
 //
 // Pins go along when the object gets another owner, given to it or as its heir (transfer.h), and so
 // does a free that waits for them: from then on that process unpins, by the same names, and the
-// former owner answers kNotOwner. An heir has those that it has heard of; what its owner pinned or
-// unpinned within the last round trip before it died it may not know.
+// former owner answers kNotOwner. Who takes an object back, because its next owner died before
+// everybody had heard of it, has those that it gave away. An heir has those that it has heard of;
+// what its owner pinned or unpinned within the last round trip before it died it may not know.
 //
 // Thread safety: values.
 

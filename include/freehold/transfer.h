@@ -45,7 +45,9 @@
 // and pins than one message names, or has come by a transfer of which not everybody has heard yet.
 // If so many come to hold it later, its heir is dismissed, which is logged and counted
 // (ReferenceCounterStats::heirs_overgrown), as is an heir's death logged, and that the heir of what
-// contains others is about to leave: the object has none then.
+// contains others is about to leave: the object has none then. Nor has it, if it contains others,
+// once it goes out of scope, although its lineage may bring it back.
+//
 // Its lineage, subscriptions to its locations here and its files without a node end with this
 // process. Its pins do not: the heir's host unpins.
 //

@@ -151,7 +151,7 @@ struct HeirNotice {
   ObjectId object;
   PeerIndex heir = kNoPeer;
   HeirOutcome outcome = HeirOutcome::kPrepared;
-  // Of what the object contains: passed on to the heir, which has not been told so and will not be.
+  // Passed on to the heir, which will not be told so; but for those with a nil id, which it was.
   std::vector<HandedInner> unsent;
 };
 

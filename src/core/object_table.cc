@@ -283,7 +283,7 @@ Verdict ObjectTable::Step(const event::AddInners& e) {
   if (record == nullptr) return verdict;
   if (record->borrowed) return Verdict::kNotOwner;
   if (e.inners.empty()) return Verdict::kOk;
-  if (record->has_askers && HeirSteps::Has(*this, *record)) return Verdict::kWrongState;
+  if (!HeirSteps::MayContain(*this, *record, e.inners)) return Verdict::kWrongState;
   Rare& rare = rares_.Ensure(*record);
   if (e.inners.size() > InnerList::kSizeMax - rare.inners.size()) return Verdict::kTableFull;
   for (const InnerRef& inner : e.inners) {

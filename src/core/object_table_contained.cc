@@ -43,7 +43,7 @@ void TransferSteps::Forget(Former* former, Effects* effects) {
 bool TransferSteps::PullContained(const ObjectId& outer, uint32_t term, HandedInners* handed,
                                   uint32_t* items_max, const NodeNames& names,
                                   PayloadWriter* writer) {
-  const std::vector<HandedInner>& all = handed->all;
+  std::vector<HandedInner>& all = handed->all;
   while (handed->sent < all.size()) {
     ContainedItem item;
     item.outer = outer;
@@ -56,6 +56,8 @@ bool TransferSteps::PullContained(const ObjectId& outer, uint32_t term, HandedIn
                              inner.owner == kNoPeer ? ProcessId() : names.ProcessAt(inner.owner)});
     }
     if (!writer->Add(item)) return false;
+    // Nobody cancels them any more.
+    for (size_t i = 0; i < count; ++i) all[handed->sent + i].object = ObjectId();
     handed->sent += count;
     *items_max -= static_cast<uint32_t>(count);
   }

@@ -141,6 +141,15 @@ void HeirSteps::Dismiss(RecordIndex index, Effects* effects) {
   if (IsMutant(Mutant::kHeirEndedTooEarly)) EndWith(index, HeirOutcome::kDismissed, effects);
 }
 
+bool HeirSteps::MayContain(const ObjectTable& table, const ObjectRecord& record,
+                           absl::Span<const InnerRef> inners) {
+  if (!Has(table, record)) return true;
+  const Rare* const rare = table.rares_.Find(record);
+  return rare != nullptr && std::all_of(inners.begin(), inners.end(), [&](const InnerRef& inner) {
+           return rare->inners.Contains(inner);
+         });
+}
+
 // A few at a time, for each may have kept many waiting.
 void HeirSteps::EndOvergrown(Effects* effects) {
   std::vector<ObjectId>& overgrown = heirs()->overgrown;
@@ -167,9 +176,10 @@ Verdict HeirSteps::Step(const event::ShadowAcked& e, Effects* effects) {
       TransferSteps(&table_).TermOf(*record) + 1 != e.term) {
     return Verdict::kUnchanged;
   }
-  if (e.answer == ShadowAnswer::kEnded && !heirship->ending) return Verdict::kUnchanged;
-  if (e.answer == ShadowAnswer::kDraining && heirship->prepared()) {
-    if (heirship->ending) return Verdict::kUnchanged;
+  // One that was dismissed is the heir until it says that it has heard so, whatever it says before.
+  if ((e.answer == ShadowAnswer::kEnded) != heirship->ending) return Verdict::kUnchanged;
+  // It wants to leave, which answers no version: it has one, although its word of that may be lost.
+  if (e.answer == ShadowAnswer::kDraining && (heirship->prepared() || e.version == 0)) {
     Notify(e.key.id, e.from, HeirOutcome::kLeaving, effects);
     Dismiss(index, effects);
     return Verdict::kOk;
@@ -179,7 +189,7 @@ Verdict HeirSteps::Step(const event::ShadowAcked& e, Effects* effects) {
     EndWith(index, ended ? HeirOutcome::kObjectEnded : OutcomeOf(e.answer), effects);
     return Verdict::kOk;
   }
-  if (heirship->ending || e.version != heirship->sent || e.version <= heirship->kept) {
+  if (e.version != heirship->sent || e.version <= heirship->kept) {
     return Verdict::kUnchanged;
   }
   if (!heirship->prepared()) {
@@ -206,10 +216,7 @@ void HeirSteps::EndWith(RecordIndex index, HeirOutcome outcome, Effects* effects
     (void)table_.sharing_->transfers->previous.Remove(index, heirship.heir, 0);
   }
   std::vector<HandedInner> unsent;
-  if (heirship.handed != nullptr) {
-    unsent = std::move(heirship.handed->all);
-    unsent.erase(unsent.begin(), unsent.begin() + static_cast<ptrdiff_t>(heirship.handed->sent));
-  }
+  if (heirship.handed != nullptr) unsent = std::move(heirship.handed->all);
   Notify(table_.slabs_.At(index).id(), heirship.heir, outcome, effects, std::move(unsent));
   heirship.ending = true;
   LetGo(index, &heirship, effects);

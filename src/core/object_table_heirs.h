@@ -21,6 +21,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "src/core/heirs.h"
 #include "src/core/object_table.h"
 #include "src/core/object_table_transfer.h"
@@ -108,6 +109,10 @@ class HeirSteps {
   }
 
   // --- For the table's own steps -------------------------------------------------------------
+
+  // An object that has an heir contains what it contained when that was named.
+  static bool MayContain(const ObjectTable& table, const ObjectRecord& record,
+                         absl::Span<const InnerRef> inners);
 
   // Something of what its snapshot has is another.
   void Changed(RecordIndex index, Effects* effects) {

@@ -12,10 +12,10 @@ using internal::IsMutant;
 using internal::Mutant;
 
 Verdict PinSteps::Step(const event::Pin& e, Effects* effects) {
-  Verdict verdict;
+  Verdict verdict = CheckOwned(e.key);
+  if (verdict != Verdict::kOk) return verdict;
   ObjectRecord* record = table_.InScope(e.key, &verdict);
   if (record == nullptr) return verdict;
-  if (record->borrowed) return Verdict::kNotOwner;
   const bool first = Of(table_, *record) == nullptr;
   if (first && record->nested_in == UINT32_MAX) return Verdict::kCountFull;
   if (table_.pins_ == nullptr) table_.pins_ = std::make_unique<ValuePins>();

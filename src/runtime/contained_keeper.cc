@@ -29,11 +29,11 @@ Verdict ContainedKeeper::StepWith(const core::Key& outer, PeerIndex to, uint64_t
     if (*why != core::Immovable::kContains || *left == 0) return verdict;
     const size_t before = handing->looked_at;
     const Verdict passed = PassOn(outer, to, *left, handing);
+    *left -= std::min<uint64_t>(*left, handing->looked_at - before);
     if (passed != Verdict::kOk) {
       *why = core::Immovable::kNo;
       return passed;
     }
-    *left -= handing->looked_at - before;
     if (*left == 0) return Verdict::kWrongState;
   }
 }
@@ -81,6 +81,7 @@ Verdict ContainedKeeper::PassOn(const core::Key& outer, PeerIndex to, size_t ite
 
 void ContainedKeeper::CancelAll(PeerIndex to, const std::vector<core::HandedInner>& handed) {
   for (const core::HandedInner& inner : handed) {
+    if (inner.object.IsNil()) continue;  // it was sent
     const core::Key key = counter_->KeyOf(inner.object);
     (void)counter_->Apply(
         counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {

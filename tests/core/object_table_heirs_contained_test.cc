@@ -1,5 +1,6 @@
 // ObjectTable: heirs of an object that contains others, at the owner and at the heir.
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -48,7 +49,11 @@ class ObjectTableHeirsContained : public ObjectTableHeirs {
     ASSERT_EQ(ReadPayload(writer.Take(), &lines), CodecError::kOk);
     EXPECT_EQ(lines.lines, expected);
   }
-  size_t Unsent() const { return effects_.rare->heirs.at(0).unsent.size(); }
+  size_t Unsent() const {
+    const std::vector<HandedInner>& all = effects_.rare->heirs.at(0).unsent;
+    return std::count_if(all.begin(), all.end(),
+                         [](const HandedInner& inner) { return !inner.object.IsNil(); });
+  }
 
   // At the heir.
   Verdict ShadowWith(uint64_t version, const std::vector<InnerRef>& inners, PeerIndex from = kOwner,
@@ -127,6 +132,29 @@ TEST_F(ObjectTableHeirsContained, AnHeirThatIsAboutToLeaveIsDismissed) {
   EXPECT_EQ(NameWith(1), Verdict::kAlreadyExists) << "it is the heir until it has heard";
   ASSERT_EQ(Ack(0, ShadowAnswer::kEnded), Verdict::kOk);
   EXPECT_EQ(notices_.back(), HeirOutcome::kDismissed);
+}
+
+// Its word that it kept the first snapshot comes when it is dismissed already: it does not count.
+TEST_F(ObjectTableHeirsContained, AnHeirThatIsDismissedAndWantsToLeaveIsTheHeirUntilItHasHeard) {
+  DeclareOuterOf(1);
+  ASSERT_EQ(NameWith(1), Verdict::kOk);
+  (void)Pull(kHeir);
+  ASSERT_EQ(Heir(event::DismissHeir{key()}), Verdict::kOk);
+  EXPECT_EQ(Ack(1), Verdict::kUnchanged);
+  EXPECT_EQ(Ack(0, ShadowAnswer::kDraining), Verdict::kUnchanged);
+  EXPECT_EQ(NameWith(1), Verdict::kAlreadyExists);
+  ASSERT_EQ(Ack(0, ShadowAnswer::kEnded), Verdict::kOk);
+}
+
+// ... and if its word is lost, it is dismissed all the same.
+TEST_F(ObjectTableHeirsContained, AnHeirWhoseFirstAnswerIsLostMayLeave) {
+  DeclareOuterOf(1);
+  ASSERT_EQ(NameWith(1), Verdict::kOk);
+  (void)Pull(kHeir);
+  ASSERT_EQ(Ack(0, ShadowAnswer::kDraining), Verdict::kOk);
+  EXPECT_EQ(NameWith(1), Verdict::kAlreadyExists);
+  ASSERT_EQ(Ack(0, ShadowAnswer::kEnded), Verdict::kOk);
+  EXPECT_EQ(NameWith(1), Verdict::kOk);
 }
 
 // --- The heir ------------------------------------------------------------------------------------

@@ -133,6 +133,7 @@ TEST_F(ObjectTablePinsMoved, TheFormerOwnerSaysThatItIsNotTheOwner) {
   (void)Pull(kHeir);
   ASSERT_EQ(table_.Find(key()), nullptr);
   EXPECT_EQ(Unpin("a"), Verdict::kNotOwner);
+  EXPECT_EQ(Pin("a"), Verdict::kNotOwner);
   EXPECT_EQ(PinSteps(&table_).CheckOwned(key()), Verdict::kNotOwner);
 }
 

@@ -14,6 +14,8 @@ TEST_F(HeirsContained, ADismissedHeirLetsGoAndMoreMayBePutIn) {
   ObjectRef more = world.Declare(1, 6);
   Prepare(8);
   EXPECT_EQ(ReasonOf(Put(6, 8)), ErrorReason::kNotMovable);
+  Contain(7, 8);  // that is there already
+  EXPECT_EQ(NestedAt(1, 7), 1u);
   Dismiss(8, 1);
   Settle();
   EXPECT_EQ(TakeAnswers(), "ok");
