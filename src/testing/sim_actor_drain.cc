@@ -41,8 +41,9 @@ bool Actor::BeginDrain(Node* node) {
   };
   absl::StatusOr<std::unique_ptr<NodeDrain>> drain = NodeDrain::Create(node->agent.get(), options);
   oracle_.Expect(drain.ok(), "a drain is refused", drain.status().ToString());
-  if (drain.ok()) made.drain = *std::move(drain);
-  return drain.ok();
+  if (!drain.ok()) return false;
+  made.drain = *std::move(drain);
+  return true;
 }
 
 void Actor::StepDrain(Node* node) {
