@@ -48,8 +48,8 @@ struct Heirs {
     bool ending = false;     // it was told so, and has not answered
     bool overgrown = false;  // no snapshot fits a message any more: it is to end
     bool contains = false;   // the heir was, or is to be, passed on what the object contains
-    std::unique_ptr<HandedInners>
-        handed;  // that, until it is sent; it goes before the first snapshot
+    // That, until it is sent; it goes before the first snapshot.
+    std::unique_ptr<HandedInners> handed;
     std::vector<Registration> registrations;
     std::vector<Question> questions;
 

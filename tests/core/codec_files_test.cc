@@ -8,6 +8,7 @@
 #include "freehold/session_options.h"
 #include "gtest/gtest.h"
 #include "src/core/codec.h"
+#include "tests/core/codec_testing.h"
 #include "tests/core/owner_payload.h"
 
 namespace freehold::core {
@@ -30,12 +31,7 @@ struct Lines : StraySink {
   std::vector<std::string> lines;
 };
 
-std::vector<std::string> LinesOf(std::string_view payload) {
-  EXPECT_EQ(CheckPayload(payload), CodecError::kOk);
-  Lines lines;
-  EXPECT_EQ(ReadPayload(payload, &lines), CodecError::kOk);
-  return lines.lines;
-}
+std::vector<std::string> LinesOf(std::string_view payload) { return LinesRead<Lines>(payload); }
 
 FileItem File(FileItemKind kind, uint64_t object, uint64_t number, std::string url,
               uint32_t generation = 0) {

@@ -6,6 +6,7 @@
 
 #include "gtest/gtest.h"
 #include "src/core/codec.h"
+#include "tests/core/codec_testing.h"
 #include "tests/core/owner_payload.h"
 
 namespace freehold::core {
@@ -35,12 +36,7 @@ struct Lines : StraySink {
   std::vector<std::string> lines;
 };
 
-std::vector<std::string> LinesOf(std::string_view payload) {
-  EXPECT_EQ(CheckPayload(payload), CodecError::kOk);
-  Lines lines;
-  EXPECT_EQ(ReadPayload(payload, &lines), CodecError::kOk);
-  return lines.lines;
-}
+std::vector<std::string> LinesOf(std::string_view payload) { return LinesRead<Lines>(payload); }
 
 MovePrimaryItem Move(uint64_t object, uint64_t number, uint64_t from, uint32_t generation = 0) {
   MovePrimaryItem item{ObjectId::FromNumber(object), number, generation, kFirstTerm, NodeId()};

@@ -10,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "src/base/little_endian.h"
 #include "src/core/codec.h"
+#include "tests/core/codec_testing.h"
 
 namespace freehold::core {
 namespace {
@@ -75,12 +76,7 @@ class Lines : public PayloadSink {
   }
 };
 
-std::vector<std::string> LinesOf(std::string_view payload) {
-  EXPECT_EQ(CheckPayload(payload), CodecError::kOk);
-  Lines lines;
-  EXPECT_EQ(ReadPayload(payload, &lines), CodecError::kOk);
-  return lines.lines;
-}
+std::vector<std::string> LinesOf(std::string_view payload) { return LinesRead<Lines>(payload); }
 
 ObjectId Object(uint64_t number) { return ObjectId::FromNumber(number); }
 std::string IdBytes(uint64_t number) { return std::string(Object(number).bytes()); }

@@ -11,6 +11,7 @@
 #include "src/base/little_endian.h"
 #include "src/core/codec.h"
 #include "src/core/codec_groups.h"
+#include "tests/core/codec_testing.h"
 #include "tests/core/owner_payload.h"
 
 namespace freehold::core {
@@ -42,21 +43,8 @@ struct Lines : StraySink {
   std::vector<std::string> lines;
 };
 
-std::vector<std::string> LinesOf(std::string_view payload) {
-  EXPECT_EQ(CheckPayload(payload), CodecError::kOk);
-  Lines lines;
-  EXPECT_EQ(ReadPayload(payload, &lines), CodecError::kOk);
-  return lines.lines;
-}
-
-// Both ways of reading answer the same, and nothing of a bad item gets through.
-CodecError Refusal(std::string_view payload) {
-  Lines lines;
-  const CodecError error = ReadPayload(payload, &lines);
-  EXPECT_EQ(CheckPayload(payload), error);
-  EXPECT_TRUE(error == CodecError::kOk || lines.lines.empty());
-  return error;
-}
+std::vector<std::string> LinesOf(std::string_view payload) { return LinesRead<Lines>(payload); }
+CodecError Refusal(std::string_view payload) { return RefusalRead<Lines>(payload); }
 
 TransferItem Pinned(std::vector<TransferItem::Pin> pins) {
   TransferItem item;
