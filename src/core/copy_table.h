@@ -144,14 +144,16 @@ class CopyTable {
       if (copies_[i].state != CopyState::kGone) visitor(copies_[i]);
     }
   }
-  // ... for each copy of `owner`, in order of arrival.
+  // ... for each copy among up to `records_max` records from `from`; answers where to go on,
+  // kNoCopy at the end. What is here from the first piece to the last is visited once, whatever
+  // owner it comes to meanwhile.
   template <typename Visitor>
-  void ForEachOwnedBy(PeerIndex owner, Visitor&& visitor) const {
-    const Owner* o = FindOwner(owner);
-    if (o == nullptr) return;
-    for (uint32_t i = o->copies.head(); i != kNoCopy; i = OwnerList::Next(copies_, i)) {
-      visitor(copies_[i]);
+  uint32_t VisitCopies(uint32_t from, uint32_t records_max, Visitor&& visitor) const {
+    const uint32_t end = copies_.end() - from > records_max ? from + records_max : copies_.end();
+    for (; from < end; ++from) {
+      if (copies_[from].state != CopyState::kGone) visitor(copies_[from]);
     }
+    return from < copies_.end() ? from : kNoCopy;
   }
   // visitor(owner, copies, bytes) for each owner with copies here, in order of their first.
   template <typename Visitor>

@@ -283,68 +283,6 @@ void NodeAgent::Impl::EndRead(const ObjectId& object, uint32_t generation) {
   Act(effects);
 }
 
-// --- Queries -------------------------------------------------------------------------------------
-
-// `copy.owner` is left to the caller: the endpoint is asked without our lock.
-NodeCopyStatus NodeAgent::Impl::StatusOf(const CopyRecord& copy) const {
-  NodeCopyStatus status;
-  status.copy.object = copy.object;
-  status.copy.generation = copy.generation;
-  status.copy.role = copy.role;
-  status.copy.size = copy.size;
-  status.fetching = copy.state == CopyState::kFetching || copy.state == CopyState::kDoomedByFetch;
-  status.in_memory = copy.in_memory;
-  status.doomed = core::IsFreed(copy.state);
-  status.readers = copy.readers;
-  status.spilled_url = copy.spilled_url();
-  status.reach = copy.is_shared() ? FileReach::kShared : FileReach::kNode;
-  return status;
-}
-
-std::vector<NodeCopyStatus> NodeAgent::Impl::Find(const ObjectId& object) const {
-  std::vector<NodeCopyStatus> found;
-  std::vector<PeerIndex> owners;
-  {
-    MutexLock lock(&mutex_);
-    table_.ForEachGeneration(object, [&](const CopyRecord& copy) {
-      found.push_back(StatusOf(copy));
-      owners.push_back(copy.owner);
-    });
-  }
-  for (size_t i = 0; i < found.size(); ++i) {
-    found[i].copy.owner = endpoint_->AddressOf(owners[i]).process();
-  }
-  return found;
-}
-
-std::vector<NodeCopyStatus> NodeAgent::Impl::CopiesOwnedBy(const ProcessId& owner) const {
-  std::vector<NodeCopyStatus> found;
-  const PeerIndex peer = endpoint_->Find(owner);
-  if (peer == core::kNoPeer) return found;
-  MutexLock lock(&mutex_);
-  table_.ForEachOwnedBy(peer, [&](const CopyRecord& copy) {
-    found.push_back(StatusOf(copy));
-    found.back().copy.owner = owner;
-  });
-  return found;
-}
-
-std::vector<OwnedCopies> NodeAgent::Impl::Owners() const {
-  std::vector<OwnedCopies> owners;
-  std::vector<PeerIndex> peers;
-  {
-    MutexLock lock(&mutex_);
-    table_.ForEachOwner([&](PeerIndex peer, uint64_t copies, uint64_t bytes) {
-      owners.push_back({ProcessId(), copies, bytes});
-      peers.push_back(peer);
-    });
-  }
-  for (size_t i = 0; i < owners.size(); ++i) {
-    owners[i].owner = endpoint_->AddressOf(peers[i]).process();
-  }
-  return owners;
-}
-
 NodeAgentStats NodeAgent::Impl::GetStats() const {
   NodeAgentStats stats;
   stats.sessions = endpoint_->GetStats();
@@ -427,6 +365,7 @@ absl::StatusOr<ReadLease> NodeAgent::Read(const ObjectId& object) {
 std::vector<NodeCopyStatus> NodeAgent::Find(const ObjectId& object) const {
   return impl_->Find(object);
 }
+std::vector<NodeCopyStatus> NodeAgent::Copies() const { return impl_->Copies(); }
 std::vector<NodeCopyStatus> NodeAgent::CopiesOwnedBy(const ProcessId& owner) const {
   return impl_->CopiesOwnedBy(owner);
 }

@@ -54,6 +54,7 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
                            MoveCallback callback);
 
   std::vector<NodeCopyStatus> Find(const ObjectId& object) const;
+  std::vector<NodeCopyStatus> Copies() const;
   std::vector<NodeCopyStatus> CopiesOwnedBy(const ProcessId& owner) const;
   std::vector<OwnedCopies> Owners() const;
   bool excluded() const { return endpoint_->self_excluded(); }
@@ -128,6 +129,7 @@ class NodeAgent::Impl final : public runtime::Endpoint::Client,
   void TellOfMoves(const core::CopyEffects& effects) FREEHOLD_EXCLUDES(mutex_);
   void AbandonMoves() FREEHOLD_EXCLUDES(mutex_);
   NodeCopyStatus StatusOf(const core::CopyRecord& copy) const;
+  std::vector<NodeCopyStatus> List(runtime::PeerIndex only) const FREEHOLD_EXCLUDES(mutex_);
 
   // --- Pump role ---
   void SweepOnce() FREEHOLD_EXCLUDES(mutex_);

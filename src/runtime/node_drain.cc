@@ -202,18 +202,16 @@ class NodeDrain::Impl {
     arrived_ = agent_.GetStats().copies_added;
     absl::btree_map<CopyKey, Copy> before = std::exchange(copies_, {});
     status_.unknown_copies = status_.sole_copies = safe_copies_ = 0;
-    for (const OwnedCopies& owner : agent_.Owners()) {
-      for (NodeCopyStatus& here : agent_.CopiesOwnedBy(owner.owner)) {
-        if (here.doomed || here.fetching) continue;
-        const CopyKey key(here.copy.object, here.copy.generation);
-        Copy copy;
-        const auto known = before.find(key);
-        if (known != before.end()) copy = std::move(known->second);
-        copy.status = std::move(here);
-        ++*CountOf(copy.need);
-        if (whole_ || copy.need != Need::kSafe) to_ask_.push_back(key);
-        copies_.emplace(key, std::move(copy));
-      }
+    for (NodeCopyStatus& here : agent_.Copies()) {
+      if (here.doomed || here.fetching) continue;
+      const CopyKey key(here.copy.object, here.copy.generation);
+      Copy copy;
+      const auto known = before.find(key);
+      if (known != before.end()) copy = std::move(known->second);
+      copy.status = std::move(here);
+      ++*CountOf(copy.need);
+      if (whole_ || copy.need != Need::kSafe) to_ask_.push_back(key);
+      copies_.emplace(key, std::move(copy));
     }
     for (auto at = evacuating_.begin(); at != evacuating_.end();) {
       const bool here = copies_.contains(at->first);

@@ -35,8 +35,9 @@ void AddCopies(CopyTable* table, PeerIndex owner, uint64_t first, uint64_t copie
 
 Pages PagesOf(const CopyTable& table, PeerIndex owner) {
   Pages pages;
-  table.ForEachOwnedBy(
-      owner, [&pages](const CopyRecord& copy) { AddPagesOf(&copy, sizeof(copy), &pages); });
+  (void)table.VisitCopies(0, UINT32_MAX, [&](const CopyRecord& copy) {
+    if (copy.owner == owner) AddPagesOf(&copy, sizeof(copy), &pages);
+  });
   return pages;
 }
 

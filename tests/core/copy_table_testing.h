@@ -160,8 +160,8 @@ class CopyTableTest : public testing::Test {
   }
   Words Listed(PeerIndex owner = kOwner) {
     Words words;
-    table_->ForEachOwnedBy(owner, [&words](const CopyRecord& copy) {
-      words.push_back(NameOf(copy.object, copy.generation));
+    (void)table_->VisitCopies(0, UINT32_MAX, [&](const CopyRecord& copy) {
+      if (copy.owner == owner) words.push_back(NameOf(copy.object, copy.generation));
     });
     return words;
   }

@@ -57,6 +57,23 @@ TEST_F(CopyTableTransfer, ReadersStay) {
   EXPECT_EQ(Take(), Words{"1"});
 }
 
+TEST_F(CopyTableTransfer, ListedInPiecesEachIsSeenOnceWhoeverOwnsItByThen) {
+  for (const uint64_t object : {1, 2, 3, 4}) ASSERT_EQ(Add(object), CopyVerdict::kOk);
+  Words seen;
+  const auto visit = [&seen](const CopyRecord& copy) {
+    seen.push_back(NameOf(copy.object, copy.generation));
+  };
+  uint32_t from = table_->VisitCopies(0, 2, visit);
+  EXPECT_EQ(seen, (Words{"1", "2"}));
+  ASSERT_EQ(Move(1), CopyVerdict::kOk);  // behind what its new owner will be asked for
+  ASSERT_EQ(Move(4), CopyVerdict::kOk);
+  ASSERT_EQ(Drop(3), CopyVerdict::kOk);
+  from = table_->VisitCopies(from, 1, visit);
+  ASSERT_NE(from, kNoCopy);
+  EXPECT_EQ(table_->VisitCopies(from, 100, visit), kNoCopy);
+  EXPECT_EQ(seen, (Words{"1", "2", "4"}));
+}
+
 TEST_F(CopyTableTransfer, ACopyThatIsFetchedIsReportedWhenItArrives) {
   ASSERT_EQ(Fetch(1), CopyVerdict::kOk);
   ASSERT_EQ(Move(1), CopyVerdict::kOk);

@@ -188,7 +188,7 @@ TEST_F(NodeAgentTest, CopiesAreListedByObjectAndByOwner) {
   EXPECT_EQ(found[0].copy.size, 7u);
   found = agent_->CopiesOwnedBy(owner_id_);
   ASSERT_EQ(found.size(), 2u);
-  EXPECT_EQ(found[0].spilled_url, "") << "in order of arrival";
+  EXPECT_EQ(found[0].spilled_url, "");
   EXPECT_EQ(found[1].spilled_url, "file:1");
   EXPECT_FALSE(found[1].in_memory);
   EXPECT_TRUE(agent_->MarkRestored(Object(1), 1).ok());
