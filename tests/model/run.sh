@@ -28,6 +28,7 @@ passed="-DHANDOFFS=1 -DNO_COPY $plain"
 still="-DHANDOFFS=1 -DEXCLUSIONS=0"
 copied="-DHANDOFFS=0 -DLATE_COPY"
 twice="-DHANDOFFS=0 -DTRANSFERS=2 -DNO_COPY"
+heir="-DHEIRS=1 -DTRANSFERS=0"
 two="-DHANDOFFS=2 -DEXCLUSIONS=0 -DNO_COPY -DNO_KEEPING -DCAPACITY=9"
 
 # level | name | what must happen: holds, or found (an error) | parameters. A name that starts with "transfer" is a row
@@ -67,6 +68,15 @@ rows() {
 2|transfer, two in a row, a copy|holds|-DHANDOFFS=0 -DTRANSFERS=2 -DLATE_COPY
 2|transfer, two in a row, suspicion|holds|-DHANDOFFS=0 -DTRANSFERS=2 -DSUSPICION
 2|transfer, a reference, suspicion|holds|$passed -DSUSPICION
+1|transfer, an heir, one crash|holds|$heir $passed
+1|transfer, an heir, a copy|holds|$heir $copied
+1|transfer, two heirs, two crashes|holds|-DHEIRS=2 -DTRANSFERS=0 -DHANDOFFS=0 -DEXCLUSIONS=2
+1|transfer, an heir, then given away|holds|-DHEIRS=1 -DHANDOFFS=0 -DNO_COPY
+2|transfer, an heir, no cycle|acyclic|$heir $copied
+2|transfer, an heir, suspicion|holds|$heir $passed -DSUSPICION
+2|transfer, an heir, two crashes|holds|$heir $passed -DEXCLUSIONS=2
+2|transfer, an heir, late borrower|holds|$heir $passed -DPROCESSES=4
+2|transfer, two in a row, an heir|holds|$twice -DHEIRS=1
 3|transfer, two, and a reference|holds|$passed -DTRANSFERS=2 -DCAPACITY=8
 3|transfer, two references|holds|$two
 1|transfer: Flushed before answers|found|-DHANDOFFS=0 -DNO_WAIT_FOR_ANSWERS
@@ -85,6 +95,10 @@ rows() {
 1|transfer: late report freed|found|$copied -DNO_REDIRECT_OF_NODES
 1|transfer: copy of a dead owner|found|$copied -DNO_MOVE_TO_THE_DEAD
 1|transfer: answer before report|found|$copied -DNO_REPORT_BEFORE_ANSWER
+1|transfer: heir not waited for|found|$heir $passed -DNO_WAIT_FOR_HEIR
+1|transfer: heir told once|found|$heir $passed -DNO_NEXT_SHADOW
+1|transfer: nothing inherited|found|$heir -DHANDOFFS=0 -DNO_COPY -DNO_INHERITING
+1|transfer: dismissal not waited for|found|-DHEIRS=1 -DHANDOFFS=0 -DNO_COPY -DNO_WAIT_FOR_DISMISSAL
 2|transfer: askers forgotten|found|$passed -DPROCESSES=4 -DSENDERS=4 -DRECEIVERS=8 -DNO_MEMORY_OF_ASKERS
 2|transfer: Register before answer|found|$two -DNO_ANSWER_BEFORE_REGISTER
 2|transfer: old answer confirms|found|$two -DNO_NEW_REGISTER

@@ -29,6 +29,9 @@
 #ifndef TRANSFERS
 #define TRANSFERS 1         /* the first one goes to P, later ones to anybody; at most 2 */
 #endif
+#ifndef HEIRS
+#define HEIRS 0             /* how often an owner names an heir (step 15); each may be dismissed */
+#endif
 #ifndef EXCLUSIONS
 #define EXCLUSIONS 1        /* crashes and false suspicions together, at most 2 */
 #endif
@@ -71,6 +74,11 @@
  * NO_MOVE_TO_THE_DEAD    a node that is told by the former owner of a next one that is excluded ignores it
  * NO_REPORT_BEFORE_ANSWER  a node answers Moved, and reports its copy to the old owner only
  *
+ * NO_WAIT_FOR_HEIR       a Register is answered although the heir does not know of the borrower
+ * NO_INHERITING          an heir does nothing when the owner dies
+ * NO_WAIT_FOR_DISMISSAL  an heir is none any more as soon as it was dismissed
+ * NO_NEXT_SHADOW         ... and learns nothing after the first snapshot, but is answered for
+ *
  * Removed as well, but not seen to fail in the rows of run.sh:
  * NO_TERM_AFTER          what is taken back is owned in the next owner's term, not in the one after
  * NO_PASSING_ON          who got the reference from a borrower does not hear of the move
@@ -89,6 +97,15 @@
 #define HAS(set, i) (((set) >> (i)) & 1)
 #define ADD(set, i) set = (set) | ONE(i)
 #define DEL(set, i) set = (set) & ~ONE(i)
+
+/* What an item says. */
+#if PROCESSES > 3
+#define SNAPSHOT_BITS 4
+#define VALUE short
+#else
+#define SNAPSHOT_BITS 3
+#define VALUE byte
+#endif
 
 /* ---- What a process knows of the object ------------------------------------------------------------------ */
 
@@ -138,6 +155,19 @@ byte asked[PROCESSES];      /* who has asked while the answer was open */
 
 byte transfers;             /* how many were tried */
 
+#if HEIRS > 0
+#define HEIR 4              /* a stage: next[] owns the object, in next_term[], and has named this one its heir */
+/* Of an owner that has one: */
+byte heir[PROCESSES];
+byte prepared, dismissed, unanswered;   /* sets of owners: the heir has a snapshot; was dismissed; has not answered */
+byte was_former;            /* ... of those whose heir answers for the object in any case */
+VALUE shadow[PROCESSES];    /* the last snapshot that was sent; none if neither prepared nor unanswered */
+byte waits[PROCESSES];      /* borrowers whose Register waits for the next snapshot */
+byte waits_sent[PROCESSES]; /* ... for the answer to the last one */
+byte waiting_number[PROCESSES];         /* by borrower: of its Register */
+byte heirs;                 /* how many were named */
+#endif
+
 /* ---- The node agent -------------------------------------------------------------------------------------- */
 
 bool copy;
@@ -181,6 +211,10 @@ byte over[N];               /* ... and by a view whose barrier it has seen */
 byte owners = ONE(O);       /* who has owned the object */
 byte ended = NOBODY;        /* where it has ended */
 byte let_go[PROCESSES];     /* the last term whose owner was told that the process holds nothing */
+#if HEIRS > 0
+byte promised;              /* who was confirmed by an owner that died and had a prepared heir, */
+byte promised_by = NOBODY;  /* ... and that heir */
+#endif
 #define LET_GO(p, t) let_go[p] = (let_go[p] > (t) -> let_go[p] : (t))
 
 /* ---- Sessions -------------------------------------------------------------------------------------------- */
@@ -202,6 +236,12 @@ byte let_go[PROCESSES];     /* the last term whose owner was told that the proce
 #define FREE 15
 #define FREE_RESULT 16
 #define RELEASE_OF 17       /* only under NO_IGNORED_RELEASE: the borrower */
+#define SHADOW 18           /* the snapshot; the heir's term */
+#define SHADOW_ACK 19       /* KEPT, NOT_KEPT or DISMISSED; the heir's term */
+#define SHADOW_END 20       /* the heir's term */
+#define NOT_KEPT 0
+#define KEPT 1
+#define DISMISSED 2
 #define ITEM(kind, t) ((kind) * 8 + (t))
 #define KIND(item) ((item) / 8)
 #define TERM(item) ((item) % 8)
@@ -211,13 +251,6 @@ byte let_go[PROCESSES];     /* the last term whose owner was told that the proce
 #define COPY_OF(s) (((s) >> SNAPSHOT_BITS) % 4)
 #define FORMERS_OF(s) ((s) >> (SNAPSHOT_BITS + 2))
 
-#if PROCESSES > 3
-#define SNAPSHOT_BITS 4
-#define VALUE short
-#else
-#define SNAPSHOT_BITS 3
-#define VALUE byte
-#endif
 chan session[N * (N - 1)] = [CAPACITY] of { byte, VALUE };
 #define SESSION(a, z) session[(a) * (N - 1) + ((z) > (a) -> (z) - 1 : (z))]
 
@@ -230,6 +263,8 @@ hidden byte l, f, c, t;     /* a snapshot that is installed, and its term */
 hidden byte who;
 hidden byte ok, flag;
 hidden byte acks, reply_to, reply, reply_term, reply_value;
+hidden VALUE now_known;
+hidden byte answers, answer, answer_term;
 
 /* What the checker prints when an assert fails is the name of one of these. */
 hidden byte S4_freed_only_when_nobody_holds;
@@ -237,10 +272,11 @@ hidden byte S5_one_active_owner;
 hidden byte S6_no_copy_deleted_under_a_living_owner;
 hidden byte S7_nothing_from_an_excluded_id_is_applied;
 hidden byte no_Gone_without_a_cause, no_OwnerDied_without_a_cause, no_token_contradicts;
+hidden byte S3_heir_knows_who_was_confirmed;
 hidden byte item_is_expected_here;
 hidden byte session_capacity_suffices;
 hidden byte end_every_barrier_closed, end_every_record_removed, end_every_handoff_ended;
-hidden byte end_transfer_ended, end_no_copy_left, end_object_gone;
+hidden byte end_transfer_ended, end_heirship_ended, end_no_copy_left, end_object_gone;
 
 #define CHECK(name, truth) name = (truth); assert(name)
 
@@ -270,6 +306,8 @@ hidden byte end_transfer_ended, end_no_copy_left, end_object_gone;
 #define READ 10
 #define CRASHES 11
 #define PRODUCE 12
+#define NAMES_HEIR 13       /* arg */
+#define DISMISSES 14
 
 /* ---- Pieces of a turn ------------------------------------------------------------------------------------ */
 
@@ -311,6 +349,10 @@ inline fail(p) {
     (HAS(list[q], p) && let_go[p] < term[q] && !(SESSION(q, p) ?? [eval(ITEM(REGISTER_OK, term[q])), _])))
 
 inline fail_OwnerDied(p) {
+#if HEIRS > 0
+  CHECK(S3_heir_knows_who_was_confirmed,
+        !TRUSTED(p) || !HOLDS(p) || !HAS(promised, p) || promised_by == NOBODY || !TRUSTED(promised_by));
+#endif
   who = TRUSTED_OWNER;
   if
   :: TRUSTED(p) && HOLDS(p) ->
@@ -464,7 +506,11 @@ inline take_back(p, died) {
 
 /* q asks here for what is not owned here. ok: it was owned here, and q hears who owns it. */
 inline redirect(p, q) {
+#if HEIRS > 0
+  ok = (stage[p] != 0 && !(stage[p] == HEIR && next_term[p] == 1));    /* which never owned it */
+#else
   ok = (stage[p] != 0);
+#endif
   if
   :: !ok -> skip
 #ifdef NO_WAIT_FOR_TAKEN
@@ -484,11 +530,143 @@ inline redirect(p, q) {
   fi
 }
 
+#if HEIRS > 0
+/* Whoever waits is answered at the end of the turn. */
+#define ANSWER(set) answers = answers | (set); set = 0
+#define ANSWER_ALL(p) ANSWER(waits[p]); ANSWER(waits_sent[p])
+
+/* The heir is none any more: nothing waits for it. */
+inline end_heirship(p) {
+  ANSWER_ALL(p);
+  heir[p] = NOBODY; shadow[p] = 0;
+  DEL(prepared, p); DEL(dismissed, p); DEL(unanswered, p); DEL(was_former, p)
+}
+
+/* What p, the owner, would tell its heir now, into `now_known`: with whoever got the reference from here. */
+inline look_at(p) {
+  l = list[p];
+  for (h : 0 .. HANDOFF_ARRAY - 1) {
+    if :: HAS(pins[p], h) && !HAS(fenced[p], receiver[h]) -> ADD(l, receiver[h]) :: else -> skip fi
+  }
+  c = (copy_at[p] != NO_COPY_KNOWN -> HAS_COPY : 0);
+  now_known = SNAPSHOT(l & ~ONE(heir[p]), c, formers[p] & ~ONE(heir[p]))
+}
+#define HAS_SHADOW(p) HAS(prepared | unanswered, p)
+
+/* One snapshot at a time is on its way, and none that says what the heir knows. */
+inline shadow_changes(p) {
+  if
+  :: record[p] == OWNED && heir[p] != NOBODY && !HAS(dismissed, p) && !HAS(unanswered, p) ->
+    look_at(p);
+    if
+#ifdef NO_NEXT_SHADOW
+    :: HAS_SHADOW(p) ->
+#else
+    :: HAS_SHADOW(p) && now_known == shadow[p] ->
+#endif
+      ANSWER(waits[p])
+    :: else ->
+      send(p, heir[p], SHADOW, term[p] + 1, now_known);
+      shadow[p] = now_known;
+      ADD(unanswered, p);
+      waits_sent[p] = waits[p]; waits[p] = 0
+    fi
+  :: else -> skip
+  fi
+}
+
+inline name_heir(p, z) {
+  printf("%d: names %d the heir\n", p, z);
+  heirs++;
+  heir[p] = z;
+  if :: HAS(formers[p], z) -> ADD(was_former, p) :: else -> skip fi;
+  ADD(formers[p], z)                        /* it hears of the end of the object as they do */
+}
+
+inline dismiss(p) {
+  printf("%d: dismisses its heir\n", p);
+  ADD(dismissed, p);
+  promised = 0;                             /* also by one that is excluded and has not read so */
+  ANSWER_ALL(p);
+  send(p, heir[p], SHADOW_END, term[p] + 1, 0);
+#ifdef NO_WAIT_FOR_DISMISSAL
+  end_heirship(p)
+#endif
+}
+
+inline apply_shadow(p, q) {
+  ok = (stage[p] != 0 && next[p] == q && next_term[p] == et - 1);
+  if
+  :: !(ok && stage[p] == HEIR) && (what == REFUSE || record[p] == OWNED || record[p] == FREEING ||
+     (BORROWED(p) && (term[p] > et - 1 || (term[p] == et - 1 && owner[p] != q))) ||
+     (stage[p] != 0 && stage[p] != SETTLED) || (stage[p] == SETTLED && !ok && next_term[p] >= et - 1)) ->
+    REPLY(q, SHADOW_ACK, et, NOT_KEPT)
+  :: else ->
+    stage[p] = HEIR; next[p] = q; next_term[p] = et - 1; asked[p] = 0;
+    snap_list[p] = LIST_OF(value); snap_copy[p] = COPY_OF(value); snap_formers[p] = FORMERS_OF(value);
+    REPLY(q, SHADOW_ACK, et, KEPT)
+  fi
+}
+
+inline apply_shadow_ack(p, q) {
+  if
+  :: (record[p] != OWNED && record[p] != FREEING) || heir[p] != q || et != term[p] + 1 ||
+     (value == DISMISSED) != HAS(dismissed, p) -> skip
+  :: else ->
+    if
+    :: value == KEPT ->
+      ADD(prepared, p); DEL(unanswered, p);
+      ANSWER(waits_sent[p])
+    :: else ->
+      if
+      :: value == NOT_KEPT && !HAS(prepared, p) && !HAS(was_former, p) -> DEL(formers[p], q)
+      :: else -> skip
+      fi;
+      end_heirship(p)
+    fi
+  fi
+}
+
+/* Who has owned it before goes on answering for it. */
+inline apply_shadow_end(p, q) {
+  if
+  :: stage[p] == HEIR && next[p] == q && next_term[p] == et - 1 ->
+    if
+    :: et == 2 -> forget_former(p)
+    :: else -> stage[p] = SETTLED; snap_list[p] = 0; snap_formers[p] = 0; snap_copy[p] = 0
+    fi
+  :: else -> skip
+  fi;
+  REPLY(q, SHADOW_ACK, et, DISMISSED)
+}
+
+/* p dies, or is excluded: who is promised that its heir takes over? */
+inline promise(p) {
+  if
+  :: record[p] == OWNED && heir[p] != NOBODY && HAS(prepared, p) && !HAS(dismissed, p) ->
+    promised = 0; promised_by = heir[p];
+    for (k : 0 .. PROCESSES - 1) {
+      if
+      :: k != p && record[k] == CONFIRMED && owner[k] == p && term[k] == term[p] && HOLDS(k) -> ADD(promised, k)
+      :: else -> skip
+      fi
+    }
+  :: else -> skip
+  fi
+}
+#define HAS_HEIR(p) (heir[p] != NOBODY)
+#else
+#define HAS_HEIR(p) false
+#endif
+
 /* The owner's record goes: nobody needs to ask for the object any more. */
 inline end_record(p) {
   for (k : 0 .. PROCESSES - 1) {
     if :: HAS(formers[p], k) -> send(p, k, MOVED_ENDED, term[p], 0) :: else -> skip fi
   }
+#if HEIRS > 0
+  end_heirship(p);
+#endif
   erase(p);
   list[p] = 0; copy_at[p] = NO_COPY_KNOWN; telling[p] = 0; before[p] = 0; from[p] = NOBODY; formers[p] = 0
 }
@@ -511,18 +689,30 @@ inline settle(p) {
   :: reply_to != NOBODY -> send(p, reply_to, reply, reply_term, reply_value); reply_to = NOBODY
   :: else -> skip
   fi;
+#if HEIRS > 0
+  if :: p != A -> shadow_changes(p) :: else -> skip fi;
+  answer = REGISTER_OK; answer_term = (p != A -> term[p] : 0);
+#endif
   if
   :: p != A ->
     if
     :: record[p] == OWNED && !HOLDS(p) && list[p] == 0 ->
       printf("%d: the object ends\n", p);
       ended = p;
+#if HEIRS > 0
+      ANSWER_ALL(p); answer = REGISTER_GONE;
+#endif
       if
       :: copy_at[p] != NO_COPY_KNOWN -> record[p] = FREEING; send(p, A, FREE, 0, 0)
       :: else -> end_record(p)
       fi
     :: else -> skip
     fi;
+#if HEIRS > 0
+    for (k : 0 .. PROCESSES - 1) {
+      if :: HAS(answers, k) -> send(p, k, answer, answer_term, waiting_number[k]) :: else -> skip fi
+    }
+#endif
 #ifdef NO_WAIT_FOR_ANSWERS
     ok = !HAS(flushing, p)
 #else
@@ -558,6 +748,9 @@ inline check_world() {
 
 /* p does nothing any more. What is on its way to it no longer matters, what is on its way from it stays in flight. */
 inline stop(p) {
+#if HEIRS > 0
+  if :: p != A && !HAS(excluded, p) -> promise(p) :: else -> skip fi;
+#endif
   ADD(stopped, p);
   position[p] = 0; fenced[p] = 0; over[p] = 0;
   for (k : 0 .. N - 1) {
@@ -579,6 +772,9 @@ inline stop(p) {
     erase(p);
     DEL(held, p); registering[p] = 0; let_go[p] = 0; pins[p] = 0; owed[p] = 0; awaited[p] = 0;
     list[p] = 0; copy_at[p] = 0; telling[p] = 0; before[p] = 0; from[p] = NOBODY; formers[p] = 0;
+#if HEIRS > 0
+    waits[p] = 0; waits_sent[p] = 0; end_heirship(p);
+#endif
     forget_former(p)
   fi
 }
@@ -602,7 +798,26 @@ inline apply_register(p, q) {
 #else
   :: record[p] == OWNED ->
 #endif
-    ADD(list[p], q); REPLY(q, REGISTER_OK, term[p], value)
+    ADD(list[p], q);
+#if HEIRS > 0 && !defined(NO_WAIT_FOR_HEIR)
+    if
+    :: heir[p] != NOBODY && !HAS(dismissed, p) ->
+      look_at(p);
+      waiting_number[q] = value;
+      DEL(waits[p], q); DEL(waits_sent[p], q);
+      if
+      :: !HAS_SHADOW(p) || now_known != shadow[p] -> ADD(waits[p], q)
+      :: else ->
+        if
+        :: HAS(unanswered, p) -> ADD(waits_sent[p], q)
+        :: else -> REPLY(q, REGISTER_OK, term[p], value)
+        fi
+      fi
+    :: else -> REPLY(q, REGISTER_OK, term[p], value)
+    fi
+#else
+    REPLY(q, REGISTER_OK, term[p], value)
+#endif
   :: else ->
     redirect(p, q);
     if :: ok -> skip :: else -> REPLY(q, REGISTER_GONE, 1, value) fi
@@ -680,7 +895,7 @@ inline apply_transfer_answer(p, q) {
 
 inline apply_transfer(p, q) {
   if
-  :: what == REFUSE || record[p] == OWNED || record[p] == FREEING || stage[p] == SENT || stage[p] == TAKEN ->
+  :: what == REFUSE || record[p] == OWNED || record[p] == FREEING || (stage[p] != 0 && stage[p] != SETTLED) ->
     REPLY(q, TRANSFER_REFUSED, et, 0)
   :: else ->
     send(p, q, TRANSFER_TAKEN, et, 0);
@@ -781,11 +996,19 @@ inline apply(p, q) {
     fi
   :: KIND(item) == MOVED_ENDED ->
     if
+#if HEIRS > 0
+    :: stage[p] == HEIR && next[p] != q -> skip
+#endif
     :: stage[p] >= TAKEN && (next_term[p] < et || (next_term[p] == et && next[p] == q)) -> forget_former(p)
     :: else -> skip
     fi
   :: KIND(item) == LOCATION -> apply_location(p)
   :: KIND(item) == FREE_RESULT -> if :: record[p] == FREEING -> end_record(p) :: else -> skip fi
+#if HEIRS > 0
+  :: KIND(item) == SHADOW -> apply_shadow(p, q)
+  :: KIND(item) == SHADOW_ACK -> apply_shadow_ack(p, q)
+  :: KIND(item) == SHADOW_END -> apply_shadow_end(p, q)
+#endif
   fi
 }
 
@@ -861,6 +1084,9 @@ inline tell_item(p, q) {
   :: KIND(item) == LOCATION -> printf("%d: gets Location(%d) from %d\n", p, value, q)
   :: KIND(item) == FREE -> printf("%d: gets Free from %d\n", p, q)
   :: KIND(item) == FREE_RESULT -> printf("%d: gets FreeResult from %d\n", p, q)
+  :: KIND(item) == SHADOW -> printf("%d: gets Shadow from %d, term %d\n", p, q, et)
+  :: KIND(item) == SHADOW_ACK -> printf("%d: gets ShadowAck(%d) from %d\n", p, value, q)
+  :: KIND(item) == SHADOW_END -> printf("%d: gets ShadowEnd from %d\n", p, q)
   fi
 }
 
@@ -943,7 +1169,7 @@ inline export(p, z) {
 #ifdef NO_WAIT_FOR_SETTLED
 #define MOVABLE(p) (record[p] == OWNED)
 #else
-#define MOVABLE(p) (record[p] == OWNED && telling[p] == 0 && (from[p] == NOBODY || HAS(fenced[p], from[p])))
+#define MOVABLE(p) (record[p] == OWNED && !HAS_HEIR(p) && telling[p] == 0 && (from[p] == NOBODY || HAS(fenced[p], from[p])))
 #endif
 
 inline give_away(p, z) {
@@ -984,6 +1210,17 @@ inline read_view(p) {
 #ifndef NO_TAKING_BACK
     if
     :: (stage[p] == SENT || stage[p] == TAKEN) && next[p] == x -> take_back(p, true)
+    :: else -> skip
+    fi;
+#endif
+#if HEIRS > 0
+    if :: heir[p] == x -> end_heirship(p) :: else -> skip fi;
+    if
+#ifdef NO_INHERITING
+    :: stage[p] == HEIR && next[p] == x -> forget_former(p)
+#else
+    :: stage[p] == HEIR && next[p] == x -> take_back(p, true)
+#endif
     :: else -> skip
     fi;
 #endif
@@ -1040,17 +1277,26 @@ inline read_membership(p) {
 #define TRANSFER_WAITS(q, p) (q != p && len(SESSION(q, p)) > 0 && ( \
     SESSION(q, p) ? [eval(ITEM(TRANSFER, 2)), _] || SESSION(q, p) ? [eval(ITEM(TRANSFER, 3)), _] || \
     SESSION(q, p) ? [eval(ITEM(TRANSFER, 4)), _] || SESSION(q, p) ? [eval(ITEM(TRANSFER, 5)), _]))
+#define SHADOW_WAITS(q, p) (q != p && len(SESSION(q, p)) > 0 && stage[p] != HEIR && ( \
+    SESSION(q, p) ? [eval(ITEM(SHADOW, 2)), _] || SESSION(q, p) ? [eval(ITEM(SHADOW, 3)), _] || \
+    SESSION(q, p) ? [eval(ITEM(SHADOW, 4)), _] || SESSION(q, p) ? [eval(ITEM(SHADOW, 5)), _]))
 #define IN_SCOPE(p) (HOLDS(p) && record[p] != NONE && record[p] != FREEING)
 #define MAY_EXPORT(p, z) (z != p && made < HANDOFFS && IN_SCOPE(p) && !HAS(fenced[p], z) && \
     HAS(SENDERS, p) && HAS(RECEIVERS, z))
+#define MAY_NAME(p, z) (z != p && heirs < HEIRS && MOVABLE(p) && awaited[p] == 0 && !HAS(fenced[p], z))
 #define MAY_GIVE(p, z) (z != p && transfers < TRANSFERS && MOVABLE(p) && !HAS(fenced[p], z) && \
     (transfers > 0 || z == P))
 
 #ifdef NO_REFUSAL
 #define REFUSALS(p)
 #else
+#if HEIRS > 0
+#define IS_OFFERED(q, p) (TRANSFER_WAITS(q, p) || SHADOW_WAITS(q, p))
+#else
+#define IS_OFFERED(q, p) TRANSFER_WAITS(q, p)
+#endif
 #define REFUSALS(p) \
-  MAY(TRANSFER_WAITS(0, p), REFUSE, 0) MAY(TRANSFER_WAITS(1, p), REFUSE, 1) MAY(TRANSFER_WAITS(2, p), REFUSE, 2)
+  MAY(IS_OFFERED(0, p), REFUSE, 0) MAY(IS_OFFERED(1, p), REFUSE, 1) MAY(IS_OFFERED(2, p), REFUSE, 2)
 #endif
 #ifdef NO_KEEPING
 #define KEEPINGS(p)
@@ -1068,7 +1314,6 @@ inline read_membership(p) {
 
 inline act(p) {
   if
-  :: what <= KEEP -> receive(p, arg); apply(p, arg)
   :: what == IMPORT -> import(p, arg)
   :: what == DROP -> printf("%d: drops its handle\n", p); DEL(held, p)
   :: what == SEND_REGISTER ->
@@ -1083,6 +1328,10 @@ inline act(p) {
     erase(p)
   :: what == EXPORT -> export(p, arg)
   :: what == GIVE_AWAY -> give_away(p, arg)
+#if HEIRS > 0
+  :: what == NAMES_HEIR -> name_heir(p, arg)
+  :: what == DISMISSES -> dismiss(p)
+#endif
   :: what == READ -> read_membership(p)
   :: what == CRASHES -> printf("%d: crashes\n", p); faults++; stop(p)
   fi
@@ -1122,11 +1371,23 @@ end:
     MAY(MAY_GIVE(p, 0), GIVE_AWAY, 0)
     MAY(MAY_GIVE(p, 1), GIVE_AWAY, 1)
     MAY(MAY_GIVE(p, 2), GIVE_AWAY, 2)
+#if HEIRS > 0
+    MAY(MAY_NAME(p, 0), NAMES_HEIR, 0)
+    MAY(MAY_NAME(p, 1), NAMES_HEIR, 1)
+    MAY(MAY_NAME(p, 2), NAMES_HEIR, 2)
+    MAY(record[p] == OWNED && HAS_HEIR(p) && !HAS(dismissed, p), DISMISSES, 0)
+#endif
     MEMBERSHIP(p)
     fi;
+    d_step { acks = 0; answers = 0; reply_to = NOBODY };
+    if                                  /* nothing comes between: one step of all would be longer than SPIN takes */
+    :: what <= KEEP -> d_step { receive(p, arg); apply(p, arg) }
+    :: else -> d_step { act(p) }
+    fi;
     d_step {
-      acks = 0; reply_to = NOBODY;
-      act(p);
+#if HEIRS > 0
+      if :: record[p] == NONE -> DEL(promised, p) :: else -> skip fi;
+#endif
       if :: WORKING(p) -> settle(p) :: else -> skip fi;
       check_world()
     }
@@ -1149,7 +1410,7 @@ end:
     MEMBERSHIP(A)
     fi;
     d_step {
-      acks = 0; reply_to = NOBODY;
+      acks = 0; answers = 0; reply_to = NOBODY;
       if
       :: what == DELIVER -> receive(A, arg); apply_agent(arg)
       :: what == PRODUCE ->
@@ -1170,6 +1431,9 @@ end:
 
 inline exclude(p) {
   printf("membership: view %d excludes %d\n", views + 1, p);
+#if HEIRS > 0
+  if :: p != A && !HAS(stopped, p) -> promise(p) :: else -> skip fi;
+#endif
   reported = 0;                       /* the barrier of an older view will not come alone */
   excludes[views] = p;
   stream[streamed] = VIEW(views);
@@ -1222,7 +1486,10 @@ proctype End() {
       :: WORKING(k) ->
         CHECK(end_every_record_removed, record[k] == NONE && list[k] == 0);
         CHECK(end_every_handoff_ended, pins[k] == 0 && owed[k] == 0);
-        CHECK(end_transfer_ended, stage[k] == 0 && telling[k] == 0 && awaited[k] == 0)
+        CHECK(end_transfer_ended, stage[k] == 0 && telling[k] == 0 && awaited[k] == 0);
+#if HEIRS > 0
+        CHECK(end_heirship_ended, heir[k] == NOBODY && waits[k] == 0 && waits_sent[k] == 0)
+#endif
       :: else -> skip
       fi
     }
@@ -1237,6 +1504,9 @@ init {
     held = ONE(O) | ONE(B);
     list[O] = ONE(B);
     for (k : 0 .. PROCESSES - 1) { from[k] = NOBODY }
+#if HEIRS > 0
+    for (k : 0 .. PROCESSES - 1) { heir[k] = NOBODY }
+#endif
 #ifdef NO_COPY
     produced = true;
 #else
