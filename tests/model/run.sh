@@ -78,7 +78,7 @@ rows() {
 2|transfer, an heir, late borrower|holds|$heir $passed -DPROCESSES=4
 2|transfer, two in a row, an heir|holds|$twice -DHEIRS=1
 3|transfer, two, and a reference|holds|$passed -DTRANSFERS=2 -DCAPACITY=8
-3|transfer, two references|holds|$two
+2|transfer, two references|holds|$two
 1|transfer: Flushed before answers|found|-DHANDOFFS=0 -DNO_WAIT_FOR_ANSWERS
 1|transfer: entry retired early|found|$still -DNO_ENTRY_AFTER_SETTLED
 1|transfer: Release forwarded|found|$still -DNO_IGNORED_RELEASE
@@ -100,7 +100,6 @@ rows() {
 1|transfer: nothing inherited|found|$heir -DHANDOFFS=0 -DNO_COPY -DNO_INHERITING
 1|transfer: dismissal not waited for|found|-DHEIRS=1 -DHANDOFFS=0 -DNO_COPY -DNO_WAIT_FOR_DISMISSAL
 2|transfer: askers forgotten|found|$passed -DPROCESSES=4 -DSENDERS=4 -DRECEIVERS=8 -DNO_MEMORY_OF_ASKERS
-2|transfer: Register before answer|found|$two -DNO_ANSWER_BEFORE_REGISTER
 2|transfer: old answer confirms|found|$two -DNO_NEW_REGISTER
 ROWS
 }

@@ -58,7 +58,6 @@
  * NO_ENTRY_AFTER_SETTLED the former owner forgets the object when everybody has been told, not when it has ended
  * NO_IGNORED_RELEASE     the former owner tells the next one of a Release
  * NO_ANSWER_BEFORE_RELEASE  a Release counts although its sender has not answered Moved
- * NO_ANSWER_BEFORE_REGISTER  ... and a Register is answered
  * NO_DROP_OF_CLOSED_IDS  the next owner lists borrowers whose barrier it has already seen
  * NO_WAIT_FOR_SETTLED    an object moves on before its former owner has acknowledged Settled
  * NO_HOLD_OF_TAKEN_BACK  what was taken back is not held until the barrier of the next owner
@@ -81,6 +80,7 @@
  *
  * Removed as well, but not seen to fail in the rows of run.sh:
  * NO_TERM_AFTER          what is taken back is owned in the next owner's term, not in the one after
+ * NO_ANSWER_BEFORE_REGISTER  a Register is answered although its sender has not answered Moved
  * NO_PASSING_ON          who got the reference from a borrower does not hear of the move
  */
 
@@ -521,8 +521,8 @@ inline redirect(p, q) {
 #endif
 #ifndef NO_MEMORY_OF_ASKERS
     if
-    :: stage[p] != SETTLED && q == A && snap_copy[p] == 0 -> snap_copy[p] = ASKS
-    :: stage[p] != SETTLED && q != A -> ADD(snap_list[p], q)
+    :: stage[p] <= TAKEN && q == A && snap_copy[p] == 0 -> snap_copy[p] = ASKS
+    :: stage[p] <= TAKEN && q != A -> ADD(snap_list[p], q)
     :: else -> skip
     fi;
 #endif
