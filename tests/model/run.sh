@@ -5,7 +5,7 @@
 #   run.sh            every model, and every mutation
 #   run.sh --small    the small model whole, the chain whole with one crash, short rows of the transfer, and the
 #                     mutations; for CI
-#   run.sh --long     also the chain with two false suspicions, and a transfer with two references, bounded by
+#   run.sh --long     also the chain with two false suspicions, and two transfers with a reference, bounded by
 #                     MODEL_SECONDS
 #   run.sh --explain NAME   checks one row (see --list) and prints the order of events that breaks it, if any
 #   run.sh --list     the rows
