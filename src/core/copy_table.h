@@ -233,6 +233,7 @@ class CopyTable {
   void AskMovesAgain(const copy_event::Moved& event, CopyEffects* effects);
   void FollowOtherGenerations(Arrival* arrival) const;
   bool OwesMovedAck(const Owner& owner) const;
+  void RaiseToMovedAck(Owner* owner);
   bool PullMovedAck(Owner* owner, ReportSink* sink);
 
   // Moves of the primary.

@@ -147,6 +147,22 @@ bool CopyTable::OwesMovedAck(const Owner& owner) const {
   return true;
 }
 
+// What came after the Moved, when nothing of the object was here, is of the first term: its host
+// names an owner alone. Its report would not count, for it is of an earlier term than the answer.
+void CopyTable::RaiseToMovedAck(Owner* owner) {
+  if (owner->moved_acks.empty()) return;
+  const CopyMovedAck ack = owner->moved_acks.front();
+  CopyEffects none;  // the owner is ready
+  bool raised = false;
+  for (uint32_t i = Newest(ack.object); i != kNoCopy; i = copies_[i].older) {
+    if (copies_[i].owner != owner->peer || !IsUnfreed(copies_[i])) continue;
+    if (copies_[i].term >= ack.term) continue;
+    ChangeOwner(i, owner, ack.term, &none);
+    raised = true;
+  }
+  if (raised) AskMovesAgain({owner->peer, ack.object, owner->peer, ack.term}, &none);
+}
+
 bool CopyTable::PullMovedAck(Owner* owner, ReportSink* sink) {
   const CopyMovedAck& ack = owner->moved_acks.front();
   SharingItem item;

@@ -67,6 +67,7 @@ PullVerdict CopyTable::PullReports(PeerIndex peer, uint32_t items_max, ReportSin
   uint32_t items = 0;
   for (; owner.answers_waiting() > 0 || !owner.reports.empty(); ++items) {
     if (items == items_max) return PullVerdict::kMore;
+    RaiseToMovedAck(&owner);
     // Replies first: a copy that came after its key was answered Unknown is reported after that.
     if (!owner.replies.empty()) {
       if (!PullReply(&owner, sink)) return PullVerdict::kFull;

@@ -55,6 +55,21 @@ TEST_F(CopyTableTransfer, AFreeWithoutATermOfItsOwnerLowersNoTerm) {
   EXPECT_EQ(TermOf(1), 3u);
 }
 
+// --- Copies --------------------------------------------------------------------------------------
+
+TEST_F(CopyTableTransfer, ACopyThatComesBeforeTheAnswerIsOfTheTermThatIsAnsweredWhenItIsReported) {
+  ASSERT_EQ(Move(1), CopyVerdict::kNoChange);
+  ASSERT_EQ(Move(2), CopyVerdict::kNoChange);
+  ASSERT_EQ(Add(2, 0, kNext), CopyVerdict::kOk) << "a host knows no term";
+  ASSERT_EQ(Add(1, 0, kNext), CopyVerdict::kOk);
+  EXPECT_EQ(Pull(kNext), (Words{"added 2 primary 10", "added 1 primary 10", "moved 1 term 2 here",
+                                "added 2 primary 10", "moved 2 term 2 here"}))
+      << "what was told before the answer that is next is told again";
+  EXPECT_EQ(TermOf(1), 2u);
+  EXPECT_EQ(TermOf(2), 2u);
+  EXPECT_EQ(table_->Told(kNext), Visited(kNext));
+}
+
 // --- Moves of the primary ------------------------------------------------------------------------
 
 TEST_F(CopyTableTransfer, AMoveOfThePrimaryIsAskedAgainOfTheNewOwner) {

@@ -29,6 +29,7 @@ class CopyTableTransferModel : public testing::Test {
     uint32_t term = kFirstTerm;
     bool freed = false;
     bool held = false;
+    uint32_t told = 0;  // in which term its present owner has heard of it last
   };
   // What an owner has heard, and waits for.
   struct Owner {
@@ -77,7 +78,8 @@ class CopyTableTransferModel : public testing::Test {
       }
       const auto copy = world_.copies_.find(key);
       EXPECT_TRUE(copy != world_.copies_.end() && copy->second.owner == peer_);
-      EXPECT_EQ(item.term, copy->second.term);
+      EXPECT_EQ(item.term, world_.table_.Find(key.first, key.second)->term);
+      copy->second.told = item.term;
       owner_.known.insert(key);
       return true;
     }
@@ -100,6 +102,7 @@ class CopyTableTransferModel : public testing::Test {
         here = true;
         // What is here has been said before.
         EXPECT_TRUE(!copy->second.held || owner_.known.count({item.object, g}));
+        EXPECT_TRUE(!copy->second.held || copy->second.told >= item.term) << "it does not count";
       }
       EXPECT_EQ(item.answer, here ? 1 : 0);
       return true;
@@ -212,6 +215,7 @@ class CopyTableTransferModel : public testing::Test {
       if (copy == copies_.end() || copy->second.freed || copy->second.term >= term) continue;
       owners_[copy->second.owner].known.erase({object, g});
       copy->second.owner = owner;
+      copy->second.told = 0;
       copy->second.freed = owners_[owner].past_barrier;
       copy->second.term = term;
     }
@@ -304,8 +308,20 @@ class CopyTableTransferModel : public testing::Test {
   }
   void PullSome(PeerIndex peer, size_t room) {
     Listener listener(this, peer, room);
+    auto acks = owners_[peer].acks;
     (void)table_.PullReports(peer, 1000, &listener);
     table_.CheckInvariants();
+    // What has come since the owner was heard of is its in the term that is answered.
+    for (auto& [key, copy] : copies_) {
+      const uint32_t term = table_.Find(key.first, key.second)->term;
+      if (term == copy.term) continue;
+      EXPECT_TRUE(copy.owner == peer && !copy.freed && term > copy.term);
+      EXPECT_GT((acks[{key.first, term}]), 0);
+      copy.term = term;
+      for (auto& [number, move] : moves_) {
+        if (move.object == key.first && move.term < term) move = {key.first, peer, term};
+      }
+    }
   }
 
   void Compare() {
