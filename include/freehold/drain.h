@@ -75,7 +75,9 @@ struct DrainOptions {
   std::function<bool()> interrupted;
   // Who gets what this process owns, pinned or not (transfer.h), again and again until nothing is
   // left that can be given away; nil: nobody, and it is waited for until nobody refers to it. One
-  // that takes none, or cannot, shows in what is left.
+  // that takes none, or cannot, shows in what is left. What is in a scope goes along as a member of
+  // it (scope.h), so that a scope of this process's own must end, and what is in it go, before this
+  // process can: `left.scope_members`.
   ProcessId next_owner;
   // At most so many are named in the report.
   size_t blockers_max = 100;

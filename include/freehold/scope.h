@@ -13,6 +13,9 @@
 // process that opened it ends it: End, Cancel, ForceEnd and Delete of a part are refused
 // (kNotOwner). A scope is done when its parts are, or their processes are excluded; when its owner
 // is excluded, the parts end. Around a part is the root of its process: that is where Keep keeps.
+// An object that gets another owner (transfer.h) stays in its scope: the next owner has a part of
+// it from then on, which counts the object and its bytes, and Keep, Move and StopHolding are that
+// process's to call. What a scope uses stays in scope wherever it is owned.
 //
 // Frees are grouped as ever: one batch for each node, however many objects end. A scope of a
 // million ends in pieces that the pump works off; the caller of End pays for a few.

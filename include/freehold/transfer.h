@@ -16,10 +16,18 @@
 // reads an id out of the object names the owner that it has by then (ImportNested). Its pins
 // (pin.h) are the next owner's, under the same names, and so is a free that waits for them.
 //
-// What cannot be given away, by name: an object that belongs to a scope, has lineage or is to be
-// persisted; that has a shared file without a node, or a subscription to its locations; of which
-// copies are being deleted; that more processes, nodes and pins hold than one message names (some
-// 200); or that has come by a transfer of which not everybody has heard yet. `on_answer` says
+// Its scope stays its scope (scope.h), whoever opened it: the next owner joins, and the scope holds
+// the object there, ends it there, and is done when it is reclaimed there. Until everybody knows
+// the next owner it is counted in the scope here, too, without its bytes. What is in the root scope
+// has no scope to go along, but a label, and the hold that Keep has given it: the next owner's root
+// holds it then. One whose scope is over for the next owner, as with the death of the scope's
+// owner, comes in no scope. Lists that are kept of a scope here (Delete of what it has kept) forget
+// it.
+//
+// What cannot be given away, by name: an object that has lineage or is to be persisted; that has a
+// shared file without a node, or a subscription to its locations; of which copies are being
+// deleted; that more processes, nodes and pins hold than one message names (some 200), its label
+// included; or that has come by a transfer of which not everybody has heard yet. `on_answer` says
 // which; the last three pass.
 //
 // What a host notices at the next owner: ReferenceCounterOptions::takes_transfers,
@@ -41,12 +49,14 @@
 // An object has one heir at a time: naming another begins with DismissHeir. While it has one it is
 // not given away (kNotMovable; a drain with a next owner dismisses first), and nothing can be put
 // into it: what it is to contain comes before. That the heir holds as long as it is one, and goes
-// on holding when it inherits. No heir can have an object that belongs to a scope, has more holders
-// and pins than one message names, or has come by a transfer of which not everybody has heard yet.
-// If so many come to hold it later, its heir is dismissed, which is logged and counted
-// (ReferenceCounterStats::heirs_overgrown), as is an heir's death logged, and that the heir of what
-// contains others is about to leave: the object has none then. Nor has it, if it contains others,
-// once it goes out of scope, although its lineage may bring it back.
+// on holding when it inherits. A scope of this process ends with it, so that the heir inherits what
+// is in one in no scope, held by none, and without a label. No heir can have an object that is in
+// another process's scope, has more holders and pins than one message names, or has come by a
+// transfer of which not everybody has heard yet; and none that has an heir moves to a scope of
+// another process's (kNotMovable). If so many come to hold it later, its heir is dismissed, which
+// is logged and counted (ReferenceCounterStats::heirs_overgrown), as is an heir's death logged, and
+// that the heir of what contains others is about to leave: the object has none then. Nor has it, if
+// it contains others, once it goes out of scope, although its lineage may bring it back.
 //
 // Its lineage, subscriptions to its locations here and its files without a node end with this
 // process. Its pins do not: the heir's host unpins.

@@ -146,13 +146,15 @@ enum class Mutant : uint8_t {
   kOuterMovedUnnoticed,   // what was read out of the object counts on its former owner
   kEarlierReportCounts,   // a digest counts a report of which its node counts a later one
   kPinsNotPassedOn,       // they end when the object gets another owner
+  kScopeLetGoEarly,       // the former owner's scope waits for it no more although it may come back
+  kScopeHoldNotPassedOn,  // a scope that holds an object does not hold it at its next owner
   // 15, heirs
   kNothingInherited,       // the owner dies, and its heir does nothing
   kGivenAwayWithHeir,      // the next owner and the heir may own it in the same term
   kHeirEndedTooEarly,      // ... as when the heir has not answered its dismissal
   kContainedNotInherited,  // the heir lets go of what the object contains
 };
-inline constexpr int kMutants = 114;        // kNone included
+inline constexpr int kMutants = 116;        // kNone included
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

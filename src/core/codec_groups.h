@@ -47,8 +47,9 @@
 //                       each former: process (28)    detail: the state; 128 more: evict first;
 //                       64 more: then come pins (2), 1 if a free waits for them, 2 if one does
 //                       that is evict-first (1), and of each pin: count (4), age (8, nanoseconds),
-//                       length of name (2), name
-//   36 kShadows         version (8), and what 35 has
+//                       length of name (2), name; 32 more: then comes its scope, owner (28, nil for
+//                       the sender), id (8), flags (1), length of label (2), label
+//   36 kShadows         version (8), and what 35 has, but for the scope
 //   37 kShadowAcks      object (28), version (8)               detail: the answer
 //   38 kShadowEnds      object (28)
 //   39 kContaineds      object (28), inner objects (2), and of each: object (28), number (8),

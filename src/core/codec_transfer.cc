@@ -27,8 +27,16 @@ constexpr size_t kVersionBytes = 8;  // in front of what an heir is told
 
 // Of a transfer, in its group's detail, besides the state.
 constexpr uint8_t kEvictFirst = 128;
-constexpr uint8_t kPinned = 64;  // its pins follow the other lists
-static_assert(kTransferStateMax < kPinned);
+constexpr uint8_t kPinned = 64;   // its pins follow the other lists
+constexpr uint8_t kInScope = 32;  // its scope follows them all
+constexpr uint8_t kTransferFlags = kEvictFirst | kPinned | kInScope;
+static_assert(kTransferStateMax < kInScope);
+// Of its scope.
+constexpr uint8_t kScopeHolds = 1;
+constexpr uint8_t kScopeNoCleanup = 2;
+constexpr uint8_t kScopeHasIt = 4;  // holds the object
+constexpr uint8_t kScopeForced = 8;
+constexpr uint8_t kScopeFlagsMax = 15;
 // Of its pins: what waits for the last one.
 constexpr uint8_t kNoFree = 0;
 constexpr uint8_t kFreeNow = 1;
@@ -45,6 +53,7 @@ constexpr uint8_t kNodeFlagsMax = 31;
 
 static_assert(kTransferNodeBytes == NodeId::kSize + 3);
 static_assert(kTransferProcessBytes == ProcessId::kSize);
+static_assert(kTransferScopeBytes == ProcessId::kSize + 11);
 static_assert(kPinHoldersMax <= UINT16_MAX && kPinnedByBytesMax <= UINT16_MAX);
 // Any transfer fits any envelope, any node fits a transfer, and 16 bits count what fits.
 static_assert(codec::kGroupHeadBytes + kTransferBytes + kTransferListBytesMax <=
@@ -127,7 +136,36 @@ CodecError ReadPins(Cursor* cursor, TransferItem* item, bool keep) {
   return CodecError::kOk;
 }
 
-CodecError ReadLists(bool pinned, Cursor* cursor, TransferItem* item, bool keep) {
+// The root is each process's own, and stands for something only with a label or a hold.
+bool IsValid(const ProcessId& owner, uint64_t scope, uint8_t flags, size_t label_bytes) {
+  constexpr uint8_t kHeldAndForced = kScopeHasIt | kScopeForced;
+  if (scope == 0 || flags > kScopeFlagsMax || label_bytes > kTransferListBytesMax) return false;
+  if ((flags & kHeldAndForced) == kHeldAndForced) return false;
+  if (!ScopeId(scope).IsRoot()) return true;
+  return owner.IsNil() && (flags & ~kScopeHasIt) == 0 && (flags != 0 || label_bytes > 0);
+}
+
+CodecError ReadScope(Cursor* cursor, TransferItem* item, bool keep) {
+  if (cursor->size() < kTransferScopeBytes) return CodecError::kTruncated;
+  const ProcessId owner = cursor->Process();
+  const auto id = cursor->Integer<uint64_t>();
+  const auto flags = cursor->Integer<uint8_t>();
+  const auto label_bytes = cursor->Integer<uint16_t>();
+  if (!IsValid(owner, id, flags, label_bytes)) return CodecError::kBadValue;
+  if (label_bytes > cursor->size()) return CodecError::kTruncated;
+  const std::string_view label = cursor->Bytes(label_bytes);
+  if (!keep) return CodecError::kOk;
+  item->scope = {owner,
+                 id,
+                 (flags & kScopeHolds) != 0,
+                 (flags & kScopeNoCleanup) != 0,
+                 (flags & kScopeHasIt) != 0,
+                 (flags & kScopeForced) != 0,
+                 std::string(label)};
+  return CodecError::kOk;
+}
+
+CodecError ReadLists(uint8_t flags, Cursor* cursor, TransferItem* item, bool keep) {
   const auto nodes = cursor->Integer<uint16_t>();
   const auto processes = cursor->Integer<uint16_t>();
   const auto formers = cursor->Integer<uint16_t>();
@@ -145,9 +183,10 @@ CodecError ReadLists(bool pinned, Cursor* cursor, TransferItem* item, bool keep)
   CodecError error = ReadProcesses(processes, cursor, keep ? &item->processes : nullptr);
   if (error != CodecError::kOk) return error;
   error = ReadProcesses(formers, cursor, keep ? &item->formers : nullptr);
-  if (error == CodecError::kOk && pinned) error = ReadPins(cursor, item, keep);
+  if (error == CodecError::kOk && (flags & kPinned) != 0) error = ReadPins(cursor, item, keep);
+  if (error == CodecError::kOk && (flags & kInScope) != 0) error = ReadScope(cursor, item, keep);
   if (error != CodecError::kOk) return error;
-  // The same with the urls and the pins.
+  // The same with the urls, the pins and the scope.
   return before - cursor->size() > kTransferListBytesMax ? CodecError::kBadValue : CodecError::kOk;
 }
 
@@ -164,10 +203,9 @@ CodecError ReadTransfer(const GroupHead& head, Cursor* cursor, PayloadSink* sink
   item.term = head.term;
   item.generation = head.generation;
   item.size = cursor->Integer<uint64_t>();
-  item.state = static_cast<TransferState>(head.detail & ~(kEvictFirst | kPinned));
+  item.state = static_cast<TransferState>(head.detail & ~kTransferFlags);
   item.evict_first = (head.detail & kEvictFirst) != 0;
-  const bool pinned = (head.detail & kPinned) != 0;
-  const CodecError error = ReadLists(pinned, cursor, &item, sink != nullptr);
+  const CodecError error = ReadLists(head.detail & kTransferFlags, cursor, &item, sink != nullptr);
   if (error != CodecError::kOk) return error;
   if (sink != nullptr && is_shadow) sink->OnShadow(shadow);
   if (sink != nullptr && !is_shadow) sink->OnTransfer(item);
@@ -258,6 +296,20 @@ char* PutPins(const TransferItem& item, char* at) {
   return at;
 }
 
+char* PutScope(const TransferItem& item, char* at) {
+  if (!item.scope.has_value()) return at;
+  const TransferItem::Scope& scope = *item.scope;
+  const auto flags = static_cast<uint8_t>(
+      (scope.hold ? kScopeHolds : 0) | (scope.no_cleanup ? kScopeNoCleanup : 0) |
+      (scope.held ? kScopeHasIt : 0) | (scope.forced ? kScopeForced : 0));
+  FREEHOLD_CHECK(IsValid(scope.owner, scope.id, flags, scope.label.size()));
+  at = PutBytes(scope.owner.bytes(), at);
+  at = Put(scope.id, at);
+  at = Put(flags, at);
+  at = Put(static_cast<uint16_t>(scope.label.size()), at);
+  return PutBytes(scope.label, at);
+}
+
 // What follows the version.
 char* PutTransfer(const TransferItem& item, char* at) {
   at = PutBytes(item.object.bytes(), at);
@@ -266,12 +318,14 @@ char* PutTransfer(const TransferItem& item, char* at) {
   at = Put(static_cast<uint16_t>(item.processes.size()), at);
   at = Put(static_cast<uint16_t>(item.formers.size()), at);
   for (const TransferItem::At& node : item.nodes) at = PutNode(node, at);
-  return PutPins(item, PutProcesses(item.formers, PutProcesses(item.processes, at)));
+  at = PutProcesses(item.formers, PutProcesses(item.processes, at));
+  return PutScope(item, PutPins(item, at));
 }
 
 uint8_t DetailOf(const TransferItem& item) {
   return static_cast<uint8_t>(static_cast<int>(item.state) | (item.evict_first ? kEvictFirst : 0) |
-                              (item.pins.empty() ? 0 : kPinned));
+                              (item.pins.empty() ? 0 : kPinned) |
+                              (item.scope.has_value() ? kInScope : 0));
 }
 
 size_t BytesOf(const TransferItem& item) {
@@ -289,7 +343,9 @@ CodecError codec::ReadTransferGroup(const GroupHead& head, Cursor* cursor, Paylo
   if (head.kind == kMoveds) return ReadMoveds(head, cursor, sink);
   const bool contained = head.kind == kContaineds;
   if (contained && (head.detail != 0 || head.generation != 0)) return CodecError::kBadValue;
-  if ((head.detail & ~(kEvictFirst | kPinned)) > kTransferStateMax) return CodecError::kBadValue;
+  if ((head.detail & ~kTransferFlags) > kTransferStateMax) return CodecError::kBadValue;
+  // Whoever inherits an object has it in no scope.
+  if (head.kind == kShadows && (head.detail & kInScope) != 0) return CodecError::kBadValue;
   // A count that the bytes cannot justify ends at the first item that is missing.
   for (uint32_t i = 0; i < head.count; ++i) {
     const CodecError error =
@@ -308,6 +364,7 @@ bool PayloadWriter::Add(const TransferItem& item) {
 
 bool PayloadWriter::Add(const ShadowItem& item) {
   const TransferItem& snapshot = item.snapshot;
+  FREEHOLD_CHECK(!snapshot.scope.has_value());
   char* at = Place(codec::kShadows, DetailOf(snapshot), snapshot.generation, snapshot.term,
                    kVersionBytes + BytesOf(snapshot));
   if (at == nullptr) return false;

@@ -155,6 +155,12 @@ struct HeirNotice {
   std::vector<HandedInner> unsent;
 };
 
+// An object was given away, or has come: in which scope it is from now on, for those that use it.
+struct ScopeNotice {
+  RecordIndex record = kNoRecord;
+  WhoseObject whose;
+};
+
 // A file of an object owned here that no node is needed for.
 struct UnboundFile {
   enum class Use : uint8_t {
@@ -187,6 +193,8 @@ struct RareEffects {
   // Others were read out of them, and whoever answers for them is another one: for every shard.
   std::vector<RecordIndex> outers_moved;
   std::vector<HeirNotice> heirs;
+  // For the ScopeTable, after the changes of the same step.
+  std::vector<ScopeNotice> rehomed;
   // For the UnboundFiles.
   std::vector<UnboundFile> files;
   // Registered callbacks whose moment cannot come any more: the runtime's to release.

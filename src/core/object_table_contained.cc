@@ -35,8 +35,19 @@ void TransferSteps::LetGoOfContained(OwnedSnapshot* snapshot, Effects* effects) 
   snapshot->contained.reset();
 }
 
+void TransferSteps::LetGoOfMembership(OwnedSnapshot* snapshot, Effects* effects) {
+  if (snapshot == nullptr || snapshot->membership == nullptr) return;
+  ScopeSteps(&table_).LetGoOf(*snapshot->membership, effects);
+  snapshot->membership.reset();
+}
+
+void TransferSteps::LetGoOfHandedOver(OwnedSnapshot* snapshot, Effects* effects) {
+  LetGoOfContained(snapshot, effects);
+  LetGoOfMembership(snapshot, effects);
+}
+
 void TransferSteps::Forget(Former* former, Effects* effects) {
-  LetGoOfContained(former->snapshot.get(), effects);
+  LetGoOfHandedOver(former->snapshot.get(), effects);
   transfers()->formers.Remove(former);
 }
 

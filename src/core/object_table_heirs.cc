@@ -60,9 +60,13 @@ void HeirSteps::Notify(const ObjectId& object, PeerIndex heir, HeirOutcome outco
 // --- The owner: naming and dismissing ------------------------------------------------------------
 
 // What it contains comes last: passing that on is of use only if nothing else is in the way.
-Immovable HeirSteps::WhyNot(const ObjectRecord& record, size_t looked_at) const {
-  if (record.is_member()) return Immovable::kInScope;
+Immovable HeirSteps::WhyNot(const ObjectRecord& record, const event::NameHeir& e) const {
   TransferSteps transfers(&table_);
+  if (record.is_member()) {
+    // A scope of this process ends with it; another one's would have to be joined by the heir.
+    const bool own = e.membership != nullptr && e.membership->joining.owner == kNoPeer;
+    if (!own || !transfers.IsSeen(record, e.membership)) return Immovable::kInScope;
+  }
   // With room for the heir, and for one who takes it back.
   if (transfers.TermOf(record) > kTermMax - 2) return Immovable::kTooOften;
   // Whoever registers with it, and has heard of an owner that died, is told first.
@@ -73,7 +77,7 @@ Immovable HeirSteps::WhyNot(const ObjectRecord& record, size_t looked_at) const 
   // Whoever may still take it back would own it in the heir's term.
   if (!transfers.IsSettled(RecordSlabs::IndexOf(record))) return Immovable::kMoving;
   const Rare* const rare = table_.rares_.Find(record);
-  const bool more = rare != nullptr && rare->inners.size() > looked_at;
+  const bool more = rare != nullptr && rare->inners.size() > e.looked_at;
   return more ? Immovable::kContains : Immovable::kNo;
 }
 
@@ -86,12 +90,12 @@ Verdict HeirSteps::Step(const event::NameHeir& e, Effects* effects, Immovable* w
   if (table_.fences_.IsFenced(e.heir)) return Verdict::kPeerExcluded;
   const RecordIndex index = table_.IndexOf(*record);
   if (Find(index) != nullptr) return Verdict::kAlreadyExists;
-  *why = WhyNot(*record, e.looked_at);
+  *why = WhyNot(*record, e);
   if (*why != Immovable::kNo) return Verdict::kWrongState;
   TransferSteps transfers(&table_);
   Transfers& all = transfers.Share();
   OwnedSnapshot snapshot;
-  if (!transfers.TakeSnapshot(*record, *e.names, &snapshot)) {
+  if (!transfers.TakeSnapshot(*record, *e.names, /*membership=*/nullptr, &snapshot)) {
     *why = Immovable::kTooMany;
     return Verdict::kWrongState;
   }
@@ -353,7 +357,7 @@ bool HeirSteps::PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames
     }
     if (*items_max == 0) return false;
     OwnedSnapshot snapshot;
-    if (transfers.TakeSnapshot(record, names, &snapshot)) {
+    if (transfers.TakeSnapshot(record, names, /*membership=*/nullptr, &snapshot)) {
       const ShadowItem item{heirship.changes,
                             TransferSteps::ItemOf(record.id(), term, snapshot, peer, names, now)};
       if (!writer->Add(item)) return false;

@@ -39,6 +39,7 @@ struct NameHeir {
   // As in event::Transfer.
   size_t looked_at = 0;
   std::vector<HandedInner>* handed = nullptr;
+  const Membership* membership = nullptr;
 };
 // The host wants it to have none.
 struct DismissHeir {
@@ -136,7 +137,7 @@ class HeirSteps {
   using Heirship = Heirs::Heirship;
   Heirs* heirs() const { return table_.sharing_->transfers->heirs.get(); }
   Heirship* Find(RecordIndex index) const;
-  Immovable WhyNot(const ObjectRecord& record, size_t looked_at) const;
+  Immovable WhyNot(const ObjectRecord& record, const event::NameHeir& e) const;
   ShadowAnswer AnswerOf(const event::Shadow& e) const;
   void ChangedOf(RecordIndex index, Effects* effects);
   void ToSend(RecordIndex index, const Heirship& heirship, Effects* effects);

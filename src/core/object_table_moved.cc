@@ -47,7 +47,7 @@ Verdict TransferSteps::Step(const event::Moved& e, Effects* effects) {
     if (table_.fences_.IsClosed(e.owner)) {
       Forget(former, effects);
     } else {
-      LetGoOfContained(former->snapshot.get(), effects);
+      LetGoOfHandedOver(former->snapshot.get(), effects);
       transfers()->formers.Follow(former, e.owner, e.term);
     }
   }
@@ -362,6 +362,16 @@ TransferItem TransferSteps::ItemOf(const ObjectId& object, uint32_t term,
   add(snapshot.processes, &item.processes);
   add(snapshot.formers, &item.formers);
   if (snapshot.pins != nullptr) PinSteps::Tell(*snapshot.pins, now, &item);
+  if (const Membership* of = snapshot.membership.get(); of != nullptr && of->is_told()) {
+    const ScopeExport& joining = of->joining;
+    item.scope = {joining.owner == kNoPeer ? ProcessId() : names.ProcessAt(joining.owner),
+                  joining.scope.number(),
+                  joining.hold,
+                  joining.no_cleanup,
+                  of->holds_there(),
+                  of->forced && !joining.scope.IsRoot(),
+                  of->label_text};
+  }
   return item;
 }
 

@@ -2,6 +2,7 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_heirs.h"
 
 namespace freehold::core {
 
@@ -37,6 +38,40 @@ void ScopeSteps::Leave(ObjectRecord* record, Effects* effects) {
   Unmember(record);
 }
 
+void ScopeSteps::GoAway(ObjectRecord* record, Effects* effects) {
+  const ScopeMembers::Member& member = table_.scopes_->At(record->member());
+  if (member.list() == MemberList::kHeld) --record->nested_in;
+  table_.scopes_->Count(record->member(), 0, -static_cast<int32_t>(record->copies),
+                        -static_cast<int64_t>(record->size), effects);
+  Unmember(record);
+  TellUsers(*record, kRootScope, effects);
+}
+
+void ScopeSteps::LetGoOf(const Membership& membership, Effects* effects) {
+  table_.scopes_->CountGone(membership.whose.scope, membership.label, effects);
+}
+
+void ScopeSteps::Come(ObjectRecord* record, const Admission& to, Effects* effects) {
+  ScopeMembers& members = Members();
+  const bool frees = (to.frees || members.IsForced(to.scope)) && !to.spared;
+  const bool hold =
+      to.hold && !frees && !members.IsClosed(to.scope) && !IsMutant(Mutant::kScopeHoldNotPassedOn);
+  const bool is_member = MakeMember(record, to.scope, to.label, hold);
+  FREEHOLD_CHECK(is_member);  // there are as many places as records
+  if (hold) ++record->nested_in;
+  members.Count(record->member(), 0, record->copies, static_cast<int64_t>(record->size), effects);
+  TellUsers(*record, to.scope, effects);
+  if (frees || to.spared) members.Move(record->member(), to.scope, MemberList::kForced);
+  if (!frees) return;
+  (void)table_.Step(event::FreeExplicitly{{record->id(), record->id().Hash()}}, effects);
+}
+
+// Where it is from now on, for the scopes here that use it.
+void ScopeSteps::TellUsers(const ObjectRecord& record, ScopeIndex scope, Effects* effects) {
+  effects->Rarely().rehomed.push_back(
+      {table_.IndexOf(record), {scope, table_.scopes_->CountMove()}});
+}
+
 Verdict ScopeSteps::Step(const event::MoveToScope& e, MovedMember* moved) {
   Verdict verdict;
   ObjectRecord* record = table_.InScope(e.key, &verdict);
@@ -52,6 +87,7 @@ Verdict ScopeSteps::Step(const event::MoveToScope& e, MovedMember* moved) {
   const bool hold = e.hold || was_held;
   if (from == e.to && hold == was_held) return Verdict::kUnchanged;
   if (members.IsClosed(e.to)) return Verdict::kScopeEnded;
+  if (e.is_part && HeirSteps::Has(table_, *record)) return Verdict::kWrongState;
   if (hold && !was_held && record->nested_in == UINT32_MAX) return Verdict::kCountFull;
 
   moved->counts = e.to != kRootScope || was.label != kNoLabel || hold;
@@ -104,7 +140,7 @@ void ScopeSteps::LetGo(uint32_t member, MemberList to, Effects* effects) {
 
 bool ScopeSteps::Release(ScopeIndex scope, uint64_t* budget, Effects* effects) {
   ScopeMembers& members = Members();
-  members.Close(scope);
+  members.Close(scope, /*forced=*/false);
   while (true) {
     const uint32_t member = members.First(scope, MemberList::kHeld);
     if (member == kNone || IsMutant(Mutant::kScopeNotReleased)) return false;
@@ -116,7 +152,7 @@ bool ScopeSteps::Release(ScopeIndex scope, uint64_t* budget, Effects* effects) {
 
 bool ScopeSteps::Force(ScopeIndex scope, uint64_t* budget, Effects* effects) {
   ScopeMembers& members = Members();
-  members.Close(scope);
+  members.Close(scope, /*forced=*/true);
   for (const MemberList list : {MemberList::kHeld, MemberList::kLoose}) {
     while (true) {
       const uint32_t member = members.First(scope, list);

@@ -15,6 +15,8 @@
 
 #include "src/base/mutant.h"
 #include "src/core/object_table.h"
+#include "src/core/owned_snapshot.h"
+#include "src/core/scope_event.h"
 
 namespace freehold::core {
 
@@ -25,7 +27,8 @@ struct MoveToScope {
   Key key;
   ScopeIndex from;  // kNoScope: whichever it is in
   ScopeIndex to;
-  bool hold = false;  // `to` holds it, even if `from` did not
+  bool hold = false;     // `to` holds it, even if `from` did not
+  bool is_part = false;  // `to` is one of another process's scope
 };
 // A scope holds a member no longer; it stays one.
 struct StopHolding {
@@ -52,7 +55,7 @@ class ScopeSteps {
   explicit ScopeSteps(ObjectTable* table) : table_(*table) {}
 
   // kNotFound, kOutOfScope, kNotOwner, kNotHeld (it is not in `from`), kUnchanged, kScopeEnded,
-  // kTableFull, kCountFull.
+  // kTableFull, kCountFull; kWrongState: it has an heir, and that would not be in the scope.
   Verdict Step(const event::MoveToScope& e, MovedMember* moved);
   // kNotFound, kNotHeld.
   Verdict Step(const event::StopHolding& e, Effects* effects);
@@ -72,12 +75,21 @@ class ScopeSteps {
   bool Enter(ObjectRecord* record, const event::Declare& e);
   // REQUIRES: it is a member. It is being erased.
   void Leave(ObjectRecord* record, Effects* effects);
+  // REQUIRES: it is a member. It is given away: its scope counts it until LetGoOf, or Come.
+  void GoAway(ObjectRecord* record, Effects* effects);
+  void LetGoOf(const Membership& membership, Effects* effects);
+  // It is owned here from now on, and its scope counts it already, but for its copies and size. One
+  // that has ended does not hold it, and one that was forced frees its value, once.
+  void Come(ObjectRecord* record, const Admission& to, Effects* effects);
   // Where it was declared, or kNone.
   static uint32_t CallSiteOf(const ObjectTable& table, const ObjectRecord& record) {
     return record.is_member() ? table.scopes_->At(record.member()).call_site : record.origin;
   }
   static bool IsHeldByScope(const ObjectTable& table, const ObjectRecord& record) {
-    return record.is_member() && table.scopes_->At(record.member()).list() == MemberList::kHeld;
+    return IsInList(table, record, MemberList::kHeld);
+  }
+  static bool IsInList(const ObjectTable& table, const ObjectRecord& record, MemberList list) {
+    return record.is_member() && table.scopes_->At(record.member()).list() == list;
   }
   // In which scope an object is now, after how many moves in this shard.
   static WhoseObject WhoseIs(const ObjectTable& table, RecordIndex object);
@@ -91,6 +103,7 @@ class ScopeSteps {
   bool MakeMember(ObjectRecord* record, ScopeIndex scope, LabelIndex label, bool hold);
   void Unmember(ObjectRecord* record);
   void LetGo(uint32_t member, MemberList to, Effects* effects);
+  void TellUsers(const ObjectRecord& record, ScopeIndex scope, Effects* effects);
 
   ObjectTable& table_;
 };

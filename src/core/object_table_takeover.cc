@@ -75,6 +75,7 @@ Verdict TransferSteps::Step(const event::TakeOver& e, Effects* effects, ObjectRe
   ++table_.counters_.transfers_taken;
   if (e.keep) found->has_handles = 1;
   Install(found, e.snapshot, {e.term, e.from, 0}, effects);
+  if (e.scope != nullptr) ScopeSteps(&table_).Come(found, *e.scope, effects);
   *record = found;
   return Verdict::kOk;
 }

@@ -60,7 +60,7 @@ const char* ImmovableName(Immovable why) {
     case Immovable::kContains:
       return "it contains other objects";
     case Immovable::kInScope:
-      return "it belongs to a scope";
+      return "it is in a scope of another process's, or moves from one to another";
     case Immovable::kLineage:
       return "a recorded task made it";
     case Immovable::kSubscribed:
@@ -105,11 +105,12 @@ Verdict TransferSteps::Step(const event::Transfer& e, Effects* effects, Immovabl
   if (record == nullptr) return verdict;
   if (record->borrowed) return Verdict::kNotOwner;
   if (table_.fences_.IsFenced(e.to)) return Verdict::kPeerExcluded;
-  *why = WhyNot(*record, e.looked_at);
+  *why = WhyNot(*record, e);
   if (*why != Immovable::kNo) return Verdict::kWrongState;
   Transfers& all = Share();
   auto snapshot = std::make_unique<OwnedSnapshot>();
-  if (!TakeSnapshot(*record, *e.names, snapshot.get())) {
+  const Membership* const membership = record->is_member() ? e.membership->get() : nullptr;
+  if (!TakeSnapshot(*record, *e.names, membership, snapshot.get())) {
     *why = Immovable::kTooMany;
     return Verdict::kWrongState;
   }
@@ -128,6 +129,10 @@ Verdict TransferSteps::Step(const event::Transfer& e, Effects* effects, Immovabl
     snapshot->contained->inners = std::exchange(rare->inners, InnerList());
     if (e.handed != nullptr) snapshot->contained->handed.all = std::exchange(*e.handed, {});
   }
+  if (membership != nullptr) {
+    snapshot->membership = std::move(*e.membership);
+    ScopeSteps(&table_).GoAway(record, effects);
+  }
   former->snapshot = std::move(snapshot);
   Strip(record);
   record->borrowed = 1;
@@ -140,9 +145,10 @@ Verdict TransferSteps::Step(const event::Transfer& e, Effects* effects, Immovabl
 }
 
 // What it contains comes last: passing that on is of use only if nothing else is in the way.
-Immovable TransferSteps::WhyNot(const ObjectRecord& record, size_t looked_at) const {
+Immovable TransferSteps::WhyNot(const ObjectRecord& record, const event::Transfer& e) const {
   const Rare* const rare = table_.rares_.Find(record);
-  if (record.is_member()) return Immovable::kInScope;
+  const Membership* const seen = e.membership == nullptr ? nullptr : e.membership->get();
+  if (record.is_member() && !IsSeen(record, seen)) return Immovable::kInScope;
   if (HeirSteps::Has(table_, record) && !IsMutant(Mutant::kGivenAwayWithHeir)) {
     return Immovable::kHasHeir;
   }
@@ -159,7 +165,16 @@ Immovable TransferSteps::WhyNot(const ObjectRecord& record, size_t looked_at) co
   });
   if (why == Immovable::kNo && Any(table_)) why = WhyNotYet(record);
   if (why != Immovable::kNo) return why;
-  return rare != nullptr && rare->inners.size() > looked_at ? Immovable::kContains : why;
+  return rare != nullptr && rare->inners.size() > e.looked_at ? Immovable::kContains : why;
+}
+
+// Nothing here has moved since the look: so the scope's index has named no other one meanwhile.
+bool TransferSteps::IsSeen(const ObjectRecord& record, const Membership* seen) const {
+  if (seen == nullptr) return false;
+  const WhoseObject now = ScopeSteps::WhoseIs(table_, RecordSlabs::IndexOf(record));
+  return now.scope == seen->whose.scope && now.move == seen->whose.move &&
+         ScopeSteps::IsInList(table_, record, MemberList::kHeld) == seen->held &&
+         ScopeSteps::IsInList(table_, record, MemberList::kForced) == seen->forced;
 }
 
 // Of what has come by a transfer.
@@ -183,7 +198,7 @@ bool TransferSteps::IsInherited(RecordIndex index) const {
 
 // False: there is more than a message holds, which is not looked at to the end.
 bool TransferSteps::TakeSnapshot(const ObjectRecord& record, const NodeNames& names,
-                                 OwnedSnapshot* to) const {
+                                 const Membership* membership, OwnedSnapshot* to) const {
   constexpr size_t kEntriesMax = kTransferListBytesMax / kTransferProcessBytes;
   OwnedSnapshot& snapshot = *to;
   if (record.copies > kEntriesMax) return false;
@@ -229,7 +244,14 @@ bool TransferSteps::TakeSnapshot(const ObjectRecord& record, const NodeNames& na
     snapshot.formers.push_back(former.peer);
     return snapshot.formers.size() <= kEntriesMax;
   });
-  return repeated <= kEntriesMax && snapshot.list_bytes() <= kTransferListBytesMax;
+  size_t bytes = 0;
+  if (membership != nullptr) {
+    // Its answer says that it has listed the next owner as one that has joined.
+    const PeerIndex owner = membership->joining.owner;
+    if (owner != kNoPeer) snapshot.Add(owner, false);
+    bytes = membership->list_bytes();
+  }
+  return repeated <= kEntriesMax && snapshot.list_bytes() + bytes <= kTransferListBytesMax;
 }
 
 // Takes all out of the record that an owner has: from now on it is a reference like another.
@@ -277,6 +299,7 @@ Verdict TransferSteps::Step(const event::TransferAnswered& e, Effects* effects) 
     TakeBack(former, /*next_died=*/false, effects);
     return Verdict::kOk;
   }
+  if (IsMutant(Mutant::kScopeLetGoEarly)) LetGoOfMembership(former->snapshot.get(), effects);
   for (const Former::Asker& asker : std::exchange(former->asked, {})) {
     former->snapshot->Add(asker.peer, asker.is_node);
     SendNews(asker.peer, {e.key.id, former->term, former->next_owner}, effects);
@@ -338,6 +361,7 @@ void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
       if (contained != nullptr) {
         effects->Rarely().inner_lists.push_back(std::move(contained->inners));
       }
+      LetGoOfHandedOver(snapshot.get(), effects);
       return;
     }
     record = &table_.slabs_.At(index);
@@ -352,6 +376,11 @@ void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
     }
   }
   Install(record, *snapshot, tenure, effects);
+  if (const Membership* of = snapshot->membership.get(); of != nullptr) {
+    Admission again{of->whose.scope, of->label, of->held};
+    again.spared = of->forced;
+    ScopeSteps(&table_).Come(record, again, effects);
+  }
   if (next_died && !IsMutant(Mutant::kTakenBackNotHeld)) {
     if (transfers()->awaited.Add(table_.IndexOf(*record), next_owner, 0) ==
         HolderIndex::Added::kAdded) {
@@ -367,7 +396,7 @@ Verdict TransferSteps::Step(const event::Settled& e, Effects* effects) {
   Verdict verdict = Verdict::kUnchanged;
   if (former != nullptr && former->next_owner == e.from && former->term == e.term &&
       former->stage == FormerStage::kTaken) {
-    LetGoOfContained(former->snapshot.get(), effects);
+    LetGoOfHandedOver(former->snapshot.get(), effects);
     transfers()->formers.SetStage(former, FormerStage::kSettled);
     verdict = Verdict::kOk;
   }

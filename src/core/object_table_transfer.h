@@ -7,6 +7,9 @@
 // Install, and whoever is listed in it is told, one by one, and answers what it holds: the snapshot
 // may be older than the truth, the answers are not.
 //
+// Of a scope that the object is in, the owner goes on counting it until the next owner has told
+// everybody: the scope is not over while the object is on its way, or may come back.
+//
 // Terms rise by one with each owner. Of two words about an object's owner the later term counts.
 //
 // Thread safety: as the table's, whose inner works these steps are.
@@ -16,9 +19,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "src/core/object_table.h"
+#include "src/core/object_table_scopes.h"
 #include "src/core/owned_snapshot.h"
 #include "src/core/transfers.h"
 
@@ -35,6 +40,8 @@ struct Transfer {
   // `*handed` is taken if the step is.
   size_t looked_at = 0;
   std::vector<HandedInner>* handed = nullptr;
+  // What a look at its scope has found; likewise taken. Null: it was in none.
+  std::unique_ptr<const Membership>* membership = nullptr;
 };
 // `from` hands over an object. `refusal` is not kTaken if this process takes none. `keep`: the
 // runtime will add a handle to the record that the step answers.
@@ -45,6 +52,7 @@ struct TakeOver {
   const OwnedSnapshot& snapshot;
   TransferAnswer refusal = TransferAnswer::kTaken;
   bool keep = false;
+  const Admission* scope = nullptr;  // which counts it already; null: it comes in none
 };
 struct TransferAnswered {
   Key key;
@@ -96,7 +104,7 @@ struct MovedAcked {
 enum class Immovable : uint8_t {
   kNo,
   kContains,    // it contains other objects, which were not passed on
-  kInScope,     // it belongs to a scope
+  kInScope,     // it belongs to another scope than was looked at
   kLineage,     // a recorded task made it, or its value is to be persisted
   kSubscribed,  // the host subscribes to its locations
   kSharedFile,  // it has a file that no node is needed for
@@ -210,14 +218,20 @@ class TransferSteps {
   Transfers* transfers() const {
     return table_.sharing_ == nullptr ? nullptr : table_.sharing_->transfers.get();
   }
-  Immovable WhyNot(const ObjectRecord& record, size_t looked_at) const;
+  Immovable WhyNot(const ObjectRecord& record, const event::Transfer& e) const;
+  // Its scope is as `seen`, which may be null, says.
+  bool IsSeen(const ObjectRecord& record, const Membership* seen) const;
   Immovable WhyNotYet(const ObjectRecord& record) const;
-  bool TakeSnapshot(const ObjectRecord& record, const NodeNames& names, OwnedSnapshot* to) const;
+  // `membership` will be in it; null: none will.
+  bool TakeSnapshot(const ObjectRecord& record, const NodeNames& names,
+                    const Membership* membership, OwnedSnapshot* to) const;
   void Strip(ObjectRecord* record);
   // As `to` is told it, which is not told of itself.
   static TransferItem ItemOf(const ObjectId& object, uint32_t term, const OwnedSnapshot& snapshot,
                              PeerIndex to, const NodeNames& names, Time now);
-  // `snapshot` may be null.
+  // `snapshot` may be null, of all three. The object is taken back no more.
+  void LetGoOfHandedOver(OwnedSnapshot* snapshot, Effects* effects);
+  void LetGoOfMembership(OwnedSnapshot* snapshot, Effects* effects);
   static void LetGoOfContained(OwnedSnapshot* snapshot, Effects* effects);
   // Sends what was passed on of `outer`, whose next owner, or heir, has that term. False: more
   // waits.

@@ -13,6 +13,8 @@
 
 #include "src/core/inner_list.h"
 #include "src/core/peer.h"
+#include "src/core/scope_change.h"
+#include "src/core/scope_event.h"
 #include "src/core/transfer_item.h"
 #include "src/core/value_pins.h"
 
@@ -39,6 +41,23 @@ struct Contained {
   HandedInners handed;
 };
 
+// The scope of an object that is given away: what its next owner is told of it, and what this
+// process goes on counting as one of the scope's objects until everybody knows the next owner.
+struct Membership {
+  WhoseObject whose;  // as of the look
+  LabelIndex label = kNoLabel;
+  bool held = false;    // by the scope
+  bool forced = false;  // the scope was ended by force, which has freed the value once
+  ScopeExport joining;  // the root's: there is none to join
+  std::string label_text;
+
+  // One whose owner has died ends everywhere, and holds nothing at the next owner.
+  bool holds_there() const { return held && joining.scope.IsRoot() == (whose.scope == kRootScope); }
+  // The next owner need not hear of what is in no scope there.
+  bool is_told() const { return !joining.scope.IsRoot() || holds_there() || !label_text.empty(); }
+  size_t list_bytes() const { return is_told() ? kTransferScopeBytes + label_text.size() : 0; }
+};
+
 struct OwnedSnapshot {
   struct At {
     PeerIndex node = kNoPeer;
@@ -61,6 +80,7 @@ struct OwnedSnapshot {
   std::vector<PeerIndex> formers;                 // owners before
   std::unique_ptr<Contained> contained;           // null: nothing
   std::unique_ptr<const ValuePins::Pinned> pins;  // null: none; since when, by the clock here
+  std::unique_ptr<const Membership> membership;   // null: it was in no scope
 
   // One more that asks about it, unless it is known.
   void Add(PeerIndex peer, bool is_node) {
@@ -76,7 +96,7 @@ struct OwnedSnapshot {
       processes.push_back(peer);
     }
   }
-  // Of the lists, on the wire.
+  // Of the lists, on the wire; the membership is not one.
   size_t list_bytes() const {
     size_t bytes = (processes.size() + formers.size()) * kTransferProcessBytes;
     for (const At& at : nodes) bytes += kTransferNodeBytes + at.url.size();

@@ -61,6 +61,19 @@ struct EndScope {
   ScopeId id;
   ScopeEnd why = ScopeEnd::kEnded;
 };
+// An object comes with its ownership into a scope, be it a part that is made for it. It counts at
+// once; Withdraw says that it will not be there.
+struct BringIntoScope {
+  PeerIndex owner = kNoPeer;  // kNoPeer: this process
+  ScopeId scope;              // its id there
+  bool hold = false;          // these two as JoinScope's
+  bool no_cleanup = false;
+  bool held = false;    // by the scope
+  bool forced = false;  // its value was freed with the scope's end by force
+  uint32_t shard = 0;
+  LabelIndex label = kNoLabel;
+  Time now;
+};
 // This process joins a scope of another one.
 struct JoinScope {
   PeerIndex owner = kNoPeer;
@@ -85,6 +98,8 @@ struct Admission {
   LabelIndex label = kNoLabel;
   bool hold = false;
   bool counted = false;  // otherwise it counts from when it is said to be there
+  bool frees = false;    // the scope was ended by force, and frees what comes,
+  bool spared = false;   // but for what it has freed before
 };
 
 // What the runtime is to do, once the lock is released.

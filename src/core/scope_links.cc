@@ -73,6 +73,11 @@ void ScopeLinks::AddPart(ScopeIndex part, PeerIndex owner, uint64_t scope) {
   Send(owner, {scope, at->second.number, ScopeItemKind::kJoin});
 }
 
+bool ScopeLinks::IsAwaited(PeerIndex owner, uint64_t scope) const {
+  const auto at = parts_.find({owner, scope});
+  return at != parts_.end() && at->second.answers;
+}
+
 ScopeIndex ScopeLinks::PartToEnd(PeerIndex owner, const ScopeItem& end) {
   const auto at = parts_.find({owner, end.scope});
   if (at == parts_.end() || at->second.number != end.number) return kNoScope;

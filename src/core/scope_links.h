@@ -54,6 +54,8 @@ class ScopeLinks {
   // kNoScope: there is none.
   ScopeIndex PartOf(PeerIndex owner, uint64_t scope) const;
   void AddPart(ScopeIndex part, PeerIndex owner, uint64_t scope);
+  // Its owner waits for the part that is here, if one is.
+  bool IsAwaited(PeerIndex owner, uint64_t scope) const;
   // `owner` says kEnd. kNoScope: of no part that is here under that number.
   ScopeIndex PartToEnd(PeerIndex owner, const ScopeItem& end);
   // It is done; its owner hears so, if it waits for that. True: there is something to take.

@@ -45,7 +45,7 @@ class ScopeMembers {
   };
   static_assert(sizeof(Member) == 24, "see the memory figures in bench/");
 
-  // kNone when there is no room. REQUIRES: the scope is not closed.
+  // kNone when there is no room. REQUIRES: the scope is not closed, or does not hold it.
   uint32_t Add(RecordIndex record, ScopeIndex scope, LabelIndex label, uint32_t call_site,
                bool held);
   void Remove(uint32_t member);
@@ -67,11 +67,20 @@ class ScopeMembers {
     }
   }
 
-  // A closed scope takes no members.
-  void Close(ScopeIndex scope) { parts_.At(Ensure(scope)).closed = true; }
+  // A closed scope takes no members but those that come with their ownership, which it does not
+  // hold; a forced one has the values of all freed.
+  void Close(ScopeIndex scope, bool forced) {
+    Part& part = parts_.At(Ensure(scope));
+    part.closed = true;
+    part.forced |= forced;
+  }
   bool IsClosed(ScopeIndex scope) const {
     const auto at = by_scope_.find(scope);
     return at != by_scope_.end() && parts_.At(at->second).closed;
+  }
+  bool IsForced(ScopeIndex scope) const {
+    const auto at = by_scope_.find(scope);
+    return at != by_scope_.end() && parts_.At(at->second).forced;
   }
   // REQUIRES: it has no members. Answers how many changes were ever told of it: once the ScopeTable
   // has heard of as many, the index may name another scope.
@@ -83,6 +92,11 @@ class ScopeMembers {
     Part& part = parts_.At(of.part);
     ++part.told;
     effects->AddScopeChange({part.scope, of.label, objects, copies, bytes, 1});
+  }
+  // One object less, of those that were given away and are no members any more.
+  void CountGone(ScopeIndex scope, LabelIndex label, Effects* effects) {
+    ++parts_.At(Ensure(scope)).told;
+    effects->AddScopeChange({scope, label, -1, 0, 0, 1});
   }
 
   // Moves between scopes are numbered in their order, so that whoever hears of them in another one
@@ -102,6 +116,7 @@ class ScopeMembers {
     ScopeIndex scope = kNoScope;
     uint32_t first[kMemberLists] = {kNone, kNone, kNone};
     bool closed = false;
+    bool forced = false;
     uint64_t told = 0;
     uint32_t next = kNone;  // the pool's
   };

@@ -207,12 +207,7 @@ void ScopeTable::Arrived(const Admission& admission, const InnerRef& object, uin
   const ScopeIndex to = admission.scope;
   --scopes_[to].arriving;
   if (out.scope != kNoScope) {
-    const UsedObject used{object.shard, object.record};
-    std::vector<ScopeIndex> users;
-    for (auto at = users_.lower_bound({used, 0}); at != users_.end() && at->first == used; ++at) {
-      users.push_back(at->second);
-    }
-    for (const ScopeIndex by : users) SetUsed(by, used, {to, move});
+    SetUsers({object.shard, object.record}, {to, move});
     CheckLimits(out.scope, effects);
     CheckLimits(to, effects);
     Settle(out.scope, effects);

@@ -66,6 +66,9 @@ class ScopeTable {
   // kNotFound, kEnded. Causes nothing by itself. Where somebody is to be told of too many bytes,
   // the object is not counted before it is there: it may never be.
   ScopeVerdict Step(const event::AdmitToScope& e, Admission* admission, ScopeEffects* effects);
+  // kNotFound, kEnded (no part is made any more). One that has ended takes it, and does not hold
+  // it, but for what nobody cleans up.
+  ScopeVerdict Step(const event::BringIntoScope& e, Admission* admission, ScopeEffects* effects);
   // A declared object is there, or will not be.
   void Entered(const event::AdmitToScope& e, const Admission& admission, ScopeEffects* effects);
   void Withdraw(const event::AdmitToScope& e, const Admission& admission, ScopeEffects* effects);
@@ -75,6 +78,8 @@ class ScopeTable {
   // the later one may be told first.
   void Arrived(const Admission& admission, const InnerRef& object, uint64_t move,
                const ScopeChange& out, const ScopeChange& in, ScopeEffects* effects);
+  // An object was given away, or has come with its ownership.
+  void Rehomed(const UsedObject& object, WhoseObject whose, ScopeEffects* effects);
   // For Delete. Of those that were kept before, `*oldest` are to be looked at: what is gone is to
   // be told to ForgetKept. So two for each one more that there are few of those that are gone.
   void RecordKept(ScopeIndex index, const ObjectId& object, std::vector<ObjectId>* oldest);
@@ -127,6 +132,8 @@ class ScopeTable {
 
   // kNotFound, kEnded, kInvalid (the root). Changes nothing: a token may never arrive.
   ScopeVerdict Export(ScopeId id, ScopeExport* exported) const;
+  // The same of one that has objects, in whatever state, and of the root.
+  ScopeExport ExportOf(ScopeIndex index) const;
   // One more handle names the part, which is made unless it is here.
   ScopeVerdict Step(const event::JoinScope& e, ScopeId* id, ScopeEffects* effects);
   // kNotMember: `from` may not say that. kNotFound: it comes too late to mean anything.
@@ -190,6 +197,7 @@ class ScopeTable {
   void DropUses(ScopeIndex index, const IndexSet* of, ScopeEffects* effects);
   // An object that `by` uses has come to `whose`, unless a later move was heard of.
   void SetUsed(ScopeIndex by, const UsedObject& object, WhoseObject whose);
+  void SetUsers(const UsedObject& object, WhoseObject whose);
   void ForgetUser(ScopeIndex by, const ScopeUse& use);
   void DropUse(ScopeIndex by, const UsedObject& object, ScopeEffects* effects);
   void BreakRing(ScopeIndex index, ScopeEffects* effects);

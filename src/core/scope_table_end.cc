@@ -281,6 +281,17 @@ void ScopeTable::UsedOf(ScopeId by, const InnerRef& object, WhoseObject whose,
   if (scopes_[of].state == ScopeState::kEnding) BreakRing(of, effects);
 }
 
+void ScopeTable::SetUsers(const UsedObject& object, WhoseObject whose) {
+  for (auto at = users_.lower_bound({object, 0}); at != users_.end() && at->first == object; ++at) {
+    SetUsed(at->second, object, whose);
+  }
+}
+
+void ScopeTable::Rehomed(const UsedObject& object, WhoseObject whose, ScopeEffects* effects) {
+  SetUsers(object, whose);
+  if (scopes_[whose.scope].state == ScopeState::kEnding) BreakRing(whose.scope, effects);
+}
+
 void ScopeTable::SetUsed(ScopeIndex by, const UsedObject& object, WhoseObject whose) {
   ScopeUse& use = scopes_[by].uses.find(object)->second;
   if (whose.move <= use.whose.move) return;

@@ -18,12 +18,14 @@ ScopeVerdict ScopeTable::Export(ScopeId id, ScopeExport* exported) const {
   const ScopeVerdict verdict = Running(id, &index);
   if (verdict != ScopeVerdict::kOk) return verdict;
   if (index == kRootScope) return ScopeVerdict::kInvalid;
-  const ScopeRecord& scope = scopes_[index];
-  exported->owner = scope.owner;
-  exported->scope = scope.owner == kNoPeer ? scope.id : scope.owner_scope;
-  exported->hold = scope.hold;
-  exported->no_cleanup = scope.no_cleanup;
+  *exported = ExportOf(index);
   return ScopeVerdict::kOk;
+}
+
+ScopeExport ScopeTable::ExportOf(ScopeIndex index) const {
+  const ScopeRecord& scope = scopes_[index];
+  return {scope.owner, scope.owner == kNoPeer ? scope.id : scope.owner_scope, scope.hold,
+          scope.no_cleanup};
 }
 
 ScopeVerdict ScopeTable::Step(const event::JoinScope& e, ScopeId* id, ScopeEffects* effects) {
@@ -45,6 +47,36 @@ ScopeVerdict ScopeTable::Step(const event::JoinScope& e, ScopeId* id, ScopeEffec
   scopes_[part].owner_scope = e.scope;
   links_.AddPart(part, e.owner, e.scope.number());
   effects->ready.push_back(e.owner);
+  return ScopeVerdict::kOk;
+}
+
+ScopeVerdict ScopeTable::Step(const event::BringIntoScope& e, Admission* admission,
+                              ScopeEffects* effects) {
+  ScopeIndex index = IndexOf(e.scope);
+  if (e.owner != kNoPeer) {
+    ScopeId part;
+    const event::JoinScope join{e.owner, e.scope, e.hold, e.no_cleanup, e.now};
+    if (const ScopeVerdict joined = Step(join, &part, effects); joined != ScopeVerdict::kOk) {
+      return joined;
+    }
+    index = IndexOf(part);
+    --scopes_[index].handles;  // it is the object that keeps it
+  } else if (index == kNoScope || scopes_[index].owner != kNoPeer ||
+             scopes_[index].state == ScopeState::kDone) {
+    return ScopeVerdict::kNotFound;  // a part's id is nobody's business but this process's
+  }
+  ScopeRecord& scope = scopes_[index];
+  const bool lets_go = scope.state == ScopeState::kEnding && !scope.no_cleanup;
+  admission->scope = index;
+  admission->label = e.label;
+  admission->frees = scope.forced;
+  admission->spared = e.forced;
+  admission->hold = e.held && !lets_go && !scope.forced;
+  admission->counted = true;
+  const uint64_t bit = uint64_t{1} << e.shard;
+  scope.shards |= bit;
+  if (admission->hold) scope.held_shards |= bit;
+  Step(ScopeChange{index, e.label, 1, 0, 0}, effects);
   return ScopeVerdict::kOk;
 }
 

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -62,6 +63,17 @@ struct TransferItem {
     uint32_t count = 1;  // at least one
     Duration age{};      // of the first of these; at most kPinAgeMax
   };
+  // What scope the object is in. That of a process's root, whose owner is nil, stands for that of
+  // the next owner: a label goes along with the object, and so does the root's hold.
+  struct Scope {
+    ProcessId owner;    // nil: the sender
+    uint64_t id = 0;    // there; not 0
+    bool hold = false;  // of the scope, as in its tokens; the root has none of the two
+    bool no_cleanup = false;
+    bool held = false;    // it holds the object
+    bool forced = false;  // its end by force has freed the value, and does not again; not held
+    std::string label;    // of the object; that or a hold is what the root has to say
+  };
   ObjectId object;
   uint32_t term = kFirstTerm + 1;  // that of the next owner, at least kFirstTerm + 1
   uint32_t generation = 0;
@@ -74,8 +86,10 @@ struct TransferItem {
   std::vector<Pin> pins;             // by names that differ; at most kPinHoldersMax
   bool free_waits = false;           // for the last of those
   FreeMode free_mode = FreeMode::kNow;  // how; only of one that waits
+  std::optional<Scope> scope;           // never what an heir is told
 };
-// All four lists together take at most so much on the wire, so that any item fits any envelope.
+// All four lists and the scope together take at most so much on the wire, so that any item fits any
+// envelope.
 inline constexpr uint32_t kTransferListBytesMax = 7 * 1024;
 // On the wire, of an element of the lists: a process, and a node without the bytes of its URL.
 inline constexpr uint32_t kTransferProcessBytes = 28;
@@ -83,13 +97,16 @@ inline constexpr uint32_t kTransferNodeBytes = 31;
 // Of the pins, if there are any, and of one without the bytes of its name.
 inline constexpr uint32_t kTransferPinsBytes = 3;
 inline constexpr uint32_t kTransferPinBytes = 14;
-// What the four lists take of kTransferListBytesMax.
+// Of the scope, if there is one, without the bytes of the label.
+inline constexpr uint32_t kTransferScopeBytes = 39;
+// What the four lists and the scope take of kTransferListBytesMax.
 inline size_t TransferListBytes(const TransferItem& item) {
   size_t bytes = kTransferNodeBytes * item.nodes.size() +
                  kTransferProcessBytes * (item.processes.size() + item.formers.size());
   for (const TransferItem::At& at : item.nodes) bytes += at.url.size();
   if (!item.pins.empty()) bytes += kTransferPinsBytes;
   for (const TransferItem::Pin& pin : item.pins) bytes += kTransferPinBytes + pin.by.size();
+  if (item.scope.has_value()) bytes += kTransferScopeBytes + item.scope->label.size();
   return bytes;
 }
 

@@ -136,6 +136,9 @@ void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
     PostOutbox(shard);
   }
   if (!after->effects.scopes.empty()) scopes_.OnChanges(after->effects.scopes);
+  if (after->effects.rare != nullptr && !after->effects.rare->rehomed.empty()) {
+    scopes_.OnRehomed(shard.number, std::exchange(after->effects.rare->rehomed, {}));
+  }
   if (after->effects.rare != nullptr && !after->effects.rare->transferred.empty()) {
     transfers_.OnNotices(std::exchange(after->effects.rare->transferred, {}));
   }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "freehold/ids.h"
+#include "freehold/scope_options.h"
 
 namespace freehold {
 
@@ -26,6 +27,15 @@ struct Inside {
   static uint64_t CountReturnsRead(const ReferenceCounter& counter);
   // Its table has the object as its own. Unlike OwnerOf, no while the next owner's answer is open.
   static bool Owns(const ReferenceCounter& counter, const ObjectId& object);
+  // The scope in which an object is that it owns, and of what scope that is a part; else nil.
+  struct MemberOf {
+    ScopeId scope;
+    ProcessId owner;  // nil: it is none
+    ScopeId owner_scope;
+  };
+  static MemberOf ScopeOf(const ReferenceCounter& counter, const ObjectId& object);
+  // It has a part of that scope, for whose end its owner waits.
+  static bool HasPart(const ReferenceCounter& counter, const ProcessId& owner, ScopeId scope);
 };
 
 }  // namespace runtime

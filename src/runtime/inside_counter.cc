@@ -26,4 +26,12 @@ bool Inside::Owns(const ReferenceCounter& counter, const ObjectId& object) {
   return record != nullptr && !record->borrowed;
 }
 
+Inside::MemberOf Inside::ScopeOf(const ReferenceCounter& counter, const ObjectId& object) {
+  return counter.impl_->scopes().MemberOf(counter.impl_->KeyOf(object));
+}
+
+bool Inside::HasPart(const ReferenceCounter& counter, const ProcessId& owner, ScopeId scope) {
+  return counter.impl_->scopes().HasPart(owner, scope);
+}
+
 }  // namespace freehold::runtime

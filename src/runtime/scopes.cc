@@ -231,6 +231,7 @@ absl::Status Scopes::Move(ScopeId from, const ObjectId& object, ScopeId to) {
   const bool keep = to.IsNil();
   core::ScopeIndex from_index = core::kNoScope;
   core::Admission admission;
+  bool is_part = false;
   const ScopeVerdict admitted = Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
     from_index = table.IndexOf(from);
     if (from_index == core::kNoScope) return ScopeVerdict::kNotFound;
@@ -239,13 +240,15 @@ absl::Status Scopes::Move(ScopeId from, const ObjectId& object, ScopeId to) {
     if (keep) to = table.At(table.KeeperOf(from_index)).id;
     core::event::AdmitToScope admit{to, shard.number};
     admit.moves = true;
-    return table.Step(admit, &admission, effects);
+    const ScopeVerdict verdict = table.Step(admit, &admission, effects);
+    is_part = verdict == ScopeVerdict::kOk && table.At(admission.scope).owner != core::kNoPeer;
+    return verdict;
   });
   if (admitted != ScopeVerdict::kOk) return Explain(admitted, keep ? from : to);
 
   core::MovedMember moved;
   const core::Verdict verdict = counter_->ApplyQuietly(shard, [&](core::ObjectTable& table) {
-    const core::event::MoveToScope event{key, from_index, admission.scope, admission.hold};
+    const core::event::MoveToScope event{key, from_index, admission.scope, admission.hold, is_part};
     return core::ScopeSteps(&table).Step(event, &moved);
   });
   core::ScopeChange out, in;
@@ -270,6 +273,11 @@ absl::Status Scopes::Move(ScopeId from, const ObjectId& object, ScopeId to) {
     if (counter->InScope(before)) continue;
     internal::MutexLock lock(&mutex_);
     table_.ForgetKept(from_index, before);
+  }
+  if (verdict == core::Verdict::kWrongState) {
+    return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                          "object ", object.ToHex(), " has an heir, and the scope is another's")),
+                      ErrorReason::kNotMovable);
   }
   if (verdict != core::Verdict::kNotHeld) return counter_->ToStatus(verdict, object);
   return absl::InvalidArgumentError(

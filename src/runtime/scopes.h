@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "absl/container/inlined_vector.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "freehold/callback_executor.h"
@@ -30,8 +31,12 @@
 #include "src/base/mutex.h"
 #include "src/core/effect.h"
 #include "src/core/event.h"
+#include "src/core/object_table_transfer.h"
+#include "src/core/owned_snapshot.h"
 #include "src/core/scope_table.h"
+#include "src/core/transfer_item.h"
 #include "src/runtime/current_scope.h"
+#include "src/runtime/inside.h"
 
 namespace freehold::runtime {
 
@@ -84,11 +89,25 @@ class Scopes {
   bool OnItem(core::PeerIndex from, const core::ScopeItem& item);
   bool Fill(core::PeerIndex peer, core::PayloadWriter* writer);
   uint64_t AnswersFor(core::PeerIndex peer) const;
+  // `step()` gives an object away, or to an heir; as long as it answers kInScope, its scope is
+  // looked at for it. `*membership` is null if it is in none.
+  core::Verdict StepWith(const core::Key& key, core::Immovable* why,
+                         std::unique_ptr<const core::Membership>* membership,
+                         absl::FunctionRef<core::Verdict()> step);
+  // Pump role. `from` gives it away. `*admission` names no scope if it comes in none: that one is
+  // over. False: there is no room for it.
+  bool Bring(core::PeerIndex from, const core::TransferItem::Scope& scope, uint32_t shard,
+             core::Admission* admission);
+  // It will not be there.
+  void Withdraw(const core::Admission& admission);
+  Inside::MemberOf MemberOf(const core::Key& key) const;
+  bool HasPart(const ProcessId& owner, ScopeId scope) const;
 
   // --- For the counter -----------------------------------------------------------------------
 
   using Changes = absl::InlinedVector<core::ScopeChange, 1>;
   void OnChanges(const Changes& changes);
+  void OnRehomed(uint32_t shard, const std::vector<core::ScopeNotice>& notices);
   // Pump role. Answers when it wants to be called next.
   Time Work(Time now);
   // A barrier has closed the exclusion of this process.
@@ -124,6 +143,7 @@ class Scopes {
   // True: it is done.
   bool Do(Job* job, uint64_t* budget);
   void WorkInline();
+  std::unique_ptr<const core::Membership> MembershipOf(const core::Key& key);
   absl::StatusOr<ScopeId> Enter(const core::event::JoinScope& event, const ProcessId& owner);
   absl::Status Explain(core::ScopeVerdict verdict, ScopeId id) const;
   void FillStatus(const core::ScopeRecord& scope, ScopeStatus* status) const

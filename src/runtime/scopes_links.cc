@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
+#include "src/core/object_table_scopes.h"
 #include "src/core/scope_token.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/errors.h"
@@ -127,6 +128,115 @@ absl::StatusOr<ScopeId> Scopes::Enter(const core::event::JoinScope& event, const
   });
   DropHandle(id);
   return PeerExcluded(owner);
+}
+
+// --- Objects that change their owner -------------------------------------------------------------
+
+core::Verdict Scopes::StepWith(const core::Key& key, core::Immovable* why,
+                               std::unique_ptr<const core::Membership>* membership,
+                               absl::FunctionRef<core::Verdict()> step) {
+  // Whoever moves it from scope to scope without end keeps nobody here.
+  constexpr int kLooksMax = 8;
+  core::Verdict verdict = step();
+  for (int looks = 0; *why == core::Immovable::kInScope && looks < kLooksMax; ++looks) {
+    *membership = MembershipOf(key);
+    *why = core::Immovable::kNo;
+    verdict = step();
+  }
+  return verdict;
+}
+
+std::unique_ptr<const core::Membership> Scopes::MembershipOf(const core::Key& key) {
+  auto membership = std::make_unique<core::Membership>();
+  bool is_member = false;
+  (void)counter_->ApplyQuietly(counter_->ShardOf(key), [&](const core::ObjectTable& table) {
+    const core::ObjectRecord* record = table.Find(key);
+    is_member = record != nullptr && record->is_member();
+    if (!is_member) return core::Verdict::kUnchanged;
+    membership->whose = core::ScopeSteps::WhoseIs(table, core::RecordSlabs::IndexOf(*record));
+    membership->label = table.scopes()->At(record->member()).label;
+    membership->held = core::ScopeSteps::IsHeldByScope(table, *record);
+    membership->forced = core::ScopeSteps::IsInList(table, *record, core::MemberList::kForced);
+    return core::Verdict::kOk;
+  });
+  if (!is_member) return nullptr;
+  membership->label_text = labels_.At(membership->label);
+  {
+    internal::MutexLock lock(&mutex_);
+    membership->joining = table_.ExportOf(membership->whose.scope);
+  }
+  // With its owner the scope ends here, and nobody else joins it any more.
+  const core::PeerIndex owner = membership->joining.owner;
+  if (owner != core::kNoPeer && counter_->endpoint().IsExcluded(owner)) {
+    membership->joining = {core::kNoPeer, ScopeId::Root(), false, false};
+  }
+  return membership;
+}
+
+bool Scopes::Bring(core::PeerIndex from, const core::TransferItem::Scope& scope, uint32_t shard,
+                   core::Admission* admission) {
+  used_.store(true, std::memory_order_relaxed);
+  core::event::BringIntoScope event;
+  event.scope = ScopeId(scope.id);
+  event.held = scope.held;
+  event.forced = scope.forced;
+  event.shard = shard;
+  event.now = counter_->clock().Now();
+  if (!scope.label.empty()) event.label = InternLabel(scope.label);
+  const bool is_own = event.scope.IsRoot() || scope.owner == counter_->options().process;
+  bool is_over = false;  // with its owner
+  if (!is_own) {
+    event.owner = scope.owner.IsNil() ? from : counter_->endpoint().Intern(Address(scope.owner));
+    if (event.owner == core::kNoPeer) return false;
+    event.hold = scope.hold;
+    event.no_cleanup = scope.no_cleanup;
+    linked_.store(true, std::memory_order_relaxed);
+    is_over = counter_->endpoint().IsExcluded(event.owner);
+  }
+  const auto step = [&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    return table.Step(event, admission, effects);
+  };
+  ScopeVerdict verdict = is_over ? ScopeVerdict::kNotFound : Apply(step);
+  if (verdict == ScopeVerdict::kNotFound) {
+    // A part from which it came may have been made too late, and not have heard that yet.
+    if (scope.label.empty()) return true;
+    event.owner = core::kNoPeer;
+    event.scope = ScopeId::Root();
+    event.held = false;
+    verdict = Apply(step);
+  }
+  return verdict == ScopeVerdict::kOk;
+}
+
+void Scopes::Withdraw(const core::Admission& admission) {
+  (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    table.Withdraw(core::event::AdmitToScope(), admission, effects);
+    return ScopeVerdict::kOk;
+  });
+}
+
+// --- For simulations -----------------------------------------------------------------------------
+
+Inside::MemberOf Scopes::MemberOf(const core::Key& key) const {
+  core::ScopeIndex index = core::kNoScope;
+  (void)counter_->ApplyQuietly(counter_->ShardOf(key), [&](const core::ObjectTable& table) {
+    const core::ObjectRecord* record = table.Find(key);
+    if (record != nullptr && !record->borrowed) {
+      index = core::ScopeSteps::WhoseIs(table, core::RecordSlabs::IndexOf(*record)).scope;
+    }
+    return core::Verdict::kOk;
+  });
+  if (index == core::kNoScope) return {};
+  internal::MutexLock lock(&mutex_);
+  const core::ScopeRecord& scope = table_.At(index);
+  if (scope.owner == core::kNoPeer) return {scope.id, {}, {}};
+  return {scope.id, counter_->endpoint().AddressOf(scope.owner).process(), scope.owner_scope};
+}
+
+bool Scopes::HasPart(const ProcessId& owner, ScopeId scope) const {
+  const core::PeerIndex peer = counter_->endpoint().Find(Address(owner));
+  internal::MutexLock lock(&mutex_);
+  return peer != core::kNoPeer && table_.links().IsAwaited(peer, scope.number());
 }
 
 // --- The wire ------------------------------------------------------------------------------------

@@ -102,6 +102,15 @@ void Scopes::OnChanges(const Changes& changes) {
   });
 }
 
+void Scopes::OnRehomed(uint32_t shard, const std::vector<core::ScopeNotice>& notices) {
+  (void)Apply([&](core::ScopeTable& table, core::ScopeEffects* effects) {
+    for (const core::ScopeNotice& notice : notices) {
+      table.Rehomed({shard, notice.record}, notice.whose, effects);
+    }
+    return ScopeVerdict::kOk;
+  });
+}
+
 void Scopes::ClosePeer(core::PeerIndex peer) {
   if (!used_.load(std::memory_order_relaxed)) return;
   for (bool more = true; more;) {

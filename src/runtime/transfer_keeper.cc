@@ -7,7 +7,6 @@
 #include "freehold/error_reason.h"
 #include "freehold/reference_counter.h"
 #include "src/base/in_order.h"
-#include "src/core/object_table_pins.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/declarations.h"
 #include "src/runtime/errors.h"
@@ -163,13 +162,18 @@ bool TransferKeeper::Work() {
 
 core::Verdict TransferKeeper::StepTransfer(One* one, uint64_t* left, core::Immovable* why) {
   const core::Key key = counter_->KeyOf(one->object.id());
-  return contained_.StepWith(key, one->next_owner, left, &one->handing, why, [&] {
+  std::unique_ptr<const core::Membership> membership;
+  const auto step = [&] {
     return counter_->Apply(
         counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
-          const core::event::Transfer event{key, one->next_owner, counter_, one->handing.looked_at,
-                                            &one->handing.handed};
+          const core::event::Transfer event{
+              key,        one->next_owner, counter_, one->handing.looked_at, &one->handing.handed,
+              &membership};
           return core::TransferSteps(&table).Step(event, effects, why);
         });
+  };
+  return contained_.StepWith(key, one->next_owner, left, &one->handing, why, [&] {
+    return counter_->scopes().StepWith(key, why, &membership, step);
   });
 }
 
@@ -337,45 +341,27 @@ void TransferKeeper::Inherit(const core::TransferNotice& notice) {
                                                       counter_->ProcessAt(notice.next_owner)));
 }
 
-core::OwnedSnapshot TransferKeeper::SnapshotOf(CounterImpl* counter, core::PeerIndex from,
-                                               const core::TransferItem& item) {
-  core::OwnedSnapshot snapshot;
-  snapshot.generation = item.generation;
-  snapshot.size = item.size;
-  snapshot.state = item.state;
-  snapshot.evict_first = item.evict_first;
-  for (const core::TransferItem::At& at : item.nodes) {
-    const core::PeerIndex node = counter->InternNode(at.node);
-    if (node == core::kNoPeer) continue;
-    const bool shared = at.shared && counter->files().EnsurePlace() != core::kNoPeer;
-    snapshot.nodes.push_back(
-        {node, at.in_memory, at.spilled, at.prospective, at.primary, shared, at.url});
-  }
-  const auto add = [&](const ProcessId& process, std::vector<core::PeerIndex>* to) {
-    if (process == counter->options().process) return;
-    const core::PeerIndex peer = counter->endpoint().Intern(Address(process));
-    if (peer != core::kNoPeer && peer != from) to->push_back(peer);
-  };
-  for (const ProcessId& process : item.processes) add(process, &snapshot.processes);
-  for (const ProcessId& process : item.formers) add(process, &snapshot.formers);
-  if (!item.pins.empty()) snapshot.pins = core::PinSteps::Told(item, counter->clock().Now());
-  return snapshot;
-}
-
 void TransferKeeper::Take(core::PeerIndex from, const core::TransferItem& item) {
   const core::OwnedSnapshot snapshot = SnapshotOf(counter_, from, item);
   const core::Key key = counter_->KeyOf(item.object);
   Shard& shard = counter_->ShardOf(key);
   const DeclaredCallback& on_transferred = counter_->options().on_transferred;
   ContainedKeeper::Staged staged = contained_.Take(from, item.object, item.term);
+  core::Admission admission;
+  const bool takes = counter_->options().takes_transfers;
+  const bool enters = takes && item.scope.has_value();
+  const bool fits =
+      !enters || counter_->scopes().Bring(from, *item.scope, shard.number, &admission);
+  const bool in_scope = admission.scope != core::kNoScope;
   ObjectRef ref;
   const core::Verdict verdict = counter_->Apply(
       shard,
       [&](core::ObjectTable& table, core::Effects* effects) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
         core::event::TakeOver event{key, from, item.term, snapshot};
-        if (staged.failed) event.refusal = core::TransferAnswer::kFull;
+        if (staged.failed || !fits) event.refusal = core::TransferAnswer::kFull;
         if (shard.draining || !shard.is_open) event.refusal = core::TransferAnswer::kDraining;
-        if (!counter_->options().takes_transfers) event.refusal = core::TransferAnswer::kRefused;
+        if (!takes) event.refusal = core::TransferAnswer::kRefused;
+        if (in_scope) event.scope = &admission;
         event.keep = on_transferred != nullptr;
         core::ObjectRecord* record = nullptr;
         const core::Verdict answer = core::TransferSteps(&table).Step(event, effects, &record);
@@ -384,6 +370,7 @@ void TransferKeeper::Take(core::PeerIndex from, const core::TransferItem& item) 
         return answer;
       });
   if (verdict != core::Verdict::kOk) {
+    if (in_scope) counter_->scopes().Withdraw(admission);
     counter_->ReleaseInners(std::move(staged.inners));
     return;
   }

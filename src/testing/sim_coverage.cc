@@ -161,6 +161,8 @@ constexpr const char* kOthers[] = {
     "query answered: excluded",
     "query answered: owner died",
     "scope shared by a member",
+    "a member of a scope gets another owner",
+    "a part is made for an object that comes",
     "scope joined twice",
     "scope joined after its end",
     "scope not joined: excluded",

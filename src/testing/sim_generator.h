@@ -86,6 +86,10 @@ class Generator {
   Action DrawHeir(Verb verb, const Object* object);
   void PlanHeir();
   void PlanTransfer();
+  struct Home;
+  Home ThenHome(int64_t declarer, int64_t owner, int percent);
+  void ThenDeclareAt(int64_t declarer, int64_t object, int64_t node, const Home& home);
+  void ThenEndHome(const Home& home, int percent);
   void ThenTransfer(int64_t object, int64_t from, int64_t to, const std::vector<int64_t>& others);
   void ThenInner(int64_t inner, const std::vector<int64_t>& four, int64_t node);
   void ThenPins(int64_t owner, int64_t object);

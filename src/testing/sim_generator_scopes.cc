@@ -34,7 +34,8 @@ int64_t Generator::AnyInScope(int64_t process) {
 }
 
 Action Generator::DrawScope(Verb verb) {
-  const int64_t scope = AnyNumber(s_.scopes);
+  const int64_t scope =
+      std::max<int64_t>(AnyNumber(s_.scopes), 0);  // a part that a host has joined
   const int64_t process = scope == 0 ? AnyProcess() : s_.scopes.find(scope)->second.process;
   const int64_t next = NextNumber(s_.scopes);
   switch (verb) {

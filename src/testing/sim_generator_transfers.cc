@@ -9,7 +9,7 @@ namespace freehold::testing::sim {
 Action Generator::DrawTransfer(const Object* object) {
   // Mostly one that can be given away.
   for (int attempt = 0; attempt < 6; ++attempt) {
-    if (object->scope == 0 && !object->recorded) break;
+    if (!object->recorded) break;
     if (const Object* other = AnyObject(); other != nullptr) object = other;
   }
   return {Verb::kTransfer, {object->owner, object->number, AnyProcess()}};
@@ -58,11 +58,40 @@ void Generator::ThenInner(int64_t inner, const std::vector<int64_t>& four, int64
   if (owner != four[0]) ThenPass(inner, owner, four[0]);
 }
 
+// The scope that a plan declares an object in.
+struct Generator::Home {
+  int64_t owner = 0;
+  int64_t scope = 0;  // of that owner
+  int64_t in = 0;     // that, or the declarer's part of it; 0: in none
+};
+
+Generator::Home Generator::ThenHome(int64_t declarer, int64_t owner, int percent) {
+  if (!random_.Percent(percent)) return {};
+  plan_scope_ = NextNumber(s_.scopes) + 7;
+  Home home{owner, plan_scope_++, plan_scope_};
+  Then(Verb::kScope, {owner, home.scope});
+  if (owner == declarer) {
+    home.in = home.scope;
+    return home;
+  }
+  Then(Verb::kScopeShare, {owner, home.scope, declarer});
+  Then(Verb::kScopeJoin, {declarer, home.scope, home.in});
+  return home;
+}
+
+void Generator::ThenDeclareAt(int64_t declarer, int64_t object, int64_t node, const Home& home) {
+  if (home.in == 0) return Then(Verb::kDeclareOn, {declarer, object, node});
+  Then(Verb::kDeclareOnIn, {declarer, object, node, home.in});
+}
+
+void Generator::ThenEndHome(const Home& home, int percent) {
+  if (home.in != 0 && random_.Percent(percent)) Then(Verb::kScopeEnd, {home.owner, home.scope});
+}
+
 Action Generator::DrawHeir(Verb verb, const Object* object) {
   for (int attempt = 0; attempt < 6; ++attempt) {
-    const bool fits = verb == Verb::kNameHeir
-                          ? object->scope == 0 && !object->recorded && object->heirs.empty()
-                          : !object->heirs.empty();
+    const bool fits = verb == Verb::kNameHeir ? !object->recorded && object->heirs.empty()
+                                              : !object->heirs.empty();
     if (fits) break;
     if (const Object* other = AnyObject(); other != nullptr) object = other;
   }
@@ -79,7 +108,8 @@ void Generator::PlanHeir() {
   const int64_t inner = random_.Percent(50) ? plan_object_++ : 0;
   const int64_t object = plan_object_++;
   if (inner != 0) ThenInner(inner, four, nodes[1]);
-  Then(Verb::kDeclareOn, {four[0], object, nodes[0]});
+  const Home home = ThenHome(four[0], four[0], 25);
+  ThenDeclareAt(four[0], object, nodes[0], home);
   if (inner != 0) Then(Verb::kNest, {four[0], inner, object});
   ThenPass(object, four[0], four[2]);
   if (random_.Percent(30)) ThenPass(object, four[2], four[1]);
@@ -113,6 +143,7 @@ void Generator::PlanHeir() {
   if (random_.Percent(20)) Then(Verb::kDismissHeir, {four[0], object});
   if (random_.Percent(15)) Then(Verb::kPin, {four[0], object, 1});
   use_inner();
+  ThenEndHome(home, 20);
   if (crashes_ && random_.Percent(70)) {
     ThenEnd(random_.Percent(70) ? four[0] : four[random_.Below(four.size())]);
   }
@@ -137,7 +168,8 @@ void Generator::PlanTransfer() {
   const int64_t inner = random_.Percent(50) ? plan_object_++ : 0;
   const int64_t object = plan_object_++;
   if (inner != 0) ThenInner(inner, four, nodes[1]);
-  Then(Verb::kDeclareOn, {four[0], object, nodes[0]});
+  const Home home = ThenHome(four[0], four[random_.Below(four.size())], 40);
+  ThenDeclareAt(four[0], object, nodes[0], home);
   if (inner != 0) Then(Verb::kNest, {four[0], inner, object});
   ThenPass(object, four[0], four[2]);
   if (random_.Percent(30)) ThenPass(object, four[2], four[1]);
@@ -172,7 +204,9 @@ void Generator::PlanTransfer() {
     if (random_.Percent(15)) Then(Verb::kTransfer, {four[0], inner, at});
   };
   use_inner();
+  ThenEndHome(home, 10);
   ThenTransfer(object, four[0], four[1], others);
+  ThenEndHome(home, 30);
   use_inner();
   for (const int64_t at : four) {
     if (random_.Percent(30)) Then(Verb::kImport, {at, token});
@@ -182,6 +216,7 @@ void Generator::PlanTransfer() {
   if (random_.Percent(20)) Then(Verb::kStore, {nodes[1], object, 0});
   if (random_.Percent(50)) ThenPause();
   if (cut) Then(Verb::kHealAll, {});
+  ThenEndHome(home, 20);
   // On, or back again.
   if (random_.Percent(60)) {
     ThenPause();

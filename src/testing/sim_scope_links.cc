@@ -1,9 +1,12 @@
 // Scopes in other processes, in a simulated world: tokens, joining, and what is true of parts.
 
+#include <algorithm>
 #include <string>
 
 #include "freehold/error_reason.h"
 #include "freehold/scope.h"
+#include "src/runtime/inside.h"
+#include "src/testing/sim_members.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_scopes.h"
 
@@ -90,12 +93,57 @@ bool ActScopeLink(Oracle* oracle, State* state, Process* process, const Action& 
                                           : Join(oracle, state, process, n[1], n[2]);
 }
 
+void NoteOnItsWay(State* state, const Object& object, int64_t to) {
+  if (object.scope == 0 || OwnerOfScope(*state, object.scope).end != to) return;
+  AddBytes(state, object, WholeOf(*state, object.scope));
+}
+
+void FollowOwner(Oracle* oracle, State* state, Object* object) {
+  const Process& process = state->OwnerOf(*object);
+  if (object->scope == 0 || !process.usable()) return;
+  const int64_t whole = WholeOf(*state, object->scope);
+  const Process& owner = OwnerOfScope(*state, object->scope);
+  const runtime::Inside::MemberOf at = runtime::Inside::ScopeOf(*process.counter, object->id);
+  const std::string details = Format("O of S at P", {object->number, whole, process.end}) +
+                              ", in " + std::to_string(at.scope.number());
+  if (at.scope.IsNil()) return;  // it has ended
+  state->coverage.Count("a member of a scope gets another owner");
+  if (at.scope.IsRoot()) {
+    const bool is_over =
+        process.HeardOf(owner) || (&owner == &process && !ScopeRuns(*state, whole));
+    oracle->Expect(is_over, "S8: an object comes without its scope", details);
+    object->scope = 0;
+    object->scope_held = false;
+    return;
+  }
+  const ScopeId id = state->scopes.at(whole).id;
+  if (&owner == &process) {
+    oracle->Expect(at.scope == id, "S8: an object comes into another scope", details);
+    object->scope = whole;
+    return;
+  }
+  oracle->Expect(at.owner == owner.id && at.owner_scope == id,
+                 "S8: an object comes into another scope", details);
+  object->scope = PartAt(*state, process, whole, at.scope);
+  if (object->scope != 0) return;
+  // Below those that hosts have joined.
+  object->scope = std::min<int64_t>(state->scopes.begin()->first, 0) - 1;
+  SimScope& made = state->scopes[object->scope];
+  made.process = process.end;
+  made.id = at.scope;
+  made.part_of = whole;
+  made.hold = state->scopes.at(whole).hold;
+  made.ended = !ScopeRuns(*state, whole);
+  state->coverage.Count("a part is made for an object that comes");
+}
+
 void LookAtPartsAtRest(Oracle* oracle, const State& state, int64_t number, uint64_t processes) {
   uint64_t parts = 0;
-  for (const auto& [other, part] : state.scopes) {
-    const Process& process = *state.process(part.process);
-    if (part.part_of != number || part.unlisted || !process.live()) continue;
-    if (process.counter->FindScope(part.id).ok()) ++parts;
+  const Process& owner = OwnerOfScope(state, number);
+  for (const auto& process : state.processes) {
+    // Some were made for objects that were refused, or have ended.
+    if (process.get() == &owner || !process->live()) continue;
+    parts += runtime::Inside::HasPart(*process->counter, owner.id, state.scopes.at(number).id);
   }
   const std::string name = "scope s" + std::to_string(number);
   oracle->Expect(parts == processes, "a scope counts other processes than have joined",

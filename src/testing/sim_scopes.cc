@@ -8,6 +8,7 @@
 #include "src/testing/sim_members.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_streams.h"
+#include "src/testing/sim_transfers.h"
 #include "src/testing/sim_uses.h"
 
 namespace freehold::testing::sim {
@@ -96,6 +97,10 @@ bool EndOne(Oracle* oracle, State* state, Process* process, int64_t number, Scop
     if (!runs) return false;
     for (const auto& [inner, other] : state->scopes) {
       if (other.parent == number || other.part_of == number) return false;
+    }
+    // One that is under way is freed by whoever has it then, or is lost with this process.
+    for (const auto& [object_number, object] : state->objects) {
+      if (object.scope == number && object.open_transfers > 0) return false;
     }
     for (auto& [object_number, object] : state->objects) {
       if (object.scope != number || object.ended) continue;
@@ -240,6 +245,8 @@ void EndScopes(Oracle* oracle, State* state) {
   // By now nothing is held but by the root, and by scopes that end by themselves.
   for (auto& [number, object] : state->objects) {
     if (!object.scope_held || object.scope != 0) continue;
+    SeeOwner(oracle, state, &object);
+    if (object.moving) continue;  // the next owner's root will hold it
     object.scope_held = false;
     Process& process = state->OwnerOf(object);
     if (!process.usable()) continue;
@@ -247,6 +254,13 @@ void EndScopes(Oracle* oracle, State* state) {
     absl::StatusOr<Scope> root = process.counter->FindScope(ScopeId::Root());
     if (root.ok() && !object.ended) (void)root->StopHolding({object.id});
   }
+}
+
+bool AnyHeldByRoot(const State& state) {
+  return std::any_of(state.objects.begin(), state.objects.end(), [&](const auto& each) {
+    const Object& object = each.second;
+    return object.scope_held && object.scope == 0 && state.OwnerOf(object).usable();
+  });
 }
 
 void CheckScopesEmpty(Oracle* oracle, const Process& process) {

@@ -38,6 +38,13 @@ void EndScopes(Oracle* oracle, State* state);
 // not done before its parts are.
 bool ActScopeLink(Oracle* oracle, State* state, Process* process, const Action& action);
 void LookAtPartsAtRest(Oracle* oracle, const State& state, int64_t number, uint64_t processes);
+// It is given to that process, whose scope it may be in.
+void NoteOnItsWay(State* state, const Object& object, int64_t to);
+// It has another owner, and is in that one's part of its scope, which may have been made for it; or
+// in none, if that scope's owner is known to have died.
+void FollowOwner(Oracle* oracle, State* state, Object* object);
+// Some root scope holds something.
+bool AnyHeldByRoot(const State& state);
 // It, or one around it, may end by itself.
 bool MayEndAnyTime(const State& state, int64_t number);
 // Its owner is there, and neither it nor one around it is ended.

@@ -9,6 +9,7 @@
 #include "freehold/transfer.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_pins.h"
+#include "src/testing/sim_scopes.h"
 #include "src/testing/sim_streams.h"
 
 namespace freehold::testing::sim {
@@ -31,10 +32,10 @@ bool IsMovable(const State& state, const Object& object) {
   const bool in_files = std::any_of(state.files.begin(), state.files.end(), [&](const auto& each) {
     return each.second.object == object.number;
   });
-  return !followed && !moves && !in_files && object.owners.empty() && object.scope == 0 &&
-         !object.was_in_scope && object.label == 0 && !object.recorded && object.persists == 0 &&
-         object.frees == 0 && object.generation == 0 && object.first_frees.empty() &&
-         !object.disagreed && object.open_transfers == 0 && object.heirs.empty();
+  return !followed && !moves && !in_files && object.owners.empty() && !object.recorded &&
+         object.persists == 0 && object.frees == 0 && object.generation == 0 &&
+         object.first_frees.empty() && !object.disagreed && object.open_transfers == 0 &&
+         object.heirs.empty();
 }
 
 // Whether the host may be told that.
@@ -108,6 +109,8 @@ void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
     object->users.clear();
     object->recorded = object->persisted = object->let_go = false;
     object->made_of = object->yielded_by = 0;
+    object->label = 0;
+    if (object->scope == 0) object->scope_held = false;
     object->persists = 0;
     for (auto& [url, file] : state->files) {
       if (file.object == object->number) file.known = file.carried = false;
@@ -117,6 +120,7 @@ void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
   object->former = object->owner;
   object->unsettled = state->process(object->owner)->live();
   object->owner = owner;
+  FollowOwner(oracle, state, object);
   object->listed = object->handed;
 }
 
@@ -370,6 +374,7 @@ void OnTransferSent(Oracle* oracle, State* state, int64_t from, int64_t to,
   state->trace.Add("E sends E Transfer O I", {from, to, object->number, item.term});
   SeeOwner(oracle, state, object);
   if (object->owner != from) return;  // it comes again
+  NoteOnItsWay(state, *object, to);
   object->handed.clear();
   const auto hand = [&](int64_t process) {
     object->handed[process] = object->holdings[process].spell;

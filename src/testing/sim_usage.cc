@@ -91,11 +91,11 @@ void LookAtScope(Oracle* oracle, const State& state, int64_t number, const SimSc
     oracle->Expect(!runs, "a scope that runs is unknown", name);
     oracle->Expect(expected.usage.objects == 0, "a scope is done although an object of it is left",
                    name);
-    LookAtPartsAtRest(oracle, state, number, 0);
+    if (scope.part_of == 0) LookAtPartsAtRest(oracle, state, number, 0);
     return;
   }
   const ScopeStatus status = *handle->GetStatus();
-  LookAtPartsAtRest(oracle, state, number, status.processes);
+  if (scope.part_of == 0) LookAtPartsAtRest(oracle, state, number, status.processes);
   oracle->Expect((status.state == ScopeState::kRunning) == runs,
                  "a scope runs and should not, or the other way round", name);
   Compare(oracle, expected, status.usage, name);

@@ -323,9 +323,9 @@ TEST(TransferPayload, GroupHeadsOutOfBoundsAreRejected) {
     EXPECT_EQ(Refusal(Head(group.kind, 0, 0)), CodecError::kBadValue) << "empty";
     for (int detail = 0; detail < 256; ++detail) {
       const bool names_owner = group.kind == codec::kMoveds && detail == 1;
-      const int state = is_transfer ? detail & 63 : detail;
-      const bool pinned = is_transfer && (detail & 64) != 0;  // and its pins are missing
-      const CodecError good = pinned ? CodecError::kTruncated : CodecError::kOk;
+      const int state = is_transfer ? detail & 31 : detail;
+      const bool more = is_transfer && (detail & 96) != 0;  // its pins or its scope are missing
+      const CodecError good = more ? CodecError::kTruncated : CodecError::kOk;
       EXPECT_EQ(Refusal(Head(group.kind, detail, 1) + group.item + (names_owner ? IdBytes(2) : "")),
                 state <= group.detail_max ? good : CodecError::kBadValue)
           << detail;

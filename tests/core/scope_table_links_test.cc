@@ -144,5 +144,90 @@ TEST(ScopeTableLinks, APartThatIsDoneHasNothingToReleaseWithoutItsOwner) {
   EXPECT_THAT(h.effects.release, IsEmpty());
 }
 
+// An object comes into scope `scope` of `owner`, which has held it.
+Admission Bring(LinkedTable* h, PeerIndex owner, uint64_t scope) {
+  event::BringIntoScope e;
+  e.owner = owner;
+  e.scope = ScopeId(scope);
+  e.hold = e.held = true;
+  e.now = At(1);
+  Admission admission;
+  const ScopeVerdict verdict =
+      h->Checked([&] { return h->table.Step(e, &admission, &h->effects); });
+  EXPECT_EQ(verdict == ScopeVerdict::kOk, admission.scope != kNoScope);
+  return admission;
+}
+
+TEST(ScopeTableLinks, WhatComesMakesAPartAndKeepsItBusy) {
+  LinkedTable h;
+  const Admission at = Bring(&h, kOther, 5);
+  EXPECT_THAT(h.effects.ready, SizeIs(1));
+  EXPECT_TRUE(at.hold && !at.frees);
+  EXPECT_EQ(h.table.At(at.scope).objects, 1);
+  EXPECT_EQ(h.table.At(at.scope).handles, 0u);
+  EXPECT_EQ(Bring(&h, kOther, 5).scope, at.scope);
+  EXPECT_EQ(h.table.At(at.scope).objects, 2);
+  ASSERT_EQ(h.Told({5, 1, ScopeItemKind::kEnd, ScopeEnd::kEnded}), ScopeVerdict::kOk);
+  EXPECT_THAT(h.effects.release, SizeIs(1));
+  h.Released(h.table.At(at.scope).id.number());
+  // One that ends takes it, and does not hold it.
+  EXPECT_FALSE(Bring(&h, kOther, 5).hold);
+  ASSERT_EQ(h.Told({5, 1, ScopeItemKind::kEnd, ScopeEnd::kForced}), ScopeVerdict::kOk);
+  EXPECT_TRUE(Bring(&h, kOther, 5).frees);
+}
+
+TEST(ScopeTableLinks, WhatDoesNotComeAfterAllIsTakenBack) {
+  LinkedTable h;
+  ASSERT_EQ(h.Open(1), ScopeVerdict::kOk);
+  const Admission at = Bring(&h, kNoPeer, 1);
+  ASSERT_EQ(h.End(1), ScopeVerdict::kOk);
+  h.Released(1);
+  EXPECT_FALSE(h.IsDone(1));
+  (void)h.Checked([&] {
+    h.table.Withdraw(event::AdmitToScope(), at, &h.effects);
+    return ScopeVerdict::kOk;
+  });
+  EXPECT_TRUE(h.IsDone(1));
+}
+
+TEST(ScopeTableLinks, NothingComesIntoAPartByItsIdHereOrIntoWhatIsNot) {
+  LinkedTable h;
+  ASSERT_EQ(h.Open(1), ScopeVerdict::kOk);
+  const ScopeId part = h.Join(5);
+  EXPECT_EQ(Bring(&h, kNoPeer, part.number()).scope, kNoScope);
+  EXPECT_EQ(Bring(&h, kNoPeer, 2).scope, kNoScope);
+  EXPECT_EQ(Bring(&h, kNoPeer, ScopeId::Root().number()).scope, kRootScope);
+  ASSERT_TRUE(h.table.AddHandle(ScopeId(1)) == ScopeVerdict::kOk);
+  ASSERT_EQ(h.End(1), ScopeVerdict::kOk);
+  ASSERT_TRUE(h.IsDone(1));
+  EXPECT_EQ(Bring(&h, kNoPeer, 1).scope, kNoScope);
+}
+
+TEST(ScopeTableLinks, AScopeIsDoneAlthoughAnotherUsesWhatItHasGivenAway) {
+  LinkedTable h;
+  ASSERT_EQ(h.Open(1), ScopeVerdict::kOk);
+  ASSERT_EQ(h.Open(2), ScopeVerdict::kOk);
+  ASSERT_EQ(h.Admit(1), ScopeVerdict::kOk);
+  h.Use(2, 1, 5);
+  (void)h.Checked([&] {
+    h.table.Rehomed({0, 5}, {kRootScope, 1}, &h.effects);
+    return ScopeVerdict::kOk;
+  });
+  h.Gone(1);
+  ASSERT_EQ(h.End(1), ScopeVerdict::kOk);
+  EXPECT_TRUE(h.IsDone(1));
+  // It comes home, into a scope that has ended and waits for the one that uses it.
+  ASSERT_EQ(h.Open(3, 2), ScopeVerdict::kOk);
+  ASSERT_EQ(h.Admit(3), ScopeVerdict::kOk);
+  ASSERT_EQ(h.End(2), ScopeVerdict::kOk);
+  EXPECT_FALSE(h.EndMore());
+  EXPECT_THAT(h.effects.inners, IsEmpty());
+  (void)h.Checked([&] {
+    h.table.Rehomed({0, 5}, {h.table.IndexOf(ScopeId(3)), 2}, &h.effects);
+    return ScopeVerdict::kOk;
+  });
+  EXPECT_THAT(h.effects.inners, SizeIs(1)) << "a ring";
+}
+
 }  // namespace
 }  // namespace freehold::core

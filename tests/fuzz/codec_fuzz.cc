@@ -153,6 +153,14 @@ class Rewriter : public PayloadSink {
           pin.by + '\0' + std::to_string(pin.count) + ' ' + std::to_string(pin.age.count()) + ' ';
     }
     text += !item.free_waits ? '-' : item.free_mode == FreeMode::kEvictFirst ? 'E' : 'F';
+    if (item.scope.has_value()) {
+      const TransferItem::Scope& scope = *item.scope;
+      text += std::string(scope.owner.bytes()) + std::to_string(scope.id);
+      text += scope.hold ? 'h' : '-';
+      text += scope.no_cleanup ? 'n' : '-';
+      text += scope.held ? 'H' : scope.forced ? 'F' : '-';
+      text += scope.label + '\0';
+    }
     Note(what, item.object, item.generation, item.term, item.size, text);
   }
   void OnContained(const ContainedItem& item) override {

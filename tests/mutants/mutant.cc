@@ -236,6 +236,10 @@ const char* MutantName(Mutant mutant) {
       return "outer_moved_unnoticed";
     case Mutant::kEarlierReportCounts:
       return "earlier_report_counts";
+    case Mutant::kScopeLetGoEarly:
+      return "scope_let_go_early";
+    case Mutant::kScopeHoldNotPassedOn:
+      return "scope_hold_not_passed_on";
     case Mutant::kPinsNotPassedOn:
       return "pins_not_passed_on";
     case Mutant::kNothingInherited:

@@ -72,7 +72,8 @@ TEST_F(HeirsTest, WhatWasTakenBackHasNoHeirBeforeTheBarrier) {
 
 TEST_F(HeirsTest, WhatCanHaveNoHeirIsSaidByName) {
   ObjectRef inner = world.Declare(1, 6);
-  const Scope scope = *world[1].OpenScope();
+  const Scope theirs = *world[3].OpenScope();
+  const Scope scope = *world[1].JoinScope(*theirs.Export(Process(1)));
   DeclareOptions in_scope;
   in_scope.scope = scope.id();
   ObjectRef outer = world[1].Declare(Object(7), in_scope).value();
