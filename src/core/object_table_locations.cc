@@ -116,7 +116,12 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
     nodes_.Link(IndexOf(*record), copy, CopyList::kHeld);
     CountInScope(*record, 1, 0, effects);
   }
-  const bool keep = e.merge && !is_new;
+  // What is known by hearsay alone, from the owner before, may not be so any more: the first word
+  // of the copy's node says all.
+  const bool is_hearsay = !is_new && copy->spilled && copy->reported == 0 &&
+                          TransferSteps(this).IsTelling(IndexOf(*record), e.node) &&
+                          TransferSteps(this).CountsReport(e.key, e.node, e.term);
+  const bool keep = e.merge && !is_new && !is_hearsay;
   // The role is never taken away: a report may be older than the move. Who is let go of has none.
   const bool is_let_go = !unwanted && !copy->held();
   const bool evict_first = EvictSteps::IsMarked(*this, *record);

@@ -153,6 +153,7 @@ void Oracle::Freed(Object* object) {
 
 void Oracle::SeenEnded(Object* object) {
   if (object->ended) return;
+  if (Held(*object)) SeeInherited(this, &s_, object);
   if (Held(*object)) {
     return Violate("S4: an object that is held is let go of", NameOf(*object));
   }

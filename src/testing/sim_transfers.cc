@@ -305,6 +305,14 @@ void SeeOwners(Oracle* oracle, State* state) {
   }
 }
 
+void SeeInherited(Oracle* oracle, State* state, Object* object) {
+  for (const int64_t heir : object->heirs) {
+    const Process& process = *state->process(heir);
+    if (!process.live() || !process.PastBarrier(state->OwnerOf(*object))) continue;
+    return SetOwner(oracle, state, object, heir);
+  }
+}
+
 bool EverOwned(const Object& object, int64_t process) {
   return object.owner == process ||
          std::count(object.owners.begin(), object.owners.end(), process) > 0;

@@ -41,6 +41,9 @@ bool ExpectOwner(Oracle* oracle, State* state, const Action& action);
 void SeeOwner(Oracle* oracle, State* state, Object* object);
 void SeeOwners(Oracle* oracle, State* state);
 
+// It has ended. At an heir of its owner, perhaps, before anybody looked whose it was.
+void SeeInherited(Oracle* oracle, State* state, Object* object);
+
 // By its own table.
 bool Owns(const Process& process, const Object& object);
 bool EverOwned(const Object& object, int64_t process);
