@@ -236,7 +236,7 @@ Verdict ObjectTable::Step(const event::RemoveById& e, Effects* effects) {
 }
 
 Verdict ObjectTable::Step(const event::AddTask& e, ObjectRecord** record) {
-  *record = AddTaskQuietly(e.key);
+  *record = AddTaskQuietly(e.key, Foresee(e.key.hash));
   if (*record != nullptr) return Verdict::kOk;
   Verdict verdict;
   ObjectRecord* found = InScope(e.key, &verdict);
@@ -295,7 +295,9 @@ Verdict ObjectTable::Step(const event::AddInners& e) {
 // --- The end -------------------------------------------------------------------------------------
 
 // Of most objects nobody waits for the moments, and no call is made for it.
-inline bool IsWatched(const ObjectRecord& record) { return record.has_rare() || record.has_askers; }
+inline bool IsWatched(const RarePool& rares, const ObjectRecord& record) {
+  return record.has_askers || (record.has_rare() && !rares.Find(record)->callbacks.empty());
+}
 
 void ObjectTable::SetState(ObjectRecord* record, ObjectState state, Effects* effects) {
   if (record->state() == state) return;
@@ -406,7 +408,7 @@ void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {
   const Rare* rare = rares_.Find(*record);
   if (rare != nullptr && rare->ghost != kNoRecord) return;
   const EndReason why = record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope;
-  if (IsWatched(*record)) Fire(record, Moment::kReclaimed, why, effects);
+  if (IsWatched(rares_, *record)) Fire(record, Moment::kReclaimed, why, effects);
   if (record->state() == ObjectState::kOutOfScope) Erase(record, effects);
 }
 
@@ -428,7 +430,7 @@ void ObjectTable::EraseGhost(ObjectRecord* ghost, Effects* effects) {
 void ObjectTable::Erase(ObjectRecord* record, Effects* effects) {
   if (record->rare != kNone && LineageSteps(this).Keep(record, effects)) return;
   const EndReason why = record->was_freed ? EndReason::kFreed : EndReason::kOutOfScope;
-  if (IsWatched(*record)) Fire(record, Moment::kErased, why, effects);
+  if (IsWatched(rares_, *record)) Fire(record, Moment::kErased, why, effects);
   if (record->has_askers) {
     TransferSteps(this).End(*record, effects);
     DropCallbacks(record, effects);  // of a borrow that it was

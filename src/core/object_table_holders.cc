@@ -18,7 +18,8 @@ Verdict ObjectTable::Step(const event::BorrowerRegistered& e, Effects* effects) 
   ObjectRecord* record = index == kNoRecord ? nullptr : &slabs_.At(index);
   RegisterAnswer answer = RegisterAnswer::kGone;
   if (record != nullptr && record->in_scope() && !record->borrowed) {
-    const bool is_new = !sharing_->borrowers.Contains(index, e.from, 0);
+    // Asked for below, of few.
+    const bool is_new = record->has_askers && !sharing_->borrowers.Contains(index, e.from, 0);
     if (!ListBorrower(record, e.from)) {
       // To say Gone would be a lie, and any other answer would end the handoffs that the borrower
       // owes, although it may have passed the reference on (S1). It is answered when there is room.

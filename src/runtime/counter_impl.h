@@ -52,12 +52,7 @@ class CounterImpl final : public Endpoint::Client,
                           public core::NodeNames,
                           public std::enable_shared_from_this<CounterImpl> {
  public:
-  // What a step of one shard needs besides its answer.
-  struct AfterStep {
-    core::Effects effects;
-    bool must_post = false;  // the posting role of the shard was taken
-    std::vector<std::pair<std::unique_ptr<CallbackJob::Body>, int>> told;  // of declarations
-  };
+  using AfterStep = runtime::AfterStep;
 
   // No piece of work holds a lock for more records than this.
   static constexpr uint32_t kPieceMax = 2048;
@@ -80,14 +75,17 @@ class CounterImpl final : public Endpoint::Client,
   template <typename StepFunction>
   core::Verdict Apply(Shard& shard, StepFunction step) {
     AfterStep after;
-    core::Verdict verdict;
-    {
-      internal::MutexLock lock(&shard.mutex);
-      if (shard.closed) return core::Verdict::kShutDown;
-      verdict = shard.Count(step(shard.table, &after.effects));
-      Prepare(shard, &after);
-    }
+    const core::Verdict verdict = ApplyLocked(shard, &after, step);
     if (!after.effects.empty()) Act(shard, &after);
+    return verdict;
+  }
+  // Of that, all but the last, which is then the caller's: Act, if there are effects.
+  template <typename StepFunction>
+  core::Verdict ApplyLocked(Shard& shard, AfterStep* after, StepFunction step) {
+    internal::MutexLock lock(&shard.mutex);
+    if (shard.closed) return core::Verdict::kShutDown;
+    const core::Verdict verdict = shard.Count(step(shard.table, &after->effects));
+    Prepare(shard, after);
     return verdict;
   }
   // The same for a step without effects: `step(table)`.

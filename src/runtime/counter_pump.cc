@@ -1,6 +1,8 @@
 // CounterImpl: what the pump does. The end is in counter_end.cc.
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "src/base/check.h"
 #include "src/core/codec.h"
@@ -56,7 +58,7 @@ class CounterImpl::Sink final : public core::PayloadSink {
     const core::Key key = counter_->KeyOf(item.object);
     Shard& shard = counter_->ShardOf(key);
     if (item.change == core::LocationChange::kRemoved) {
-      (void)counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
+      (void)Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
         return table.Step(core::event::RemoveLocation{key, from_, item.generation, true}, effects);
       });
       return;
@@ -70,7 +72,7 @@ class CounterImpl::Sink final : public core::PayloadSink {
     event.term = item.term;
     bool answered = false;
     const core::Verdict verdict =
-        counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
+        Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
           const uint64_t before = table.counters().late_reports_answered;
           const core::Verdict answer = table.Step(event, effects);
           answered = table.counters().late_reports_answered != before;
@@ -99,8 +101,8 @@ class CounterImpl::Sink final : public core::PayloadSink {
       return;
     }
     const core::Key key = counter_->KeyOf(item.object);
-    const core::Verdict verdict = counter_->Apply(
-        counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+    const core::Verdict verdict =
+        Apply(counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
           return Take(item, key, &table, effects);
         });
     // What the object contains may have come, and nothing of the object itself.
@@ -133,7 +135,7 @@ class CounterImpl::Sink final : public core::PayloadSink {
         item.fetch_to.IsNil() ? core::kNoPeer : counter_->InternNode(item.fetch_to);
     CountAnswer();
     const core::Verdict verdict =
-        counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
+        Apply(shard, [&](core::ObjectTable& table, core::Effects* effects) {
           return table.Step(core::event::AskLocations{key, from_, item.number, item.subscribe,
                                                       fetch_to, from_node_},
                             effects);
@@ -159,8 +161,8 @@ class CounterImpl::Sink final : public core::PayloadSink {
     }
     const core::Key key = counter_->KeyOf(item.object);
     CountAnswer();
-    const core::Verdict verdict = counter_->Apply(
-        counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+    const core::Verdict verdict =
+        Apply(counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
           return table.Step(
               core::event::MovePrimary{key, from_, item.generation, item.number, from, item.term},
               effects);
@@ -297,21 +299,31 @@ class CounterImpl::Sink final : public core::PayloadSink {
     }
     return core::Verdict::kUnchanged;
   }
+  // CounterImpl::Apply, which would make and destroy an AfterStep for each item.
+  template <typename StepFunction>
+  core::Verdict Apply(Shard& shard, StepFunction step) {
+    const core::Verdict verdict = counter_->ApplyLocked(shard, &*after_, step);
+    if (!after_->effects.empty()) {
+      counter_->Act(shard, &*after_);
+      after_.emplace();
+    }
+    return verdict;
+  }
   // One more answer waits for the peer; CanTake bounds them.
   void CountAnswer() {
     counter_->peers_.Reach(from_).answers.fetch_add(1, std::memory_order_relaxed);
   }
   void Answered(const ObjectId& object, uint32_t generation, core::FreeResult result) {
     const core::Key key = counter_->KeyOf(object);
-    (void)counter_->Apply(
-        counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
-          return table.Step(core::event::FreeAnswered{key, from_, generation, result}, effects);
-        });
+    (void)Apply(counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+      return table.Step(core::event::FreeAnswered{key, from_, generation, result}, effects);
+    });
   }
 
   CounterImpl* const counter_;
   const PeerIndex from_;
   const bool from_node_;
+  std::optional<AfterStep> after_{std::in_place};  // there always, and empty between two items
   uint64_t refused_ = 0;
   bool told_ = false;
 };
@@ -372,6 +384,7 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     return true;
   }
   CounterPeer& peer = peers_.Reach(node);
+  const Time now = clock_.Now();
   while (true) {
     // acquire: pairs with MarkReady. The bit is cleared before the shard is looked at, so that
     // what is added afterwards sets it again.
@@ -382,7 +395,6 @@ bool CounterImpl::Fill(PeerIndex node, core::PayloadWriter* writer) {
     peer.shards_with_work.fetch_and(~bit, std::memory_order_acq_rel);
     Shard& shard = ShardAt(number);
     const size_t before = writer->items();
-    const Time now = clock_.Now();
     bool more;
     {
       internal::MutexLock lock(&shard.mutex);

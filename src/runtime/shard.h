@@ -61,6 +61,13 @@ struct HostWork {
   }
 };
 
+// What a step of one shard needs besides its answer.
+struct AfterStep {
+  core::Effects effects;
+  bool must_post = false;  // the posting role of the shard was taken
+  std::vector<std::pair<std::unique_ptr<CallbackJob::Body>, int>> told;  // of declarations
+};
+
 // How often something was answered, by verdict; kOk is not counted.
 using VerdictCounts = std::array<uint64_t, core::kVerdicts>;
 
