@@ -205,6 +205,7 @@ void RunTwoThreads(benchmark::State& state, const char* name, size_t count) {
   };
   gain("two_threads_gain/by_id_pair", "by_id_pair/1000000", 20'000);
   gain("two_threads_gain/lifecycle_3", "lifecycle_unpumped/3", 4'000);
+  gain("two_threads_gain/task_refs", "task_refs/10", 4'000);
   return true;
 }();
 

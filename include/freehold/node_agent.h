@@ -196,7 +196,7 @@ class NodeAgent {
   // Newest generation first; empty when none is here.
   std::vector<NodeCopyStatus> Find(const ObjectId& object) const;
   // All, or those of one owner, in no order. What is here all the while is listed once; calls of
-  // others come between. Cost, of both: what is on the node.
+  // others come between. Cost, of both: the most that was ever on the node.
   std::vector<NodeCopyStatus> Copies() const;
   std::vector<NodeCopyStatus> CopiesOwnedBy(const ProcessId& owner) const;
   // Owners with copies here, in order of their first.

@@ -27,8 +27,8 @@
 // What cannot be given away, by name: an object that has lineage or is to be persisted; that has a
 // shared file without a node, or a subscription to its locations; of which copies are being
 // deleted; that more processes, nodes and pins hold than one message names (some 200), its label
-// included; or that has come by a transfer of which not everybody has heard yet. `on_answer` says
-// which; the last three pass.
+// included; that is moved from scope to scope meanwhile; or that has come by a transfer of which
+// not everybody has heard yet. `on_answer` says which; the last four pass.
 //
 // What a host notices at the next owner: ReferenceCounterOptions::takes_transfers,
 // `on_transferred`. Callbacks for the object's moments that are registered here run here, whoever

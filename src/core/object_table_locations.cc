@@ -116,8 +116,8 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
     nodes_.Link(IndexOf(*record), copy, CopyList::kHeld);
     CountInScope(*record, 1, 0, effects);
   }
-  // What is known by hearsay alone, from the owner before, may not be so any more: the first word
-  // of the copy's node says all.
+  // What is known by hearsay alone, from the owner before or the host, may not be so any more: the
+  // first word of the copy's node says all.
   const bool is_hearsay = !is_new && copy->spilled && copy->reported == 0 &&
                           TransferSteps(this).IsTelling(IndexOf(*record), e.node) &&
                           TransferSteps(this).CountsReport(e.key, e.node, e.term);

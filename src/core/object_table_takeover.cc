@@ -36,27 +36,30 @@ ObjectState StateOf(TransferState state) {
 
 }  // namespace
 
+TransferAnswer TransferSteps::AnswerTo(const event::TakeOver& e) const {
+  if (e.refusal != TransferAnswer::kTaken) return e.refusal;
+  const ObjectRecord* const found = table_.FindMutable(e.key);
+  const Former* const former = Any(table_) ? transfers()->formers.Find(e.key.id) : nullptr;
+  // Nobody gives away in an earlier term what is known of a later one.
+  const bool known =
+      found != nullptr && (!found->borrowed || table_.BorrowOf(*found).term >= e.term);
+  const bool given = former != nullptr && (!former->settled() || former->term >= e.term);
+  if (known || given) return TransferAnswer::kExists;
+  const size_t borrowers = table_.sharing_ == nullptr ? 0 : table_.sharing_->borrowers.size();
+  const bool fits = borrowers + e.snapshot.processes.size() + 1 <= table_.config_.borrowers_max;
+  return fits ? TransferAnswer::kTaken : TransferAnswer::kFull;
+}
+
 Verdict TransferSteps::Step(const event::TakeOver& e, Effects* effects, ObjectRecord** record) {
   if (table_.fences_.IsFenced(e.from)) return Verdict::kPeerExcluded;
   Transfers& all = Share();
   ObjectRecord* found = table_.FindMutable(e.key);
   Former* const former = all.formers.Find(e.key.id);
-  TransferAnswer answer = e.refusal;
-  if (answer == TransferAnswer::kTaken) {
-    // Nobody gives away in an earlier term what is known of a later one.
-    const bool known =
-        found != nullptr && (!found->borrowed || table_.BorrowOf(*found).term >= e.term);
-    const bool given = former != nullptr && (!former->settled() || former->term >= e.term);
-    if (known || given) {
-      answer = TransferAnswer::kExists;
-    } else if (table_.sharing_->borrowers.size() + e.snapshot.processes.size() + 1 >
-               table_.config_.borrowers_max) {
-      answer = TransferAnswer::kFull;
-    } else if (found == nullptr) {
-      const RecordIndex index = table_.Make(e.key, ObjectState::kPending);
-      found = index == kNoRecord ? nullptr : &table_.slabs_.At(index);
-      if (found == nullptr) answer = TransferAnswer::kFull;
-    }
+  TransferAnswer answer = AnswerTo(e);
+  if (answer == TransferAnswer::kTaken && found == nullptr) {
+    const RecordIndex index = table_.Make(e.key, ObjectState::kPending);
+    found = index == kNoRecord ? nullptr : &table_.slabs_.At(index);
+    if (found == nullptr) answer = TransferAnswer::kFull;
   }
   Answer(e.from, SharingKind::kTransferAck, e.key.id, e.term, static_cast<uint8_t>(answer),
          effects);

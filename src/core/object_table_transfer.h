@@ -130,6 +130,8 @@ class TransferSteps {
   // What an object that is owned here contains, from the `first`-th on, at most `max`.
   std::vector<InnerRef> InnersOf(const Key& key, size_t first, size_t max) const;
 
+  // What the step after that will answer, unless there is no room for a record.
+  TransferAnswer AnswerTo(const event::TakeOver& e) const;
   // Answered but for kPeerExcluded. kAlreadyExists, kRefused, kTableFull. `*record`: if it was
   // taken.
   Verdict Step(const event::TakeOver& e, Effects* effects, ObjectRecord** record);

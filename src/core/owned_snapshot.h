@@ -51,6 +51,11 @@ struct Membership {
   ScopeExport joining;  // the root's: there is none to join
   std::string label_text;
 
+  // Nothing has moved between the two looks.
+  bool IsLike(const Membership& other) const {
+    return whose.scope == other.whose.scope && whose.move == other.whose.move &&
+           held == other.held && forced == other.forced;
+  }
   // One whose owner has died ends everywhere, and holds nothing at the next owner.
   bool holds_there() const { return held && joining.scope.IsRoot() == (whose.scope == kRootScope); }
   // The next owner need not hear of what is in no scope there.

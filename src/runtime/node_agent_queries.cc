@@ -48,19 +48,24 @@ std::vector<NodeCopyStatus> NodeAgent::Impl::Find(const ObjectId& object) const 
 // One piece of records under the lock at a time. `only`: of that owner; kNoPeer: of all.
 std::vector<NodeCopyStatus> NodeAgent::Impl::List(PeerIndex only) const {
   std::vector<NodeCopyStatus> found;
+  std::vector<NodeCopyStatus> piece;  // which does not grow under the lock
   std::vector<PeerIndex> owners;
+  piece.reserve(kRecordsPerLock);
+  owners.reserve(kRecordsPerLock);
   for (uint32_t from = 0; from != core::kNoCopy;) {
     {
       MutexLock lock(&mutex_);
       from = table_.VisitCopies(from, kRecordsPerLock, [&](const CopyRecord& copy) {
         if (only != core::kNoPeer && copy.owner != only) return;
-        found.push_back(StatusOf(copy));
+        piece.push_back(StatusOf(copy));
         owners.push_back(copy.owner);
       });
     }
-    for (size_t i = found.size() - owners.size(), at = 0; at < owners.size(); ++i, ++at) {
-      found[i].copy.owner = endpoint_->AddressOf(owners[at]).process();
+    for (size_t i = 0; i < piece.size(); ++i) {
+      piece[i].copy.owner = endpoint_->AddressOf(owners[i]).process();
+      found.push_back(std::move(piece[i]));
     }
+    piece.clear();
     owners.clear();
   }
   return found;

@@ -209,9 +209,11 @@ class NodeDrain::Impl {
       const auto known = before.find(key);
       if (known != before.end()) copy = std::move(known->second);
       copy.status = std::move(here);
-      ++*CountOf(copy.need);
-      if (whole_ || copy.need != Need::kSafe) to_ask_.push_back(key);
-      copies_.emplace(key, std::move(copy));
+      const Need need = copy.need;
+      // One that went and came again while it was listed is listed twice.
+      if (!copies_.emplace(key, std::move(copy)).second) continue;
+      ++*CountOf(need);
+      if (whole_ || need != Need::kSafe) to_ask_.push_back(key);
     }
     for (auto at = evacuating_.begin(); at != evacuating_.end();) {
       const bool here = copies_.contains(at->first);

@@ -139,7 +139,11 @@ core::Verdict Scopes::StepWith(const core::Key& key, core::Immovable* why,
   constexpr int kLooksMax = 8;
   core::Verdict verdict = step();
   for (int looks = 0; *why == core::Immovable::kInScope && looks < kLooksMax; ++looks) {
-    *membership = MembershipOf(key);
+    auto now = MembershipOf(key);
+    const core::Membership* const before = membership->get();
+    const bool is_same = before != nullptr && now != nullptr && before->IsLike(*now);
+    *membership = std::move(now);
+    if (is_same) break;  // it is another process's scope
     *why = core::Immovable::kNo;
     verdict = step();
   }

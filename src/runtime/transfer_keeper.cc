@@ -341,28 +341,45 @@ void TransferKeeper::Inherit(const core::TransferNotice& notice) {
                                                       counter_->ProcessAt(notice.next_owner)));
 }
 
+// By a look at its shard; then it is, whatever becomes of that until the step.
+bool TransferKeeper::IsRefused(core::event::TakeOver* event) {
+  Shard& shard = counter_->ShardOf(event->key);
+  (void)counter_->ApplyQuietly(
+      shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+        event->refusal = shard.draining || !shard.is_open
+                             ? core::TransferAnswer::kDraining
+                             : core::TransferSteps(&table).AnswerTo(*event);
+        return core::Verdict::kOk;
+      });
+  return event->refusal != core::TransferAnswer::kTaken;
+}
+
 void TransferKeeper::Take(core::PeerIndex from, const core::TransferItem& item) {
   const core::OwnedSnapshot snapshot = SnapshotOf(counter_, from, item);
   const core::Key key = counter_->KeyOf(item.object);
   Shard& shard = counter_->ShardOf(key);
   const DeclaredCallback& on_transferred = counter_->options().on_transferred;
   ContainedKeeper::Staged staged = contained_.Take(from, item.object, item.term);
-  core::Admission admission;
   const bool takes = counter_->options().takes_transfers;
-  const bool enters = takes && item.scope.has_value();
-  const bool fits =
-      !enters || counter_->scopes().Bring(from, *item.scope, shard.number, &admission);
+  core::event::TakeOver event{key, from, item.term, snapshot};
+  if (staged.failed) event.refusal = core::TransferAnswer::kFull;
+  if (!takes) event.refusal = core::TransferAnswer::kRefused;
+  core::Admission admission;
+  // What is refused in any case makes no part of a scope here.
+  if (item.scope.has_value() && !IsRefused(&event) &&
+      !counter_->scopes().Bring(from, *item.scope, shard.number, &admission)) {
+    event.refusal = core::TransferAnswer::kFull;
+  }
   const bool in_scope = admission.scope != core::kNoScope;
+  if (in_scope) event.scope = &admission;
+  event.keep = on_transferred != nullptr;
   ObjectRef ref;
   const core::Verdict verdict = counter_->Apply(
       shard,
       [&](core::ObjectTable& table, core::Effects* effects) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-        core::event::TakeOver event{key, from, item.term, snapshot};
-        if (staged.failed || !fits) event.refusal = core::TransferAnswer::kFull;
-        if (shard.draining || !shard.is_open) event.refusal = core::TransferAnswer::kDraining;
-        if (!takes) event.refusal = core::TransferAnswer::kRefused;
-        if (in_scope) event.scope = &admission;
-        event.keep = on_transferred != nullptr;
+        if (takes && (shard.draining || !shard.is_open)) {
+          event.refusal = core::TransferAnswer::kDraining;
+        }
         core::ObjectRecord* record = nullptr;
         const core::Verdict answer = core::TransferSteps(&table).Step(event, effects, &record);
         if (answer == core::Verdict::kOk && event.keep)

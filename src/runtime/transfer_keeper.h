@@ -103,6 +103,7 @@ class TransferKeeper {
   void Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object, absl::Status status);
   absl::Status Explain(core::TransferOutcome outcome, const ObjectId& object) const;
   uint64_t UnderWay() const;
+  bool IsRefused(core::event::TakeOver* event);
   void KeepAskingHere(core::PeerIndex from, const ObjectId& object);
   void Inherit(const core::TransferNotice& notice);
 

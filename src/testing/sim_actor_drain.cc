@@ -92,10 +92,12 @@ void Actor::CheckDrained(const Node& node) {
     const Object& object = *s_.Find(key.first);
     const uint32_t generation = key.second;
     const auto is_it = [generation](const NodeCopyStatus& copy) {
-      return copy.copy.generation == generation;
+      return copy.copy.generation == generation && !copy.doomed;
     };
     const std::vector<NodeCopyStatus> known = node.agent->Find(object.id);
-    if (std::none_of(known.begin(), known.end(), is_it)) continue;  // it comes this moment
+    if (std::none_of(known.begin(), known.end(), is_it)) {
+      continue;  // it comes this moment, or its owner has let go of it
+    }
     if (!s_.OwnerOf(object).live() || oracle_.ValueGone(object, generation) ||
         IsEvictable(object) || object.disagreed || WasGivenAway(object) || !object.heirs.empty() ||
         MayBeUnrecorded(s_, object) || object.evicted) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -205,6 +206,24 @@ TEST_F(NodeAgentTest, CopiesAreListedByObjectAndByOwner) {
 }
 
 // --- Who may free --------------------------------------------------------------------------------
+
+TEST_F(NodeAgentTest, ManyCopiesAreListedInPiecesEachOnceWithItsOwner) {
+  constexpr uint64_t kMany = 5000;
+  for (uint64_t object = 1; object <= kMany; ++object) {
+    NodeCopy copy = Copy(object);
+    if (object % 2 == 0) copy.owner = slow_id_;
+    ASSERT_TRUE(agent_->AddCopy(copy).ok());
+  }
+  std::set<ObjectId> listed;
+  for (const NodeCopyStatus& copy : agent_->Copies()) {
+    EXPECT_TRUE(listed.insert(copy.copy.object).second);
+    const bool is_slow = copy.copy.owner == slow_id_;
+    EXPECT_EQ(copy.copy.object, Object(listed.size()));
+    EXPECT_EQ(is_slow, listed.size() % 2 == 0);
+  }
+  EXPECT_EQ(listed.size(), kMany);
+  EXPECT_EQ(agent_->CopiesOwnedBy(slow_id_).size(), kMany / 2);
+}
 
 TEST_F(NodeAgentTest, FreeFromAProcessThatIsNotTheOwnerIsRefusedAndCounted) {
   Start();
