@@ -32,11 +32,8 @@ namespace freehold::core {
 class IdIndex {
  private:
   static constexpr uint32_t kEntries = 15;
-  struct Bucket;
 
  public:
-  using Home = const Bucket*;
-
   IdIndex();
 
   // The record for which `is(record)` answers true, or kNoRecord. `hash` is the id's.
@@ -54,16 +51,13 @@ class IdIndex {
     ObjectRecord* record = nullptr;
     RecordIndex index = kNoRecord;
   };
-  // Where the entry belongs. Holds until the index is next changed.
-  Home HomeOf(uint64_t hash) const {
-    return &directory_[DirectorySlot(hash)]->buckets[BucketOf(hash)];
-  }
   // The record for which `is(record)` answers true, if it lies where it belongs, as nearly all do.
   // Null: look for it with Find. `at(index)` is the record of that index.
   template <typename At, typename Is>
-  __attribute__((always_inline)) static Found FindAtHome(Home home, uint64_t hash, At at, Is is) {
-    for (uint32_t left = WithTag(*home, TagOf(hash)); left != 0; left &= left - 1) {
-      const RecordIndex index = home->At(static_cast<uint32_t>(__builtin_ctz(left)));
+  __attribute__((always_inline)) Found FindAtHome(uint64_t hash, At at, Is is) const {
+    const Bucket& home = directory_[DirectorySlot(hash)]->buckets[BucketOf(hash)];
+    for (uint32_t left = WithTag(home, TagOf(hash)); left != 0; left &= left - 1) {
+      const RecordIndex index = home.At(static_cast<uint32_t>(__builtin_ctz(left)));
       if (index == kNoRecord) continue;
       ObjectRecord& record = at(index);
       if (is(record)) return {&record, index};
@@ -74,7 +68,7 @@ class IdIndex {
   template <typename At, typename Is>
   __attribute__((always_inline)) Found FindAgain(uint64_t hash, At at, Is is) {
     if (hash == last_hash_ && is(*last_.record)) return last_;
-    const Found found = FindAtHome(HomeOf(hash), hash, at, is);
+    const Found found = FindAtHome(hash, at, is);
     if (found.record != nullptr) Note(hash, found.record, found.index);
     return found;
   }
@@ -84,12 +78,9 @@ class IdIndex {
     last_ = {record, index};
   }
 
-  // The entry will be asked for or erased soon: brings it into the cache meanwhile. Answers where
-  // it belongs.
-  Home Foresee(uint64_t hash) const {
-    const Home home = HomeOf(hash);
-    __builtin_prefetch(home);
-    return home;
+  // The entry will be asked for or erased soon: brings it into the cache meanwhile.
+  void Foresee(uint64_t hash) const {
+    __builtin_prefetch(&directory_[DirectorySlot(hash)]->buckets[BucketOf(hash)]);
   }
 
   // Where a record goes whose id is not in the index, for PutAt before the index is next changed.

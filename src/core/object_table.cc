@@ -236,7 +236,7 @@ Verdict ObjectTable::Step(const event::RemoveById& e, Effects* effects) {
 }
 
 Verdict ObjectTable::Step(const event::AddTask& e, ObjectRecord** record) {
-  *record = AddTaskQuietly(e.key, Foresee(e.key.hash));
+  *record = AddTaskQuietly(e.key);
   if (*record != nullptr) return Verdict::kOk;
   Verdict verdict;
   ObjectRecord* found = InScope(e.key, &verdict);

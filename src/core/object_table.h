@@ -70,10 +70,10 @@ class ObjectTable {
 
   bool AddByIdQuietly(const Key& key, uint32_t count);
   bool RemoveByIdQuietly(const Key& key, uint32_t count);
-  IdIndex::Home Foresee(uint64_t hash) const { return index_.Foresee(hash); }
-  // The record, or null. `home`: Foresee's answer for it.
-  ObjectRecord* AddTaskQuietly(const Key& key, IdIndex::Home home);
-  bool DropTaskQuietly(ObjectRecord* record);  // REQUIRES: it has a task
+  // The record, or null.
+  ObjectRecord* AddTaskQuietly(const Key& key);
+  // REQUIRES: it has a task.
+  bool DropTaskQuietly(ObjectRecord* record);
   // The last handle of such an object may go by EndQuietly; `ready` is that of an Effects.
   bool EndsQuietly(const ObjectRecord& record) const;
   void EndQuietly(ObjectRecord* record, Effects::Nodes* ready);
@@ -201,7 +201,7 @@ class ObjectTable {
   friend class HeirSteps;      // object_table_heirs.h
   RecordIndex FindInline(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
-  IdIndex::Found FindAtHome(const Key& key, IdIndex::Home home);
+  IdIndex::Found FindAtHome(const Key& key);
   IdIndex::Found FindAgain(const Key& key);
   ObjectRecord* FindGeneration(ObjectRecord* record, uint32_t generation);
   // Of an object in scope; otherwise null and the verdict.

@@ -1,6 +1,5 @@
 // CounterImpl: what spans several objects — tasks and nesting. Each object is stepped under its own
-// shard's lock, a task's arguments some at a time, others one at a time; what was taken is given
-// back when a later one fails.
+// shard's lock, one at a time; what was taken is given back when a later one fails.
 
 #include <algorithm>
 #include <utility>
@@ -11,98 +10,31 @@
 
 namespace freehold::runtime {
 
-namespace {
-
-// By the whole step; null: refused. Rarely needed, and so not inline.
-__attribute__((noinline)) core::ObjectRecord* AddTaskWholly(core::ObjectTable* table,
-                                                            const core::Key& key) {
-  core::ObjectRecord* record = nullptr;
-  return table->Step(core::event::AddTask{key}, &record) == core::Verdict::kOk ? record : nullptr;
-}
-
-// Adds a task to the first arguments, up to one that has to be waited for or that is not in scope;
-// answers how many.
-//
-// Objects of a million are in no cache: where all arguments are in their indices is asked for
-// before the first is looked at, and no lock is between them, past which the processor would not
-// look ahead. So several locks are held at once, and none of them is waited for.
-__attribute__((noinline)) size_t AddTask(
-    const CounterImpl& counter, absl::Span<const ObjectId> arguments,
-    internal::CellList* cells) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-  constexpr size_t kTogether = 16;
-  uint64_t hashes[kTogether];
-  Shard* shards[kTogether];
-  core::IdIndex::Home homes[kTogether];
-  Shard* locked[kTogether];
-  Shard** locked_end = locked;
-  uint64_t is_locked = 0;  // shards, a bit each
-  const ObjectId* const ids = arguments.data();
-  const size_t wanted = std::min(arguments.size(), kTogether);
-  size_t ready = 0;
-  for (; ready < wanted; ++ready) {
-    const core::Key key = counter.KeyOf(ids[ready]);
-    Shard* const shard = &counter.ShardOf(key);
-    const uint64_t bit = uint64_t{1} << shard->number;
-    if ((is_locked & bit) == 0) {
-      if (!shard->mutex.TryLock()) break;
-      if (!shard->is_open) {
-        shard->mutex.Unlock();
-        break;
-      }
-      is_locked |= bit;
-      *locked_end++ = shard;
-    }
-    hashes[ready] = key.hash;
-    shards[ready] = shard;
-    homes[ready] = shard->table.Foresee(key.hash);
-  }
-  internal::RefCell** const room = cells->room();
-  size_t added = 0;
-  for (; added < ready; ++added) {
-    Shard* const shard = shards[added];
-    const core::Key key{ids[added], hashes[added]};
-    core::ObjectRecord* record = shard->table.AddTaskQuietly(key, homes[added]);
-    if (record == nullptr) record = AddTaskWholly(&shard->table, key);
-    if (record == nullptr) break;
-    ++shard->outstanding;
-    room[added] = &record->cell;
-  }
-  cells->Extend(added);
-  for (Shard** at = locked; at != locked_end; ++at) (*at)->mutex.Unlock();
-  return added;
-}
-
-}  // namespace
-
 absl::StatusOr<TaskReferences> CounterImpl::SubmitTask(absl::Span<const ObjectId> arguments) {
-  absl::StatusOr<TaskReferences> task(absl::in_place);  // returned from where it is made
-  if (!is_open()) {
-    task = WhyClosed();
-    return task;
-  }
-  internal::CellList* const cells = &task->cells_;
-  cells->Reserve(arguments.size());
-  while (!arguments.empty()) {
-    const size_t added = AddTask(*this, arguments, cells);
-    arguments.remove_prefix(added);
-    if (added > 0) continue;
-    const core::Key key = KeyOf(arguments.front());
+  if (!is_open()) return WhyClosed();
+  TaskReferences references;  // ends what it has when an argument fails
+  references.cells_.Reserve(arguments.size());
+  for (const ObjectId& argument : arguments) {
+    const core::Key key = KeyOf(argument);
     Shard& shard = ShardOf(key);
-    core::ObjectRecord* record = nullptr;
-    const core::Verdict verdict =
-        ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-          const core::Verdict answer = table.Step(core::event::AddTask{key}, &record);
-          if (answer == core::Verdict::kOk) ++shard.outstanding;
-          return answer;
+    core::ObjectRecord* record =
+        shard.Quietly([&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+          core::ObjectRecord* found = table.AddTaskQuietly(key);
+          if (found != nullptr) ++shard.outstanding;
+          return found;
         });
-    if (verdict != core::Verdict::kOk) {
-      task = ToStatus(verdict, arguments.front());  // ends it for those before
-      return task;
+    if (record == nullptr) {
+      const core::Verdict verdict =
+          ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+            const core::Verdict answer = table.Step(core::event::AddTask{key}, &record);
+            if (answer == core::Verdict::kOk) ++shard.outstanding;
+            return answer;
+          });
+      if (verdict != core::Verdict::kOk) return ToStatus(verdict, argument);
     }
-    cells->PushBack(&record->cell);
-    arguments.remove_prefix(1);
+    references.cells_.PushBack(&record->cell);
   }
-  return task;
+  return references;
 }
 
 // What it contains is held first: when that fails, nothing has happened yet.

@@ -424,21 +424,5 @@ TEST(Tasks, AnUnknownArgumentLeavesNoneHeld) {
   EXPECT_EQ(world.counter->GetCounts(Object(1))->tasks, 0u);
 }
 
-TEST(Tasks, AnUnknownArgumentAmongManyLeavesNoneHeldAndNothingLocked) {
-  CounterWorld world;
-  std::vector<ObjectRef> refs;
-  std::vector<ObjectId> all;
-  for (uint64_t i = 0; i < 40; ++i) {
-    all.push_back(Object(i + 1));
-    if (i != 25) refs.push_back(*world.counter->Declare(all.back()));
-  }
-  for (size_t round = 0; round < 2; ++round) {
-    EXPECT_EQ(world.counter->SubmitTask(all).status().code(), absl::StatusCode::kNotFound);
-    for (const ObjectRef& ref : refs) {
-      EXPECT_EQ(world.counter->GetCounts(ref.id())->tasks, 0u) << "round " << round;
-    }
-  }
-}
-
 }  // namespace
 }  // namespace freehold

@@ -33,13 +33,10 @@ class CellList {
   void Reserve(size_t count) {
     if (count > kInline) more_.reset(new RefCell*[count]);
   }
-  // Where the next cells go, as many as there is room for; Extend makes them part of the list.
-  RefCell** room() { return (more_ == nullptr ? inline_ : more_.get()) + size_; }
-  void Extend(size_t count) { size_ += count; }
   // REQUIRES: there is room.
   void PushBack(RefCell* cell) {
-    *room() = cell;
-    Extend(1);
+    (more_ == nullptr ? inline_ : more_.get())[size_] = cell;
+    ++size_;
   }
 
  private:
