@@ -208,6 +208,7 @@ TEST_F(NodeAgentTest, CopiesAreListedByObjectAndByOwner) {
 // --- Who may free --------------------------------------------------------------------------------
 
 TEST_F(NodeAgentTest, ManyCopiesAreListedInPiecesEachOnceWithItsOwner) {
+  Start();
   constexpr uint64_t kMany = 5000;
   for (uint64_t object = 1; object <= kMany; ++object) {
     NodeCopy copy = Copy(object);
