@@ -154,7 +154,8 @@ enum class Mutant : uint8_t {
   kHeirEndedTooEarly,      // ... as when the heir has not answered its dismissal
   kContainedNotInherited,  // the heir lets go of what the object contains
 };
-inline constexpr int kMutants = 116;        // kNone included
+// kNone included, up to the last one.
+inline constexpr int kMutants = static_cast<int>(Mutant::kContainedNotInherited) + 1;
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 
