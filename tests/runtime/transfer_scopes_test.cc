@@ -218,7 +218,7 @@ TEST_F(TransferScopes, WhatIsRefusedIsAMemberAsBefore) {
   Settle();
   ASSERT_EQ(answers.size(), 1u);
   EXPECT_EQ(answers[0].substr(0, 14), "ALREADY_EXISTS");
-  EXPECT_EQ(In(scope), "1 objects, 10 bytes, 1 processes") << "2 has joined, and has nothing in it";
+  EXPECT_EQ(In(scope), "1 objects, 10 bytes, 0 processes") << "2 does not join for it";
   EXPECT_EQ(Label(1, "cache"), "1 of 10");
   EXPECT_EQ(Label(2, "cache"), "none");
   EXPECT_TRUE(world.InScope(1, 7));
