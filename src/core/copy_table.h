@@ -231,6 +231,7 @@ class CopyTable {
   CopyVerdict CheckMoved(const copy_event::Moved& event) const;
   void ChangeOwner(uint32_t index, Owner* owner, uint32_t term, CopyEffects* effects);
   void AskMovesAgain(const copy_event::Moved& event, CopyEffects* effects);
+  void AskMoveAgain(uint64_t number, Owner* owner, uint32_t term, CopyEffects* effects);
   void FollowOtherGenerations(Arrival* arrival) const;
   bool OwesMovedAck(const Owner& owner) const;
   void RaiseToMovedAck(Owner* owner);

@@ -112,20 +112,23 @@ void CopyTable::ChangeOwner(uint32_t index, Owner* owner, uint32_t term, CopyEff
 void CopyTable::AskMovesAgain(const copy_event::Moved& event, CopyEffects* effects) {
   for (auto at = moves_by_object_.lower_bound({event.object, 0});
        at != moves_by_object_.end() && at->first == event.object; ++at) {
-    const uint64_t number = at->second;
-    Move& move = moves_.at(number);
-    if (move.term >= event.term) continue;
-    Owner& before = OwnerOf(move.owner);
-    if (before.moves_to_send != nullptr) {
-      before.moves_to_send->erase(number);
-      if (before.moves_to_send->empty()) before.moves_to_send.reset();
-    }
-    move.owner = event.owner;
-    move.term = event.term;
-    move.sent = false;
-    moves_asked_again_ = true;
-    SendMove(number, &OwnerOf(event.owner), effects);
+    if (moves_.at(at->second).term >= event.term) continue;
+    AskMoveAgain(at->second, &OwnerOf(event.owner), event.term, effects);
   }
+}
+
+void CopyTable::AskMoveAgain(uint64_t number, Owner* owner, uint32_t term, CopyEffects* effects) {
+  Move& move = moves_.at(number);
+  Owner& before = OwnerOf(move.owner);
+  if (before.moves_to_send != nullptr) {
+    before.moves_to_send->erase(number);
+    if (before.moves_to_send->empty()) before.moves_to_send.reset();
+  }
+  move.owner = owner->peer;
+  move.term = term;
+  move.sent = false;
+  moves_asked_again_ = true;
+  SendMove(number, owner, effects);
 }
 
 // A key that is new here belongs to whom the object's other generations have moved to: the host may
@@ -153,14 +156,12 @@ void CopyTable::RaiseToMovedAck(Owner* owner) {
   if (owner->moved_acks.empty()) return;
   const CopyMovedAck ack = owner->moved_acks.front();
   CopyEffects none;  // the owner is ready
-  bool raised = false;
   for (uint32_t i = Newest(ack.object); i != kNoCopy; i = copies_[i].older) {
     if (copies_[i].owner != owner->peer || !IsUnfreed(copies_[i])) continue;
     if (copies_[i].term >= ack.term) continue;
     ChangeOwner(i, owner, ack.term, &none);
-    raised = true;
+    if (copies_[i].moving()) AskMoveAgain(copies_[i].rarity->move, owner, ack.term, &none);
   }
-  if (raised) AskMovesAgain({owner->peer, ack.object, owner->peer, ack.term}, &none);
 }
 
 bool CopyTable::PullMovedAck(Owner* owner, ReportSink* sink) {

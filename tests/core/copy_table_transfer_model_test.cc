@@ -36,6 +36,7 @@ class CopyTableTransferModel : public testing::Test {
     bool excluded = false;
     bool past_barrier = false;
     std::set<Key> known;
+    std::map<Key, uint32_t> terms;  // in which it has heard of them last
     std::map<Key, int> unknowns;  // answers that frees of what is not here, or another's, wait for
     std::map<Key, int> results;   // of copies that it has freed
     std::map<std::pair<ObjectId, uint32_t>, int> acks;  // by object and term
@@ -79,7 +80,7 @@ class CopyTableTransferModel : public testing::Test {
       const auto copy = world_.copies_.find(key);
       EXPECT_TRUE(copy != world_.copies_.end() && copy->second.owner == peer_);
       EXPECT_EQ(item.term, world_.table_.Find(key.first, key.second)->term);
-      copy->second.told = item.term;
+      copy->second.told = owner_.terms[key] = item.term;
       owner_.known.insert(key);
       return true;
     }
@@ -96,6 +97,9 @@ class CopyTableTransferModel : public testing::Test {
       EXPECT_GT((owner_.acks[{item.object, item.term}]--), 0);
       bool here = false;
       for (uint32_t g = 0; g < kGenerations; ++g) {
+        // What it has heard of in an earlier term alone is not there.
+        const Key key{item.object, g};
+        if (owner_.terms[key] < item.term) owner_.known.erase(key);
         const auto copy = world_.copies_.find({item.object, g});
         if (copy == world_.copies_.end() || copy->second.freed) continue;
         if (copy->second.owner != peer_) continue;
@@ -296,8 +300,10 @@ class CopyTableTransferModel : public testing::Test {
       case 13:
         return AnswerOne();
       default:
-        return PullSome(Pick(kPeers), Pick(4));
+        break;
     }
+    const PeerIndex peer = Pick(kPeers);
+    PullSome(peer, Pick(4));
   }
   // Who was asked last is the one that may answer.
   void AnswerOne() {
@@ -318,9 +324,8 @@ class CopyTableTransferModel : public testing::Test {
       EXPECT_TRUE(copy.owner == peer && !copy.freed && term > copy.term);
       EXPECT_GT((acks[{key.first, term}]), 0);
       copy.term = term;
-      for (auto& [number, move] : moves_) {
-        if (move.object == key.first && move.term < term) move = {key.first, peer, term};
-      }
+      const CopyRecord& record = *table_.Find(key.first, key.second);
+      if (record.moving()) moves_.at(record.rarity->move).term = term;
     }
   }
 
