@@ -133,6 +133,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/scopes_links.cc
   src/runtime/scopes_work.cc
   src/runtime/transfer_keeper.cc
+  src/runtime/transfer_snapshot.cc
   src/runtime/watches.cc
 )
 

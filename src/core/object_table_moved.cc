@@ -369,7 +369,7 @@ TransferItem TransferSteps::ItemOf(const ObjectId& object, uint32_t term,
                   joining.hold,
                   joining.no_cleanup,
                   of->holds_there(),
-                  of->forced && !joining.scope.IsRoot(),
+                  of->forced_there(),
                   of->label_text};
   }
   return item;

@@ -180,6 +180,15 @@ WhoseObject ScopeSteps::WhoseIs(const ObjectTable& table, RecordIndex object) {
   return {scope, table.scopes_->moves()};
 }
 
+Membership ScopeSteps::LookAt(const ObjectTable& table, const ObjectRecord& record) {
+  const ScopeMembers::Member& member = table.scopes_->At(record.member());
+  Membership seen;
+  seen.whose = WhoseIs(table, RecordSlabs::IndexOf(record));
+  seen.label = member.label;
+  seen.list = member.list();
+  return seen;
+}
+
 void ScopeSteps::CheckMember(const ObjectTable& table, const ObjectRecord& record) {
   FREEHOLD_CHECK(table.scopes_ != nullptr && !record.borrowed && !record.is_ghost);
   const ScopeMembers::Member& member = table.scopes_->At(record.member());

@@ -86,11 +86,10 @@ class ScopeSteps {
     return record.is_member() ? table.scopes_->At(record.member()).call_site : record.origin;
   }
   static bool IsHeldByScope(const ObjectTable& table, const ObjectRecord& record) {
-    return IsInList(table, record, MemberList::kHeld);
+    return record.is_member() && table.scopes_->At(record.member()).list() == MemberList::kHeld;
   }
-  static bool IsInList(const ObjectTable& table, const ObjectRecord& record, MemberList list) {
-    return record.is_member() && table.scopes_->At(record.member()).list() == list;
-  }
+  // As far as this shard knows. REQUIRES: it is a member.
+  static Membership LookAt(const ObjectTable& table, const ObjectRecord& record);
   // In which scope an object is now, after how many moves in this shard.
   static WhoseObject WhoseIs(const ObjectTable& table, RecordIndex object);
   static void CheckMember(const ObjectTable& table, const ObjectRecord& record);

@@ -170,11 +170,7 @@ Immovable TransferSteps::WhyNot(const ObjectRecord& record, const event::Transfe
 
 // Nothing here has moved since the look: so the scope's index has named no other one meanwhile.
 bool TransferSteps::IsSeen(const ObjectRecord& record, const Membership* seen) const {
-  if (seen == nullptr) return false;
-  const WhoseObject now = ScopeSteps::WhoseIs(table_, RecordSlabs::IndexOf(record));
-  return now.scope == seen->whose.scope && now.move == seen->whose.move &&
-         ScopeSteps::IsInList(table_, record, MemberList::kHeld) == seen->held &&
-         ScopeSteps::IsInList(table_, record, MemberList::kForced) == seen->forced;
+  return seen != nullptr && ScopeSteps::LookAt(table_, record).IsLike(*seen);
 }
 
 // Of what has come by a transfer.
@@ -377,8 +373,8 @@ void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
   }
   Install(record, *snapshot, tenure, effects);
   if (const Membership* of = snapshot->membership.get(); of != nullptr) {
-    Admission again{of->whose.scope, of->label, of->held};
-    again.spared = of->forced;
+    Admission again{of->whose.scope, of->label, of->list == MemberList::kHeld};
+    again.spared = of->list == MemberList::kForced;
     ScopeSteps(&table_).Come(record, again, effects);
   }
   if (next_died && !IsMutant(Mutant::kTakenBackNotHeld)) {

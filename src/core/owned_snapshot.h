@@ -46,18 +46,20 @@ struct Contained {
 struct Membership {
   WhoseObject whose;  // as of the look
   LabelIndex label = kNoLabel;
-  bool held = false;    // by the scope
-  bool forced = false;  // the scope was ended by force, which has freed the value once
+  MemberList list = MemberList::kLoose;
   ScopeExport joining;  // the root's: there is none to join
   std::string label_text;
 
   // Nothing has moved between the two looks.
   bool IsLike(const Membership& other) const {
-    return whose.scope == other.whose.scope && whose.move == other.whose.move &&
-           held == other.held && forced == other.forced;
+    return whose.scope == other.whose.scope && whose.move == other.whose.move && list == other.list;
   }
   // One whose owner has died ends everywhere, and holds nothing at the next owner.
-  bool holds_there() const { return held && joining.scope.IsRoot() == (whose.scope == kRootScope); }
+  bool holds_there() const {
+    return list == MemberList::kHeld && joining.scope.IsRoot() == (whose.scope == kRootScope);
+  }
+  // Its value was freed with the end of the scope, which the next owner joins.
+  bool forced_there() const { return list == MemberList::kForced && !joining.scope.IsRoot(); }
   // The next owner need not hear of what is in no scope there.
   bool is_told() const { return !joining.scope.IsRoot() || holds_there() || !label_text.empty(); }
   size_t list_bytes() const { return is_told() ? kTransferScopeBytes + label_text.size() : 0; }

@@ -29,6 +29,14 @@ struct ScopeChange {
   uint32_t steps = 0;  // of how many it is the sum, so that none can be missed
 };
 
+// Of the members of a scope in one shard, the list that one is in.
+enum class MemberList : uint8_t {
+  kHeld = 0,    // the scope holds it, by one count of `nested_in`
+  kLoose = 1,   // it goes when nobody refers to it
+  kForced = 2,  // not held; its value was freed because the scope was ended by force
+};
+inline constexpr int kMemberLists = 3;
+
 // In which scope an object is, after how many moves in its shard.
 struct WhoseObject {
   ScopeIndex scope = kNoScope;

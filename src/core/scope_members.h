@@ -22,13 +22,6 @@
 
 namespace freehold::core {
 
-enum class MemberList : uint8_t {
-  kHeld = 0,    // the scope holds it, by one count of `nested_in`
-  kLoose = 1,   // it goes when nobody refers to it
-  kForced = 2,  // not held; its value was freed because the scope was ended by force
-};
-inline constexpr int kMemberLists = 3;
-
 class ScopeMembers {
  public:
   struct Member {

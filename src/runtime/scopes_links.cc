@@ -157,10 +157,7 @@ std::unique_ptr<const core::Membership> Scopes::MembershipOf(const core::Key& ke
     const core::ObjectRecord* record = table.Find(key);
     is_member = record != nullptr && record->is_member();
     if (!is_member) return core::Verdict::kUnchanged;
-    membership->whose = core::ScopeSteps::WhoseIs(table, core::RecordSlabs::IndexOf(*record));
-    membership->label = table.scopes()->At(record->member()).label;
-    membership->held = core::ScopeSteps::IsHeldByScope(table, *record);
-    membership->forced = core::ScopeSteps::IsInList(table, *record, core::MemberList::kForced);
+    *membership = core::ScopeSteps::LookAt(table, *record);
     return core::Verdict::kOk;
   });
   if (!is_member) return nullptr;

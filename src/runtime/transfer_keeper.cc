@@ -343,6 +343,7 @@ void TransferKeeper::Inherit(const core::TransferNotice& notice) {
 
 // By a look at its shard; then it is, whatever becomes of that until the step.
 bool TransferKeeper::IsRefused(core::event::TakeOver* event) {
+  if (event->refusal != core::TransferAnswer::kTaken) return true;
   Shard& shard = counter_->ShardOf(event->key);
   (void)counter_->ApplyQuietly(
       shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {

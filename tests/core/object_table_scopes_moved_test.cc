@@ -26,11 +26,7 @@ class ObjectTableScopesMoved : public ObjectTableHeirs {
   }
   // As the runtime looks.
   void Look(PeerIndex scope_owner = kNoPeer) {
-    auto seen = std::make_unique<Membership>();
-    seen->whose = ScopeSteps::WhoseIs(table_, RecordSlabs::IndexOf(*record_));
-    seen->label = kLabel;
-    seen->held = ScopeSteps::IsHeldByScope(table_, *record_);
-    seen->forced = ScopeSteps::IsInList(table_, *record_, MemberList::kForced);
+    auto seen = std::make_unique<Membership>(ScopeSteps::LookAt(table_, *record_));
     seen->joining = {scope_owner, ScopeId(77), /*hold=*/true, /*no_cleanup=*/false};
     seen->label_text = "cache";
     seen_ = std::move(seen);
@@ -292,7 +288,7 @@ TEST_F(ObjectTableScopesMoved, WhatWasFreedByForceAndMadeAgainIsNotFreedTwice) {
   EXPECT_TRUE(Told().scope->forced);
   ASSERT_EQ(Answer(TransferAnswer::kRefused), Verdict::kOk);
   EXPECT_EQ(table_.Find(key())->state(), ObjectState::kPending);
-  EXPECT_TRUE(ScopeSteps::IsInList(table_, *table_.Find(key()), MemberList::kForced));
+  EXPECT_EQ(ScopeSteps::LookAt(table_, *table_.Find(key())).list, MemberList::kForced);
 }
 
 TEST_F(ObjectTableScopesMoved, WhatComesAndWasFreedByForceBeforeIsNotFreedAgain) {
@@ -301,7 +297,7 @@ TEST_F(ObjectTableScopesMoved, WhatComesAndWasFreedByForceBeforeIsNotFreedAgain)
   scope.spared = true;
   ASSERT_EQ(Take(&scope), Verdict::kOk);
   EXPECT_EQ(record_->state(), ObjectState::kAvailable);
-  EXPECT_TRUE(ScopeSteps::IsInList(table_, *record_, MemberList::kForced));
+  EXPECT_EQ(ScopeSteps::LookAt(table_, *record_).list, MemberList::kForced);
 }
 
 }  // namespace

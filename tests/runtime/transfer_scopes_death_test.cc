@@ -27,10 +27,7 @@ TEST_F(TransferScopesDeath, WhatIsTakenBackIsAMemberAndHeldAsBefore) {
   Settle();
   EXPECT_TRUE(world.InScope(1, 7));
   ASSERT_TRUE(scope.End().ok());
-  Settle();
-  EXPECT_EQ(In(scope), "done");
-  scope = Scope();
-  ExpectNoScopes();
+  ExpectDone(&scope);
 }
 
 TEST_F(TransferScopesDeath, WhatIsTakenBackIntoAScopeThatHasEndedIsNotHeld) {
@@ -44,10 +41,7 @@ TEST_F(TransferScopesDeath, WhatIsTakenBackIntoAScopeThatHasEndedIsNotHeld) {
   Settle();
   EXPECT_EQ(In(scope), "1 objects, 10 bytes, 0 processes");
   borrowed.Reset();
-  Settle();
-  EXPECT_EQ(In(scope), "done");
-  scope = Scope();
-  ExpectNoScopes();
+  ExpectDone(&scope);
 }
 
 TEST_F(TransferScopesDeath, AScopeEndsWithItsOwnerWhereverItsObjectsAre) {
@@ -84,10 +78,7 @@ TEST_F(TransferScopesDeath, AThirdProcesssScopeOutlivesTheFormerOwner) {
   EXPECT_TRUE(world.InScope(2, 7));
   EXPECT_EQ(In(scope), "0 objects, 0 bytes, 1 processes");
   ASSERT_TRUE(scope.End().ok());
-  Settle();
-  EXPECT_EQ(In(scope), "done");
-  scope = Scope();
-  ExpectNoScopes();
+  ExpectDone(&scope);
 }
 
 TEST_F(TransferScopesDeath, AThirdProcessThatDiesEndsItsScope) {

@@ -54,10 +54,7 @@ TEST_F(TransferScopes, WhatAScopeDoesNotHoldGoesWithItsLastReference) {
   Settle();
   EXPECT_FALSE(world.InScope(2, 7));
   ASSERT_TRUE(scope.End().ok());
-  Settle();
-  EXPECT_EQ(In(scope), "done");
-  scope = Scope();
-  ExpectNoScopes();
+  ExpectDone(&scope);
 }
 
 TEST_F(TransferScopes, AScopeOfTheNextOwnersTakesItItself) {
@@ -91,10 +88,7 @@ TEST_F(TransferScopes, AScopeOfAThirdProcesssIsJoinedThere) {
   Settle();
   EXPECT_EQ(In(scope), "0 objects, 0 bytes, 1 processes");
   borrowed.Reset();
-  Settle();
-  EXPECT_EQ(In(scope), "done");
-  scope = Scope();
-  ExpectNoScopes();
+  ExpectDone(&scope);
 }
 
 TEST_F(TransferScopes, AThirdProcessHasListedTheNextOwnerBeforeTheFormerOneLetsGo) {
@@ -128,10 +122,7 @@ TEST_F(TransferScopes, AScopeThatEndsWhileAnObjectIsUnderWayWaitsForIt) {
   EXPECT_EQ(In(scope), "0 objects, 0 bytes, 1 processes");
   EXPECT_TRUE(world.InScope(2, 7));
   borrowed.Reset();
-  Settle();
-  EXPECT_EQ(In(scope), "done");
-  scope = Scope();
-  ExpectNoScopes();
+  ExpectDone(&scope);
 }
 
 TEST_F(TransferScopes, WhatIsLeftOfAScopeThatHasEndedCanBeGivenAway) {
@@ -144,10 +135,7 @@ TEST_F(TransferScopes, WhatIsLeftOfAScopeThatHasEndedCanBeGivenAway) {
   Give(7, 1, 2);
   EXPECT_EQ(In(scope), "0 objects, 0 bytes, 1 processes");
   borrowed.Reset();
-  Settle();
-  EXPECT_EQ(In(scope), "done");
-  scope = Scope();
-  ExpectNoScopes();
+  ExpectDone(&scope);
 }
 
 TEST_F(TransferScopes, ItComesIntoAPartThatHasEndedAndIsNotHeldThere) {
@@ -243,10 +231,7 @@ TEST_F(TransferScopes, ItGoesFromOneToTheNextAndHome) {
   EXPECT_EQ(In(scope), "1 objects, 10 bytes, 2 processes");
   EXPECT_EQ(Label(1, "cache"), "1 of 10");
   ASSERT_TRUE(scope.End().ok());
-  Settle();
-  EXPECT_EQ(In(scope), "done");
-  scope = Scope();
-  ExpectNoScopes();
+  ExpectDone(&scope);
 }
 
 TEST_F(TransferScopes, ALabelGoesAlongWithoutAScope) {

@@ -67,6 +67,13 @@ class TransferScopes : public TransferTest {
       EXPECT_TRUE(counter->UsageByLabel().empty()) << "process " << number;
     }
   }
+  // Everything of it is reclaimed, and nothing of it is left anywhere once nobody names it.
+  void ExpectDone(Scope* scope) {
+    Settle();
+    EXPECT_EQ(In(*scope), "done");
+    *scope = Scope();
+    ExpectNoScopes();
+  }
   // Taken by 2, and 3 has not been told so.
   void GiveToOneThatDies(uint64_t object) {
     Transfer(object, 1, 2);
