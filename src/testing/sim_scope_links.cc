@@ -118,8 +118,9 @@ void FollowOwner(Oracle* oracle, State* state, Object* object) {
   const ScopeId whole_id = state->scopes.at(whole).id;
   state->coverage.Count("a member of a scope gets another owner");
   if (at.scope.IsRoot()) {
-    const bool is_over =
-        process.HeardOf(owner) || (&owner == &process && IsDone(process, whole_id));
+    // Or who has given it away had.
+    const bool is_over = process.HeardOf(owner) || state->process(object->former)->HeardOf(owner) ||
+                         (&owner == &process && IsDone(process, whole_id));
     oracle->Expect(is_over, "S8: an object comes without its scope", details);
     object->scope = 0;
     object->scope_held = false;

@@ -112,8 +112,11 @@ void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
     object->label = 0;
     if (object->scope == 0) object->scope_held = false;
     object->persists = 0;
-    for (auto& [url, file] : state->files) {
-      if (file.object == object->number) file.known = file.carried = false;
+  }
+  // Whoever takes it from one that has died does not know of every file that one knew of.
+  for (auto& [url, file] : state->files) {
+    if (file.object == object->number && state->process(object->owner)->excluded_by != 0) {
+      file.known = file.carried = false;
     }
   }
   SeePinsMoved(state, *object);
