@@ -1,9 +1,12 @@
 // Groups of transfers of ownership. Their layout is in codec_groups.h; the answers, which are an
 // object each, are in codec_sharing.cc.
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -27,10 +30,11 @@ constexpr size_t kVersionBytes = 8;  // in front of what an heir is told
 
 // Of a transfer, in its group's detail, besides the state.
 constexpr uint8_t kEvictFirst = 128;
-constexpr uint8_t kPinned = 64;   // its pins follow the other lists
-constexpr uint8_t kInScope = 32;  // its scope follows them all
-constexpr uint8_t kTransferFlags = kEvictFirst | kPinned | kInScope;
-static_assert(kTransferStateMax < kInScope);
+constexpr uint8_t kPinned = 64;    // its pins follow the other lists
+constexpr uint8_t kInScope = 32;   // its scope follows those
+constexpr uint8_t kNextHeirs = 8;  // and these follow them all
+constexpr uint8_t kTransferFlags = kEvictFirst | kPinned | kInScope | kNextHeirs;
+static_assert(kTransferStateMax < kNextHeirs);
 // Of its scope.
 constexpr uint8_t kScopeHolds = 1;
 constexpr uint8_t kScopeNoCleanup = 2;
@@ -165,6 +169,21 @@ CodecError ReadScope(Cursor* cursor, TransferItem* item, bool keep) {
   return CodecError::kOk;
 }
 
+CodecError ReadNextHeirs(Cursor* cursor, TransferItem* item, bool keep) {
+  if (cursor->size() < kTransferHeirsBytes) return CodecError::kTruncated;
+  const auto count = cursor->Integer<uint8_t>();
+  if (count == 0 || count > kNextHeirsMax) return CodecError::kBadValue;
+  std::vector<ProcessId> heirs;
+  const CodecError error = ReadProcesses(count, cursor, &heirs);
+  if (error != CodecError::kOk) return error;
+  for (size_t i = 1; i < count; ++i) {
+    const auto before = heirs.begin() + static_cast<ptrdiff_t>(i);
+    if (std::find(heirs.begin(), before, *before) != before) return CodecError::kBadValue;
+  }
+  if (keep) item->heirs = std::move(heirs);
+  return CodecError::kOk;
+}
+
 CodecError ReadLists(uint8_t flags, Cursor* cursor, TransferItem* item, bool keep) {
   const auto nodes = cursor->Integer<uint16_t>();
   const auto processes = cursor->Integer<uint16_t>();
@@ -185,8 +204,11 @@ CodecError ReadLists(uint8_t flags, Cursor* cursor, TransferItem* item, bool kee
   error = ReadProcesses(formers, cursor, keep ? &item->formers : nullptr);
   if (error == CodecError::kOk && (flags & kPinned) != 0) error = ReadPins(cursor, item, keep);
   if (error == CodecError::kOk && (flags & kInScope) != 0) error = ReadScope(cursor, item, keep);
+  if (error == CodecError::kOk && (flags & kNextHeirs) != 0) {
+    error = ReadNextHeirs(cursor, item, keep);
+  }
   if (error != CodecError::kOk) return error;
-  // The same with the urls, the pins and the scope.
+  // The same with the urls, the pins, the scope and the next heirs.
   return before - cursor->size() > kTransferListBytesMax ? CodecError::kBadValue : CodecError::kOk;
 }
 
@@ -310,6 +332,12 @@ char* PutScope(const TransferItem& item, char* at) {
   return PutBytes(scope.label, at);
 }
 
+char* PutNextHeirs(const TransferItem& item, char* at) {
+  if (item.heirs.empty()) return at;
+  FREEHOLD_CHECK(item.heirs.size() <= kNextHeirsMax);
+  return PutProcesses(item.heirs, Put(static_cast<uint8_t>(item.heirs.size()), at));
+}
+
 // What follows the version.
 char* PutTransfer(const TransferItem& item, char* at) {
   at = PutBytes(item.object.bytes(), at);
@@ -319,13 +347,14 @@ char* PutTransfer(const TransferItem& item, char* at) {
   at = Put(static_cast<uint16_t>(item.formers.size()), at);
   for (const TransferItem::At& node : item.nodes) at = PutNode(node, at);
   at = PutProcesses(item.formers, PutProcesses(item.processes, at));
-  return PutScope(item, PutPins(item, at));
+  return PutNextHeirs(item, PutScope(item, PutPins(item, at)));
 }
 
 uint8_t DetailOf(const TransferItem& item) {
   return static_cast<uint8_t>(static_cast<int>(item.state) | (item.evict_first ? kEvictFirst : 0) |
                               (item.pins.empty() ? 0 : kPinned) |
-                              (item.scope.has_value() ? kInScope : 0));
+                              (item.scope.has_value() ? kInScope : 0) |
+                              (item.heirs.empty() ? 0 : kNextHeirs));
 }
 
 size_t BytesOf(const TransferItem& item) {
@@ -346,6 +375,8 @@ CodecError codec::ReadTransferGroup(const GroupHead& head, Cursor* cursor, Paylo
   if ((head.detail & ~kTransferFlags) > kTransferStateMax) return CodecError::kBadValue;
   // Whoever inherits an object has it in no scope.
   if (head.kind == kShadows && (head.detail & kInScope) != 0) return CodecError::kBadValue;
+  // Whoever is given one names its heirs itself.
+  if (head.kind == kTransfers && (head.detail & kNextHeirs) != 0) return CodecError::kBadValue;
   // A count that the bytes cannot justify ends at the first item that is missing.
   for (uint32_t i = 0; i < head.count; ++i) {
     const CodecError error =
@@ -356,6 +387,7 @@ CodecError codec::ReadTransferGroup(const GroupHead& head, Cursor* cursor, Paylo
 }
 
 bool PayloadWriter::Add(const TransferItem& item) {
+  FREEHOLD_CHECK(item.heirs.empty());
   char* at = Place(codec::kTransfers, DetailOf(item), item.generation, item.term, BytesOf(item));
   if (at == nullptr) return false;
   PutTransfer(item, at);

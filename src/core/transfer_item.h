@@ -87,8 +87,12 @@ struct TransferItem {
   bool free_waits = false;           // for the last of those
   FreeMode free_mode = FreeMode::kNow;  // how; only of one that waits
   std::optional<Scope> scope;           // never what an heir is told
+  // Who is to be its heir after the one that is told, in order; told to an heir alone. They differ,
+  // and there are at most kNextHeirsMax.
+  std::vector<ProcessId> heirs;
 };
-// All four lists and the scope together take at most so much on the wire, so that any item fits any
+inline constexpr size_t kNextHeirsMax = 8;
+// All lists and the scope together take at most so much on the wire, so that any item fits any
 // envelope.
 inline constexpr uint32_t kTransferListBytesMax = 7 * 1024;
 // On the wire, of an element of the lists: a process, and a node without the bytes of its URL.
@@ -99,7 +103,9 @@ inline constexpr uint32_t kTransferPinsBytes = 3;
 inline constexpr uint32_t kTransferPinBytes = 14;
 // Of the scope, if there is one, without the bytes of the label.
 inline constexpr uint32_t kTransferScopeBytes = 39;
-// What the four lists and the scope take of kTransferListBytesMax.
+// Of the next heirs, if there are any, without themselves.
+inline constexpr uint32_t kTransferHeirsBytes = 1;
+// What the lists and the scope take of kTransferListBytesMax.
 inline size_t TransferListBytes(const TransferItem& item) {
   size_t bytes = kTransferNodeBytes * item.nodes.size() +
                  kTransferProcessBytes * (item.processes.size() + item.formers.size());
@@ -107,6 +113,7 @@ inline size_t TransferListBytes(const TransferItem& item) {
   if (!item.pins.empty()) bytes += kTransferPinsBytes;
   for (const TransferItem::Pin& pin : item.pins) bytes += kTransferPinBytes + pin.by.size();
   if (item.scope.has_value()) bytes += kTransferScopeBytes + item.scope->label.size();
+  if (!item.heirs.empty()) bytes += kTransferHeirsBytes + kTransferProcessBytes * item.heirs.size();
   return bytes;
 }
 

@@ -154,9 +154,9 @@ TEST(HeirPayload, GroupHeadsOutOfBoundsAreRejected) {
     const bool is_shadow = group.kind == codec::kShadows;
     EXPECT_EQ(Refusal(Head(group.kind, 0, 0)), CodecError::kBadValue) << "empty";
     for (int detail = 0; detail < 256; ++detail) {
-      const int state = is_shadow ? detail & 63 : detail;
-      const bool pinned = is_shadow && (detail & 64) != 0;  // and its pins are missing
-      const CodecError good = pinned ? CodecError::kTruncated : CodecError::kOk;
+      const int state = is_shadow ? detail & 55 : detail;
+      const bool more = is_shadow && (detail & 72) != 0;  // its pins or its heirs are missing
+      const CodecError good = more ? CodecError::kTruncated : CodecError::kOk;
       EXPECT_EQ(Refusal(Head(group.kind, detail, 1) + group.item),
                 state <= group.detail_max ? good : CodecError::kBadValue)
           << detail;

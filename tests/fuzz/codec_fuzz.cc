@@ -152,6 +152,7 @@ class Rewriter : public PayloadSink {
       text +=
           pin.by + '\0' + std::to_string(pin.count) + ' ' + std::to_string(pin.age.count()) + ' ';
     }
+    for (const ProcessId& heir : item.heirs) text += 'n' + std::string(heir.bytes());
     text += !item.free_waits ? '-' : item.free_mode == FreeMode::kEvictFirst ? 'E' : 'F';
     if (item.scope.has_value()) {
       const TransferItem::Scope& scope = *item.scope;
