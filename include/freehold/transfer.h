@@ -46,17 +46,28 @@
 // price is: a borrower's registration and the move of a primary wait for one round trip to the
 // heir.
 //
-// An object has one heir at a time: naming another begins with DismissHeir. While it has one it is
-// not given away (kNotMovable; a drain with a next owner dismisses first), and nothing can be put
-// into it: what it is to contain comes before. That the heir holds as long as it is one, and goes
-// on holding when it inherits. A scope of this process ends with it, so that the heir inherits what
-// is in one in no scope, held by none, and without a label. No heir can have an object that is in
-// another process's scope, has more holders and pins than one message names, or has come by a
-// transfer of which not everybody has heard yet; and none that has an heir moves to a scope of
-// another process's (kNotMovable). If so many come to hold it later, its heir is dismissed, which
-// is logged and counted (ReferenceCounterStats::heirs_overgrown), as is an heir's death logged, and
-// that the heir of what contains others is about to leave: the object has none then. Nor has it, if
-// it contains others, once it goes out of scope, although its lineage may bring it back.
+// NameHeirs names several, in their order. One is prepared at a time, the first one. When it is
+// lost, since it dies, refuses or leaves, the next one is made the heir at once, whatever the host
+// does, and the log says who that is, or that none is left. Whoever is excluded is passed over; one
+// that was lost is not tried again. The heir knows who comes after it: when it owns the object, it
+// makes the next one the heir as soon as everybody knows who owns it. So the object outlives as
+// many deaths as it has heirs, if there is a round trip from one to the next. Until the next one is
+// prepared it has none: an owner takes it along that dies before that, or in one view with its
+// heir. The list ends with DismissHeir, with the object, and when it can have no heir any more, as
+// below. A transfer passes it on as little as the heir.
+//
+// An object has one heir at a time: naming another begins with DismissHeir, also while the next one
+// is to come. While it has one it is not given away (kNotMovable; a drain with a next owner
+// dismisses first), and nothing can be put into it: what it is to contain comes before. That the
+// heir holds as long as it is one, and goes on holding when it inherits. A scope of this process
+// ends with it, so that the heir inherits what is in one in no scope, held by none, and without a
+// label. No heir can have an object that is in another process's scope, has more holders and pins
+// than one message names, or has come by a transfer of which not everybody has heard yet; and none
+// that has an heir moves to a scope of another process's (kNotMovable). If so many come to hold it
+// later, its heir is dismissed, which is logged and counted
+// (ReferenceCounterStats::heirs_overgrown), as is an heir's death logged, and that the heir of what
+// contains others is about to leave: the object has none then. Nor has it, if it contains others,
+// once it goes out of scope, although its lineage may bring it back.
 //
 // Its lineage, subscriptions to its locations here and its files without a node end with this
 // process. Its pins do not: the heir's host unpins.
@@ -66,6 +77,7 @@
 #ifndef FREEHOLD_TRANSFER_H_
 #define FREEHOLD_TRANSFER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 
@@ -96,16 +108,19 @@ struct TransferOptions {
   TransferCallback on_answer;
 };
 
+// So many may be named at once.
+inline constexpr size_t kHeirsMax = 8;
+
 struct HeirOptions {
   // Runs on the executor, once for each object. A shutdown drops it.
   //
-  // NameHeir: Ok: the heir is prepared. FailedPrecondition: the object can have none as it is
-  // (kNotMovable, the text says why), is borrowed (kNotOwner), the heir is excluded
-  // (kPeerExcluded), takes none (kRefused) or is about to leave (kDraining), or this process was
-  // excluded (kExcluded). NotFound: it is gone. AlreadyExists: it has an heir, or its heir has that
-  // id. ResourceExhausted: one of the two has no room, or the heir cannot hold what it contains.
-  // Unavailable (kPeerExcluded): the heir died
-  // before it answered. Cancelled: it was dismissed before.
+  // NameHeir, and NameHeirs for the first that accepts, or else the last that was tried: Ok: the
+  // heir is prepared. FailedPrecondition: the object can have none as it is (kNotMovable, the text
+  // says why), is borrowed (kNotOwner), the heir is excluded (kPeerExcluded), takes none (kRefused)
+  // or is about to leave (kDraining), or this process was excluded (kExcluded). NotFound: it is
+  // gone. AlreadyExists: it has an heir, or its heir has that id. ResourceExhausted: one of the two
+  // has no room, or the heir cannot hold what it contains. Unavailable (kPeerExcluded): the heir
+  // died before it answered. Cancelled: it was dismissed before.
   //
   // DismissHeir: Ok: the object has no heir, or is gone. NotFound, FailedPrecondition: as above.
   TransferCallback on_answer;
@@ -126,9 +141,12 @@ class Ownership {
   // DeadlineExceeded otherwise. Not for callbacks.
   absl::Status Wait(Duration timeout);
 
-  // Both return at once. Errors, for all: as Transfer's.
+  // All three return at once. Errors, for all: as Transfer's; and InvalidArgument for no heir, more
+  // than kHeirsMax, or one twice.
   absl::Status NameHeir(absl::Span<const ObjectId> objects, const ProcessId& heir,
                         HeirOptions options = {});
+  absl::Status NameHeirs(absl::Span<const ObjectId> objects, absl::Span<const ProcessId> heirs,
+                         HeirOptions options = {});
   absl::Status DismissHeir(absl::Span<const ObjectId> objects, HeirOptions options = {});
 
  private:

@@ -153,9 +153,10 @@ enum class Mutant : uint8_t {
   kGivenAwayWithHeir,      // the next owner and the heir may own it in the same term
   kHeirEndedTooEarly,      // ... as when the heir has not answered its dismissal
   kContainedNotInherited,  // the heir lets go of what the object contains
+  kNextHeirsNotPassedOn,   // the heir does not hear who comes after it
 };
 // kNone included, up to the last one.
-inline constexpr int kMutants = static_cast<int>(Mutant::kContainedNotInherited) + 1;
+inline constexpr int kMutants = static_cast<int>(Mutant::kNextHeirsNotPassedOn) + 1;
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -146,13 +146,16 @@ enum class HeirOutcome : uint8_t {
   kLeaving,      // it was prepared, and is about to leave: likewise
   kDismissed,    // it is none any more
   kObjectEnded,  // the object was here to its end
+  kVacant,       // it has none, and can have the next one of its list by now
 };
 struct HeirNotice {
   ObjectId object;
   PeerIndex heir = kNoPeer;
   HeirOutcome outcome = HeirOutcome::kPrepared;
+  PeerIndex next = kNoPeer;  // who is to be the heir now, or once this one has let go
+  bool listed = false;       // it was one of several that were named at once
   // Passed on to the heir, which will not be told so; but for those with a nil id, which it was.
-  std::vector<HandedInner> unsent;
+  std::vector<HandedInner> unsent = {};
 };
 
 // An object was given away, or has come: in which scope it is from now on, for those that use it.

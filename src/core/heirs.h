@@ -48,6 +48,7 @@ struct Heirs {
     bool ending = false;     // it was told so, and has not answered
     bool overgrown = false;  // no snapshot fits a message any more: it is to end
     bool contains = false;   // the heir was, or is to be, passed on what the object contains
+    bool listed = false;     // it was named with others, before it or after it
     // That, until it is sent; it goes before the first snapshot.
     std::unique_ptr<HandedInners> handed;
     std::vector<Registration> registrations;
@@ -61,9 +62,14 @@ struct Heirs {
   HolderIndex all;                                // (object, heir, 0)
   HolderIndex to_send;  // of these, those whose heir is to be sent a snapshot
   std::vector<ObjectId> overgrown;
+  // Who comes after the heir, in order; at least one, at most kNextHeirsMax. Of an object that has
+  // lost its heir, or was inherited: who is to be named now. Only asked, never iterated.
+  absl::flat_hash_map<RecordIndex, std::vector<PeerIndex>> next;
 
   size_t bytes() const {
-    return sizeof(*this) + of.capacity() * (sizeof(Heirship) + 9) + all.bytes() + to_send.bytes();
+    return sizeof(*this) + of.capacity() * (sizeof(Heirship) + 9) + all.bytes() + to_send.bytes() +
+           next.capacity() * (sizeof(std::vector<PeerIndex>) + 9) +
+           next.size() * kNextHeirsMax * sizeof(PeerIndex);
   }
 };
 

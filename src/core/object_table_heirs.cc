@@ -52,11 +52,6 @@ HeirSteps::Heirship* HeirSteps::Find(RecordIndex index) const {
   return at == heirs()->of.end() ? nullptr : &at->second;
 }
 
-void HeirSteps::Notify(const ObjectId& object, PeerIndex heir, HeirOutcome outcome,
-                       Effects* effects, std::vector<HandedInner> unsent) {
-  effects->Rarely().heirs.push_back({object, heir, outcome, std::move(unsent)});
-}
-
 // --- The owner: naming and dismissing ------------------------------------------------------------
 
 // What it contains comes last: passing that on is of use only if nothing else is in the way.
@@ -69,32 +64,28 @@ Immovable HeirSteps::WhyNot(const ObjectRecord& record, const event::NameHeir& e
   }
   // With room for the heir, and for one who takes it back.
   if (transfers.TermOf(record) > kTermMax - 2) return Immovable::kTooOften;
-  // Whoever registers with it, and has heard of an owner that died, is told first.
-  if (TransferSteps::Any(table_) &&
-      table_.sharing_->transfers->awaited.FirstOf(RecordSlabs::IndexOf(record)) != nullptr) {
-    return Immovable::kMoving;
-  }
-  // Whoever may still take it back would own it in the heir's term.
-  if (!transfers.IsSettled(RecordSlabs::IndexOf(record))) return Immovable::kMoving;
+  if (IsMoving(RecordSlabs::IndexOf(record))) return Immovable::kMoving;
   const Rare* const rare = table_.rares_.Find(record);
   const bool more = rare != nullptr && rare->inners.size() > e.looked_at;
   return more ? Immovable::kContains : Immovable::kNo;
 }
 
-Verdict HeirSteps::Step(const event::NameHeir& e, Effects* effects, Immovable* why) {
-  *why = Immovable::kNo;
+Verdict HeirSteps::Name(const event::NameHeir& e, Effects* effects, Immovable* why) {
   Verdict verdict;
   ObjectRecord* record = table_.InScope(e.key, &verdict);
   if (record == nullptr) return verdict;
   if (record->borrowed) return Verdict::kNotOwner;
   if (table_.fences_.IsFenced(e.heir)) return Verdict::kPeerExcluded;
   const RecordIndex index = table_.IndexOf(*record);
-  if (Find(index) != nullptr) return Verdict::kAlreadyExists;
+  if (Find(index) != nullptr || (!e.goes_on && ListOf(index) != nullptr)) {
+    return Verdict::kAlreadyExists;
+  }
   *why = WhyNot(*record, e);
   if (*why != Immovable::kNo) return Verdict::kWrongState;
   TransferSteps transfers(&table_);
   Transfers& all = transfers.Share();
   OwnedSnapshot snapshot;
+  snapshot.heirs = ListAfter(index, e);
   if (!transfers.TakeSnapshot(*record, *e.names, /*membership=*/nullptr, &snapshot)) {
     *why = Immovable::kTooMany;
     return Verdict::kWrongState;
@@ -106,6 +97,7 @@ Verdict HeirSteps::Step(const event::NameHeir& e, Effects* effects, Immovable* w
   Heirship heirship;
   heirship.heir = e.heir;
   heirship.is_former = added == HolderIndex::Added::kPresent;
+  heirship.listed = e.goes_on || !e.then.empty();
   all.tenures.try_emplace(index);
   record->has_askers = 1;
   if (all.heirs->all.Add(index, e.heir, 0) == HolderIndex::Added::kFull) {
@@ -119,6 +111,11 @@ Verdict HeirSteps::Step(const event::NameHeir& e, Effects* effects, Immovable* w
   }
   ToSend(index, heirship, effects);
   all.heirs->of.emplace(index, std::move(heirship));
+  if (snapshot.heirs.empty()) {
+    all.heirs->next.erase(index);
+  } else {
+    all.heirs->next[index] = std::move(snapshot.heirs);
+  }
   return Verdict::kOk;
 }
 
@@ -127,7 +124,8 @@ Verdict HeirSteps::Step(const event::DismissHeir& e, Effects* effects) {
   if (record == nullptr) return Verdict::kNotFound;
   if (record->borrowed) return Verdict::kNotOwner;
   const RecordIndex index = table_.IndexOf(*record);
-  if (Find(index) == nullptr) return Verdict::kUnchanged;
+  const bool listed = EndList(index, HeirOutcome::kDismissed, effects);
+  if (Find(index) == nullptr) return listed ? Verdict::kOk : Verdict::kUnchanged;
   Dismiss(index, effects);
   return Verdict::kOk;
 }
@@ -166,7 +164,8 @@ void HeirSteps::EndOvergrown(Effects* effects) {
     const Heirship* heirship = Find(index);
     if (heirship == nullptr || !heirship->overgrown) continue;
     ++table_.counters_.heirs_overgrown;
-    Notify(object, heirship->heir, HeirOutcome::kOvergrown, effects);
+    (void)EndList(index, HeirOutcome::kOvergrown, effects);
+    Notify({object, heirship->heir, HeirOutcome::kOvergrown, kNoPeer, heirship->listed}, effects);
     Dismiss(index, effects);
   }
 }
@@ -184,7 +183,8 @@ Verdict HeirSteps::Step(const event::ShadowAcked& e, Effects* effects) {
   if ((e.answer == ShadowAnswer::kEnded) != heirship->ending) return Verdict::kUnchanged;
   // It wants to leave, which answers no version: it has one, although its word of that may be lost.
   if (e.answer == ShadowAnswer::kDraining && (heirship->prepared() || e.version == 0)) {
-    Notify(e.key.id, e.from, HeirOutcome::kLeaving, effects);
+    const PeerIndex next = FirstLiving(index);
+    Notify({e.key.id, e.from, HeirOutcome::kLeaving, next, heirship->listed}, effects);
     Dismiss(index, effects);
     return Verdict::kOk;
   }
@@ -198,7 +198,7 @@ Verdict HeirSteps::Step(const event::ShadowAcked& e, Effects* effects) {
   }
   if (!heirship->prepared()) {
     ++table_.counters_.heirs_prepared;
-    Notify(e.key.id, e.from, HeirOutcome::kPrepared, effects);
+    Notify({e.key.id, e.from, HeirOutcome::kPrepared, kNoPeer, heirship->listed}, effects);
   }
   heirship->kept = e.version;
   if (heirship->takes_more() && heirship->changes > heirship->sent) {
@@ -219,15 +219,19 @@ void HeirSteps::EndWith(RecordIndex index, HeirOutcome outcome, Effects* effects
   if (IsRefusal(outcome) && !heirship.prepared() && !heirship.is_former) {
     (void)table_.sharing_->transfers->previous.Remove(index, heirship.heir, 0);
   }
-  std::vector<HandedInner> unsent;
-  if (heirship.handed != nullptr) unsent = std::move(heirship.handed->all);
-  Notify(table_.slabs_.At(index).id(), heirship.heir, outcome, effects, std::move(unsent));
+  const ObjectRecord& record = table_.slabs_.At(index);
+  // The next one is named now, or nobody would: what is out of scope can have none.
+  if (!record.in_scope()) heirs()->next.erase(index);
+  HeirNotice notice{record.id(), heirship.heir, outcome, FirstLiving(index), heirship.listed};
+  if (heirship.handed != nullptr) notice.unsent = std::move(heirship.handed->all);
+  Notify(std::move(notice), effects);
   heirship.ending = true;
   LetGo(index, &heirship, effects);
 }
 
 void HeirSteps::End(RecordIndex index, Effects* effects) {
   if (Find(index) != nullptr) EndWith(index, HeirOutcome::kObjectEnded, effects);
+  (void)EndList(index, HeirOutcome::kObjectEnded, effects);
 }
 
 // --- The owner: what changes, and what waits for the heir ----------------------------------------
@@ -241,7 +245,9 @@ void HeirSteps::ChangedOf(RecordIndex index, Effects* effects) {
     (void)heirs()->to_send.Remove(index, heirship->heir, 0);
     LetGo(index, heirship, effects);
     // What it contained is let go of here as well, however long its copies are read.
-    if (heirship->contains) Dismiss(index, effects);
+    if (!heirship->contains) return;
+    (void)EndList(index, HeirOutcome::kObjectEnded, effects);
+    Dismiss(index, effects);
     return;
   }
   if (heirship->sent == heirship->kept) ToSend(index, *heirship, effects);
@@ -357,9 +363,15 @@ bool HeirSteps::PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames
     }
     if (*items_max == 0) return false;
     OwnedSnapshot snapshot;
+    const std::vector<PeerIndex>* const list = ListOf(index);
+    const bool listed = list != nullptr && !IsMutant(Mutant::kNextHeirsNotPassedOn);
+    if (listed) snapshot.heirs = *list;
     if (transfers.TakeSnapshot(record, names, /*membership=*/nullptr, &snapshot)) {
-      const ShadowItem item{heirship.changes,
-                            TransferSteps::ItemOf(record.id(), term, snapshot, peer, names, now)};
+      ShadowItem item{heirship.changes,
+                      TransferSteps::ItemOf(record.id(), term, snapshot, peer, names, now)};
+      for (const PeerIndex next : snapshot.heirs) {
+        item.snapshot.heirs.push_back(names.ProcessAt(next));
+      }
       if (!writer->Add(item)) return false;
       heirship.sent = heirship.changes;
     } else {
@@ -406,6 +418,11 @@ void HeirSteps::CheckInvariants() const {
   heirs()->all.CheckInvariants();
   heirs()->to_send.CheckInvariants();
   FREEHOLD_CHECK(heirs()->of.size() == heirs()->all.size());
+  for (const auto& [index, list] : heirs()->next) {
+    const ObjectRecord& record = table_.slabs_.At(index);
+    FREEHOLD_CHECK(record.in_use && !record.borrowed && TransferSteps(&table_).HasTenure(index));
+    FREEHOLD_CHECK(!list.empty() && list.size() <= kNextHeirsMax);
+  }
   for (const auto& [index, heirship] : heirs()->of) {
     const ObjectRecord& record = table_.slabs_.At(index);
     FREEHOLD_CHECK(record.in_use && !record.borrowed && TransferSteps(&table_).HasTenure(index));

@@ -9,7 +9,9 @@
 // to be it.
 //
 // An object has one heir at a time, and is not given away while it has: its next owner and its heir
-// would own it in the same term.
+// would own it in the same term. Who is to come after it, if several were named, waits in a list
+// that the heir has as well; whoever owns the object names the next one when it has none, which
+// takes the runtime, since it passes on what the object contains. So the core says when.
 //
 // Thread safety: as the table's, whose inner works these steps are.
 
@@ -19,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -31,7 +34,7 @@ namespace freehold::core {
 
 namespace event {
 
-// The host names the one heir of an object of its own.
+// The host names the heir of an object of its own.
 struct NameHeir {
   Key key;
   PeerIndex heir;
@@ -40,8 +43,16 @@ struct NameHeir {
   size_t looked_at = 0;
   std::vector<HandedInner>* handed = nullptr;
   const Membership* membership = nullptr;
+  absl::Span<const PeerIndex> then = {};  // who comes after it, in order; they differ
+  // The runtime does, as a notice has said: `heir` is the next one of the list.
+  bool goes_on = false;
 };
-// The host wants it to have none.
+// The next one of the list is excluded, or was found to be by another table.
+struct PassOver {
+  Key key;
+  PeerIndex heir;
+};
+// The host wants it to have none, nor a next one. So does the runtime if it can have none as it is.
 struct DismissHeir {
   Key key;
 };
@@ -78,10 +89,13 @@ class HeirSteps {
  public:
   explicit HeirSteps(ObjectTable* table) : table_(*table) {}
 
-  // kNotFound, kOutOfScope, kNotOwner, kPeerExcluded, kTableFull, kAlreadyExists (it has one);
-  // kWrongState: `*why`.
+  // kNotFound, kOutOfScope, kNotOwner, kPeerExcluded, kTableFull, kAlreadyExists (it has one, or a
+  // next one); kWrongState: `*why`. Going on: kUnchanged, that is not the next one any more; after
+  // kMoving a notice comes when it may be named.
   Verdict Step(const event::NameHeir& e, Effects* effects, Immovable* why);
-  // kUnchanged: it has none. kOk: it ends, or does so already.
+  // A notice says who is next, or that nobody is. kUnchanged: that is not the next one.
+  Verdict Step(const event::PassOver& e, Effects* effects);
+  // kUnchanged: it has none. kOk: it ends, or does so already, and so does the list.
   Verdict Step(const event::DismissHeir& e, Effects* effects);
   Verdict Step(const event::ShadowAcked& e, Effects* effects);  // kUnchanged: it answers nothing
   Verdict Step(const event::Exported& e, Effects* effects);     // kUnchanged: it has no heir
@@ -126,6 +140,13 @@ class HeirSteps {
   bool Withholds(const event::MovePrimary& e, Effects* effects);
   // The record goes.
   void End(RecordIndex index, Effects* effects);
+  // Nobody comes after the heir any more; if there is none, that is told with `outcome`. False:
+  // nobody did.
+  bool EndList(RecordIndex index, HeirOutcome outcome, Effects* effects);
+  // It was inherited, with that list.
+  void Inherit(RecordIndex index, std::vector<PeerIndex> list, Effects* effects);
+  // Somebody more knows its owner, or its barrier has come: the next one may be named now.
+  void MayGoOn(RecordIndex index, Effects* effects);
   // The view that excludes `peer`, be it an heir or an owner. True: call again for the rest.
   bool Fence(PeerIndex peer, uint32_t* items_max, Effects* effects);
   // What heirs are to be told. False: more waits.
@@ -138,14 +159,22 @@ class HeirSteps {
   Heirs* heirs() const { return table_.sharing_->transfers->heirs.get(); }
   Heirship* Find(RecordIndex index) const;
   Immovable WhyNot(const ObjectRecord& record, const event::NameHeir& e) const;
+  bool IsMoving(RecordIndex index) const;
+  Verdict Name(const event::NameHeir& e, Effects* effects, Immovable* why);
+  std::vector<PeerIndex>* ListOf(RecordIndex index) const;
+  bool IsNext(const Key& key, PeerIndex heir) const;
+  std::vector<PeerIndex> ListAfter(RecordIndex index, const event::NameHeir& e) const;
+  PeerIndex FirstLiving(RecordIndex index);
+  PeerIndex DropFirst(RecordIndex index);
   ShadowAnswer AnswerOf(const event::Shadow& e) const;
   void ChangedOf(RecordIndex index, Effects* effects);
   void ToSend(RecordIndex index, const Heirship& heirship, Effects* effects);
   void Dismiss(RecordIndex index, Effects* effects);
   void EndWith(RecordIndex index, HeirOutcome outcome, Effects* effects);
   void LetGo(RecordIndex index, Heirship* heirship, Effects* effects);
-  static void Notify(const ObjectId& object, PeerIndex heir, HeirOutcome outcome, Effects* effects,
-                     std::vector<HandedInner> unsent = {});
+  static void Notify(HeirNotice notice, Effects* effects) {
+    effects->Rarely().heirs.push_back(std::move(notice));
+  }
 
   ObjectTable& table_;
 };

@@ -272,6 +272,7 @@ bool TransferSteps::Close(PeerIndex process, uint32_t* items_max, Effects* effec
     --*items_max;
     const RecordIndex index = first->record;
     (void)all.awaited.Remove(index, process, 0);
+    HeirSteps(&table_).MayGoOn(index, effects);
     (void)table_.Step(event::DropNestedHold{index}, effects);
   }
   return false;

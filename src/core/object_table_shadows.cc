@@ -1,7 +1,10 @@
-// Heirs: the side of whoever is one, and keeps what the owner tells it.
+// Heirs: the side of whoever is one, and keeps what the owner tells it; and who comes after one
+// that is lost, which the two know.
 
 #include <cstdint>
+#include <memory>
 #include <utility>
+#include <vector>
 
 #include "src/core/object_table_heirs.h"
 
@@ -97,6 +100,91 @@ Verdict HeirSteps::Step(const event::ShadowEnded& e, Effects* effects) {
   transfers.Answer(e.from, SharingKind::kShadowAck, e.key.id, e.term,
                    static_cast<uint8_t>(ShadowAnswer::kEnded), effects);
   return is_heir ? Verdict::kOk : Verdict::kUnchanged;
+}
+
+// --- Who comes next ------------------------------------------------------------------------------
+
+// Null: nobody does.
+std::vector<PeerIndex>* HeirSteps::ListOf(RecordIndex index) const {
+  if (!Any(table_)) return nullptr;
+  const auto at = heirs()->next.find(index);
+  return at == heirs()->next.end() ? nullptr : &at->second;
+}
+
+// Once that one is named.
+std::vector<PeerIndex> HeirSteps::ListAfter(RecordIndex index, const event::NameHeir& e) const {
+  if (!e.goes_on) return {e.then.begin(), e.then.end()};
+  const std::vector<PeerIndex>& list = *ListOf(index);
+  return {list.begin() + 1, list.end()};
+}
+
+// The first is taken out. Who is it then; kNoPeer: nobody is left.
+PeerIndex HeirSteps::DropFirst(RecordIndex index) {
+  std::vector<PeerIndex>* const list = ListOf(index);
+  list->erase(list->begin());
+  if (list->empty()) heirs()->next.erase(index);
+  return FirstLiving(index);
+}
+
+// Whoever was excluded meanwhile is passed over.
+PeerIndex HeirSteps::FirstLiving(RecordIndex index) {
+  const std::vector<PeerIndex>* const list = ListOf(index);
+  if (list == nullptr) return kNoPeer;
+  return table_.fences_.IsFenced(list->front()) ? DropFirst(index) : list->front();
+}
+
+// The host, or the object's end, may have been quicker.
+bool HeirSteps::IsNext(const Key& key, PeerIndex heir) const {
+  const ObjectRecord* const record = table_.FindMutable(key);
+  if (record == nullptr || record->borrowed) return false;
+  const RecordIndex index = table_.IndexOf(*record);
+  const std::vector<PeerIndex>* const list = ListOf(index);
+  return list != nullptr && list->front() == heir && Find(index) == nullptr;
+}
+
+Verdict HeirSteps::Step(const event::NameHeir& e, Effects* effects, Immovable* why) {
+  *why = Immovable::kNo;
+  if (e.goes_on && !IsNext(e.key, e.heir)) return Verdict::kUnchanged;
+  return Name(e, effects, why);
+}
+
+Verdict HeirSteps::Step(const event::PassOver& e, Effects* effects) {
+  if (!IsNext(e.key, e.heir)) return Verdict::kUnchanged;
+  const PeerIndex next = DropFirst(table_.IndexOf(*table_.FindMutable(e.key)));
+  Notify({e.key.id, e.heir, HeirOutcome::kHeirDied, next, true}, effects);
+  return Verdict::kOk;
+}
+
+bool HeirSteps::EndList(RecordIndex index, HeirOutcome outcome, Effects* effects) {
+  if (!Any(table_) || heirs()->next.erase(index) == 0) return false;
+  if (Find(index) == nullptr) {
+    Notify({table_.slabs_.At(index).id(), kNoPeer, outcome, kNoPeer, true}, effects);
+  }
+  return true;
+}
+
+void HeirSteps::Inherit(RecordIndex index, std::vector<PeerIndex> list, Effects* effects) {
+  if (list.empty()) return;
+  Transfers& all = TransferSteps(&table_).Share();
+  if (all.heirs == nullptr) all.heirs = std::make_unique<Heirs>();
+  all.heirs->next[index] = std::move(list);
+  MayGoOn(index, effects);
+}
+
+bool HeirSteps::IsMoving(RecordIndex index) const {
+  // Whoever registers with it, and has heard of an owner that died, is told first.
+  if (TransferSteps::Any(table_) && table_.sharing_->transfers->awaited.FirstOf(index) != nullptr) {
+    return true;
+  }
+  // Whoever may still take it back would own it in the heir's term.
+  return !TransferSteps(&table_).IsSettled(index);
+}
+
+void HeirSteps::MayGoOn(RecordIndex index, Effects* effects) {
+  const std::vector<PeerIndex>* const list = ListOf(index);
+  if (list == nullptr || Find(index) != nullptr || IsMoving(index)) return;
+  const ObjectId& object = table_.slabs_.At(index).id();
+  Notify({object, kNoPeer, HeirOutcome::kVacant, list->front(), true}, effects);
 }
 
 }  // namespace freehold::core

@@ -212,7 +212,8 @@ bool TransferSteps::Settles(const Tenure& tenure) const {
 
 void TransferSteps::SettleIfTold(RecordIndex index, Effects* effects) {
   const Tenure& tenure = transfers()->tenures.find(index)->second;
-  if (!IsTold(index) || Settles(tenure)) return;
+  if (!IsTold(index)) return;
+  if (Settles(tenure)) return HeirSteps(&table_).MayGoOn(index, effects);
   Answer(tenure.from, SharingKind::kSettled, table_.slabs_.At(index).id(), tenure.term, 0, effects);
 }
 

@@ -134,6 +134,7 @@ Verdict TransferSteps::Step(const event::Transfer& e, Effects* effects, Immovabl
     ScopeSteps(&table_).GoAway(record, effects);
   }
   former->snapshot = std::move(snapshot);
+  (void)HeirSteps(&table_).EndList(index, HeirOutcome::kDismissed, effects);
   Strip(record);
   record->borrowed = 1;
   record->overflow = borrow;
@@ -384,6 +385,7 @@ void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
       ++table_.counters_.nested;
     }
   }
+  HeirSteps(&table_).Inherit(table_.IndexOf(*record), std::move(snapshot->heirs), effects);
   table_.EndIfNotHeld(record, effects);
 }
 

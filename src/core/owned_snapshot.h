@@ -88,6 +88,7 @@ struct OwnedSnapshot {
   std::unique_ptr<Contained> contained;           // null: nothing
   std::unique_ptr<const ValuePins::Pinned> pins;  // null: none; since when, by the clock here
   std::unique_ptr<const Membership> membership;   // null: it was in no scope
+  std::vector<PeerIndex> heirs;                   // after the one that has the snapshot, in order
 
   // One more that asks about it, unless it is known.
   void Add(PeerIndex peer, bool is_node) {
@@ -107,6 +108,7 @@ struct OwnedSnapshot {
   size_t list_bytes() const {
     size_t bytes = (processes.size() + formers.size()) * kTransferProcessBytes;
     for (const At& at : nodes) bytes += kTransferNodeBytes + at.url.size();
+    if (!heirs.empty()) bytes += kTransferHeirsBytes + kTransferProcessBytes * heirs.size();
     if (pins == nullptr) return bytes;
     bytes += kTransferPinsBytes;
     for (const PinHolder& holder : pins->holders) bytes += kTransferPinBytes + holder.by.size();

@@ -1,7 +1,9 @@
 #include "src/runtime/heir_keeper.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "freehold/error_reason.h"
@@ -16,7 +18,12 @@ namespace freehold {
 
 absl::Status Ownership::NameHeir(absl::Span<const ObjectId> objects, const ProcessId& heir,
                                  HeirOptions options) {
-  return counter_->transfers().heirs().Name(objects, heir, std::move(options));
+  return NameHeirs(objects, {&heir, 1}, std::move(options));
+}
+
+absl::Status Ownership::NameHeirs(absl::Span<const ObjectId> objects,
+                                  absl::Span<const ProcessId> heirs, HeirOptions options) {
+  return counter_->transfers().heirs().Name(objects, heirs, std::move(options));
 }
 
 absl::Status Ownership::DismissHeir(absl::Span<const ObjectId> objects, HeirOptions options) {
@@ -51,27 +58,39 @@ absl::Status HeirKeeper::CheckOptions(const HeirOptions& options) const {
   return absl::OkStatus();
 }
 
-absl::Status HeirKeeper::Name(absl::Span<const ObjectId> objects, const ProcessId& heir,
+absl::Status HeirKeeper::Name(absl::Span<const ObjectId> objects, absl::Span<const ProcessId> heirs,
                               HeirOptions options) {
+  static_assert(kHeirsMax == core::kNextHeirsMax);
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  if (heir.IsNil() || heir == counter_->options().process) {
-    return absl::InvalidArgumentError("the heir of an object is another process");
+  if (heirs.empty() || heirs.size() > kHeirsMax) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an object has one heir at least, and ", kHeirsMax, " are named at most"));
   }
-  const core::PeerIndex peer = counter_->endpoint().Intern(Address(heir));
-  if (peer == core::kNoPeer) return TooManyPeersError();
-  return Begin(objects, peer, std::move(options));
+  std::vector<core::PeerIndex> peers;
+  for (const ProcessId& heir : heirs) {
+    if (heir.IsNil() || heir == counter_->options().process) {
+      return absl::InvalidArgumentError("the heir of an object is another process");
+    }
+    const core::PeerIndex peer = counter_->endpoint().Intern(Address(heir));
+    if (peer == core::kNoPeer) return TooManyPeersError();
+    if (std::find(peers.begin(), peers.end(), peer) != peers.end()) {
+      return absl::InvalidArgumentError("a process is the heir of an object once");
+    }
+    peers.push_back(peer);
+  }
+  return Begin(objects, std::move(peers), std::move(options));
 }
 
 absl::Status HeirKeeper::Dismiss(absl::Span<const ObjectId> objects, HeirOptions options) {
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  return Begin(objects, core::kNoPeer, std::move(options));
+  return Begin(objects, {}, std::move(options));
 }
 
-absl::Status HeirKeeper::Begin(absl::Span<const ObjectId> objects, core::PeerIndex heir,
-                               HeirOptions options) {
+absl::Status HeirKeeper::Begin(absl::Span<const ObjectId> objects,
+                               std::vector<core::PeerIndex> heirs, HeirOptions options) {
   if (objects.empty()) return absl::OkStatus();
   Batch batch;
-  batch.heir = heir;
+  batch.heirs = std::move(heirs);
   batch.objects.assign(objects.begin(), objects.end());
   if (options.on_answer) batch.answer = std::make_shared<Answer>(std::move(options.on_answer));
   bool closed = false;
@@ -93,9 +112,14 @@ bool HeirKeeper::TakeNext(One* one) {
     *one = *std::exchange(begun_, std::nullopt);
     return true;
   }
+  if (!next_.empty()) {
+    *one = {next_.front().first, {next_.front().second}, nullptr, {}, /*goes_on=*/true};
+    next_.pop_front();
+    return true;
+  }
   if (batches_.empty()) return false;
   Batch& batch = batches_.front();
-  *one = {batch.objects[batch.next], batch.heir, batch.answer, {}};
+  *one = {batch.objects[batch.next], batch.heirs, batch.answer, {}};
   if (++batch.next == batch.objects.size()) batches_.pop_front();
   return true;
 }
@@ -105,7 +129,11 @@ bool HeirKeeper::Work() {
   for (uint64_t left = CounterImpl::kPieceMax; left > 0;) {
     One one;  // of the last one nothing is destroyed under the lock
     if (!TakeNext(&one)) return false;
-    Step(std::move(one), &left);
+    if (one.goes_on) {
+      StepNext(std::move(one), &left);
+    } else {
+      Step(std::move(one), &left);
+    }
   }
   return true;
 }
@@ -129,14 +157,20 @@ core::Verdict HeirKeeper::StepNaming(One* one, uint64_t* left, core::Immovable* 
   ContainedKeeper& contained = counter_->transfers().contained();
   std::unique_ptr<const core::Membership> membership;
   const auto step = [&] {
-    return counter_->Apply(counter_->ShardOf(key), [&](core::ObjectTable& table,
-                                                       core::Effects* effects) {
-      const core::event::NameHeir event{
-          key, one->heir, counter_, one->handing.looked_at, &one->handing.handed, membership.get()};
-      return core::HeirSteps(&table).Step(event, effects, why);
-    });
+    return counter_->Apply(
+        counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+          const core::event::NameHeir event{key,
+                                            one->heirs.front(),
+                                            counter_,
+                                            one->handing.looked_at,
+                                            &one->handing.handed,
+                                            membership.get(),
+                                            absl::MakeConstSpan(one->heirs).subspan(1),
+                                            one->goes_on};
+          return core::HeirSteps(&table).Step(event, effects, why);
+        });
   };
-  return contained.StepWith(key, one->heir, left, &one->handing, why, [&] {
+  return contained.StepWith(key, one->heirs.front(), left, &one->handing, why, [&] {
     return counter_->scopes().StepWith(key, why, &membership, step);
   });
 }
@@ -159,7 +193,7 @@ bool HeirKeeper::GoOnLater(One* one) {
 }
 
 void HeirKeeper::Step(One one, uint64_t* left) {
-  const bool names = one.heir != core::kNoPeer;
+  const bool names = !one.heirs.empty();
   if (one.answer != nullptr) {
     // Before the step: its answer may come from another thread.
     internal::MutexLock lock(&mutex_);
@@ -184,20 +218,70 @@ void HeirKeeper::Step(One one, uint64_t* left) {
   }
   const bool is_partial = why == core::Immovable::kContains;
   if (is_partial && GoOnLater(&one)) return;
-  counter_->transfers().contained().CancelAll(one.heir, one.handing.handed);
-  if (one.answer == nullptr) return;
-  const std::string what = absl::StrCat("object ", one.object.ToHex());
-  absl::Status status = counter_->ToStatus(verdict, one.object);
-  if (is_partial) {
-    status = counter_->WhyClosed();
-  } else if (verdict == core::Verdict::kAlreadyExists) {
-    status = absl::AlreadyExistsError(absl::StrCat(what, " has an heir: dismiss it first"));
-  } else if (why != core::Immovable::kNo) {
-    status = WithReason(absl::FailedPreconditionError(absl::StrCat(
-                            what, " can have no heir as it is: ", core::ImmovableName(why))),
-                        ErrorReason::kNotMovable);
+  if (names) {
+    counter_->transfers().contained().CancelAll(one.heirs.front(), one.handing.handed);
   }
-  Tell(one.answer, one.object, status);
+  const bool passes_over = verdict == core::Verdict::kPeerExcluded && one.heirs.size() > 1;
+  if (passes_over) {
+    one.heirs.erase(one.heirs.begin());
+    one.handing = {};
+    if (GoOnLater(&one)) return;
+  }
+  if (one.answer == nullptr) return;
+  Tell(one.answer, one.object,
+       is_partial || passes_over ? counter_->WhyClosed() : WhyNot(verdict, why, one.object));
+}
+
+absl::Status HeirKeeper::WhyNot(core::Verdict verdict, core::Immovable why,
+                                const ObjectId& object) const {
+  const std::string what = absl::StrCat("object ", object.ToHex());
+  if (verdict == core::Verdict::kAlreadyExists) {
+    return absl::AlreadyExistsError(absl::StrCat(what, " has an heir: dismiss it first"));
+  }
+  if (why == core::Immovable::kNo) return counter_->ToStatus(verdict, object);
+  return WithReason(absl::FailedPreconditionError(absl::StrCat(
+                        what, " can have no heir as it is: ", core::ImmovableName(why))),
+                    ErrorReason::kNotMovable);
+}
+
+void HeirKeeper::NameNext(const ObjectId& object, core::PeerIndex heir) {
+  {
+    internal::MutexLock lock(&mutex_);
+    if (closed_) return;
+    next_.emplace_back(object, heir);
+  }
+  WakeWork();
+}
+
+void HeirKeeper::PassOver(const ObjectId& object, core::PeerIndex heir) {
+  const core::Key key = counter_->KeyOf(object);
+  (void)counter_->Apply(
+      counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+        return core::HeirSteps(&table).Step(core::event::PassOver{key, heir}, effects);
+      });
+}
+
+// Whoever waits for the first one that accepts, waits for this one.
+void HeirKeeper::StepNext(One one, uint64_t* left) {
+  core::Immovable why = core::Immovable::kNo;
+  const core::Verdict verdict = StepNaming(&one, left, &why);
+  if (verdict == core::Verdict::kOk) return;
+  if (why == core::Immovable::kContains && GoOnLater(&one)) return;
+  counter_->transfers().contained().CancelAll(one.heirs.front(), one.handing.handed);
+  // It is not the next one any more; nothing is begun any more; or a notice says when it may be.
+  if (verdict == core::Verdict::kUnchanged || why == core::Immovable::kContains ||
+      why == core::Immovable::kMoving) {
+    return;
+  }
+  if (verdict == core::Verdict::kPeerExcluded) return PassOver(one.object, one.heirs.front());
+  const absl::Status status = WhyNot(verdict, why, one.object);
+  TellAll(&naming_, one.object, status);
+  uint64_t one_more = 1;
+  (void)StepDismissal(one.object, &one_more);
+  counter_->logger().Log(
+      LogLevel::kWarning,
+      absl::StrCat("object ", one.object.ToHex(),
+                   " has no heir any more, and no next one: ", status.message()));
 }
 
 void HeirKeeper::Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object,
@@ -221,32 +305,58 @@ void HeirKeeper::TellAll(Answers* answers, const ObjectId& object, const absl::S
 void HeirKeeper::OnNotices(const std::vector<core::HeirNotice>& notices) {
   for (const core::HeirNotice& notice : notices) {
     counter_->transfers().contained().CancelAll(notice.heir, notice.unsent);
-    const absl::Status status = Explain(notice);
-    TellAll(&naming_, notice.object, status);
+    const bool goes_on = notice.next != core::kNoPeer;
+    if (!goes_on) TellAll(&naming_, notice.object, Explain(notice));
     const bool over = notice.outcome != core::HeirOutcome::kPrepared &&
                       notice.outcome != core::HeirOutcome::kOvergrown &&
                       notice.outcome != core::HeirOutcome::kLeaving;
-    if (over) TellAll(&dismissing_, notice.object, absl::OkStatus());
+    if (over && !goes_on) TellAll(&dismissing_, notice.object, absl::OkStatus());
     LogLoss(notice);
+    if (over && goes_on) NameNext(notice.object, notice.next);
   }
 }
 
 void HeirKeeper::LogLoss(const core::HeirNotice& notice) {
   const char* why = nullptr;
-  if (notice.outcome == core::HeirOutcome::kHeirDied) why = "it has died";
-  if (notice.outcome == core::HeirOutcome::kLeaving) why = "it is about to leave";
-  if (notice.outcome == core::HeirOutcome::kOvergrown) {
-    why = "more processes, nodes and pins hold it than one message names";
+  switch (notice.outcome) {
+    case core::HeirOutcome::kHeirDied:
+      why = "it has died";
+      break;
+    case core::HeirOutcome::kLeaving:
+      why = "it is about to leave";
+      break;
+    case core::HeirOutcome::kOvergrown:
+      why = "more processes, nodes and pins hold it than one message names";
+      break;
+    // Whoever named it alone is answered, these four; of one among several, only the last.
+    case core::HeirOutcome::kExists:
+    case core::HeirOutcome::kRefused:
+    case core::HeirOutcome::kDraining:
+    case core::HeirOutcome::kFull:
+      if (notice.listed) why = "it has refused";
+      break;
+    case core::HeirOutcome::kPrepared:
+    case core::HeirOutcome::kDismissed:
+    case core::HeirOutcome::kObjectEnded:
+    case core::HeirOutcome::kVacant:
+      break;
   }
   if (why == nullptr) return;
+  std::string next;
+  if (notice.next != core::kNoPeer) {
+    next = absl::StrCat("; the next one is ", counter_->ProcessAt(notice.next).ToHex());
+  } else if (notice.listed) {
+    next = "; none is left";
+  }
   counter_->logger().Log(LogLevel::kWarning, absl::StrCat("object ", notice.object.ToHex(),
-                                                          " has no heir any more: ", why));
+                                                          " has no heir any more: ", why, next));
 }
 
 absl::Status HeirKeeper::Explain(const core::HeirNotice& notice) const {
   const std::string what = absl::StrCat("the heir of object ", notice.object.ToHex());
   switch (notice.outcome) {
     case core::HeirOutcome::kPrepared:
+    case core::HeirOutcome::kVacant:
       return absl::OkStatus();
     case core::HeirOutcome::kExists:
       return absl::AlreadyExistsError(absl::StrCat(what, " has that id as its own"));
@@ -283,8 +393,9 @@ HeirKeeper::Waiting HeirKeeper::TakeAll() {
   closed_ = true;
   if (begun_.has_value()) {
     const One one = *std::exchange(begun_, std::nullopt);
-    batches_.push_front({{one.object}, 0, one.heir, one.answer});
+    batches_.push_front({{one.object}, 0, one.heirs, one.answer});
   }
+  next_.clear();
   return {std::exchange(batches_, {}),
           {std::exchange(naming_, {}), std::exchange(dismissing_, {})}};
 }
@@ -313,53 +424,6 @@ uint64_t HeirKeeper::Close() {
     if (batch.answer != nullptr) dropped += batch.objects.size() - batch.next;
   }
   return dropped;
-}
-
-// --- The heir ------------------------------------------------------------------------------------
-
-// What has come twice is let go of once.
-std::unique_ptr<core::Contained> HeirKeeper::Contain(const std::vector<core::InnerRef>& inners) {
-  auto contained = std::make_unique<core::Contained>();
-  std::vector<core::InnerRef> back;
-  for (const core::InnerRef& inner : inners) {
-    if (!contained->inners.Add(inner)) back.push_back(inner);
-  }
-  counter_->ReleaseInners(std::move(back));
-  return contained;
-}
-
-void HeirKeeper::GiveUp() {
-  for (const std::unique_ptr<Shard>& shard : counter_->shards()) {
-    uint32_t resume = 0;
-    bool more = true;
-    while (more) {
-      more = false;  // a shard that is closed has none
-      (void)counter_->Apply(*shard, [&](core::ObjectTable& table, core::Effects* effects) {
-        more = core::HeirSteps(&table).GiveUp(CounterImpl::kPieceMax, &resume, effects);
-        return core::Verdict::kOk;
-      });
-    }
-  }
-}
-
-void HeirKeeper::Take(core::PeerIndex from, const core::ShadowItem& item) {
-  const core::Key key = counter_->KeyOf(item.snapshot.object);
-  Shard& shard = counter_->ShardOf(key);
-  core::event::Shadow event{key, from, item.snapshot.term, item.version,
-                            std::make_unique<core::OwnedSnapshot>()};
-  *event.snapshot = TransferKeeper::SnapshotOf(counter_, from, item.snapshot);
-  ContainedKeeper::Staged staged =
-      counter_->transfers().contained().Take(from, item.snapshot.object, item.snapshot.term);
-  if (staged.failed) event.refusal = core::ShadowAnswer::kFull;
-  if (!staged.inners.empty()) event.snapshot->contained = Contain(staged.inners);
-  (void)counter_->Apply(shard, [&](core::ObjectTable& table, core::Effects* effects)
-                                   FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-                                     if (shard.draining || !shard.is_open)
-                                       event.refusal = core::ShadowAnswer::kDraining;
-                                     if (!counter_->options().takes_transfers)
-                                       event.refusal = core::ShadowAnswer::kRefused;
-                                     return core::HeirSteps(&table).Step(std::move(event), effects);
-                                   });
 }
 
 }  // namespace runtime

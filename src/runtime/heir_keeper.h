@@ -12,6 +12,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -33,7 +34,8 @@ class HeirKeeper {
  public:
   explicit HeirKeeper(CounterImpl* counter) : counter_(counter) {}
 
-  absl::Status Name(absl::Span<const ObjectId> objects, const ProcessId& heir, HeirOptions options);
+  absl::Status Name(absl::Span<const ObjectId> objects, absl::Span<const ProcessId> heirs,
+                    HeirOptions options);
   absl::Status Dismiss(absl::Span<const ObjectId> objects, HeirOptions options);
   // Every callable is destroyed; answers for how many objects.
   uint64_t Close();
@@ -64,14 +66,15 @@ class HeirKeeper {
   struct Batch {
     std::vector<ObjectId> objects;
     size_t next = 0;
-    core::PeerIndex heir = core::kNoPeer;  // kNoPeer: it is dismissed
-    std::shared_ptr<Answer> answer;        // null: nobody asks
+    std::vector<core::PeerIndex> heirs;  // the first one, and who comes after it; none: dismissed
+    std::shared_ptr<Answer> answer;      // null: nobody asks
   };
   struct One {
     ObjectId object;
-    core::PeerIndex heir = core::kNoPeer;
+    std::vector<core::PeerIndex> heirs;
     std::shared_ptr<Answer> answer;
     ContainedKeeper::Handing handing;
+    bool goes_on = false;  // the next one is named, as a notice has said
   };
   struct FixedHash {
     size_t operator()(const ObjectId& id) const { return static_cast<size_t>(id.Hash()); }
@@ -85,15 +88,20 @@ class HeirKeeper {
   };
 
   Waiting TakeAll();  // it is the caller's from now on, and nothing is begun any more
-  absl::Status Begin(absl::Span<const ObjectId> objects, core::PeerIndex heir, HeirOptions options);
+  absl::Status Begin(absl::Span<const ObjectId> objects, std::vector<core::PeerIndex> heirs,
+                     HeirOptions options);
   absl::Status CheckOptions(const HeirOptions& options) const;
   void WakeWork();
   bool TakeNext(One* one);
   // Costs `*left`, at least one; what is not done then waits to be gone on with.
   void Step(One one, uint64_t* left);
+  void StepNext(One one, uint64_t* left);
+  void PassOver(const ObjectId& object, core::PeerIndex heir);
   core::Verdict StepNaming(One* one, uint64_t* left, core::Immovable* why);
   core::Verdict StepDismissal(const ObjectId& object, uint64_t* left);
   bool GoOnLater(One* one);
+  void NameNext(const ObjectId& object, core::PeerIndex heir);
+  absl::Status WhyNot(core::Verdict verdict, core::Immovable why, const ObjectId& object) const;
   std::unique_ptr<core::Contained> Contain(const std::vector<core::InnerRef>& inners);
   void EndOvergrown();
   void Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object,
@@ -109,7 +117,9 @@ class HeirKeeper {
   bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;  // nothing is begun any more
   Answers naming_ FREEHOLD_GUARDED_BY(mutex_);
   Answers dismissing_ FREEHOLD_GUARDED_BY(mutex_);
-  std::optional<One> begun_ FREEHOLD_GUARDED_BY(mutex_);  // goes before the batches
+  std::optional<One> begun_ FREEHOLD_GUARDED_BY(mutex_);  // goes before all others
+  // Objects that have lost their heirs, and who is to be named next; they go before the batches.
+  std::deque<std::pair<ObjectId, core::PeerIndex>> next_ FREEHOLD_GUARDED_BY(mutex_);
 };
 
 }  // namespace freehold::runtime

@@ -80,6 +80,7 @@ struct Lines : StraySink {
     }
     for (const ProcessId& process : item.snapshot.processes) line += " process " + NameOf(process);
     for (const ProcessId& former : item.snapshot.formers) line += " former " + NameOf(former);
+    for (const ProcessId& heir : item.snapshot.heirs) line += " then " + NameOf(heir);
     lines.push_back(line);
   }
   std::vector<std::string> lines;

@@ -250,6 +250,8 @@ const char* MutantName(Mutant mutant) {
       return "heir_ended_too_early";
     case Mutant::kContainedNotInherited:
       return "contained_not_inherited";
+    case Mutant::kNextHeirsNotPassedOn:
+      return "next_heirs_not_passed_on";
   }
   return "?";
 }

@@ -87,6 +87,19 @@ TEST_F(TransferDrain, WhatCannotBeGivenAwayIsNamedAtTheDeadline) {
   EXPECT_TRUE(Drain(1, 2, std::chrono::seconds(30)).complete());
 }
 
+TEST_F(TransferDrain, WhatHasHeirsIsGivenAwayWithoutThem) {
+  ObjectRef own = (*this)[1].Declare(Object(1)).value();
+  const ObjectId id = Object(1);
+  const ProcessId list[] = {Process(3), Process(2)};
+  ASSERT_TRUE(Ownership((*this)[1]).NameHeirs({&id, 1}, list).ok());
+  ObjectRef borrowed = Pass(1, 1, 3);
+  own.Reset();
+  EXPECT_TRUE(Drain(1, 2, std::chrono::seconds(30)).complete());
+  EXPECT_EQ(*(*this)[2].OwnerOf(id), Process(2));
+  EXPECT_EQ((*this)[2].GetStats().heirs, 0u);
+  EXPECT_EQ((*this)[3].GetStats().heir_of, 0u);
+}
+
 TEST_F(TransferDrain, ANextOwnerThatTakesNoneEndsAtTheDeadline) {
   ReferenceCounterOptions options;
   options.takes_transfers = false;
