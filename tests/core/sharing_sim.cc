@@ -97,6 +97,7 @@ bool SharingSim::PickHeld(PeerIndex process, uint32_t* object) {
 void SharingSim::Act() {
   const PeerIndex p = PickLive();
   if (p == kNoPeer) return;
+  if (!processes_[p].next_heirs.empty() && Draw(3) > 0) return NameNextHeir(p);
   const auto q = static_cast<PeerIndex>(Draw(processes_.size()));
   uint64_t what = Draw((moves_ ? 1100 : 1000) + (options_.heirs ? 100 : 0));
   // The weights are such that objects end often, chains are short, and views come soon after

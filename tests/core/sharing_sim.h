@@ -58,6 +58,8 @@ struct SharingCoverage {
   uint64_t failed_despite_owner = 0;  // references to what a process that lives owns
   uint64_t heirs_named = 0;
   uint64_t heirs_prepared = 0;
+  uint64_t next_heirs = 0;       // that were named after another one
+  uint64_t lists_inherited = 0;  // ... by who had inherited the object
   uint64_t shadows = 0;
   uint64_t inherited = 0;
   uint64_t survivors = 0;  // references that an heir must keep
@@ -108,6 +110,8 @@ class SharingSim {
     std::set<uint32_t> owned;  // when it was last looked at
     // Of what it gave away: whom it listed.
     std::map<uint32_t, std::set<PeerIndex>> given;
+    // Objects whose next heir is to be named, and who that is.
+    std::deque<std::pair<uint32_t, PeerIndex>> next_heirs;
     // (object, borrower), once it had dealt with the latest view that it has seen.
     std::set<std::pair<uint32_t, PeerIndex>> listed_at_view;
   };
@@ -192,6 +196,8 @@ class SharingSim {
 
   // Heirs (sharing_sim_heirs.cc).
   void NameHeir(PeerIndex p);
+  void NoteNextHeirs(PeerIndex p, const Effects& effects);
+  void NameNextHeir(PeerIndex p);
   void DismissHeir(PeerIndex p, uint32_t object);
   bool HasHeir(PeerIndex p, uint32_t object) const;
   void NoteExported(PeerIndex p, uint32_t object);

@@ -101,12 +101,14 @@ void SharingSim::See(PeerIndex p) {
 // What follows a step: contained objects are let go of, and the world is looked at.
 void SharingSim::After(PeerIndex p, Effects* effects) {
   Process& process = processes_[p];
+  NoteNextHeirs(p, *effects);
   std::vector<InnerRef> inners = effects->TakeInners();
   while (!inners.empty()) {
     const InnerRef inner = inners.back();
     inners.pop_back();
     Effects further;
     (void)process.table->Step(event::DropNestedHold{inner.record}, &further);
+    NoteNextHeirs(p, further);
     for (const InnerRef& next : further.TakeInners()) inners.push_back(next);
   }
   if (options_.check_tables) process.table->CheckInvariants();
@@ -213,6 +215,10 @@ std::string SharingSim::Held(PeerIndex p, const ObjectRecord& record) const {
 bool SharingSim::Turn(PeerIndex p) {
   const size_t before = trace_.empty() ? 0 : step_;
   bool worked = false;
+  while (live(processes_[p]) && !processes_[p].next_heirs.empty()) {
+    NameNextHeir(p);
+    worked = true;
+  }
   while (live(processes_[p]) && processes_[p].events_seen < stream_.size()) {
     See(p);
     worked = true;

@@ -1,5 +1,7 @@
 // SharingSim: heirs, and what the oracle expects of them.
 
+#include <algorithm>
+
 #include "src/core/object_table_heirs.h"
 #include "tests/core/sharing_sim.h"
 
@@ -24,13 +26,19 @@ void SharingSim::NameHeir(PeerIndex p) {
     if (what == 1) Crash(p);
     return;
   }
-  const auto to = static_cast<PeerIndex>(Draw(processes_.size()));
-  if (to == p) return;
+  std::vector<PeerIndex> list;
+  for (uint64_t left = 1 + Draw(3); left > 0; --left) {
+    const auto to = static_cast<PeerIndex>(Draw(processes_.size()));
+    if (to != p && std::find(list.begin(), list.end(), to) == list.end()) list.push_back(to);
+  }
+  if (list.empty()) return;
+  const PeerIndex to = list.front();
   const NumberedProcesses names;
   Effects effects;
   Immovable why = Immovable::kNo;
-  const Verdict verdict = HeirSteps(process.table.get())
-                              .Step(event::NameHeir{KeyOf(object), to, &names}, &effects, &why);
+  event::NameHeir event{KeyOf(object), to, &names};
+  event.then = absl::MakeConstSpan(list).subspan(1);
+  const Verdict verdict = HeirSteps(process.table.get()).Step(event, &effects, &why);
   ++coverage_->verdicts[static_cast<int>(verdict)];
   Trace(Name("p", p) + Name(" names p", to) + " heir of " + Name("o", object) + ": " +
         VerdictName(verdict));
@@ -38,6 +46,40 @@ void SharingSim::NameHeir(PeerIndex p) {
   After(p, &effects);
   if (Draw(25) == 0) Crash(p);
   if (Draw(50) == 0) Crash(to);
+}
+
+void SharingSim::NoteNextHeirs(PeerIndex p, const Effects& effects) {
+  if (effects.rare == nullptr) return;
+  for (const HeirNotice& notice : effects.rare->heirs) {
+    const bool leaves = notice.outcome == HeirOutcome::kLeaving;
+    if (notice.next == kNoPeer || leaves) continue;
+    processes_[p].next_heirs.emplace_back(NumberOf(notice.object), notice.next);
+    coverage_->lists_inherited += notice.outcome == HeirOutcome::kVacant ? 1 : 0;
+  }
+}
+
+// The runtime's work, which others are quicker with now and then.
+void SharingSim::NameNextHeir(PeerIndex p) {
+  Process& process = processes_[p];
+  const auto [object, heir] = process.next_heirs.front();
+  process.next_heirs.pop_front();
+  const NumberedProcesses names;
+  Effects effects;
+  Immovable why = Immovable::kNo;
+  event::NameHeir event{KeyOf(object), heir, &names};
+  event.goes_on = true;
+  const Verdict verdict = HeirSteps(process.table.get()).Step(event, &effects, &why);
+  ++coverage_->verdicts[static_cast<int>(verdict)];
+  Trace(Name("p", p) + Name(" goes on with p", heir) + Name(" as heir of o", object) + ": " +
+        VerdictName(verdict));
+  coverage_->next_heirs += verdict == Verdict::kOk ? 1 : 0;
+  if (verdict == Verdict::kPeerExcluded) {
+    (void)HeirSteps(process.table.get()).Step(event::PassOver{KeyOf(object), heir}, &effects);
+  } else if (verdict != Verdict::kOk && verdict != Verdict::kUnchanged &&
+             why != Immovable::kMoving) {
+    (void)HeirSteps(process.table.get()).Step(event::DismissHeir{KeyOf(object)}, &effects);
+  }
+  After(p, &effects);
 }
 
 void SharingSim::DismissHeir(PeerIndex p, uint32_t object) {

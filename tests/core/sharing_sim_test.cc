@@ -67,6 +67,8 @@ TEST(SharingSim, APreparedHeirKeepsWhatItsOwnerLeaves) {
   EXPECT_GT(coverage.heirs_named, Seeds());
   EXPECT_GT(coverage.heirs_prepared, Seeds() / 2);
   EXPECT_GT(coverage.shadows, coverage.heirs_prepared);
+  EXPECT_GT(coverage.next_heirs, Seeds() / 10);
+  EXPECT_GT(coverage.lists_inherited, Seeds() / 100);
   EXPECT_GT(coverage.inherited, Seeds() / 5);
   EXPECT_GT(coverage.survivors, Seeds() / 100);
   for (int kind = 11; kind <= 17; ++kind) EXPECT_GT(coverage.items[kind], Seeds() / 5) << kind;

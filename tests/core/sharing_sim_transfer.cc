@@ -202,7 +202,8 @@ void SharingSim::CheckNoTransferLeft(PeerIndex p) {
     Fail(Name("o", number) + Name(" was given away, and is known for ever at p", p) + ": " +
          FormerStageName(former->stage));
   }
-  if (left->heirs != nullptr && left->heirs->all.size() + left->heirs->to_send.size() > 0) {
+  if (left->heirs != nullptr &&
+      left->heirs->all.size() + left->heirs->to_send.size() + left->heirs->next.size() > 0) {
     Fail(Name("heirs are left at p", p));
   }
   if (!left->tenures.empty() || left->previous.size() > 0 || left->awaited.size() > 0) {

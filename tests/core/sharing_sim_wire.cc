@@ -105,6 +105,9 @@ class SharingSim::Sink final : public PayloadSink {
     for (const ProcessId& process : item.formers) {
       if (At(process) != to_) snapshot.formers.push_back(At(process));
     }
+    for (const ProcessId& process : item.heirs) {
+      if (At(process) != to_) snapshot.heirs.push_back(At(process));
+    }
     return snapshot;
   }
   // The other way round than NumberedProcesses.
