@@ -77,6 +77,8 @@ constexpr std::array<const char*, kVerbs> kPatterns = {
     "P evicts O first",
     "P transfers O to P",
     "P names P heir of O",
+    "P names P then P heirs of O",
+    "P names P then P then P heirs of O",
     "P dismisses heir of O",
     "P export O to P as T",
     "P import T",

@@ -92,6 +92,8 @@ enum class Verb : uint8_t {
   // ... that it gives away, or has an heir for.
   kTransfer,
   kNameHeir,
+  kNameTwoHeirs,
+  kNameThreeHeirs,
   kDismissHeir,
   // ... and what it shares.
   kExport,

@@ -75,13 +75,12 @@ bool Actor::ActProcess(const Action& action) {
   if (action.verb == Verb::kUnfollow) return Unfollow(process, n[1]);
   // What is left has an object.
   const bool second = action.verb == Verb::kAdd || action.verb == Verb::kRemove ||
-                      action.verb == Verb::kSubmit || action.verb == Verb::kSubmitTwo ||
-                      action.verb == Verb::kNameHeir;
+                      action.verb == Verb::kSubmit || action.verb == Verb::kSubmitTwo;
   if (action.verb == Verb::kDeclareWith) {
     Object* contained = s_.object(n[2]);
     return contained != nullptr && Declare(process, n[1], nullptr, contained);
   }
-  Object* object = s_.object(n[second ? 2 : 1]);
+  Object* object = s_.object(n[second ? 2 : 1 + HeirsIn(action.verb)]);
   return object != nullptr && ActOnObject(action, process, object);
 }
 
@@ -117,7 +116,9 @@ bool Actor::ActOnObject(const Action& action, Process* process, Object* object) 
     case Verb::kTransfer:
       return ActTransfer(&oracle_, &s_, action);
     case Verb::kNameHeir:
-      return ActNameHeir(&oracle_, &s_, action);
+    case Verb::kNameTwoHeirs:
+    case Verb::kNameThreeHeirs:
+      return ActNameHeirs(&oracle_, &s_, action);
     case Verb::kDismissHeir:
       return ActDismissHeir(&oracle_, &s_, action);
     case Verb::kAskReplay:

@@ -6,6 +6,7 @@
 
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_coverage.h"
+#include "src/testing/sim_heirs.h"
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
@@ -53,7 +54,7 @@ bool Actor::ActTime(const Action& action) {
       return end != nullptr && end->queue != nullptr && end->queue->RunOne();
     }
     case Verb::kSettle:
-      (void)Settle(kSettleBound);
+      if (Settle(kSettleBound)) LookAtInheritedLists(&oracle_, &s_);
       return true;
     case Verb::kRest:
       if (s_.nested == 0) Rest();

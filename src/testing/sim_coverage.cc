@@ -265,6 +265,8 @@ constexpr const char* kOthers[] = {
     "heir named: ALREADY_EXISTS",
     "heir named: peer excluded",
     "heir dismissed: OK",
+    "heir: the next one of the list was named",
+    "heir: a list was inherited and gone on with",
     "an heir owns it",
     "an heir owns what contains others",
     "what ended unheard ends at its heir",

@@ -77,7 +77,9 @@ Generator::Generator(const State* state, uint64_t seed) : s_(*state), random_(se
   transfers_ = internal::SplitMix64(seed ^ 0x7472616e73666572u).Next() % 100 < 40;
   if (transfers_) Weigh(Verb::kTransfer, 8);
   heirs_ = internal::SplitMix64(seed ^ 0x6865697273u).Next() % 100 < 30;
-  if (heirs_) Weigh(Verb::kNameHeir, 8);
+  if (heirs_) Weigh(Verb::kNameHeir, 4);
+  if (heirs_) Weigh(Verb::kNameTwoHeirs, 4);
+  if (heirs_) Weigh(Verb::kNameThreeHeirs, 3);
   if (heirs_) Weigh(Verb::kDismissHeir, 3);
 }
 
@@ -288,6 +290,8 @@ Action Generator::DrawOnObject(Verb verb, const Object* object) {
     case Verb::kTransfer:
       return DrawTransfer(object);
     case Verb::kNameHeir:
+    case Verb::kNameTwoHeirs:
+    case Verb::kNameThreeHeirs:
     case Verb::kDismissHeir:
       return DrawHeir(verb, object);
     case Verb::kFree:

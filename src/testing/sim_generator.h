@@ -84,6 +84,7 @@ class Generator {
   // --- ... in which an object gets another owner (sim_generator_transfers.cc) --------------------
   Action DrawTransfer(const Object* object);
   Action DrawHeir(Verb verb, const Object* object);
+  void ThenNameHeirs(const std::vector<int64_t>& four, int64_t object);
   void PlanHeir();
   void PlanTransfer();
   struct Home;

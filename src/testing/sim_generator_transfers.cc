@@ -2,6 +2,7 @@
 // passed on, stored, watched and asked about, and whoever goes while they move.
 
 #include "src/testing/sim_generator.h"
+#include "src/testing/sim_heirs.h"
 #include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
@@ -90,13 +91,25 @@ void Generator::ThenEndHome(const Home& home, int percent) {
 
 Action Generator::DrawHeir(Verb verb, const Object* object) {
   for (int attempt = 0; attempt < 6; ++attempt) {
-    const bool fits = verb == Verb::kNameHeir ? !object->recorded && object->heirs.empty()
-                                              : !object->heirs.empty();
+    const bool fits = verb == Verb::kDismissHeir ? !object->heirs.empty()
+                                                 : !object->recorded && object->heirs.empty();
     if (fits) break;
     if (const Object* other = AnyObject(); other != nullptr) object = other;
   }
-  if (verb == Verb::kDismissHeir) return {verb, {object->owner, object->number}};
-  return {verb, {object->owner, AnyProcess(), object->number}};
+  Action action{verb, {object->owner}};
+  const size_t heirs = HeirsIn(verb);
+  for (size_t i = 1; i <= heirs; ++i) action.numbers[i] = AnyProcess();
+  action.numbers[1 + heirs] = object->number;
+  return action;
+}
+
+// The second of the four is the first one.
+void Generator::ThenNameHeirs(const std::vector<int64_t>& four, int64_t object) {
+  const uint64_t heirs = random_.Below(four.size()) + 1;
+  if (heirs == 1) return Then(Verb::kNameHeir, {four[0], four[1], object});
+  if (heirs == 2) return Then(Verb::kNameTwoHeirs, {four[0], four[1], four.back(), object});
+  if (four.size() == 3) return Then(Verb::kNameTwoHeirs, {four[0], four[1], four[2], object});
+  Then(Verb::kNameThreeHeirs, {four[0], four[1], four[2], four[3], object});
 }
 
 // An owner that dies, or somebody else, around what its heir is told.
@@ -115,7 +128,7 @@ void Generator::PlanHeir() {
   if (random_.Percent(30)) ThenPass(object, four[2], four[1]);
   if (random_.Percent(60)) ThenPause();
   if (random_.Percent(30)) ThenPins(four[0], object);
-  Then(Verb::kNameHeir, {four[0], four[1], object});
+  ThenNameHeirs(four, object);
   // What it contains is read, let go of, and gets an heir, too, before the death and after it.
   const auto use_inner = [&] {
     if (inner == 0) return;
@@ -153,6 +166,11 @@ void Generator::PlanHeir() {
   }
   ThenPause();
   use_inner();
+  if (crashes_ && random_.Percent(30)) ThenEnd(four[1]);
+  if (random_.Percent(30)) {
+    Then(Verb::kHealAll, {});
+    Then(Verb::kSettle, {});
+  }
   for (const int64_t at : four) {
     Then(Verb::kDrop, {at, object});
     if (inner != 0) Then(Verb::kDrop, {at, inner});

@@ -4,6 +4,7 @@
 #include <iterator>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "freehold/error_reason.h"
 #include "freehold/transfer.h"
@@ -27,25 +28,71 @@ HeirOptions Telling(State* state, int64_t object, const char* what) {
   return options;
 }
 
+bool Contains(const std::vector<int64_t>& list, int64_t end) {
+  return std::find(list.begin(), list.end(), end) != list.end();
+}
+
+// Of what hosts have asked only once, it is known which list it is.
+void FollowList(Oracle* oracle, State* state, int64_t from, int64_t to, Object* object) {
+  const std::vector<int64_t>& list = object->heir_list;
+  if (object->heirs_asked != 1) return;
+  const auto place = static_cast<size_t>(std::find(list.begin(), list.end(), to) - list.begin());
+  const auto [at, first] = object->list_at.emplace(from, place);
+  oracle->Expect(place < list.size() && place >= at->second, "an heir is named out of turn",
+                 NameOf(*object));
+  if (place > at->second) state->coverage.Count("heir: the next one of the list was named");
+  if (first && Contains(list, from)) {
+    state->coverage.Count("heir: a list was inherited and gone on with");
+  }
+  at->second = place;
+}
+
+// It has inherited the object, everybody knows, and somebody is left.
+bool MustHaveGoneOn(const State& state, const Object& object) {
+  const std::vector<int64_t>& list = object.heir_list;
+  const Process& owner = state.OwnerOf(object);
+  const auto at = std::find(list.begin(), list.end(), owner.end);
+  // Of what its hosts do with it besides, nothing is in the way.
+  const bool moves =
+      std::any_of(state.transfers.begin(), state.transfers.end(),
+                  [&](const auto& each) { return each.second.object == object.number; });
+  if (at == list.end() || object.heirs_asked != 1 || moves || object.scope != 0) return false;
+  if (!owner.live() || !owner.PastBarrier(*state.process(object.former)) ||
+      owner.counter->GetStats().transfers_untold > 0) {
+    return false;
+  }
+  return std::any_of(at + 1, list.end(), [&](int64_t end) { return state.process(end)->live(); });
+}
+
 }  // namespace
 
-bool ActNameHeir(Oracle* oracle, State* state, const Action& action) {
+bool ActNameHeirs(Oracle* oracle, State* state, const Action& action) {
   Process* from = state->process(action.numbers[0]);
-  const Process* heir = state->process(action.numbers[1]);
-  Object* object = state->object(action.numbers[2]);
-  if (heir == nullptr || heir == from || object->owner != from->end || object->ended ||
-      !oracle->Held(*object) || state->finishing) {
+  const size_t count = HeirsIn(action.verb);
+  Object* object = state->object(action.numbers[1 + count]);
+  if (object->owner != from->end || object->ended || !oracle->Held(*object) || state->finishing) {
     return false;
+  }
+  std::vector<int64_t> list;
+  std::vector<ProcessId> heirs;
+  for (size_t i = 1; i <= count; ++i) {
+    const Process* heir = state->process(action.numbers[i]);
+    if (heir == nullptr || heir == from || Contains(list, heir->end)) return false;
+    list.push_back(heir->end);
+    heirs.push_back(heir->id);
   }
   if (!object->users.empty() || IsStream(*state, *object) || object->stream != 0 ||
       object->stateful != 0 || object->was_argument) {
     return false;
   }
-  object->heirs.insert(heir->end);
+  object->heirs.insert(list.begin(), list.end());
+  object->heir_list = std::move(list);
+  object->list_at.clear();
+  ++object->heirs_asked;
   NoteGivenAway(oracle, state, object);
   const absl::Status status =
       Ownership(*from->counter)
-          .NameHeir({&object->id, 1}, heir->id, Telling(state, object->number, "heir named: "));
+          .NameHeirs({&object->id, 1}, heirs, Telling(state, object->number, "heir named: "));
   state->trace.Add("answer A", {static_cast<int64_t>(status.code())});
   oracle->Expect(status.ok(), "an heir is refused at once", NameOf(*object));
   return true;
@@ -57,6 +104,7 @@ bool ActDismissHeir(Oracle* oracle, State* state, const Action& action) {
   if (object->heirs.empty() || object->owner != from->end || object->ended || state->finishing) {
     return false;
   }
+  ++object->heirs_asked;
   const absl::Status status =
       Ownership(*from->counter)
           .DismissHeir({&object->id, 1}, Telling(state, object->number, "heir dismissed: "));
@@ -77,12 +125,14 @@ uint64_t CountAsHeir(const State& state, const Process& process, const Object& i
   return static_cast<uint64_t>(count);
 }
 
-void OnShadowSent(State* state, int64_t from, int64_t to, const core::ShadowItem& item) {
+void OnShadowSent(Oracle* oracle, State* state, int64_t from, int64_t to,
+                  const core::ShadowItem& item) {
   state->coverage.Count("item Shadow");
   Object* object = state->Find(item.snapshot.object);
   if (object == nullptr) return;
   state->trace.Add("E sends E Shadow O I",
                    {from, to, object->number, static_cast<int64_t>(item.version)});
+  FollowList(oracle, state, from, to, object);
   Object::Shadow& known = object->shadows[item.version];
   known.holders.clear();
   for (const ProcessId& process : item.snapshot.processes) {
@@ -104,6 +154,17 @@ void OnShadowKept(State* state, int64_t to, const core::SharingItem& item) {
   object->version_kept = item.number;
   object->pins_kept.merge(at->second.pins);
   object->shadows.erase(object->shadows.begin(), std::next(at));
+}
+
+void LookAtInheritedLists(Oracle* oracle, State* state) {
+  SeeOwners(oracle, state);
+  for (const int64_t number : state->given_away) {
+    const Object& object = *state->object(number);
+    if (!object.ended && oracle->Held(object) && MustHaveGoneOn(*state, object)) {
+      oracle->Expect(object.list_at.count(object.owner) > 0,
+                     "an inherited list is not gone on with", NameOf(object));
+    }
+  }
 }
 
 }  // namespace freehold::testing::sim

@@ -9,6 +9,7 @@
 #ifndef FREEHOLD_SRC_TESTING_SIM_HEIRS_H_
 #define FREEHOLD_SRC_TESTING_SIM_HEIRS_H_
 
+#include <cstddef>
 #include <cstdint>
 
 #include "src/core/item.h"
@@ -20,8 +21,15 @@ namespace freehold::testing::sim {
 
 class Oracle;
 
-// "P names P heir of O", "P dismisses heir of O". False: it makes no sense here.
-bool ActNameHeir(Oracle* oracle, State* state, const Action& action);
+// How many that verb names.
+inline size_t HeirsIn(Verb verb) {
+  return verb == Verb::kNameHeir         ? 1
+         : verb == Verb::kNameTwoHeirs   ? 2
+         : verb == Verb::kNameThreeHeirs ? 3
+                                         : 0;
+}
+// "P names P heir of O", or several, "P dismisses heir of O". False: it makes no sense here.
+bool ActNameHeirs(Oracle* oracle, State* state, const Action& action);
 bool ActDismissHeir(Oracle* oracle, State* state, const Action& action);
 
 // It had ended at its owner, which died before that heir had heard so.
@@ -31,8 +39,12 @@ bool EndsAtHeir(const State& state, const Object& object, int64_t heir);
 uint64_t CountAsHeir(const State& state, const Process& process, const Object& inner);
 
 // On the wire: what the heir is told, and that it has it.
-void OnShadowSent(State* state, int64_t from, int64_t to, const core::ShadowItem& item);
+void OnShadowSent(Oracle* oracle, State* state, int64_t from, int64_t to,
+                  const core::ShadowItem& item);
 void OnShadowKept(State* state, int64_t to, const core::SharingItem& item);
+
+// Nothing more happens by itself: whoever has inherited an object has gone on with its list.
+void LookAtInheritedLists(Oracle* oracle, State* state);
 
 }  // namespace freehold::testing::sim
 

@@ -86,7 +86,9 @@ class Oracle::Wire final : public core::PayloadSink {
   void OnTransfer(const core::TransferItem& item) override {
     OnTransferSent(&oracle_, &s_, from_, to_, item);
   }
-  void OnShadow(const core::ShadowItem& item) override { OnShadowSent(&s_, from_, to_, item); }
+  void OnShadow(const core::ShadowItem& item) override {
+    OnShadowSent(&oracle_, &s_, from_, to_, item);
+  }
   void OnMoved(const core::MovedItem& item) override { OnMovedSent(&s_, from_, to_, item); }
   void OnLocationQuery(const core::LocationQueryItem& item) override {
     s_.coverage.Count(item.cancel ? "item LocationQuery ended" : "item LocationQuery");

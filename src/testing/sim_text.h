@@ -21,7 +21,7 @@
 
 namespace freehold::testing::sim {
 
-inline constexpr size_t kNumbers = 4;
+inline constexpr size_t kNumbers = 5;
 using Numbers = std::array<int64_t, kNumbers>;
 
 // Either end as one number: processes positive, nodes negative. Numbers start at 1.

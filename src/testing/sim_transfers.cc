@@ -167,6 +167,8 @@ bool IsLostIfTakenBack(Verb verb) {
     case Verb::kQuery:
     case Verb::kMisuse:
     case Verb::kNameHeir:
+    case Verb::kNameTwoHeirs:
+    case Verb::kNameThreeHeirs:
     case Verb::kDismissHeir:
       return false;
     default:

@@ -68,6 +68,9 @@ struct Object {
     std::set<Pins> pins;  // whenever it was sent
   };
   std::set<int64_t> heirs;             // that were ever named
+  int heirs_asked = 0;                 // how often hosts have named some, or dismissed them
+  std::vector<int64_t> heir_list;      // that was named last
+  std::map<int64_t, size_t> list_at;   // by who tells heirs of that list: which one was told last
   std::map<uint64_t, Shadow> shadows;  // of its versions, not kept yet
   std::set<Pins> pins_kept;            // of the one that was kept last
   uint64_t version_kept = 0;
