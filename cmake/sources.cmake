@@ -12,6 +12,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/codec.cc
   src/core/codec_digest.cc
   src/core/codec_files.cc
+  src/core/codec_moved.cc
   src/core/codec_moves.cc
   src/core/codec_scopes.cc
   src/core/codec_sharing.cc
@@ -32,7 +33,9 @@ set(FREEHOLD_CORE_SOURCES
   src/core/idle_policy.cc
   src/core/interval_set.cc
   src/core/lineage_table.cc
+  src/core/lineage_table_check.cc
   src/core/lineage_table_free.cc
+  src/core/lineage_table_lend.cc
   src/core/lineage_table_persist.cc
   src/core/lineage_table_states.cc
   src/core/location_set.cc
@@ -46,6 +49,7 @@ set(FREEHOLD_CORE_SOURCES
   src/core/object_table_evict.cc
   src/core/object_table_exclusion.cc
   src/core/object_table_files.cc
+  src/core/object_table_followed.cc
   src/core/object_table_heirs.cc
   src/core/object_table_holders.cc
   src/core/object_table_lineage.cc
@@ -106,6 +110,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/lineage.cc
   src/runtime/lineage_free.cc
   src/runtime/lineage_keeper.cc
+  src/runtime/lineage_lend.cc
   src/runtime/lineage_stateful.cc
   src/runtime/local_membership.cc
   src/runtime/local_transport.cc
@@ -134,6 +139,7 @@ set(FREEHOLD_RUNTIME_SOURCES
   src/runtime/scopes_work.cc
   src/runtime/transfer_keeper.cc
   src/runtime/transfer_snapshot.cc
+  src/runtime/transfer_taking.cc
   src/runtime/watches.cc
 )
 
@@ -164,6 +170,7 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_generator_transfers.cc
   src/testing/sim_heirs.cc
   src/testing/sim_lineage.cc
+  src/testing/sim_lineage_moved.cc
   src/testing/sim_members.cc
   src/testing/sim_membership.cc
   src/testing/sim_misuse.cc

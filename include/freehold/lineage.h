@@ -14,6 +14,9 @@
 // whatever it keeps for the task. Beyond lineage_bytes_max the oldest lineage is evicted likewise.
 // Chains of any depth are let go of in pieces, without recursion.
 //
+// When an object gets another owner its lineage goes along, as does what that needs and nobody
+// refers to (transfer.h).
+//
 // Thread safety: Lineage is a handle that may be copied; its methods are thread-safe. It may
 // outlive its ReferenceCounter and is then harmless. Blocks: never.
 // Errors: NotFound (no such task, or its lineage was let go of), AlreadyExists, InvalidArgument,
@@ -59,7 +62,7 @@ struct LineageTask {
 // Whether the value of an object can be made again, and why not.
 enum class Recovery : uint8_t {
   kPossible = 0,        // by its task: TaskOf, Resubmit
-  kPut = 1,             // no recorded task made it: the user put it
+  kPut = 1,             // no recorded task made it: the user put it; or it came without one
   kEvicted = 2,         // its lineage was evicted
   kNoRetries = 3,       // its task may not be resubmitted any more
   kDeleted = 4,         // nobody refers to it and nothing depends on it, or it is unknown here

@@ -27,6 +27,7 @@
 
 namespace freehold {
 
+using LineageTakenCallback = std::function<void(const TaskId& task, const ProcessId& from)>;
 using DeclaredCallback = std::function<void(ObjectRef ref, const ProcessId& declarer)>;
 
 struct ReferenceCounterOptions {
@@ -41,7 +42,8 @@ struct ReferenceCounterOptions {
   // then (PROTOCOL, "Model"). The same for all ends; not negative.
   Duration orphan_grace = Duration::zero();
   // Null: registering a callback is FailedPrecondition, `on_to_recover`, `on_lineage_released`,
-  // `on_persist`, `on_copy_freed`, `on_declared` and `on_transferred` are refused by Create.
+  // `on_lineage_taken`, `on_persist`, `on_copy_freed`, `on_declared` and `on_transferred` are
+  // refused by Create.
   std::shared_ptr<CallbackExecutor> executor;
   const Clock* clock = nullptr;  // default: Clock::Monotonic(); must outlive the counter
   Logger* logger = nullptr;      // default: Logger::Default(); must outlive what is queued
@@ -55,6 +57,11 @@ struct ReferenceCounterOptions {
   // Tasks whose lineage was let go of or evicted (lineage.h): nothing needs the host's record of
   // them any more. Each is told once, in no particular order. Runs on the executor.
   std::function<void(const std::vector<TaskId>&)> on_lineage_released;
+  // A task whose lineage is kept here from now on, because what it made is this process's, and who
+  // owned that before (transfer.h). The host gets what it needs to run the task from that one's, by
+  // a way of its own: there on_lineage_released follows when the lineage is of no use to anybody
+  // there or here. Runs on the executor. Null: what comes can be made again by whoever knows.
+  LineageTakenCallback on_lineage_taken;
   // What recorded tasks may cost the host, by their spec_bytes; beyond it the oldest are evicted.
   // Positive.
   uint64_t lineage_bytes_max = uint64_t{1} << 30;

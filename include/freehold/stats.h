@@ -66,6 +66,7 @@ struct ReferenceCounterStats {
   uint64_t lineage_tasks = 0;          // gauge: recorded, and kept
   uint64_t lineage_objects = 0;        // gauge: what they return, and their arguments
   uint64_t lineage_bytes = 0;          // gauge: their spec_bytes
+  uint64_t lineage_tasks_away = 0;     // gauge: of the tasks, those of use to other owners alone
   uint64_t persists_pending = 0;       // gauge: values that the host was asked for, or will be
   uint64_t transfers_pending = 0;      // gauge: given away, and not everybody knows the next owner
   uint64_t transfers_untold = 0;       // gauge: ends that have not answered who their owner is
@@ -92,6 +93,7 @@ struct ReferenceCounterStats {
   uint64_t primaries_promoted = 0;     // because the former primary went
   uint64_t lineage_released = 0;       // tasks, evicted ones included
   uint64_t lineage_evicted = 0;        // for want of room
+  uint64_t records_followed = 0;  // of objects out of scope, to the owner whose task needs them
   uint64_t tasks_resubmitted = 0;
   uint64_t transfers = 0;              // begun here
   uint64_t transfers_taken = 0;        // from others

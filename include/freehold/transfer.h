@@ -24,11 +24,24 @@
 // owner, comes in no scope. Lists that are kept of a scope here (Delete of what it has kept) forget
 // it.
 //
-// What cannot be given away, by name: an object that has lineage or is to be persisted; that has a
-// shared file without a node, or a subscription to its locations; of which copies are being
-// deleted; that more processes, nodes and pins hold than one message names (some 200), its label
-// included; that is moved from scope to scope meanwhile; or that has come by a transfer of which
-// not everybody has heard yet. `on_answer` says which; the last four pass.
+// Its lineage goes along (lineage.h): the next owner can make it again, and here it cannot be any
+// more; a task that made other things as well is known in both places, with the retries that were
+// left to it. The next owner's host is told of the task (on_lineage_taken), and gets from this one
+// what it needs to run it. Records of arguments that nobody refers to follow as soon as nothing
+// here needs them, and all that does is at one other process; what is in use here stays, and
+// follows if that ends first. Of arguments that others own, here or elsewhere, the next owner's
+// host holds what its tasks need, as ever. So what was made of each other is best given away in one
+// call: what goes alone may end at its next owner before anything there needs its record. A record
+// that somebody waits for (OnErased), or that a stateful task made, stays. What was evicted goes as
+// if it had been put there.
+//
+// What cannot be given away, by name: a generator, what a stateful task made, and what is persisted
+// or to be; an object that has a shared file without a node, or a subscription to its locations; of
+// which copies are being deleted; whose task needs more than 128 arguments, or that more processes,
+// nodes and pins hold than one message names (some 200), its label and its task included; whose
+// task is recorded, or made to run again, at this moment; that is moved from scope to scope
+// meanwhile; or that has come by a transfer of which not everybody has heard yet. `on_answer` says
+// which; most of these pass.
 //
 // What a host notices at the next owner: ReferenceCounterOptions::takes_transfers,
 // `on_transferred`. Callbacks for the object's moments that are registered here run here, whoever

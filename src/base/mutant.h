@@ -98,6 +98,9 @@ enum class Mutant : uint8_t {
   kTakenStaysHeld,          // what was taken of a generator is held by it too
   kTakenLatestFirst,
   kPersistedKeepsLineage,  // a task is kept although what it made is persisted
+  kTaskNotPassedOn,        // the next owner of an object does not hear of the task that made it
+  kRecordStaysBehind,      // a record does not follow the tasks that need it
+  kLentForgotten,          // a task is kept for what another owner does not need any more
   kFailedPersistLetsGo,    // it is let go of although it could not be persisted
   kPersistedDespiteFree,   // what was persisted counts as such after its value was freed
   // 18, watches

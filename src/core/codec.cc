@@ -110,7 +110,9 @@ CodecError ReadGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
     return CodecError::kUnknownGroup;
   }
   if (head.count == 0) return CodecError::kBadValue;
-  if (head.kind == codec::kContaineds) return codec::ReadTransferGroup(head, cursor, sink);
+  if (head.kind == codec::kContaineds || head.kind == codec::kMoveds) {
+    return codec::ReadMovedGroup(head, cursor, sink);
+  }
   if (head.kind >= codec::kShadowAcks) return codec::ReadSharingGroup(head, cursor, sink);
   if (head.kind >= codec::kMoveds) return codec::ReadTransferGroup(head, cursor, sink);
   if (head.kind >= codec::kTransferAcks) return codec::ReadSharingGroup(head, cursor, sink);

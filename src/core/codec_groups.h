@@ -141,6 +141,7 @@ class Cursor {
   }
   ObjectId Object() { return IdAt(Bytes(ObjectId::kSize), 0); }
   NodeId Node() { return *NodeId::FromBytes(Bytes(NodeId::kSize)); }
+  TaskId Task() { return *TaskId::FromBytes(Bytes(TaskId::kSize)); }
   ProcessId Process() { return *ProcessId::FromBytes(Bytes(ProcessId::kSize)); }
 
  private:
@@ -170,7 +171,9 @@ CodecError ReadScopesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* s
 CodecError ReadDigestGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 // The same from kFilesCarried to kFilesGone.
 CodecError ReadFilesGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
-// The same of kMoveds, kTransfers, kShadows and kContaineds.
+// The same of kMoveds and kContaineds.
+CodecError ReadMovedGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
+// The same of kTransfers and kShadows.
 CodecError ReadTransferGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink);
 
 }  // namespace freehold::core::codec

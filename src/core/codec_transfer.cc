@@ -1,5 +1,5 @@
-// Groups of transfers of ownership. Their layout is in codec_groups.h; the answers, which are an
-// object each, are in codec_sharing.cc.
+// Groups of transfers of ownership, and of what heirs are told. Their layout is in codec_groups.h;
+// the answers, which are an object each, are in codec_sharing.cc.
 
 #include <algorithm>
 #include <cstddef>
@@ -25,16 +25,16 @@ using codec::Put;
 using codec::PutBytes;
 
 constexpr size_t kTransferBytes = ObjectId::kSize + 14;
-constexpr size_t kContainedHeadBytes = ObjectId::kSize + 2;
 constexpr size_t kVersionBytes = 8;  // in front of what an heir is told
 
 // Of a transfer, in its group's detail, besides the state.
 constexpr uint8_t kEvictFirst = 128;
 constexpr uint8_t kPinned = 64;    // its pins follow the other lists
 constexpr uint8_t kInScope = 32;   // its scope follows those
+constexpr uint8_t kHasTask = 16;   // the task that made it follows that
 constexpr uint8_t kNextHeirs = 8;  // and these follow them all
-constexpr uint8_t kTransferFlags = kEvictFirst | kPinned | kInScope | kNextHeirs;
-static_assert(kTransferStateMax < kNextHeirs);
+constexpr uint8_t kTransferFlags = kEvictFirst | kPinned | kInScope | kHasTask | kNextHeirs;
+static_assert(static_cast<uint8_t>(TransferState::kRecord) < kNextHeirs);
 // Of its scope.
 constexpr uint8_t kScopeHolds = 1;
 constexpr uint8_t kScopeNoCleanup = 2;
@@ -45,8 +45,6 @@ constexpr uint8_t kScopeFlagsMax = 15;
 constexpr uint8_t kNoFree = 0;
 constexpr uint8_t kFreeNow = 1;
 constexpr uint8_t kFreeFirst = 2;
-// The detail of a group of items that name an owner.
-constexpr uint8_t kNamesOwner = 1;
 // Of a node.
 constexpr uint8_t kNodeInMemory = 1;
 constexpr uint8_t kNodeSpilled = 2;
@@ -58,6 +56,9 @@ constexpr uint8_t kNodeFlagsMax = 31;
 static_assert(kTransferNodeBytes == NodeId::kSize + 3);
 static_assert(kTransferProcessBytes == ProcessId::kSize);
 static_assert(kTransferScopeBytes == ProcessId::kSize + 11);
+static_assert(kTransferTaskBytes == TaskId::kSize + 14 &&
+              kTransferArgumentBytes == ObjectId::kSize);
+static_assert(kTaskArgumentsMax <= UINT16_MAX);
 static_assert(kPinHoldersMax <= UINT16_MAX && kPinnedByBytesMax <= UINT16_MAX);
 // Any transfer fits any envelope, any node fits a transfer, and 16 bits count what fits.
 static_assert(codec::kGroupHeadBytes + kTransferBytes + kTransferListBytesMax <=
@@ -66,10 +67,6 @@ static_assert(codec::kGroupHeadBytes + kVersionBytes + kTransferBytes + kTransfe
               kEnvelopeBytesLeast - kFrameBytes);
 static_assert(kTransferNodeBytes + kSpilledUrlBytesMax <= kTransferListBytesMax);
 static_assert(kTransferListBytesMax / kTransferProcessBytes <= UINT16_MAX);
-// So does any list of contained objects.
-static_assert(kContainedBytes == ObjectId::kSize + 12 + ProcessId::kSize);
-static_assert(codec::kGroupHeadBytes + kContainedHeadBytes + kContainedMax * kContainedBytes <=
-              kEnvelopeBytesLeast - kFrameBytes);
 
 // --- Reading -------------------------------------------------------------------------------------
 
@@ -169,6 +166,27 @@ CodecError ReadScope(Cursor* cursor, TransferItem* item, bool keep) {
   return CodecError::kOk;
 }
 
+// What cannot run again needs nothing.
+CodecError ReadTask(Cursor* cursor, TransferItem* item, bool keep) {
+  if (cursor->size() < kTransferTaskBytes) return CodecError::kTruncated;
+  TaskRecord task;
+  task.id = cursor->Task();
+  task.spec_bytes = cursor->Integer<uint64_t>();
+  task.retries = cursor->Integer<uint32_t>();
+  const auto count = cursor->Integer<uint16_t>();
+  if (task.id.IsNil() || count > (task.retries == 0 ? 0 : kTaskArgumentsMax)) {
+    return CodecError::kBadValue;
+  }
+  if (size_t{kTransferArgumentBytes} * count > cursor->size()) return CodecError::kTruncated;
+  task.arguments.resize(count);
+  for (ObjectId& argument : task.arguments) {
+    argument = cursor->Object();
+    if (argument.IsNil()) return CodecError::kBadValue;
+  }
+  if (keep) item->task = std::move(task);
+  return CodecError::kOk;
+}
+
 CodecError ReadNextHeirs(Cursor* cursor, TransferItem* item, bool keep) {
   if (cursor->size() < kTransferHeirsBytes) return CodecError::kTruncated;
   const auto count = cursor->Integer<uint8_t>();
@@ -204,11 +222,15 @@ CodecError ReadLists(uint8_t flags, Cursor* cursor, TransferItem* item, bool kee
   error = ReadProcesses(formers, cursor, keep ? &item->formers : nullptr);
   if (error == CodecError::kOk && (flags & kPinned) != 0) error = ReadPins(cursor, item, keep);
   if (error == CodecError::kOk && (flags & kInScope) != 0) error = ReadScope(cursor, item, keep);
+  if (error == CodecError::kOk && (flags & kHasTask) != 0) error = ReadTask(cursor, item, keep);
   if (error == CodecError::kOk && (flags & kNextHeirs) != 0) {
     error = ReadNextHeirs(cursor, item, keep);
   }
   if (error != CodecError::kOk) return error;
-  // The same with the urls, the pins, the scope and the next heirs.
+  // Whoever sends a record alone has nothing else to say of it.
+  const bool only_record = item->state == TransferState::kRecord;
+  if (only_record && nodes + size_t{processes} != 0) return CodecError::kBadValue;
+  // The same with the urls, the pins, the scope, the task and the next heirs.
   return before - cursor->size() > kTransferListBytesMax ? CodecError::kBadValue : CodecError::kOk;
 }
 
@@ -231,48 +253,6 @@ CodecError ReadTransfer(const GroupHead& head, Cursor* cursor, PayloadSink* sink
   if (error != CodecError::kOk) return error;
   if (sink != nullptr && is_shadow) sink->OnShadow(shadow);
   if (sink != nullptr && !is_shadow) sink->OnTransfer(item);
-  return CodecError::kOk;
-}
-
-CodecError ReadMoveds(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
-  if (head.detail > kNamesOwner || head.generation != 0) return CodecError::kBadValue;
-  const bool names_owner = head.detail == kNamesOwner;
-  // By division: the product could exceed a 32-bit size_t.
-  if (head.count > cursor->size() / (ObjectId::kSize + (names_owner ? ProcessId::kSize : 0))) {
-    return CodecError::kTruncated;
-  }
-  MovedItem item;
-  item.term = head.term;
-  for (uint32_t i = 0; i < head.count; ++i) {
-    item.object = cursor->Object();
-    if (names_owner) {
-      item.owner = cursor->Process();
-      if (item.owner.IsNil()) return CodecError::kBadValue;
-    }
-    if (sink != nullptr) sink->OnMoved(item);
-  }
-  return CodecError::kOk;
-}
-
-CodecError ReadContained(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
-  if (cursor->size() < kContainedHeadBytes) return CodecError::kTruncated;
-  ContainedItem item;
-  item.outer = cursor->Object();
-  item.term = head.term;
-  const auto count = cursor->Integer<uint16_t>();
-  if (item.outer.IsNil() || count == 0 || count > kContainedMax) return CodecError::kBadValue;
-  if (size_t{kContainedBytes} * count > cursor->size()) return CodecError::kTruncated;
-  item.inners.resize(count);
-  for (ContainedItem::Inner& inner : item.inners) {
-    inner.object = cursor->Object();
-    inner.number = cursor->Integer<uint64_t>();
-    inner.term = cursor->Integer<uint32_t>();
-    inner.owner = cursor->Process();
-    if (inner.object.IsNil() || inner.term < kFirstTerm || inner.term > kTermMax) {
-      return CodecError::kBadValue;
-    }
-  }
-  if (sink != nullptr) sink->OnContained(item);
   return CodecError::kOk;
 }
 
@@ -332,6 +312,21 @@ char* PutScope(const TransferItem& item, char* at) {
   return PutBytes(scope.label, at);
 }
 
+char* PutTask(const TransferItem& item, char* at) {
+  if (!item.task.has_value()) return at;
+  const TaskRecord& task = *item.task;
+  FREEHOLD_CHECK(!task.id.IsNil() && task.arguments.size() <= kTaskArgumentsMax);
+  at = PutBytes(task.id.bytes(), at);
+  at = Put(task.spec_bytes, at);
+  at = Put(task.retries, at);
+  at = Put(static_cast<uint16_t>(task.arguments.size()), at);
+  for (const ObjectId& argument : task.arguments) {
+    FREEHOLD_CHECK(!argument.IsNil() && task.retries > 0);
+    at = PutBytes(argument.bytes(), at);
+  }
+  return at;
+}
+
 char* PutNextHeirs(const TransferItem& item, char* at) {
   if (item.heirs.empty()) return at;
   FREEHOLD_CHECK(item.heirs.size() <= kNextHeirsMax);
@@ -347,14 +342,14 @@ char* PutTransfer(const TransferItem& item, char* at) {
   at = Put(static_cast<uint16_t>(item.formers.size()), at);
   for (const TransferItem::At& node : item.nodes) at = PutNode(node, at);
   at = PutProcesses(item.formers, PutProcesses(item.processes, at));
-  return PutNextHeirs(item, PutScope(item, PutPins(item, at)));
+  return PutNextHeirs(item, PutTask(item, PutScope(item, PutPins(item, at))));
 }
 
 uint8_t DetailOf(const TransferItem& item) {
-  return static_cast<uint8_t>(static_cast<int>(item.state) | (item.evict_first ? kEvictFirst : 0) |
-                              (item.pins.empty() ? 0 : kPinned) |
-                              (item.scope.has_value() ? kInScope : 0) |
-                              (item.heirs.empty() ? 0 : kNextHeirs));
+  return static_cast<uint8_t>(
+      static_cast<int>(item.state) | (item.evict_first ? kEvictFirst : 0) |
+      (item.pins.empty() ? 0 : kPinned) | (item.scope.has_value() ? kInScope : 0) |
+      (item.task.has_value() ? kHasTask : 0) | (item.heirs.empty() ? 0 : kNextHeirs));
 }
 
 size_t BytesOf(const TransferItem& item) {
@@ -369,18 +364,21 @@ size_t BytesOf(const TransferItem& item) {
 CodecError codec::ReadTransferGroup(const GroupHead& head, Cursor* cursor, PayloadSink* sink) {
   // Whoever owned the object before had the first term at least.
   if (head.term <= kFirstTerm || head.term > kTermMax) return CodecError::kBadValue;
-  if (head.kind == kMoveds) return ReadMoveds(head, cursor, sink);
-  const bool contained = head.kind == kContaineds;
-  if (contained && (head.detail != 0 || head.generation != 0)) return CodecError::kBadValue;
-  if ((head.detail & ~kTransferFlags) > kTransferStateMax) return CodecError::kBadValue;
-  // Whoever inherits an object has it in no scope.
-  if (head.kind == kShadows && (head.detail & kInScope) != 0) return CodecError::kBadValue;
+  // Of a record alone nothing is said but the task.
+  constexpr auto kRecordOfATask = static_cast<uint8_t>(TransferState::kRecord) | kHasTask;
+  const bool only_record = head.kind == kTransfers && head.detail == kRecordOfATask;
+  if (!only_record && (head.detail & ~kTransferFlags) > kTransferStateMax) {
+    return CodecError::kBadValue;
+  }
+  // Whoever inherits an object has it in no scope, and made by no task.
+  if (head.kind == kShadows && (head.detail & (kInScope | kHasTask)) != 0) {
+    return CodecError::kBadValue;
+  }
   // Whoever is given one names its heirs itself.
   if (head.kind == kTransfers && (head.detail & kNextHeirs) != 0) return CodecError::kBadValue;
   // A count that the bytes cannot justify ends at the first item that is missing.
   for (uint32_t i = 0; i < head.count; ++i) {
-    const CodecError error =
-        contained ? ReadContained(head, cursor, sink) : ReadTransfer(head, cursor, sink);
+    const CodecError error = ReadTransfer(head, cursor, sink);
     if (error != CodecError::kOk) return error;
   }
   return CodecError::kOk;
@@ -396,41 +394,11 @@ bool PayloadWriter::Add(const TransferItem& item) {
 
 bool PayloadWriter::Add(const ShadowItem& item) {
   const TransferItem& snapshot = item.snapshot;
-  FREEHOLD_CHECK(!snapshot.scope.has_value());
+  FREEHOLD_CHECK(!snapshot.scope.has_value() && !snapshot.task.has_value());
   char* at = Place(codec::kShadows, DetailOf(snapshot), snapshot.generation, snapshot.term,
                    kVersionBytes + BytesOf(snapshot));
   if (at == nullptr) return false;
   PutTransfer(snapshot, Put(item.version, at));
-  return true;
-}
-
-bool PayloadWriter::Add(const ContainedItem& item) {
-  const size_t count = item.inners.size();
-  FREEHOLD_CHECK(!item.outer.IsNil() && item.term > kFirstTerm && item.term <= kTermMax);
-  FREEHOLD_CHECK(count > 0 && count <= kContainedMax);
-  char* at =
-      Place(codec::kContaineds, 0, 0, item.term, kContainedHeadBytes + kContainedBytes * count);
-  if (at == nullptr) return false;
-  at = PutBytes(item.outer.bytes(), at);
-  at = Put(static_cast<uint16_t>(count), at);
-  for (const ContainedItem::Inner& inner : item.inners) {
-    FREEHOLD_CHECK(!inner.object.IsNil() && inner.term >= kFirstTerm && inner.term <= kTermMax);
-    at = PutBytes(inner.object.bytes(), at);
-    at = Put(inner.number, at);
-    at = Put(inner.term, at);
-    at = PutBytes(inner.owner.bytes(), at);
-  }
-  return true;
-}
-
-bool PayloadWriter::Add(const MovedItem& item) {
-  FREEHOLD_CHECK(item.term > kFirstTerm && item.term <= kTermMax);
-  const bool names_owner = !item.owner.IsNil();
-  char* at = Place(codec::kMoveds, names_owner ? kNamesOwner : uint8_t{0}, 0, item.term,
-                   ObjectId::kSize + (names_owner ? ProcessId::kSize : 0));
-  if (at == nullptr) return false;
-  at = PutBytes(item.object.bytes(), at);
-  if (names_owner) PutBytes(item.owner.bytes(), at);
   return true;
 }
 

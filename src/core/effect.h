@@ -98,6 +98,7 @@ struct LineageNotice {
   ObjectId object;
   uint32_t generation = 0;  // the last one of its value
   bool freed = false;
+  bool kept = false;  // it was out of scope; its record alone is left
 };
 
 // The state of an object whose value is to be persisted has changed.
@@ -117,6 +118,7 @@ struct DeclareNotice {
 // How giving an object away has ended.
 enum class TransferOutcome : uint8_t {
   kMoved,              // the next owner has it
+  kSettled,            // ... and everybody knows: of what went along with its task alone
   kExists,             // it has that id already
   kRefused,            // it takes no objects from others
   kDraining,           // it is about to leave
@@ -130,6 +132,8 @@ struct TransferNotice {
   ObjectId object;
   PeerIndex next_owner = kNoPeer;
   TransferOutcome outcome = TransferOutcome::kMoved;
+  bool lent = false;    // the task that made it went along
+  bool record = false;  // it was out of scope, and nothing else went
   // Of kMoved: what waits for the object's moments, to be asked of the next owner from now on.
   std::vector<RegisteredCallback> callbacks;
 };
@@ -193,6 +197,8 @@ struct RareEffects {
   // One that was dropped is told so at once; what its owner answers may be told as well.
   std::vector<DeclareNotice> declared;
   std::vector<TransferNotice> transferred;
+  // What went along with the task that made it is of no use to its owner any more, or that is dead.
+  std::vector<ObjectId> lent_ended;
   // Others were read out of them, and whoever answers for them is another one: for every shard.
   std::vector<RecordIndex> outers_moved;
   std::vector<HeirNotice> heirs;

@@ -44,6 +44,7 @@ struct Former {
   PeerIndex next_owner = kNoPeer;
   uint32_t term = 0;  // of the next owner
   FormerStage stage = FormerStage::kToSend;
+  bool lent = false;      // the task that made it went along
   uint32_t next = kNone;  // in its ring
   uint32_t previous = kNone;
   std::unique_ptr<OwnedSnapshot> snapshot;  // null: kSettled

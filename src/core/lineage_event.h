@@ -14,6 +14,8 @@
 #include "absl/types/span.h"
 #include "freehold/ids.h"
 #include "freehold/lineage.h"
+#include "src/core/peer.h"
+#include "src/core/task_record.h"
 
 namespace freehold::core {
 
@@ -25,6 +27,8 @@ enum class [[nodiscard]] LineageVerdict : uint8_t{
     kDependedOn,     // a task was recorded that needs it: who makes it cannot be said any more
     kBusy,           // it is being recorded or resubmitted at this moment
     kNoRetries, kTableFull,
+    kHostKeeps,  // its value is the host's, or it comes of a stateful task
+    kTooMany,    // it needs more than one message names
     // Of StateChains only.
     kEnded,           // the stateful task has ended
     kNotRestartable,  // it may not run again: it has no states to replay from
@@ -35,7 +39,13 @@ struct LineageEffects {
   std::vector<TaskId> released;  // their lineage was let go of, or evicted
   // Nothing needs the record of these any more: each in its own shard.
   std::vector<ObjectId> to_forget;
-  bool empty() const { return released.empty() && to_forget.empty(); }
+  // Records that are of no use here, and to be given to whoever has the tasks that need them.
+  struct Following {
+    ObjectId object;
+    PeerIndex to = kNoPeer;
+  };
+  std::vector<Following> to_follow;
+  bool empty() const { return released.empty() && to_forget.empty() && to_follow.empty(); }
 };
 
 namespace event {
@@ -93,6 +103,38 @@ struct BeginResubmit {
 struct EndResubmit {
   const TaskId& task;
   bool ok;
+};
+
+// A return is to be another process's, which has the task, too, from then on. `record`: it is out
+// of scope, and its record alone goes.
+struct LendReturn {
+  const ObjectId& object;
+  PeerIndex to;
+  bool record = false;
+};
+// Whoever it was lent to owns it, and does not give it back.
+struct LentSettled {
+  const ObjectId& object;
+};
+// It is owned here again. `stays`: whoever was to have it has refused.
+struct ReturnBack {
+  const ObjectId& object;
+  bool record = false;
+  bool stays = false;
+};
+// Nobody needs it any more where it went, or nobody is there.
+struct LentEnded {
+  const ObjectId& object;
+};
+// What another process owned, and has told of the task that made it, is owned here.
+struct AdoptReturn {
+  const TaskRecord& task;
+  const ObjectId& object;
+  uint32_t generation;
+};
+// Of an object that is out of scope no copy is left.
+struct RecordKept {
+  const ObjectId& object;
 };
 
 // The host keeps the value of that return by itself: for its sake, nothing need be made again.

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 
@@ -140,7 +139,7 @@ LineageVerdict LineageTable::Step(const event::AddArguments& e) {
     Object& object = objects_.At(slot);
     if (object.task != kNone && &tasks_.At(object.task) == task) return LineageVerdict::kDependedOn;
     const bool first = !IsOfUse(object) && !object.checkpointed;
-    if (first && object.task != kNone) ++tasks_.At(object.task).needed;
+    if (first && object.task != kNone) AddNeed(object.task);
     ++object.dependents;
     task->arguments.push_back(slot);
   }
@@ -171,6 +170,10 @@ void LineageTable::DropNeed(uint32_t task, LineageEffects* effects) {
   if (dropped.state == State::kGoing) return;
   FREEHOLD_CHECK(dropped.needed > 0);
   --dropped.needed;
+  if (dropped.needed == 0 && dropped.lent > 0) {
+    if (IsAway(dropped)) GoAway(task, effects);
+    return;
+  }
   const bool goes = dropped.needed == 0 && !IsMutant(Mutant::kLineageNotReleased);
   if (goes || (dropped.not_restartable && dropped.state == State::kKept)) {
     Release(task, PieceKind::kReturns, effects);
@@ -180,6 +183,9 @@ void LineageTable::DropNeed(uint32_t task, LineageEffects* effects) {
 // Its entry stays until its returns have been looked at, which name it.
 void LineageTable::Release(uint32_t task, PieceKind returns, LineageEffects* effects) {
   Task& released = tasks_.At(task);
+  const bool away = IsAway(released);
+  counters_.away -= away ? 1 : 0;
+  counters_.lent -= released.lent;
   if (released.state == State::kKept) {
     counters_.bytes -= released.bytes;
     ++counters_.released;
@@ -189,22 +195,27 @@ void LineageTable::Release(uint32_t task, PieceKind returns, LineageEffects* eff
   by_task_.Erase(released.id.Hash(), task);
   released.state = State::kGoing;
   pieces_.push_back(
-      {PieceKind::kArguments, std::exchange(released.arguments, {}), kNone, released.let_go});
-  pieces_.push_back({returns, std::exchange(released.returns, {}), task, 0});
+      {PieceKind::kArguments, std::exchange(released.arguments, {}), kNone, released.let_go, away});
+  pieces_.push_back({returns, std::exchange(released.returns, {}), task, 0, false});
 }
 
-void LineageTable::DropDependent(uint32_t object, bool let_go, LineageEffects* effects) {
+void LineageTable::DropDependent(uint32_t object, const Piece& piece, LineageEffects* effects) {
   Object& argument = objects_.At(object);
-  FREEHOLD_CHECK(argument.dependents > 0 && argument.let_go >= (let_go ? 1u : 0u));
-  argument.let_go -= let_go ? 1 : 0;
-  if (--argument.dependents == 0 && !argument.in_scope) EndUse(object, effects);
+  const uint32_t let_go = piece.objects.size() < piece.let_go ? 1 : 0;
+  FREEHOLD_CHECK(argument.dependents > 0 && argument.let_go >= let_go);
+  FREEHOLD_CHECK(!piece.away || argument.away > 0);
+  argument.let_go -= let_go;
+  if (piece.away) DropAway(&argument);
+  --argument.dependents;
+  if (IsOfUse(argument)) return FollowIfAlone(argument, effects);
+  EndUse(object, effects);
 }
 
 // What is checkpointed is erased with its maker: that names it.
 void LineageTable::EndUse(uint32_t object, LineageEffects* effects) {
   const Object& ended = objects_.At(object);
   if (ended.task == kNone) {
-    EraseObject(object, effects);
+    if (ended.lent_by == kNone) EraseObject(object, effects);
   } else if (!ended.checkpointed) {
     DropNeed(ended.task, effects);
   }
@@ -213,6 +224,11 @@ void LineageTable::EndUse(uint32_t object, LineageEffects* effects) {
 // The task that made it is let go of.
 void LineageTable::ForgetMaker(uint32_t object, const Piece& piece, LineageEffects* effects) {
   Object& forgotten = objects_.At(object);
+  if (forgotten.lent_by == piece.task) {
+    forgotten.lent_by = kNone;
+    if (!IsOfUse(forgotten)) EraseObject(object, effects);
+    return;
+  }
   if (forgotten.task != piece.task) return;
   forgotten.not_restartable = tasks_.At(piece.task).not_restartable;
   forgotten.task = kNone;
@@ -235,7 +251,7 @@ bool LineageTable::Work(uint64_t* budget, LineageEffects* effects) {
       const uint32_t object = piece.objects.back();
       piece.objects.pop_back();
       if (piece.kind == PieceKind::kArguments) {
-        DropDependent(object, piece.objects.size() < piece.let_go, effects);
+        DropDependent(object, piece, effects);
       } else {
         ForgetMaker(object, piece, effects);
       }
@@ -256,6 +272,11 @@ LineageVerdict LineageTable::Step(const event::ReturnEnded& e, LineageEffects* e
     return LineageVerdict::kNotFound;
   }
   Object& object = objects_.At(slot);
+  if (object.lent_by != kNone) {
+    // It is not told yet that it is back.
+    object.ended_lent = object.ended_lent || e.generation >= object.generation;
+    return LineageVerdict::kUnchanged;
+  }
   if (!object.made) effects->to_forget.push_back(e.object);
   if (e.generation < object.generation || !object.in_scope) return LineageVerdict::kUnchanged;
   object.generation = e.generation;
@@ -274,9 +295,7 @@ LineageVerdict LineageTable::Step(const event::ReturnRevived& e) {
   if (e.generation < object.generation) return LineageVerdict::kUnchanged;
   object.generation = e.generation;
   object.freed = false;
-  if (!IsOfUse(object) && !object.checkpointed && object.task != kNone) {
-    ++tasks_.At(object.task).needed;
-  }
+  if (!IsOfUse(object) && !object.checkpointed && object.task != kNone) AddNeed(object.task);
   object.in_scope = true;
   object.unmade = true;
   return LineageVerdict::kOk;
@@ -288,7 +307,7 @@ std::vector<ObjectId> LineageTable::BeginReturns(const TaskId& task, size_t from
   std::vector<ObjectId> begun = Returns(task, from, max);
   for (size_t i = 0; i < begun.size(); ++i) {
     Object& object = objects_.At(tasks_.At(index).returns[from + i]);
-    if (object.persisted) {
+    if (object.persisted || object.task != index) {
       begun[i] = ObjectId();
     } else {
       object.unmade = false;
@@ -308,6 +327,7 @@ LineageVerdict LineageTable::Step(const event::BeginResubmit& e) {
   if (index == kNone) return LineageVerdict::kNotFound;
   Task& task = tasks_.At(index);
   if (task.state != State::kKept) return LineageVerdict::kBusy;
+  if (task.needed == 0) return LineageVerdict::kNotFound;  // it is of use to others alone
   if (task.retries == 0) return LineageVerdict::kNoRetries;
   // It is not evicted meanwhile, and is the youngest afterwards.
   Delist(index);
@@ -395,43 +415,6 @@ std::optional<TaskId> LineageTable::TaskOf(const ObjectId& object) const {
   const Task& task = tasks_.At(objects_.At(slot).task);
   if (task.state == State::kGoing) return std::nullopt;
   return task.id;
-}
-
-void LineageTable::CheckInvariants() const {
-  size_t kept = 0;
-  uint64_t bytes = 0;
-  absl::flat_hash_map<uint32_t, std::pair<uint32_t, uint32_t>> counts;  // by object; only asked
-  for (uint32_t at = oldest_, older = kNone; at != kNone; older = at, at = tasks_.At(at).next) {
-    const Task& task = tasks_.At(at);
-    FREEHOLD_CHECK(task.state == State::kKept && task.older == older && FindTask(task.id) == at);
-    ++kept;
-    bytes += task.bytes;
-    uint32_t needed = 0;
-    for (const uint32_t made : task.returns) {
-      FREEHOLD_CHECK(objects_.At(made).task == at && objects_.At(made).made);
-      FREEHOLD_CHECK(objects_.At(made).checkpointed || !objects_.At(made).persisted);
-      needed += NeedsMaker(objects_.At(made)) ? 1 : 0;
-    }
-    FREEHOLD_CHECK(task.needed == needed && needed > 0);
-    FREEHOLD_CHECK(task.let_go <= task.arguments.size());
-    for (size_t i = 0; i < task.arguments.size(); ++i) {
-      auto& [dependents, let_go] = counts[task.arguments[i]];
-      ++dependents;
-      let_go += i < task.let_go ? 1 : 0;
-      const Object& argument = objects_.At(task.arguments[i]);
-      FREEHOLD_CHECK(FindObject(argument.id) == task.arguments[i]);
-      FREEHOLD_CHECK(dependents <= argument.dependents && let_go <= argument.let_go);
-    }
-  }
-  FREEHOLD_CHECK(bytes <= counters_.bytes);  // those of a busy task count too
-  if (kept != tasks() || !pieces_.empty()) return;
-  // Nobody is busy, nothing waits: there is nothing else that counts.
-  for (const auto& [object, count] : counts) {
-    FREEHOLD_CHECK(count.first == objects_.At(object).dependents);
-    FREEHOLD_CHECK(count.second == objects_.At(object).let_go);
-  }
-  FREEHOLD_CHECK(bytes == counters_.bytes);
-  FREEHOLD_CHECK(tasks_.in_use() == kept && objects_.in_use() == objects());
 }
 
 size_t LineageTable::bytes() const {

@@ -9,7 +9,13 @@
 // references are the ObjectTable's business, which says when a return is out of scope and keeps the
 // record of it until told to forget it.
 //
-// There are no cycles: what is recorded as a return was no argument before.
+// There are no cycles: what is recorded as a return was no argument before. (What comes from other
+// processes may be one; a cycle over two of them is theirs to avoid.)
+//
+// A return that is given to another process takes its task along, as a copy: here it is *lent*. A
+// task of whose returns none is of use here, but that others have for good, is *away*: it needs its
+// arguments for their sake. A record that away tasks alone need is to follow them (PROTOCOL,
+// step 17); until it is wanted so it stays here.
 //
 // Thread safety: thread-compatible; the runtime keeps one lock. Costs: each step O(1) or what it is
 // given; a task 120 bytes and 4 for each edge, an object 52.
@@ -38,6 +44,8 @@ class LineageTable {
     uint64_t evicted = 0;   // of these, for want of room
     uint64_t resubmitted = 0;
     uint64_t returns_read = 0;  // that were asked for, to be looked at in their shards
+    uint64_t away = 0;          // gauge: tasks of use to others alone
+    uint64_t lent = 0;          // gauge: returns that others own
   };
   // What is known of one argument.
   struct Argument {
@@ -78,6 +86,18 @@ class LineageTable {
   LineageVerdict Step(const event::ReturnFreed& e);
   // kNotFound (no task that made it is kept), kUnchanged (it is busy).
   LineageVerdict Step(const event::EvictLast& e);
+
+  // --- Tasks that go along with what they made (lineage_table_lend.cc) -----------------------
+
+  // kNotFound: it is no return here that is in scope, or a record; kBusy, kHostKeeps, kTooMany.
+  // `*task` has a nil id if its task is not kept.
+  LineageVerdict Step(const event::LendReturn& e, TaskRecord* task, LineageEffects* effects);
+  LineageVerdict Step(const event::LentSettled& e, LineageEffects* effects);  // kNotFound
+  LineageVerdict Step(const event::ReturnBack& e, LineageEffects* effects);
+  LineageVerdict Step(const event::LentEnded& e, LineageEffects* effects);  // kNotFound
+  // kBusy, kAlreadyExists (another task made it), kDependedOn, kTableFull: it has no lineage.
+  LineageVerdict Step(const event::AdoptReturn& e, LineageEffects* effects);
+  LineageVerdict Step(const event::RecordKept& e, LineageEffects* effects);  // kNotFound
   // Lets go of what is to be let go of, evicting while there is too much. True: more is left.
   bool Work(uint64_t* budget, LineageEffects* effects);
 
@@ -138,6 +158,9 @@ class LineageTable {
     uint32_t needed = 0;  // returns that are in scope or depended on; one more while it is busy
     uint32_t let_go = 0;  // of its arguments, the first so many are not needed for its sake
     uint32_t witness = 0;
+    uint32_t lent = 0;       // returns that others own and need, or are to
+    bool settled = false;    // one of them does not come back
+    PeerIndex to = kNoPeer;  // who; kManyPeers: several
     uint32_t older = kNone;
     uint32_t next = kNone;  // younger; of a free entry, the pool's
     State state = State::kFree;
@@ -149,6 +172,9 @@ class LineageTable {
     uint32_t task = kNone;         // that made it; kNone: put, or evicted
     uint32_t dependents = 0;       // arguments that it is, of tasks that are kept
     uint32_t let_go = 0;           // of these, not needed for their task's sake
+    uint32_t away = 0;             // of these, of tasks that are away
+    uint32_t lent_by = kNone;      // the task that made it, of one that another process owns
+    PeerIndex to = kNoPeer;        // where tasks that need it are; kManyPeers: in several places
     uint32_t generation = 0;       // the latest that was heard of
     uint32_t next = kNone;         // the pool's
     bool made = false;             // a task did
@@ -158,6 +184,9 @@ class LineageTable {
     bool unmade = false;           // revived, and its task has not run since
     bool persisted = false;        // then checkpointed: the host has its value
     bool freed = false;            // explicitly, the value of `generation`
+    bool lent_over = false;        // of one that was lent: nobody needs it there
+    bool ended_lent = false;       // it was out of scope here before it was told to be back
+    bool stays = false;            // it was to follow, and was refused
   };
   enum class PieceKind : uint8_t { kArguments, kReturns, kAbandonedReturns };
   // Objects to be looked at, the last ones first.
@@ -166,7 +195,10 @@ class LineageTable {
     std::vector<uint32_t> objects;
     uint32_t task;    // of returns: its entry, which goes with the piece
     uint32_t let_go;  // of arguments
+    bool away;        // likewise
   };
+  // There is no such peer.
+  static constexpr PeerIndex kManyPeers = kNoPeer - 1;
 
   uint32_t FindTask(const TaskId& id) const;
   uint32_t FindObject(const ObjectId& id) const;
@@ -185,8 +217,19 @@ class LineageTable {
   void Release(uint32_t task, PieceKind returns, LineageEffects* effects);
   // It will not be resubmitted again.
   void ReleaseArguments(Task* task);
-  void DropDependent(uint32_t object, bool let_go, LineageEffects* effects);
+  void DropDependent(uint32_t object, const Piece& piece, LineageEffects* effects);
   void ForgetMaker(uint32_t object, const Piece& piece, LineageEffects* effects);
+  bool IsAway(const Task& task) const {
+    return task.state == State::kKept && task.needed == 0 && task.settled;
+  }
+  // A return of the task is of use.
+  void AddNeed(uint32_t task);
+  void GoAway(uint32_t task, LineageEffects* effects);
+  void CountLent(Task* task, int change);
+  static void DropAway(Object* argument);
+  // To whom an away task's argument goes, if that is of use to nobody else.
+  void FollowIfAlone(const Object& object, LineageEffects* effects);
+  LineageVerdict EnterAdopted(uint32_t task, const event::AdoptReturn& e, LineageEffects* effects);
   // What was persisted is no more.
   void EndPersisted(Object* object);
   void Enlist(uint32_t task);

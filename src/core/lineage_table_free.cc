@@ -9,7 +9,8 @@ namespace freehold::core {
 bool LineageTable::LetGo(const TaskId& task, size_t from, size_t max,
                          std::vector<ObjectId>* orphans) {
   Task* kept = InState(task, State::kKept);
-  if (kept == nullptr || kept->let_go != from) return false;  // somebody was faster
+  // Somebody was faster, or elsewhere it is needed.
+  if (kept == nullptr || kept->let_go != from || kept->lent > 0) return false;
   const size_t end = std::min(kept->arguments.size(), from + max);
   for (; kept->let_go < end; ++kept->let_go) {
     Object& argument = objects_.At(kept->arguments[kept->let_go]);

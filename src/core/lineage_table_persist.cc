@@ -56,7 +56,7 @@ void LineageTable::EndPersisted(Object* object) {
   if (!object->persisted || IsMutant(Mutant::kPersistedDespiteFree)) return;
   object->checkpointed = object->persisted = false;
   if (object->task == kNone || tasks_.At(object->task).state == State::kGoing) return;
-  if (IsOfUse(*object)) ++tasks_.At(object->task).needed;
+  if (IsOfUse(*object)) AddNeed(object->task);
 }
 
 }  // namespace freehold::core

@@ -43,6 +43,7 @@ struct ObjectTableCounters {
   uint64_t transfers = 0;             // begun here
   uint64_t transfers_taken = 0;       // by this process, from others
   uint64_t transfers_taken_back = 0;  // refused, or the next owner has died
+  uint64_t records_followed = 0;      // of objects out of scope, to the tasks that need them
   uint64_t heirs_prepared = 0;        // of objects owned here
   uint64_t heirs_overgrown = 0;       // dismissed: more hold the object than a message names
   uint64_t objects_inherited = 0;     // by this process, whose owner has died

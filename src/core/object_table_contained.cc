@@ -46,8 +46,21 @@ void TransferSteps::LetGoOfHandedOver(OwnedSnapshot* snapshot, Effects* effects)
   LetGoOfMembership(snapshot, effects);
 }
 
+// What went along with its task does not come back.
+void TransferSteps::NoteSettled(const Former& former, Effects* effects) {
+  if (!former.lent) return;
+  TransferNotice notice;
+  notice.object = former.object;
+  notice.next_owner = former.next_owner;
+  notice.outcome = TransferOutcome::kSettled;
+  notice.lent = true;
+  notice.record = former.snapshot->state == TransferState::kRecord;
+  effects->Rarely().transferred.push_back(std::move(notice));
+}
+
 void TransferSteps::Forget(Former* former, Effects* effects) {
   LetGoOfHandedOver(former->snapshot.get(), effects);
+  if (former->lent) effects->Rarely().lent_ended.push_back(former->object);
   transfers()->formers.Remove(former);
 }
 

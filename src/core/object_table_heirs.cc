@@ -86,7 +86,8 @@ Verdict HeirSteps::Name(const event::NameHeir& e, Effects* effects, Immovable* w
   Transfers& all = transfers.Share();
   OwnedSnapshot snapshot;
   snapshot.heirs = ListAfter(index, e);
-  if (!transfers.TakeSnapshot(*record, *e.names, /*membership=*/nullptr, &snapshot)) {
+  if (!transfers.TakeSnapshot(*record, *e.names, /*membership=*/nullptr, /*task=*/nullptr,
+                              &snapshot)) {
     *why = Immovable::kTooMany;
     return Verdict::kWrongState;
   }
@@ -366,7 +367,8 @@ bool HeirSteps::PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames
     const std::vector<PeerIndex>* const list = ListOf(index);
     const bool listed = list != nullptr && !IsMutant(Mutant::kNextHeirsNotPassedOn);
     if (listed) snapshot.heirs = *list;
-    if (transfers.TakeSnapshot(record, names, /*membership=*/nullptr, &snapshot)) {
+    if (transfers.TakeSnapshot(record, names, /*membership=*/nullptr, /*task=*/nullptr,
+                               &snapshot)) {
       ShadowItem item{heirship.changes,
                       TransferSteps::ItemOf(record.id(), term, snapshot, peer, names, now)};
       for (const PeerIndex next : snapshot.heirs) {

@@ -126,10 +126,17 @@ void LineageSteps::NoteFreed(const ObjectRecord& record, Effects* effects) {
   effects->Rarely().lineage.push_back({record.id(), record.generation, /*freed=*/true});
 }
 
+void LineageSteps::NoteKept(const ObjectRecord& record, Effects* effects) {
+  LineageNotice kept{record.id(), record.generation};
+  kept.kept = true;
+  effects->Rarely().lineage.push_back(kept);
+}
+
 bool LineageSteps::Keep(ObjectRecord* record, Effects* effects) {
   if (!IsMarked(table_, *record)) return false;
   // Its scope need not wait for what nobody refers to.
   if (record->is_member()) ScopeSteps(&table_).Leave(record, effects);
+  NoteKept(*record, effects);
   return true;
 }
 

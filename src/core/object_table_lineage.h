@@ -92,6 +92,8 @@ class LineageSteps {
   // Its value was freed.
   void NoteFreed(const ObjectRecord& record, Effects* effects);
 
+  // Nothing is left of it but the record.
+  static void NoteKept(const ObjectRecord& record, Effects* effects);
   // The last copy of an object that is out of scope is gone. True: its record stays.
   bool Keep(ObjectRecord* record, Effects* effects);
   static bool IsMarked(const ObjectTable& table, const ObjectRecord& record) {

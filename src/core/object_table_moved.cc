@@ -48,6 +48,7 @@ Verdict TransferSteps::Step(const event::Moved& e, Effects* effects) {
       Forget(former, effects);
     } else {
       LetGoOfHandedOver(former->snapshot.get(), effects);
+      if (!former->settled()) NoteSettled(*former, effects);
       transfers()->formers.Follow(former, e.owner, e.term);
     }
   }
@@ -265,7 +266,7 @@ bool TransferSteps::Close(PeerIndex process, uint32_t* items_max, Effects* effec
   while (Former* const former = all.formers.FirstSettled(process)) {
     if (*items_max == 0) return true;
     --*items_max;
-    all.formers.Remove(former);
+    Forget(former, effects);
   }
   while (const HolderIndex::Holder* first = all.awaited.FirstOfPeer(process)) {
     if (*items_max == 0) return true;
@@ -373,6 +374,8 @@ TransferItem TransferSteps::ItemOf(const ObjectId& object, uint32_t term,
                   of->forced_there(),
                   of->label_text};
   }
+  const bool told = !IsMutant(Mutant::kTaskNotPassedOn) || item.state == TransferState::kRecord;
+  if (snapshot.task != nullptr && told) item.task = *snapshot.task;
   return item;
 }
 

@@ -9,6 +9,7 @@
 #include "src/core/object_table_evict.h"
 #include "src/core/object_table_files.h"
 #include "src/core/object_table_heirs.h"
+#include "src/core/object_table_lineage.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_transfer.h"
@@ -25,6 +26,7 @@ ObjectState StateOf(TransferState state) {
     case TransferState::kAvailable:
       return ObjectState::kAvailable;
     case TransferState::kFreed:
+    case TransferState::kRecord:
       return ObjectState::kFreed;
     case TransferState::kLost:
       return ObjectState::kLost;
@@ -46,6 +48,9 @@ TransferAnswer TransferSteps::AnswerTo(const event::TakeOver& e) const {
   const bool given = former != nullptr && (!former->settled() || former->term >= e.term);
   if (known || given) return TransferAnswer::kExists;
   const size_t borrowers = table_.sharing_ == nullptr ? 0 : table_.sharing_->borrowers.size();
+  // Nobody holds it here either.
+  if (e.snapshot.state == TransferState::kRecord && found != nullptr)
+    return TransferAnswer::kExists;
   const bool fits = borrowers + e.snapshot.processes.size() + 1 <= table_.config_.borrowers_max;
   return fits ? TransferAnswer::kTaken : TransferAnswer::kFull;
 }
@@ -77,9 +82,11 @@ Verdict TransferSteps::Step(const event::TakeOver& e, Effects* effects, ObjectRe
   if (former != nullptr) Forget(former, effects);
   ++table_.counters_.transfers_taken;
   if (e.keep) found->has_handles = 1;
+  if (e.snapshot.task != nullptr) table_.rares_.SetLineage(*found);
   Install(found, e.snapshot, {e.term, e.from, 0}, effects);
   if (e.scope != nullptr) ScopeSteps(&table_).Come(found, *e.scope, effects);
   *record = found;
+  if (e.snapshot.state == TransferState::kRecord) table_.EndIfNotHeld(found, effects);
   return Verdict::kOk;
 }
 
@@ -128,7 +135,8 @@ void TransferSteps::Install(ObjectRecord* record, const OwnedSnapshot& snapshot,
   }
   if (tenure.from != kNoPeer) {
     (void)all.previous.Add(index, tenure.from, 0);
-    if (!IsMutant(Mutant::kFormerNotListed)) ListAndTell(record, tenure.from, effects);
+    const bool holds = snapshot.state != TransferState::kRecord;
+    if (holds && !IsMutant(Mutant::kFormerNotListed)) ListAndTell(record, tenure.from, effects);
   }
   table_.AfterCopiesGone(record, effects);
   SettleIfTold(index, effects);
@@ -217,7 +225,7 @@ void TransferSteps::SettleIfTold(RecordIndex index, Effects* effects) {
   Answer(tenure.from, SharingKind::kSettled, table_.slabs_.At(index).id(), tenure.term, 0, effects);
 }
 
-Verdict TransferSteps::Step(const event::SettledAcked& e) {
+Verdict TransferSteps::Step(const event::SettledAcked& e, Effects* effects) {
   ObjectRecord* const record = table_.FindMutable(e.key);
   if (record == nullptr || record->borrowed || !Any(table_)) return Verdict::kUnchanged;
   const auto at = transfers()->tenures.find(table_.IndexOf(*record));
@@ -225,6 +233,8 @@ Verdict TransferSteps::Step(const event::SettledAcked& e) {
     return Verdict::kUnchanged;
   }
   at->second.from = kNoPeer;
+  // A record may go on to where its task has gone meanwhile.
+  if (IsOnlyRecord(*record)) LineageSteps::NoteKept(*record, effects);
   return Verdict::kOk;
 }
 

@@ -62,7 +62,9 @@ const char* ImmovableName(Immovable why) {
     case Immovable::kInScope:
       return "it is in a scope of another process's, or moves from one to another";
     case Immovable::kLineage:
-      return "a recorded task made it";
+      return "it is a generator, a stateful task made it, or its value is kept by the host";
+    case Immovable::kTaskBusy:
+      return "the task that made it is recorded, or runs again, at this moment";
     case Immovable::kSubscribed:
       return "its locations are subscribed to";
     case Immovable::kSharedFile:
@@ -110,7 +112,8 @@ Verdict TransferSteps::Step(const event::Transfer& e, Effects* effects, Immovabl
   Transfers& all = Share();
   auto snapshot = std::make_unique<OwnedSnapshot>();
   const Membership* const membership = record->is_member() ? e.membership->get() : nullptr;
-  if (!TakeSnapshot(*record, *e.names, membership, snapshot.get())) {
+  const TaskRecord* const task = e.task == nullptr ? nullptr : e.task->get();
+  if (!TakeSnapshot(*record, *e.names, membership, task, snapshot.get())) {
     *why = Immovable::kTooMany;
     return Verdict::kWrongState;
   }
@@ -133,6 +136,10 @@ Verdict TransferSteps::Step(const event::Transfer& e, Effects* effects, Immovabl
     snapshot->membership = std::move(*e.membership);
     ScopeSteps(&table_).GoAway(record, effects);
   }
+  if (task != nullptr) {
+    former->lent = true;
+    snapshot->task = std::move(*e.task);
+  }
   former->snapshot = std::move(snapshot);
   (void)HeirSteps(&table_).EndList(index, HeirOutcome::kDismissed, effects);
   Strip(record);
@@ -153,7 +160,7 @@ Immovable TransferSteps::WhyNot(const ObjectRecord& record, const event::Transfe
   if (HeirSteps::Has(table_, record) && !IsMutant(Mutant::kGivenAwayWithHeir)) {
     return Immovable::kHasHeir;
   }
-  if (LineageSteps::IsMarked(table_, record)) return Immovable::kLineage;
+  if (LineageSteps::IsMarked(table_, record) && e.task == nullptr) return Immovable::kLineage;
   if (rare != nullptr) {
     if (rare->persist != 0) return Immovable::kLineage;
     if (!rare->subscribers.empty()) return Immovable::kSubscribed;
@@ -195,7 +202,8 @@ bool TransferSteps::IsInherited(RecordIndex index) const {
 
 // False: there is more than a message holds, which is not looked at to the end.
 bool TransferSteps::TakeSnapshot(const ObjectRecord& record, const NodeNames& names,
-                                 const Membership* membership, OwnedSnapshot* to) const {
+                                 const Membership* membership, const TaskRecord* task,
+                                 OwnedSnapshot* to) const {
   constexpr size_t kEntriesMax = kTransferListBytesMax / kTransferProcessBytes;
   OwnedSnapshot& snapshot = *to;
   if (record.copies > kEntriesMax) return false;
@@ -241,12 +249,12 @@ bool TransferSteps::TakeSnapshot(const ObjectRecord& record, const NodeNames& na
     snapshot.formers.push_back(former.peer);
     return snapshot.formers.size() <= kEntriesMax;
   });
-  size_t bytes = 0;
+  size_t bytes = task == nullptr ? 0 : TransferTaskBytes(*task);
   if (membership != nullptr) {
     // Its answer says that it has listed the next owner as one that has joined.
     const PeerIndex owner = membership->joining.owner;
     if (owner != kNoPeer) snapshot.Add(owner, false);
-    bytes = membership->list_bytes();
+    bytes += membership->list_bytes();
   }
   return repeated <= kEntriesMax && snapshot.list_bytes() + bytes <= kTransferListBytesMax;
 }
@@ -278,6 +286,7 @@ void TransferSteps::Strip(ObjectRecord* record) {
     rare->evict_first = false;
     if (rare->callbacks.empty()) table_.rares_.Release(*record);
   }
+  table_.rares_.ClearLineage(*record);
   table_.CountState(record, ObjectState::kBorrowed);
 }
 
@@ -291,6 +300,8 @@ Verdict TransferSteps::Step(const event::TransferAnswered& e, Effects* effects) 
   notice.object = e.key.id;
   notice.next_owner = e.from;
   notice.outcome = OutcomeOf(e.answer);
+  notice.lent = former->lent;
+  notice.record = former->snapshot->state == TransferState::kRecord;
   if (e.answer != TransferAnswer::kTaken) {
     effects->Rarely().transferred.push_back(std::move(notice));
     TakeBack(former, /*next_died=*/false, effects);
@@ -306,6 +317,10 @@ Verdict TransferSteps::Step(const event::TransferAnswered& e, Effects* effects) 
     LetGoOfContained(former->snapshot.get(), effects);
   }
   ObjectRecord* const record = table_.FindMutable(e.key);
+  if (notice.record) {
+    effects->Rarely().transferred.push_back(std::move(notice));
+    return Verdict::kOk;
+  }
   FREEHOLD_CHECK(record != nullptr && record->borrowed);
   // What the host waits for is asked of the next owner from now on.
   if (Rare* rare = table_.rares_.Find(*record); rare != nullptr) {
@@ -337,6 +352,7 @@ void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
   tenure.term = former->term + 1;
   tenure.inherited = former->is_heir();
   const bool was_taken = former->stage == FormerStage::kTaken;
+  const bool lent = former->lent;
   const std::unique_ptr<OwnedSnapshot> snapshot = std::move(former->snapshot);
   const std::unique_ptr<Contained> contained = std::move(snapshot->contained);
   for (const Former::Asker& asker : former->asked) snapshot->Add(asker.peer, asker.is_node);
@@ -345,6 +361,8 @@ void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
     TransferNotice notice;
     notice.object = object;
     notice.next_owner = next_owner;
+    notice.lent = lent;
+    notice.record = snapshot->state == TransferState::kRecord;
     notice.outcome = tenure.inherited ? TransferOutcome::kInherited
                      : was_taken      ? TransferOutcome::kTakenBack
                                       : TransferOutcome::kNextOwnerDied;
@@ -363,6 +381,7 @@ void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
     }
     record = &table_.slabs_.At(index);
   }
+  if (lent) table_.rares_.SetLineage(*record);
   ObjectTableCounters& counters = table_.counters_;
   ++(tenure.inherited ? counters.objects_inherited : counters.transfers_taken_back);
   if (contained != nullptr) {
@@ -395,6 +414,7 @@ Verdict TransferSteps::Step(const event::Settled& e, Effects* effects) {
   if (former != nullptr && former->next_owner == e.from && former->term == e.term &&
       former->stage == FormerStage::kTaken) {
     LetGoOfHandedOver(former->snapshot.get(), effects);
+    NoteSettled(*former, effects);
     transfers()->formers.SetStage(former, FormerStage::kSettled);
     verdict = Verdict::kOk;
   }

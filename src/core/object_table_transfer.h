@@ -42,6 +42,16 @@ struct Transfer {
   std::vector<HandedInner>* handed = nullptr;
   // What a look at its scope has found; likewise taken. Null: it was in none.
   std::unique_ptr<const Membership>* membership = nullptr;
+  // The task that made it, as its LineageTable has lent it; likewise taken. Null: nobody has looked
+  // for one; pointing at null: none is kept.
+  std::unique_ptr<const TaskRecord>* task = nullptr;
+};
+// Of an object that is out of scope the record is left, for what was made of it: that goes where
+// the tasks are that need it.
+struct TransferRecord {
+  Key key;
+  PeerIndex to;
+  std::unique_ptr<const TaskRecord>* task;  // as above
 };
 // `from` hands over an object. `refusal` is not kTaken if this process takes none. `keep`: the
 // runtime will add a handle to the record that the step answers.
@@ -105,7 +115,8 @@ enum class Immovable : uint8_t {
   kNo,
   kContains,    // it contains other objects, which were not passed on
   kInScope,     // it belongs to another scope than was looked at
-  kLineage,     // a recorded task made it, or its value is to be persisted
+  kLineage,     // a recorded task made it, which was not lent; or its value is to be persisted
+  kTaskBusy,    // ... is being recorded, or made again, at this moment
   kSubscribed,  // the host subscribes to its locations
   kSharedFile,  // it has a file that no node is needed for
   kDeleting,    // copies of it are being deleted
@@ -122,6 +133,9 @@ class TransferSteps {
 
   // kNotFound, kOutOfScope, kNotOwner, kPeerExcluded, kTableFull; kWrongState: `*why`.
   Verdict Step(const event::Transfer& e, Effects* effects, Immovable* why);
+  // kNotFound, kPeerExcluded, kTableFull; kWrongState: it is in scope, not only a record, or waited
+  // for by somebody.
+  Verdict Step(const event::TransferRecord& e, Effects* effects);
   // kUnchanged: it answers nothing that is asked.
   Verdict Step(const event::TransferAnswered& e, Effects* effects);
   // kUnchanged: it does not come from the next owner. Answered in any case.
@@ -135,8 +149,8 @@ class TransferSteps {
   // Answered but for kPeerExcluded. kAlreadyExists, kRefused, kTableFull. `*record`: if it was
   // taken.
   Verdict Step(const event::TakeOver& e, Effects* effects, ObjectRecord** record);
-  Verdict Step(const event::SettledAcked& e);                  // kUnchanged: nobody waits for it
-  Verdict Step(const event::MovedAcked& e, Effects* effects);  // kUnchanged, likewise
+  Verdict Step(const event::SettledAcked& e, Effects* effects);  // kUnchanged: nobody waits for it
+  Verdict Step(const event::MovedAcked& e, Effects* effects);    // kUnchanged, likewise
 
   // kUnchanged: it is no news, or not of one who is asked, or passed the reference on. kOtherOwner:
   // it is owned here. Answered if it comes from that owner.
@@ -224,15 +238,17 @@ class TransferSteps {
   // Its scope is as `seen`, which may be null, says.
   bool IsSeen(const ObjectRecord& record, const Membership* seen) const;
   Immovable WhyNotYet(const ObjectRecord& record) const;
-  // `membership` will be in it; null: none will.
+  // Both will be in it; null: none will.
   bool TakeSnapshot(const ObjectRecord& record, const NodeNames& names,
-                    const Membership* membership, OwnedSnapshot* to) const;
+                    const Membership* membership, const TaskRecord* task, OwnedSnapshot* to) const;
+  bool IsOnlyRecord(const ObjectRecord& record) const;
   void Strip(ObjectRecord* record);
   // As `to` is told it, which is not told of itself.
   static TransferItem ItemOf(const ObjectId& object, uint32_t term, const OwnedSnapshot& snapshot,
                              PeerIndex to, const NodeNames& names, Time now);
   // `snapshot` may be null, of all three. The object is taken back no more.
   void LetGoOfHandedOver(OwnedSnapshot* snapshot, Effects* effects);
+  static void NoteSettled(const Former& former, Effects* effects);
   void LetGoOfMembership(OwnedSnapshot* snapshot, Effects* effects);
   static void LetGoOfContained(OwnedSnapshot* snapshot, Effects* effects);
   // Sends what was passed on of `outer`, whose next owner, or heir, has that term. False: more

@@ -15,6 +15,7 @@
 #include "src/core/peer.h"
 #include "src/core/scope_change.h"
 #include "src/core/scope_event.h"
+#include "src/core/task_record.h"
 #include "src/core/transfer_item.h"
 #include "src/core/value_pins.h"
 
@@ -88,6 +89,7 @@ struct OwnedSnapshot {
   std::unique_ptr<Contained> contained;           // null: nothing
   std::unique_ptr<const ValuePins::Pinned> pins;  // null: none; since when, by the clock here
   std::unique_ptr<const Membership> membership;   // null: it was in no scope
+  std::unique_ptr<const TaskRecord> task;         // that made it; null: none that is kept
   std::vector<PeerIndex> heirs;                   // after the one that has the snapshot, in order
 
   // One more that asks about it, unless it is known.

@@ -18,6 +18,7 @@
 #include "freehold/location.h"
 #include "freehold/pin.h"
 #include "src/core/item.h"
+#include "src/core/task_record.h"
 
 namespace freehold::core {
 
@@ -40,8 +41,9 @@ enum class TransferState : uint8_t {
   kAvailable = 1,
   kFreed = 2,
   kLost = 3,
+  kRecord = 4,  // out of scope, and without a copy: the record is kept for its lineage alone
 };
-inline constexpr uint8_t kTransferStateMax = 3;
+inline constexpr uint8_t kTransferStateMax = 3;  // of a value
 
 // No pin is older on the wire: what it is subtracted from is a clock of the reader's.
 inline constexpr Duration kPinAgeMax = std::chrono::hours(100 * 8766);  // 100 years
@@ -87,13 +89,14 @@ struct TransferItem {
   bool free_waits = false;           // for the last of those
   FreeMode free_mode = FreeMode::kNow;  // how; only of one that waits
   std::optional<Scope> scope;           // never what an heir is told
+  std::optional<TaskRecord> task;       // that made it, likewise; at most kTaskArgumentsMax
   // Who is to be its heir after the one that is told, in order; told to an heir alone. They differ,
   // and there are at most kNextHeirsMax.
   std::vector<ProcessId> heirs;
 };
 inline constexpr size_t kNextHeirsMax = 8;
-// All lists and the scope together take at most so much on the wire, so that any item fits any
-// envelope.
+// All lists, the scope and the task together take at most so much on the wire, so that any
+// item fits any envelope.
 inline constexpr uint32_t kTransferListBytesMax = 7 * 1024;
 // On the wire, of an element of the lists: a process, and a node without the bytes of its URL.
 inline constexpr uint32_t kTransferProcessBytes = 28;
@@ -105,7 +108,13 @@ inline constexpr uint32_t kTransferPinBytes = 14;
 inline constexpr uint32_t kTransferScopeBytes = 39;
 // Of the next heirs, if there are any, without themselves.
 inline constexpr uint32_t kTransferHeirsBytes = 1;
-// What the lists and the scope take of kTransferListBytesMax.
+// Of the task, if there is one, and of each argument.
+inline constexpr uint32_t kTransferTaskBytes = 42;
+inline constexpr uint32_t kTransferArgumentBytes = 28;
+inline size_t TransferTaskBytes(const TaskRecord& task) {
+  return kTransferTaskBytes + kTransferArgumentBytes * task.arguments.size();
+}
+// What the lists, the scope and the task take of kTransferListBytesMax.
 inline size_t TransferListBytes(const TransferItem& item) {
   size_t bytes = kTransferNodeBytes * item.nodes.size() +
                  kTransferProcessBytes * (item.processes.size() + item.formers.size());
@@ -113,6 +122,7 @@ inline size_t TransferListBytes(const TransferItem& item) {
   if (!item.pins.empty()) bytes += kTransferPinsBytes;
   for (const TransferItem::Pin& pin : item.pins) bytes += kTransferPinBytes + pin.by.size();
   if (item.scope.has_value()) bytes += kTransferScopeBytes + item.scope->label.size();
+  if (item.task.has_value()) bytes += TransferTaskBytes(*item.task);
   if (!item.heirs.empty()) bytes += kTransferHeirsBytes + kTransferProcessBytes * item.heirs.size();
   return bytes;
 }

@@ -145,6 +145,9 @@ void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
   if (after->effects.rare != nullptr && !after->effects.rare->heirs.empty()) {
     transfers_.heirs().OnNotices(std::exchange(after->effects.rare->heirs, {}));
   }
+  if (after->effects.rare != nullptr && !after->effects.rare->lent_ended.empty()) {
+    lineage_.OnLentEnded(std::exchange(after->effects.rare->lent_ended, {}));
+  }
   if (after->effects.rare != nullptr && !after->effects.rare->lineage.empty()) {
     lineage_.OnEnded(std::exchange(after->effects.rare->lineage, {}));
   }

@@ -282,7 +282,8 @@ class CounterImpl::Sink final : public core::PayloadSink {
         return core::TransferSteps(table).Step(core::event::Settled{key, from_, item.term},
                                                effects);
       case core::SharingKind::kSettledAck:
-        return core::TransferSteps(table).Step(core::event::SettledAcked{key, from_, item.term});
+        return core::TransferSteps(table).Step(core::event::SettledAcked{key, from_, item.term},
+                                               effects);
       case core::SharingKind::kMovedEnded:
         return core::TransferSteps(table).Step(core::event::MovedEnded{key, from_, item.term},
                                                effects);

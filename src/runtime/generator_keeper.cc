@@ -44,9 +44,14 @@ absl::Status GeneratorKeeper::Open(const ObjectId& generator, const TaskId& task
   return counter_->ToStatus(marked, generator);
 }
 
-absl::Status GeneratorKeeper::CheckOpen(const ObjectId& generator) const {
+bool GeneratorKeeper::IsOpen(const ObjectId& object) const {
+  if (!used_.load(std::memory_order_acquire)) return false;
   internal::MutexLock lock(&mutex_);
-  return table_.TaskOf(generator).has_value() ? absl::OkStatus() : NotOpen(generator);
+  return table_.TaskOf(object).has_value();
+}
+
+absl::Status GeneratorKeeper::CheckOpen(const ObjectId& generator) const {
+  return IsOpen(generator) ? absl::OkStatus() : NotOpen(generator);
 }
 
 absl::Status GeneratorKeeper::Add(const ObjectId& generator, const ObjectId& object) {

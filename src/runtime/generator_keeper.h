@@ -35,6 +35,8 @@ class GeneratorKeeper {
   // From now on the generator holds the object, to which the caller has a handle.
   absl::Status Add(const ObjectId& generator, const ObjectId& object);
 
+  // It is a generator.
+  bool IsOpen(const ObjectId& object) const;
   // An object that was marked is out of scope.
   void OnEnded(const ObjectId& object);
   void AddTo(ReferenceCounterStats* stats) const;

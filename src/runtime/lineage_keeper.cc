@@ -49,8 +49,8 @@ LineageVerdict ForPieces(absl::Span<const ObjectId> objects, Call call) {
 
 // --- The shell -----------------------------------------------------------------------------------
 
-template <typename StepFunction>
-LineageVerdict LineageKeeper::Apply(uint64_t budget, StepFunction step) {
+LineageVerdict LineageKeeper::Apply(
+    uint64_t budget, absl::FunctionRef<LineageVerdict(LineageTable&, LineageEffects*)> step) {
   LineageEffects effects;
   LineageVerdict verdict;
   bool more;
@@ -76,6 +76,7 @@ void LineageKeeper::Act(LineageEffects* effects, bool more) {
           return LineageSteps(&table).Step(core::event::ForgetLineage{key}, further);
         });
   }
+  if (!effects->to_follow.empty()) counter_->transfers().Follow(effects->to_follow);
   const ReferenceCounterOptions& options = counter_->options();
   if (!effects->released.empty() && options.on_lineage_released) {
     PostGuarded(
@@ -91,6 +92,13 @@ void LineageKeeper::OnEnded(const std::vector<core::LineageNotice>& notices) {
     if (notice.freed) {
       internal::MutexLock lock(&mutex_);
       (void)table_.Step(core::event::ReturnFreed{notice.object, notice.generation});
+      continue;
+    }
+    if (notice.kept) {
+      if (!lends_.load(std::memory_order_relaxed)) continue;
+      (void)Apply(0, [&](LineageTable& table, LineageEffects* effects) {
+        return table.Step(core::event::RecordKept{notice.object}, effects);
+      });
       continue;
     }
     generators_.OnEnded(notice.object);
@@ -146,6 +154,9 @@ absl::Status LineageKeeper::Explain(LineageVerdict verdict, const TaskId& task) 
           absl::StrCat("task ", id, " may not be resubmitted any more"));
     case LineageVerdict::kTableFull:
       return absl::ResourceExhaustedError("the table of lineage is full");
+    case LineageVerdict::kHostKeeps:
+    case LineageVerdict::kTooMany:
+      break;  // of what is given away alone
     case LineageVerdict::kEnded:
       return absl::FailedPreconditionError(absl::StrCat("stateful task ", id, " has ended"));
     case LineageVerdict::kNotRestartable:
@@ -284,6 +295,7 @@ void LineageKeeper::AddTo(ReferenceCounterStats* stats) const {
   stats->lineage_objects = table_.objects();
   stats->lineage_pieces = table_.pieces();
   stats->lineage_bytes = table_.counters().bytes;
+  stats->lineage_tasks_away = table_.counters().away;
   stats->lineage_released = table_.counters().released;
   stats->lineage_evicted = table_.counters().evicted;
   stats->tasks_resubmitted = table_.counters().resubmitted;

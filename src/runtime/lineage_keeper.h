@@ -12,6 +12,7 @@
 #ifndef FREEHOLD_SRC_RUNTIME_LINEAGE_KEEPER_H_
 #define FREEHOLD_SRC_RUNTIME_LINEAGE_KEEPER_H_
 
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -28,6 +29,7 @@
 #include "src/base/mutex.h"
 #include "src/core/effect.h"
 #include "src/core/lineage_table.h"
+#include "src/core/object_table_transfer.h"
 #include "src/core/state_chains.h"
 #include "src/runtime/generator_keeper.h"
 #include "src/runtime/persists.h"
@@ -74,6 +76,23 @@ class LineageKeeper {
   void OnPersisted(const ObjectId& object, uint32_t generation);
   // It is to have that value, so all other lineage is evicted before that of the object.
   void EvictLast(const ObjectId& object);
+
+  // --- Tasks that go along with what they made (lineage_lend.cc) -----------------------------
+
+  // What is marked in its shard is to be `to`'s: calls `step(&task)` with what that one is to be
+  // told of the task, null if it is not kept. If that does not answer Ok nothing has changed.
+  // kWrongState: `*why`.
+  core::Verdict LendWith(
+      const ObjectId& object, core::PeerIndex to, bool record, core::Immovable* why,
+      absl::FunctionRef<core::Verdict(std::unique_ptr<const core::TaskRecord>*)> step);
+  // What became of it.
+  void OnLent(const core::TransferNotice& notice);
+  void OnLentEnded(const std::vector<ObjectId>& objects);
+  // What `from` gives away was made by that task. False: it has no lineage here.
+  bool Adopt(core::PeerIndex from, const core::TransferItem& item);
+  // It was not taken after all.
+  void GiveUpAdopted(const core::TransferItem& item);
+
   // Pump role. True: more is left.
   bool Work();
   // For tests: how many returns of tasks were looked at so far.
@@ -88,8 +107,9 @@ class LineageKeeper {
  private:
   // Locks, calls `step(table, &effects)`, lets go of up to `budget` objects, unlocks, does what the
   // effects ask for.
-  template <typename StepFunction>
-  core::LineageVerdict Apply(uint64_t budget, StepFunction step);
+  core::LineageVerdict Apply(
+      uint64_t budget,
+      absl::FunctionRef<core::LineageVerdict(core::LineageTable&, core::LineageEffects*)> step);
   uint64_t InlineBudget() const;
   void Act(core::LineageEffects* effects, bool more);
   // The same with what stateful tasks do.
@@ -119,6 +139,7 @@ class LineageKeeper {
   CounterImpl* const counter_;
   GeneratorKeeper generators_;
   Persists persists_;
+  std::atomic<bool> lends_{false};  // it has tried to
   mutable internal::Mutex mutex_;
   core::LineageTable table_ FREEHOLD_GUARDED_BY(mutex_);
   core::StateChains chains_ FREEHOLD_GUARDED_BY(mutex_){&table_};

@@ -70,6 +70,10 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
     return absl::InvalidArgumentError(
         "ReferenceCounterOptions.on_declared needs ReferenceCounterOptions.executor");
   }
+  if (options.executor == nullptr && options.on_lineage_taken) {
+    return absl::InvalidArgumentError(
+        "ReferenceCounterOptions.on_lineage_taken needs ReferenceCounterOptions.executor");
+  }
   if (options.executor == nullptr && options.on_transferred) {
     return absl::InvalidArgumentError(
         "ReferenceCounterOptions.on_transferred needs ReferenceCounterOptions.executor");

@@ -361,6 +361,7 @@ void CounterImpl::AddTo(ReferenceCounterStats* stats) const {
     stats->transfers += counters.transfers;
     stats->transfers_taken += counters.transfers_taken;
     stats->transfers_taken_back += counters.transfers_taken_back;
+    stats->records_followed += counters.records_followed;
     stats->heirs_prepared += counters.heirs_prepared;
     stats->heirs_overgrown += counters.heirs_overgrown;
     stats->objects_inherited += counters.objects_inherited;

@@ -44,22 +44,6 @@ class TransferKeeper::AnswerBody final : public CallbackJob::Body {
 
 namespace {
 
-// At the next owner. The reference is dropped with the job if nobody takes it.
-class TransferredBody final : public CallbackJob::Body {
- public:
-  TransferredBody(const DeclaredCallback& callback, ObjectRef ref, const ProcessId& from)
-      : callback_(callback), object_(ref.id()), from_(from), ref_(std::move(ref)) {}
-  void Run() override { callback_(std::move(ref_), from_); }
-  ObjectId object() const override { return object_; }
-  const char* what() const override { return "transferred to this process"; }
-
- private:
-  const DeclaredCallback callback_;
-  const ObjectId object_;
-  const ProcessId from_;
-  ObjectRef ref_;
-};
-
 absl::Status NotMovableError(const ObjectId& object, core::Immovable why) {
   return WithReason(
       absl::FailedPreconditionError(absl::StrCat(
@@ -139,22 +123,29 @@ bool TransferKeeper::TakeNext(uint64_t under_way, One* one) {
   }
   if (batches_.empty() || under_way >= kUnderWayMax) return false;
   Batch& batch = batches_.front();
-  *one = {std::move(batch.objects[batch.next]), batch.next_owner, batch.answer, {}};
+  *one = {batch.objects[batch.next], batch.next_owner, batch.answer, {}};
   --waiting_;
-  if (++batch.next == batch.objects.size()) batches_.pop_front();
+  if (++batch.next == batch.objects.size()) {
+    finished_.push_back(std::move(batch));
+    batches_.pop_front();
+  }
   return true;
 }
 
 bool TransferKeeper::Work() {
+  std::vector<Batch> finished;  // what they hold is let go of without the lock
   {
     internal::MutexLock lock(&mutex_);
-    if (waiting_ == 0) return false;
+    std::swap(finished, finished_);
+    if (waiting_ + following_.size() == 0) return false;
   }
   const uint64_t under_way = UnderWay();
-  uint64_t begun = 0;
-  for (uint64_t left = CounterImpl::kPieceMax; left > 0; ++begun) {
+  uint64_t left = CounterImpl::kPieceMax;
+  if (WorkFollowing(under_way, &left)) return true;
+  uint64_t begun = CounterImpl::kPieceMax - left;
+  for (; left > 0; ++begun) {
     One one;
-    if (!TakeNext(under_way + begun, &one)) return false;
+    if (!TakeNext(under_way + begun, &one)) return HasFinished();
     Step(std::move(one), &left);
   }
   return true;
@@ -163,18 +154,65 @@ bool TransferKeeper::Work() {
 core::Verdict TransferKeeper::StepTransfer(One* one, uint64_t* left, core::Immovable* why) {
   const core::Key key = counter_->KeyOf(one->object.id());
   std::unique_ptr<const core::Membership> membership;
+  const auto step_with = [&](std::unique_ptr<const core::TaskRecord>* task) {
+    return counter_->Apply(counter_->ShardOf(key), [&](core::ObjectTable& table,
+                                                       core::Effects* effects) {
+      const core::event::Transfer event{
+          key, one->next_owner, counter_, one->handing.looked_at, &one->handing.handed, &membership,
+          task};
+      return core::TransferSteps(&table).Step(event, effects, why);
+    });
+  };
+  // Of what no task made nobody looks for one.
   const auto step = [&] {
-    return counter_->Apply(
-        counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
-          const core::event::Transfer event{
-              key,        one->next_owner, counter_, one->handing.looked_at, &one->handing.handed,
-              &membership};
-          return core::TransferSteps(&table).Step(event, effects, why);
-        });
+    const core::Verdict verdict = step_with(nullptr);
+    if (*why != core::Immovable::kLineage) return verdict;
+    return counter_->lineage().LendWith(one->object.id(), one->next_owner, /*record=*/false, why,
+                                        step_with);
   };
   return contained_.StepWith(key, one->next_owner, left, &one->handing, why, [&] {
     return counter_->scopes().StepWith(key, why, &membership, step);
   });
+}
+
+void TransferKeeper::Follow(const std::vector<core::LineageEffects::Following>& records) {
+  {
+    internal::MutexLock lock(&mutex_);
+    if (closed_) return;
+    following_.insert(following_.end(), records.begin(), records.end());
+  }
+  counter_->endpoint().WakeWork();
+}
+
+// One that does not go stays as long as it is needed; if it only waits for its copies to be gone,
+// it is tried again when they are.
+void TransferKeeper::StepFollowing(const core::LineageEffects::Following& record) {
+  core::Immovable why = core::Immovable::kNo;
+  const core::Key key = counter_->KeyOf(record.object);
+  (void)counter_->lineage().LendWith(
+      record.object, record.to, /*record=*/true, &why,
+      [&](std::unique_ptr<const core::TaskRecord>* task) {
+        return counter_->Apply(counter_->ShardOf(key),
+                               [&](core::ObjectTable& table, core::Effects* effects) {
+                                 return core::TransferSteps(&table).Step(
+                                     core::event::TransferRecord{key, record.to, task}, effects);
+                               });
+      });
+}
+
+// True: no more can be done now.
+bool TransferKeeper::WorkFollowing(uint64_t under_way, uint64_t* left) {
+  for (; *left > 0 && under_way < kUnderWayMax; --*left, ++under_way) {
+    core::LineageEffects::Following record;
+    {
+      internal::MutexLock lock(&mutex_);
+      if (following_.empty()) return false;
+      record = following_.front();
+      following_.pop_front();
+    }
+    StepFollowing(record);
+  }
+  return *left == 0;
 }
 
 // False: nothing is given away any more.
@@ -232,6 +270,8 @@ void TransferKeeper::OnNotices(const std::vector<core::TransferNotice>& notices)
                             std::move(body));
     }
     if (!notice.callbacks.empty()) counter_->endpoint().MarkReady(notice.next_owner);
+    if (notice.lent) counter_->lineage().OnLent(notice);
+    if (notice.record || notice.outcome == core::TransferOutcome::kSettled) continue;
     if (notice.outcome == core::TransferOutcome::kInherited) {
       Inherit(notice);
       continue;
@@ -262,6 +302,7 @@ absl::Status TransferKeeper::Explain(core::TransferOutcome outcome, const Object
   const std::string what = absl::StrCat("the next owner of object ", object.ToHex());
   switch (outcome) {
     case core::TransferOutcome::kMoved:
+    case core::TransferOutcome::kSettled:
     case core::TransferOutcome::kTakenBack:
     case core::TransferOutcome::kInherited:
     case core::TransferOutcome::kDiedWithNextOwner:
@@ -288,6 +329,7 @@ absl::Status TransferKeeper::Explain(core::TransferOutcome outcome, const Object
 void TransferKeeper::TakeAll(std::deque<Batch>* batches, Answers* answers) {
   internal::MutexLock lock(&mutex_);
   std::swap(*batches, batches_);
+  for (Batch& batch : std::exchange(finished_, {})) batches->push_back(std::move(batch));
   std::swap(*answers, answers_);
   if (begun_.has_value()) {
     One one = *std::exchange(begun_, std::nullopt);
@@ -297,6 +339,7 @@ void TransferKeeper::TakeAll(std::deque<Batch>* batches, Answers* answers) {
     batches->push_back(std::move(batch));
   }
   waiting_ = 0;
+  following_.clear();
   closed_ = true;
 }
 
@@ -324,121 +367,6 @@ uint64_t TransferKeeper::Close() {
     if (batch.answer != nullptr) dropped += batch.objects.size() - batch.next;
   }
   return dropped;
-}
-
-// --- Taking over ---------------------------------------------------------------------------------
-
-// It is held until the barrier, so that the reference comes in time.
-void TransferKeeper::Inherit(const core::TransferNotice& notice) {
-  counter_->logger().Log(LogLevel::kInfo, absl::StrCat("object ", notice.object.ToHex(),
-                                                       " is inherited: its owner has died"));
-  KeepAskingHere(notice.next_owner, notice.object);
-  const DeclaredCallback& on_transferred = counter_->options().on_transferred;
-  if (on_transferred == nullptr) return;
-  absl::StatusOr<ObjectRef> ref = counter_->GetRef(notice.object);
-  if (!ref.ok()) return;
-  counter_->PostJob(std::make_unique<TransferredBody>(on_transferred, *std::move(ref),
-                                                      counter_->ProcessAt(notice.next_owner)));
-}
-
-// By a look at its shard; then it is, whatever becomes of that until the step.
-bool TransferKeeper::IsRefused(core::event::TakeOver* event) {
-  if (event->refusal != core::TransferAnswer::kTaken) return true;
-  Shard& shard = counter_->ShardOf(event->key);
-  (void)counter_->ApplyQuietly(
-      shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-        event->refusal = shard.draining || !shard.is_open
-                             ? core::TransferAnswer::kDraining
-                             : core::TransferSteps(&table).AnswerTo(*event);
-        return core::Verdict::kOk;
-      });
-  return event->refusal != core::TransferAnswer::kTaken;
-}
-
-void TransferKeeper::Take(core::PeerIndex from, const core::TransferItem& item) {
-  const core::OwnedSnapshot snapshot = SnapshotOf(counter_, from, item);
-  const core::Key key = counter_->KeyOf(item.object);
-  Shard& shard = counter_->ShardOf(key);
-  const DeclaredCallback& on_transferred = counter_->options().on_transferred;
-  ContainedKeeper::Staged staged = contained_.Take(from, item.object, item.term);
-  const bool takes = counter_->options().takes_transfers;
-  core::event::TakeOver event{key, from, item.term, snapshot};
-  if (staged.failed) event.refusal = core::TransferAnswer::kFull;
-  if (!takes) event.refusal = core::TransferAnswer::kRefused;
-  core::Admission admission;
-  // What is refused in any case makes no part of a scope here.
-  if (item.scope.has_value() && !IsRefused(&event) &&
-      !counter_->scopes().Bring(from, *item.scope, shard.number, &admission)) {
-    event.refusal = core::TransferAnswer::kFull;
-  }
-  const bool in_scope = admission.scope != core::kNoScope;
-  if (in_scope) event.scope = &admission;
-  event.keep = on_transferred != nullptr;
-  ObjectRef ref;
-  const core::Verdict verdict = counter_->Apply(
-      shard,
-      [&](core::ObjectTable& table, core::Effects* effects) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-        if (takes && (shard.draining || !shard.is_open)) {
-          event.refusal = core::TransferAnswer::kDraining;
-        }
-        core::ObjectRecord* record = nullptr;
-        const core::Verdict answer = core::TransferSteps(&table).Step(event, effects, &record);
-        if (answer == core::Verdict::kOk && event.keep)
-          ref = Declarations::AddHandle(&shard, record);
-        return answer;
-      });
-  if (verdict != core::Verdict::kOk) {
-    if (in_scope) counter_->scopes().Withdraw(admission);
-    counter_->ReleaseInners(std::move(staged.inners));
-    return;
-  }
-  // If the object has ended already, what it contained goes with it.
-  if (!staged.inners.empty()) {
-    (void)counter_->HandInners(item.object, std::move(staged.inners));
-  }
-  KeepAskingHere(from, item.object);
-  if (!ref) return;
-  const ProcessId former = counter_->ProcessAt(from);
-  counter_->PostJob(std::make_unique<TransferredBody>(on_transferred, std::move(ref), former));
-}
-
-// What this process has asked the former owner about an object that is its own from now on.
-void TransferKeeper::KeepAskingHere(core::PeerIndex from, const ObjectId& object) {
-  for (auto& watch : counter_->watches_.TakeOf(from, object)) {
-    counter_->WatchHere(watch.moment, object, watch.registration, std::move(watch.body));
-  }
-  counter_->queries_.AnswerHere(from, object, [this, &object] {
-    const absl::StatusOr<ObjectLocations> here = counter_->LocationsHere(object);
-    return here.ok() ? *here : ObjectLocations();
-  });
-}
-
-bool TransferKeeper::OnMoved(core::PeerIndex from, const core::MovedItem& item) {
-  Endpoint& endpoint = counter_->endpoint();
-  core::PeerIndex owner = from;
-  if (item.owner == counter_->options().process) {
-    owner = core::kNoPeer;
-  } else if (!item.owner.IsNil()) {
-    owner = endpoint.Intern(Address(item.owner));
-    if (owner == core::kNoPeer) return true;  // nobody could be asked
-  }
-  const core::Key key = counter_->KeyOf(item.object);
-  const core::Verdict verdict = counter_->Apply(
-      counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
-        return core::TransferSteps(&table).Step(core::event::Moved{key, from, owner, item.term},
-                                                effects);
-      });
-  if (verdict == core::Verdict::kNotOwner || verdict == core::Verdict::kOtherOwner) return false;
-  if (owner == core::kNoPeer) {
-    KeepAskingHere(from, item.object);
-    return true;
-  }
-  // Questions leave before the answer to this, after which the owner may let go of the object: they
-  // are filled in first, in a later part of this turn.
-  const bool asked = counter_->watches_.OnMoved(from, item.object, owner, item.term);
-  const bool queried = counter_->queries_.OnMoved(from, item.object, owner, item.term);
-  if (asked || queried) endpoint.MarkReady(owner);
-  return true;
 }
 
 }  // namespace runtime

@@ -24,6 +24,7 @@
 #include "freehold/transfer.h"
 #include "src/base/mutex.h"
 #include "src/core/effect.h"
+#include "src/core/lineage_event.h"
 #include "src/core/object_table_transfer.h"
 #include "src/core/owned_snapshot.h"
 #include "src/core/peer.h"
@@ -44,12 +45,15 @@ class TransferKeeper {
                      TransferOptions options);
   uint64_t waiting() const {  // to be begun
     internal::MutexLock lock(&mutex_);
-    return waiting_;
+    return waiting_ + following_.size();
   }
   uint64_t pending() const { return waiting() + UnderWay(); }
   absl::Status Wait(Duration timeout);
   // Every callable is destroyed; answers for how many objects.
   uint64_t Close();
+
+  // Records that the tasks of others need, each to go to one of them; of which some may not.
+  void Follow(const std::vector<core::LineageEffects::Following>& records);
 
   // Steps what waits, in pieces. True: more could be done at once.
   bool Work();
@@ -74,8 +78,10 @@ class TransferKeeper {
     TransferCallback callback;
   };
   class AnswerBody;
+  // All are held until the last one has been begun: what is made of another one is still on its way
+  // when that has come, and would find nothing left of it.
   struct Batch {
-    std::vector<ObjectRef> objects;  // which may be all that holds them
+    std::vector<ObjectRef> objects;
     size_t next = 0;
     core::PeerIndex next_owner = core::kNoPeer;
     std::shared_ptr<Answer> answer;  // null: nobody asks
@@ -95,9 +101,15 @@ class TransferKeeper {
   static constexpr uint64_t kUnderWayMax = 32 * 1024;
 
   bool TakeNext(uint64_t under_way, One* one);
+  bool HasFinished() const {
+    internal::MutexLock lock(&mutex_);
+    return !finished_.empty();
+  }
   // Costs `*left`, at least one; what is not done then waits to be gone on with.
   void Step(One one, uint64_t* left);
   core::Verdict StepTransfer(One* one, uint64_t* left, core::Immovable* why);
+  void StepFollowing(const core::LineageEffects::Following& record);
+  bool WorkFollowing(uint64_t under_way, uint64_t* left);
   bool GoOnLater(One* one);
   void TakeAll(std::deque<Batch>* batches, Answers* answers);
   void Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object, absl::Status status);
@@ -112,10 +124,12 @@ class TransferKeeper {
   HeirKeeper heirs_;
   mutable internal::Mutex mutex_;
   std::deque<Batch> batches_ FREEHOLD_GUARDED_BY(mutex_);
-  uint64_t waiting_ FREEHOLD_GUARDED_BY(mutex_) = 0;  // objects in them
-  bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;   // nothing is given away any more
+  std::vector<Batch> finished_ FREEHOLD_GUARDED_BY(mutex_);  // in the last turn
+  uint64_t waiting_ FREEHOLD_GUARDED_BY(mutex_) = 0;         // objects in them
+  bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;          // nothing is given away any more
   Answers answers_ FREEHOLD_GUARDED_BY(mutex_);
   std::optional<One> begun_ FREEHOLD_GUARDED_BY(mutex_);  // one of those that are waiting
+  std::deque<core::LineageEffects::Following> following_ FREEHOLD_GUARDED_BY(mutex_);
 };
 
 }  // namespace freehold::runtime

@@ -323,8 +323,11 @@ TEST(TransferPayload, GroupHeadsOutOfBoundsAreRejected) {
     EXPECT_EQ(Refusal(Head(group.kind, 0, 0)), CodecError::kBadValue) << "empty";
     for (int detail = 0; detail < 256; ++detail) {
       const bool names_owner = group.kind == codec::kMoveds && detail == 1;
-      const int state = is_transfer ? detail & 31 : detail;
-      const bool more = is_transfer && (detail & 96) != 0;  // its pins or its scope are missing
+      // Of a record alone the task is said, and nothing else; here it is missing.
+      const bool only_record = is_transfer && detail == 20;
+      const int state = only_record ? 0 : is_transfer ? detail & 15 : detail;
+      // So may its pins be, its scope, or that task.
+      const bool more = is_transfer && (detail & 112) != 0;
       const CodecError good = more ? CodecError::kTruncated : CodecError::kOk;
       EXPECT_EQ(Refusal(Head(group.kind, detail, 1) + group.item + (names_owner ? IdBytes(2) : "")),
                 state <= group.detail_max ? good : CodecError::kBadValue)

@@ -156,7 +156,7 @@ class SharingSim::Sink final : public PayloadSink {
       case SharingKind::kSettled:
         return transfers.Step(event::Settled{key, from_, item.term}, effects);
       case SharingKind::kSettledAck:
-        return transfers.Step(event::SettledAcked{key, from_, item.term});
+        return transfers.Step(event::SettledAcked{key, from_, item.term}, effects);
       case SharingKind::kMovedEnded:
         return transfers.Step(event::MovedEnded{key, from_, item.term}, effects);
       case SharingKind::kShadowAck:

@@ -162,6 +162,12 @@ class Rewriter : public PayloadSink {
       text += scope.held ? 'H' : scope.forced ? 'F' : '-';
       text += scope.label + '\0';
     }
+    if (item.task.has_value()) {
+      FREEHOLD_CHECK(!item.task->id.IsNil() && item.task->arguments.size() <= kTaskArgumentsMax);
+      text += std::string(item.task->id.bytes()) + std::to_string(item.task->spec_bytes) + ' ' +
+              std::to_string(item.task->retries) + ' ';
+      for (const ObjectId& argument : item.task->arguments) text += argument.bytes();
+    }
     Note(what, item.object, item.generation, item.term, item.size, text);
   }
   void OnContained(const ContainedItem& item) override {

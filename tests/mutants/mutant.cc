@@ -152,6 +152,12 @@ const char* MutantName(Mutant mutant) {
       return "digest_cut_ignored";
     case Mutant::kDigestFreesNewest:
       return "digest_frees_newest";
+    case Mutant::kTaskNotPassedOn:
+      return "task_not_passed_on";
+    case Mutant::kRecordStaysBehind:
+      return "record_stays_behind";
+    case Mutant::kLentForgotten:
+      return "lent_forgotten";
     case Mutant::kPersistedKeepsLineage:
       return "persisted_keeps_lineage";
     case Mutant::kFailedPersistLetsGo:

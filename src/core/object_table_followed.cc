@@ -1,0 +1,58 @@
+// Ownership that moves: records of objects that are out of scope, which follow the tasks that need
+// them (PROTOCOL, step 17).
+//
+// Nobody holds such an object, and no node has a copy: what moves is its generation and its task.
+// So no record stays here, but an entry for whoever still asks, and for the day on which the next
+// owner dies too early.
+
+#include <memory>
+#include <utility>
+
+#include "src/core/object_table_heirs.h"
+#include "src/core/object_table_lineage.h"
+#include "src/core/object_table_transfer.h"
+
+namespace freehold::core {
+
+bool TransferSteps::IsOnlyRecord(const ObjectRecord& record) const {
+  if (record.in_scope() || record.borrowed || !LineageSteps::IsMarked(table_, record)) return false;
+  if (record.copies > 0 || HeirSteps::Has(table_, record)) return false;
+  const Rare* const rare = table_.rares_.Find(record);
+  if (rare != nullptr && (rare->ghost != kNoRecord || !rare->callbacks.empty())) return false;
+  const RecordIndex index = RecordSlabs::IndexOf(record);
+  const Sharing& sharing = *table_.sharing_;
+  for (const HolderIndex* askers : {&sharing.watches, &sharing.due, &sharing.moments}) {
+    if (askers->FirstOf(index) != nullptr) return false;
+  }
+  return !Any(table_) || WhyNotYet(record) == Immovable::kNo;
+}
+
+Verdict TransferSteps::Step(const event::TransferRecord& e, Effects* effects) {
+  if (table_.fences_.IsFenced(e.to)) return Verdict::kPeerExcluded;
+  ObjectRecord* const record = table_.FindMutable(e.key);
+  if (record == nullptr) return Verdict::kNotFound;
+  Transfers& all = Share();
+  if (!IsOnlyRecord(*record)) return Verdict::kWrongState;
+  const RecordIndex index = table_.IndexOf(*record);
+  const bool had_work = table_.sharing_->HasWorkFor(e.to);
+  Former* const former = all.formers.Add(e.key.id, e.to, TermOf(*record) + 1);
+  if (former == nullptr) return Verdict::kTableFull;
+  former->lent = true;
+  former->snapshot = std::make_unique<OwnedSnapshot>();
+  OwnedSnapshot& snapshot = *former->snapshot;
+  snapshot.generation = record->generation;
+  snapshot.size = record->size;
+  snapshot.state = TransferState::kRecord;
+  snapshot.task = std::move(*e.task);
+  while (const HolderIndex::Holder* first = all.previous.FirstOf(index)) {
+    snapshot.formers.push_back(first->peer);
+    (void)all.previous.Remove(index, first->peer, 0);
+  }
+  all.tenures.erase(index);
+  table_.Unmake(record);
+  ++table_.counters_.records_followed;
+  if (!had_work) effects->ready.push_back(e.to);
+  return Verdict::kOk;
+}
+
+}  // namespace freehold::core

@@ -1,0 +1,127 @@
+// LineageKeeper: tasks that go along with what they made, when that gets another owner.
+
+#include <memory>
+#include <utility>
+
+#include "src/runtime/counter_impl.h"
+#include "src/runtime/host_jobs.h"
+
+namespace freehold::runtime {
+
+using core::LineageEffects;
+using core::LineageTable;
+using core::LineageVerdict;
+using core::Verdict;
+
+namespace {
+
+class TakenJob final : public CallbackJob::Body {
+ public:
+  TakenJob(LineageTakenCallback callback, const TaskId& task, const ProcessId& from)
+      : callback_(std::move(callback)), task_(task), from_(from) {}
+  void Run() override { callback_(task_, from_); }
+  ObjectId object() const override { return ObjectId(); }
+  const char* what() const override { return "lineage taken over"; }
+
+ private:
+  const LineageTakenCallback callback_;
+  const TaskId task_;
+  const ProcessId from_;
+};
+
+core::Immovable WhyNot(LineageVerdict verdict) {
+  if (verdict == LineageVerdict::kBusy) return core::Immovable::kTaskBusy;
+  if (verdict == LineageVerdict::kTooMany) return core::Immovable::kTooMany;
+  return core::Immovable::kLineage;
+}
+
+}  // namespace
+
+// Lent first: between the two nobody runs the task again for an object that is on its way.
+Verdict LineageKeeper::LendWith(
+    const ObjectId& object, core::PeerIndex to, bool record, core::Immovable* why,
+    absl::FunctionRef<Verdict(std::unique_ptr<const core::TaskRecord>*)> step) {
+  core::TaskRecord task;
+  LineageVerdict lent = LineageVerdict::kHostKeeps;
+  if (!generators_.IsOpen(object)) {
+    lent = Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
+      return table.Step(core::event::LendReturn{object, to, record}, &task, effects);
+    });
+  }
+  lends_.store(true, std::memory_order_relaxed);
+  if (lent != LineageVerdict::kOk) {
+    *why = WhyNot(lent);
+    return Verdict::kWrongState;
+  }
+  std::unique_ptr<const core::TaskRecord> told;
+  if (!task.id.IsNil()) told = std::make_unique<const core::TaskRecord>(std::move(task));
+  const Verdict verdict = step(&told);
+  if (verdict == Verdict::kOk) return verdict;
+  (void)Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
+    return table.Step(core::event::ReturnBack{object, record}, effects);
+  });
+  return verdict;
+}
+
+void LineageKeeper::OnLent(const core::TransferNotice& notice) {
+  (void)Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
+    switch (notice.outcome) {
+      case core::TransferOutcome::kMoved:
+        return LineageVerdict::kUnchanged;  // it may still come back
+      case core::TransferOutcome::kSettled:
+        return table.Step(core::event::LentSettled{notice.object}, effects);
+      case core::TransferOutcome::kDiedWithNextOwner:
+        return table.Step(core::event::LentEnded{notice.object}, effects);
+      case core::TransferOutcome::kExists:
+      case core::TransferOutcome::kRefused:
+      case core::TransferOutcome::kDraining:
+      case core::TransferOutcome::kFull:
+        return table.Step(core::event::ReturnBack{notice.object, notice.record, /*stays=*/true},
+                          effects);
+      case core::TransferOutcome::kNextOwnerDied:
+      case core::TransferOutcome::kTakenBack:
+      case core::TransferOutcome::kInherited:
+        break;
+    }
+    return table.Step(core::event::ReturnBack{notice.object, notice.record}, effects);
+  });
+}
+
+void LineageKeeper::OnLentEnded(const std::vector<ObjectId>& objects) {
+  uint64_t budget = InlineBudget();  // for all of them
+  for (const ObjectId& object : objects) {
+    (void)Apply(std::exchange(budget, 0), [&](LineageTable& table, LineageEffects* effects) {
+      return table.Step(core::event::LentEnded{object}, effects);
+    });
+  }
+}
+
+bool LineageKeeper::Adopt(core::PeerIndex from, const core::TransferItem& item) {
+  const core::TaskRecord& task = *item.task;
+  bool is_new = false;
+  const LineageVerdict verdict =
+      Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
+        is_new = !table.IsKept(task.id);
+        return table.Step(core::event::AdoptReturn{task, item.object, item.generation}, effects);
+      });
+  if (verdict != LineageVerdict::kOk && verdict != LineageVerdict::kUnchanged) {
+    counter_->logger().Log(LogLevel::kWarning,
+                           absl::StrCat("object ", item.object.ToHex(), " has no lineage here: ",
+                                        Explain(verdict, task.id).message()));
+    return false;
+  }
+  const LineageTakenCallback& on_taken = counter_->options().on_lineage_taken;
+  if (is_new && on_taken != nullptr) {
+    PostGuarded(counter_->options().executor.get(), &counter_->logger(),
+                std::make_unique<TakenJob>(on_taken, task.id, counter_->ProcessAt(from)));
+  }
+  return true;
+}
+
+void LineageKeeper::GiveUpAdopted(const core::TransferItem& item) {
+  (void)Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
+    return table.Step(core::event::ReturnEnded{item.object, item.generation}, effects);
+  });
+}
+
+}  // namespace freehold::runtime

@@ -1,0 +1,317 @@
+// LineageTable: tasks that go along with what they made.
+
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/core/lineage_testing.h"
+
+namespace freehold::core {
+namespace {
+
+constexpr PeerIndex kTo = 7;
+constexpr PeerIndex kElsewhere = 8;
+
+class LineageLend : public ::testing::Test {
+ protected:
+  TaskRecord Lend(uint64_t object, PeerIndex to = kTo, bool record = false) {
+    TaskRecord task;
+    EXPECT_EQ(At(here, event::LendReturn{Object(object), to, record}, &task), LineageVerdict::kOk);
+    (void)At(here, event::LentSettled{Object(object)});
+    return task;
+  }
+  TaskRecord LendRecord(uint64_t object) { return Lend(object, kTo, true); }
+  LineageVerdict Refused(uint64_t object) {
+    TaskRecord task;
+    return At(here, event::LendReturn{Object(object), kTo}, &task);
+  }
+  LineageVerdict Adopt(LineageHarness& table, const TaskRecord& task, uint64_t object,
+                       uint32_t generation = 0) {
+    return At(table, event::AdoptReturn{task, Object(object), generation});
+  }
+  template <typename Event, typename... Rest>
+  LineageVerdict At(LineageHarness& table, const Event& event, Rest... rest) {
+    const LineageVerdict verdict = table.table.Step(event, rest..., &table.effects);
+    table.Work();
+    return verdict;
+  }
+  LineageVerdict Back(uint64_t object) { return At(here, event::ReturnBack{Object(object)}); }
+  LineageVerdict Over(uint64_t object) { return At(here, event::LentEnded{Object(object)}); }
+  LineageVerdict Kept(uint64_t object) { return At(here, event::RecordKept{Object(object)}); }
+  std::vector<ObjectId> Following(PeerIndex to = kTo) {
+    std::vector<ObjectId> objects;
+    for (const auto& one : std::exchange(here.effects.to_follow, {})) {
+      EXPECT_EQ(one.to, to);
+      objects.push_back(one.object);
+    }
+    return objects;
+  }
+  uint64_t away() const { return here.table.counters().away; }
+
+  LineageHarness here;
+  LineageHarness there;
+};
+
+TEST_F(LineageLend, TheNextOwnerCanMakeItAgainAndTheFormerOneCannot) {
+  ASSERT_EQ(here.Record(1, {5, 6}, {10}, 30, 4), LineageVerdict::kOk);
+  const TaskRecord task = Lend(10);
+  EXPECT_EQ(task.id, Task(1));
+  EXPECT_EQ(task.spec_bytes, 30u);
+  EXPECT_EQ(task.retries, 4u);
+  EXPECT_EQ(task.arguments, Objects({5, 6}));
+  ASSERT_EQ(Adopt(there, task, 10, 3), LineageVerdict::kOk);
+  EXPECT_EQ(there.CanRecover(10), Recovery::kPossible);
+  EXPECT_EQ(there.table.Arguments(Task(1), 0, 10).size(), 2u);
+  EXPECT_NE(here.CanRecover(10), Recovery::kPossible);
+  EXPECT_EQ(here.Resubmit(1), LineageVerdict::kNotFound);
+  EXPECT_EQ(there.Resubmit(1), LineageVerdict::kOk);
+  EXPECT_EQ(away(), 1u);
+  EXPECT_EQ(there.End(10, 3), LineageVerdict::kOk);
+  EXPECT_TRUE(there.empty());
+  EXPECT_TRUE(here.TakeReleased().empty());
+  EXPECT_EQ(Over(10), LineageVerdict::kOk);
+  EXPECT_EQ(here.TakeReleased(), std::vector<TaskId>{Task(1)});
+  EXPECT_TRUE(here.empty());
+  EXPECT_EQ(Over(10), LineageVerdict::kNotFound);
+}
+
+TEST_F(LineageLend, ATaskOfWhichSomethingStaysIsOfUseInBothPlaces) {
+  ASSERT_EQ(here.Record(1, {5}, {10, 11}), LineageVerdict::kOk);
+  ASSERT_EQ(Adopt(there, Lend(10), 10), LineageVerdict::kOk);
+  EXPECT_EQ(away(), 0u);
+  ASSERT_EQ(here.Resubmit(1), LineageVerdict::kOk);
+  EXPECT_EQ(here.table.BeginReturns(Task(1), 0, 10), (std::vector<ObjectId>{{}, Object(11)}));
+  EXPECT_EQ(here.End(11), LineageVerdict::kOk);
+  EXPECT_TRUE(here.IsKept(1));
+  EXPECT_EQ(away(), 1u);
+  EXPECT_EQ(Over(10), LineageVerdict::kOk);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, WhatFollowsJoinsTheTaskThatIsThere) {
+  ASSERT_EQ(here.Record(1, {5}, {10, 11}), LineageVerdict::kOk);
+  ASSERT_EQ(Adopt(there, Lend(10), 10), LineageVerdict::kOk);
+  ASSERT_EQ(Adopt(there, Lend(11), 11), LineageVerdict::kOk);
+  EXPECT_EQ(there.table.tasks(), 1u);
+  EXPECT_EQ(there.table.CountReturns(Task(1)), 2u);
+  EXPECT_EQ(there.table.CountArguments(Task(1)), 1u);
+  (void)there.End(10);
+  EXPECT_TRUE(there.IsKept(1));
+  (void)there.End(11);
+  EXPECT_TRUE(there.empty());
+  (void)Over(10);
+  EXPECT_TRUE(here.IsKept(1));
+  (void)Over(11);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, ARecordThatOnlyAwayTasksNeedFollowsThem) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
+  ASSERT_EQ(here.End(10), LineageVerdict::kOk);
+  ASSERT_EQ(Adopt(there, Lend(20), 20), LineageVerdict::kOk);
+  EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
+  ASSERT_EQ(Adopt(there, LendRecord(10), 10, 1), LineageVerdict::kOk);
+  EXPECT_EQ(there.End(10, 1), LineageVerdict::kOk);
+  EXPECT_EQ(there.CanRecover(10), Recovery::kPossible);
+  EXPECT_EQ(away(), 2u);
+  // All of it goes when the last one has ended there.
+  EXPECT_EQ(there.End(20), LineageVerdict::kOk);
+  EXPECT_EQ(there.TakeForgotten(), (std::vector<ObjectId>{Object(20), Object(10)}));
+  EXPECT_TRUE(there.empty());
+  (void)Over(20);
+  (void)Over(10);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, AChainFollowsLinkByLink) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(3, {20}, {30}), LineageVerdict::kOk);
+  (void)here.End(10);
+  (void)here.End(20);
+  (void)Lend(30);
+  EXPECT_EQ(Following(), std::vector<ObjectId>{Object(20)});
+  (void)LendRecord(20);
+  EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
+}
+
+TEST_F(LineageLend, NothingFollowsWhileTheTaskMayComeBack) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
+  (void)here.End(10);
+  TaskRecord task;
+  ASSERT_EQ(At(here, event::LendReturn{Object(20), kTo}, &task), LineageVerdict::kOk);
+  EXPECT_EQ(Kept(10), LineageVerdict::kOk);
+  EXPECT_TRUE(Following().empty());
+  EXPECT_EQ(At(here, event::LentSettled{Object(20)}), LineageVerdict::kOk);
+  EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
+  // A record that does not go after all is a record again.
+  ASSERT_EQ(At(here, event::LendReturn{Object(10), kTo, /*record=*/true}, &task),
+            LineageVerdict::kOk);
+  EXPECT_EQ(At(here, event::ReturnBack{Object(10), /*record=*/true}), LineageVerdict::kOk);
+  EXPECT_EQ(here.CanRecover(10), Recovery::kPossible);
+  (void)Over(20);
+  EXPECT_EQ(here.TakeForgotten(), std::vector<ObjectId>{Object(10)});
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, ARecordThatIsNeededHereStaysUntilItIsNot) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(3, {10}, {30}), LineageVerdict::kOk);
+  (void)here.End(10);
+  (void)Lend(20);
+  EXPECT_TRUE(Following().empty());
+  (void)here.End(30);  // what it was needed for has ended
+  EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
+}
+
+TEST_F(LineageLend, WhatIsInScopeHereFollowsWhenItHasEndedAndItsCopiesAreGone) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
+  (void)Lend(20);
+  EXPECT_TRUE(Following().empty());
+  (void)here.End(10);
+  EXPECT_TRUE(Following().empty());
+  EXPECT_EQ(Kept(10), LineageVerdict::kOk);
+  EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
+  (void)Over(20);
+  EXPECT_TRUE(here.empty());
+  EXPECT_EQ(Kept(10), LineageVerdict::kNotFound);
+}
+
+TEST_F(LineageLend, WhatTwoOwnersNeedFollowsNeither) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(3, {10}, {30}), LineageVerdict::kOk);
+  (void)here.End(10);
+  (void)Lend(20, kTo);
+  (void)Lend(30, kElsewhere);
+  EXPECT_TRUE(Following().empty());
+  (void)Over(30);
+  (void)Over(20);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, WhatNoTaskMadeOrCannotBeMadeAgainStays) {
+  ASSERT_EQ(here.Record(1, {}, {10}, 1, /*retries=*/0), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10, 5}, {20}), LineageVerdict::kOk);
+  (void)here.End(10);
+  (void)Lend(20);
+  EXPECT_TRUE(Following().empty());
+}
+
+TEST_F(LineageLend, WhatComesBackIsMadeHereAgain) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
+  (void)here.End(10);
+  (void)Lend(20);
+  (void)Following();
+  EXPECT_EQ(Back(20), LineageVerdict::kOk);
+  EXPECT_EQ(away(), 0u);
+  EXPECT_EQ(here.CanRecover(20), Recovery::kPossible);
+  EXPECT_EQ(Kept(10), LineageVerdict::kOk);
+  EXPECT_TRUE(Following().empty());
+  EXPECT_EQ(here.Resubmit(2), LineageVerdict::kOk);
+  (void)here.End(20);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, WhatEndsBeforeItIsToldToBeBackHasEnded) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  (void)Lend(10);
+  EXPECT_EQ(here.End(10), LineageVerdict::kUnchanged);
+  EXPECT_TRUE(here.TakeForgotten().empty());
+  EXPECT_EQ(Back(10), LineageVerdict::kOk);
+  EXPECT_EQ(here.TakeForgotten(), std::vector<ObjectId>{Object(10)});
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, ARefusedRecordIsNotOfferedAgain) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
+  (void)here.End(10);
+  (void)Lend(20);
+  EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
+  (void)LendRecord(10);
+  (void)At(here, event::ReturnBack{Object(10), /*record=*/true, /*stays=*/true});
+  (void)here.End(10);
+  (void)Kept(10);
+  EXPECT_TRUE(Following().empty());
+  EXPECT_TRUE(here.IsKept(1));
+  (void)Over(20);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, WhatWasEvictedHasNoTaskToGoAlong) {
+  LineageHarness small(10);
+  ASSERT_EQ(small.Record(1, {}, {10}, 40), LineageVerdict::kOk);
+  TaskRecord task;
+  EXPECT_EQ(At(small, event::LendReturn{Object(10), kTo}, &task), LineageVerdict::kOk);
+  EXPECT_TRUE(task.id.IsNil());
+  EXPECT_TRUE(small.empty());
+}
+
+TEST_F(LineageLend, AnEvictedTaskLetsGoOfWhatItNeededElsewhere) {
+  LineageHarness small(50);
+  ASSERT_EQ(small.Record(1, {}, {10}, 20), LineageVerdict::kOk);
+  ASSERT_EQ(small.Record(2, {10}, {20}, 20), LineageVerdict::kOk);
+  (void)small.End(10);
+  TaskRecord task;
+  (void)At(small, event::LendReturn{Object(20), kTo}, &task);
+  ASSERT_EQ(small.Record(3, {}, {30}, 50), LineageVerdict::kOk);
+  EXPECT_EQ(small.table.tasks(), 1u);
+  EXPECT_EQ(small.table.objects(), 1u);
+  EXPECT_EQ(At(small, event::LentEnded{Object(20)}), LineageVerdict::kNotFound);
+}
+
+TEST_F(LineageLend, WhatIsTheHostsOrBusyStays) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {}, {20}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(3, {}, {30}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Persist(10), LineageVerdict::kOk);
+  EXPECT_EQ(Refused(10), LineageVerdict::kHostKeeps);
+  ASSERT_EQ(here.table.Step(event::BeginResubmit{Task(2)}), LineageVerdict::kOk);
+  EXPECT_EQ(Refused(20), LineageVerdict::kBusy);
+  EXPECT_EQ(Refused(99), LineageVerdict::kNotFound);
+  std::vector<uint64_t> many(kTaskArgumentsMax + 1, 1000);
+  ASSERT_EQ(here.Record(4, many, {40}), LineageVerdict::kOk);
+  EXPECT_EQ(Refused(40), LineageVerdict::kTooMany);
+}
+
+TEST_F(LineageLend, WhatComesMayBeAnArgumentHere) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(there.Record(2, {10}, {20}), LineageVerdict::kOk);
+  ASSERT_EQ(Adopt(there, Lend(10), 10), LineageVerdict::kOk);
+  (void)there.End(10);
+  EXPECT_TRUE(there.IsKept(1));
+  EXPECT_EQ(there.CanRecover(10), Recovery::kPossible);
+  (void)there.End(20);
+  EXPECT_TRUE(there.empty());
+}
+
+TEST_F(LineageLend, WhatComesHomeIsNotLentAnyMore) {
+  ASSERT_EQ(here.Record(1, {5}, {10}), LineageVerdict::kOk);
+  const TaskRecord task = Lend(10);
+  ASSERT_EQ(Adopt(here, task, 10, 2), LineageVerdict::kOk);
+  EXPECT_EQ(away(), 0u);
+  EXPECT_EQ(here.table.CountReturns(Task(1)), 1u);
+  EXPECT_EQ(Over(10), LineageVerdict::kNotFound);
+  (void)here.End(10, 2);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, AnotherTasksObjectIsNotTaken) {
+  ASSERT_EQ(there.Record(9, {}, {10}), LineageVerdict::kOk);
+  EXPECT_EQ(Adopt(there, {Task(1), 1, 1, Objects({5})}, 10), LineageVerdict::kAlreadyExists);
+  EXPECT_EQ(there.table.tasks(), 1u);
+  EXPECT_EQ(there.table.objects(), 1u);
+  // Nor one that is made of itself.
+  EXPECT_EQ(Adopt(there, {Task(2), 1, 1, Objects({20})}, 20), LineageVerdict::kDependedOn);
+  EXPECT_EQ(there.table.objects(), 1u);
+  ASSERT_EQ(there.table.Step(event::BeginTask{Task(3), 1, 1}), LineageVerdict::kOk);
+  EXPECT_EQ(Adopt(there, {Task(3), 1, 1, {}}, 30), LineageVerdict::kBusy);
+}
+
+}  // namespace
+}  // namespace freehold::core
