@@ -143,6 +143,8 @@ void Oracle::LookAtEvictableAtRest() {
     Object* object = s_.object(number);
     LookAtEvictable(object);
     if (!IsEvictable(*object) || !s_.OwnerOf(*object).live() || !Held(*object)) continue;
+    // One that its host was told of may have gone with a former owner.
+    if (MayBeUnrecorded(s_, *object)) continue;
     bool any = IsInFile(s_, *object);
     for (const auto& node : s_.nodes) {
       const Store::Stored* stored = node->store.Find({object->id, object->generation});

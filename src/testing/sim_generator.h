@@ -118,7 +118,8 @@ class Generator {
 
   // --- What plans are made of --------------------------------------------------------------------
   void PlanLineage();  // sim_generator_lineage.cc
-  void PlanStream();   // sim_generator_streams.cc
+  void PlanLineageMoves();
+  void PlanStream();  // sim_generator_streams.cc
   Action DrawStream(Verb verb);
   void PlanMoves();  // sim_generator_moves.cc
   void PlanOldMoves();

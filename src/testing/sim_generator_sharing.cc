@@ -84,7 +84,9 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
-  if (transfers_ && random_.Percent(25)) return PlanTransfer();
+  if (transfers_ && random_.Percent(25)) {
+    return random_.Percent(25) ? PlanLineageMoves() : PlanTransfer();
+  }
   if (heirs_ && random_.Percent(25)) return PlanHeir();
   switch (random_.Below(27)) {
     case 26:

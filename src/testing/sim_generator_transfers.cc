@@ -8,11 +8,6 @@
 namespace freehold::testing::sim {
 
 Action Generator::DrawTransfer(const Object* object) {
-  // Mostly one that can be given away.
-  for (int attempt = 0; attempt < 6; ++attempt) {
-    if (!object->recorded) break;
-    if (const Object* other = AnyObject(); other != nullptr) object = other;
-  }
   return {Verb::kTransfer, {object->owner, object->number, AnyProcess()}};
 }
 

@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "freehold/lineage.h"
+#include "src/testing/sim_lineage_moved.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_stateful.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -69,6 +71,7 @@ bool IsSurelyKept(Oracle* oracle, const State& state, const Object& maker) {
   return std::any_of(state.objects.begin(), state.objects.end(), [&](const auto& each) {
     const Object& other = each.second;
     const auto argument = state.objects.find(other.made_of);
+    if (other.owner != maker.owner) return false;  // elsewhere it keeps nothing here
     const bool depends = other.yielded_by == maker.number ||
                          (argument != state.objects.end() &&
                           MakerOf(state, argument->second).number == maker.number);
@@ -154,6 +157,10 @@ bool Remake(Oracle* oracle, State* state, Process* process, Object* object, int6
   Object& maker = MakerOf(*state, *object);
   if (!IsSurelyKept(oracle, *state, maker) || HasEvictedLineage(*process)) return false;
   Object* argument = maker.made_of == 0 ? nullptr : state->object(maker.made_of);
+  // What its owner must hold for that, somebody else owns.
+  if (argument != nullptr && argument->owner != process->end && InScope(oracle, *argument)) {
+    return false;
+  }
   std::vector<Object*> made;
   for (Object* one : ReturnsOf(state, &maker)) {
     if (InScope(oracle, *one)) {
@@ -166,6 +173,7 @@ bool Remake(Oracle* oracle, State* state, Process* process, Object* object, int6
   bool may = maker.retries > 0;
   bool revives = false;
   if (argument != nullptr && !InScope(oracle, *argument)) {
+    if (!SeeRecord(state, *process, argument)) return false;
     // What the library knows of it must be known here.
     if (!IsKnownToHaveEnded(oracle, *state, *argument)) return false;
     // Its calls may be let go of in pieces.
@@ -179,6 +187,10 @@ bool Remake(Oracle* oracle, State* state, Process* process, Object* object, int6
   if (may) {
     for (Object* one : made) BeginValue(*process, one);
     if (revives) Revive(state, argument);
+    if (revives && argument->record_moved) {
+      state->coverage.Count("what has followed is revived");
+      NoteGivenAway(oracle, state, argument);
+    }
     if (argument != nullptr) ++argument->holdings[process->end].tasks;
     if (maker.retries != kRetriesUnlimited && --maker.retries == 0) maker.made_of = 0;
   }
@@ -257,13 +269,35 @@ void CheckRecovery(Oracle* oracle, const Process& process, const Object& object,
                  NameOf(object) + " " + RecoveryName(said));
 }
 
-void CheckTasks(Oracle* oracle, const State& state, const Process& process, size_t kept) {
+// Of what went along, records may be here or elsewhere.
+void CheckMovedTasks(Oracle* oracle, const State& state, const Process& process) {
+  size_t least = 0;
+  size_t most = 0;
+  for (const auto& [number, object] : state.objects) {
+    if (!object.recorded && !object.lineage_moved) continue;
+    ++most;
+    const bool here = object.recorded && object.owner == process.end && object.yielded_by == 0;
+    if (here && InScope(oracle, object) && !IsForbidden(state, object) && !object.let_go) ++least;
+  }
   const ReferenceCounterStats stats = process.counter->GetStats();
-  const std::string details = NameOf(process) + ": " + std::to_string(stats.lineage_tasks) +
-                              ", not " + std::to_string(kept);
+  const size_t kept = stats.lineage_tasks - stats.lineage_tasks_away;
+  oracle->Expect(kept >= least && kept <= most, "other tasks are kept than may be",
+                 NameOf(process) + Format(": I of I to I",
+                                          {static_cast<int64_t>(kept), static_cast<int64_t>(least),
+                                           static_cast<int64_t>(most)}));
+}
+
+void CheckTasks(Oracle* oracle, const State& state, const Process& process, size_t kept) {
+  if (HasMovedLineage(state) && !HasEvictedLineage(process)) {
+    return CheckMovedTasks(oracle, state, process);
+  }
+  const ReferenceCounterStats stats = process.counter->GetStats();
+  const size_t tasks = stats.lineage_tasks - stats.lineage_tasks_away;
+  const std::string details =
+      NameOf(process) + ": " + std::to_string(tasks) + ", not " + std::to_string(kept);
   const bool evicts = HasEvictedLineage(process);
-  oracle->Expect(evicts ? stats.lineage_tasks <= kept : stats.lineage_tasks == kept,
-                 "other tasks are kept than must be", details);
+  oracle->Expect(evicts ? tasks <= kept : tasks == kept, "other tasks are kept than must be",
+                 details);
   oracle->Expect(!evicts || stats.lineage_bytes <= state.options.lineage_bytes,
                  "more lineage is kept than there is room for", NameOf(process));
 }
@@ -271,6 +305,7 @@ void CheckTasks(Oracle* oracle, const State& state, const Process& process, size
 }  // namespace
 
 void LookAtLineageAtRest(Oracle* oracle, const State& state) {
+  const bool moved = HasMovedLineage(state);
   for (const auto& process : state.processes) {
     if (!process->live()) continue;
     const std::set<int64_t> kept = KeptTasks(oracle, state, *process);
@@ -283,7 +318,7 @@ void LookAtLineageAtRest(Oracle* oracle, const State& state) {
         continue;
       }
       const Object& maker = MakerOf(state, object);
-      if (kept.count(maker.number) == 0) continue;
+      if (kept.count(maker.number) == 0 || (moved && !in_scope)) continue;
       const bool needed =
           in_scope || std::any_of(kept.begin(), kept.end(), [&, of = number](int64_t other) {
             return state.objects.at(other).made_of == of;

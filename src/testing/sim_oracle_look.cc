@@ -7,6 +7,7 @@
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_heirs.h"
 #include "src/testing/sim_lineage.h"
+#include "src/testing/sim_lineage_moved.h"
 #include "src/testing/sim_members.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
@@ -176,6 +177,7 @@ void Oracle::LookAtRest() {
   LookAtUses();
   LookAtMembersAtRest(this, s_);
   LookAtLineageAtRest(this, s_);
+  LookAtMovedLineage(this, &s_);
   LookAtReplaysAtRest(this, &s_);
   LookAtPersistedAtRest(this, s_);
   LookAtStreamsAtRest(this, s_);

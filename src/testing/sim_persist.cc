@@ -100,7 +100,9 @@ void LookAtPersistedAtRest(Oracle* oracle, const State& state) {
         });
     if (!in_scope && !needed) continue;
     const Recovery said = Lineage(*owner.counter).CanRecover(object.id);
-    oracle->Expect(said == (object.persisted ? Recovery::kPersisted : Recovery::kEvicted),
+    // What had no lineage any more when it was given away is as if it had been put there.
+    const Recovery without = object.lineage_moved ? Recovery::kPut : Recovery::kEvicted;
+    oracle->Expect(said == (object.persisted ? Recovery::kPersisted : without),
                    "whether a persisted object can be had again is said wrongly",
                    NameOf(object) + " " + RecoveryName(said));
   }

@@ -197,7 +197,8 @@ struct State {
   std::set<int64_t> given_away;  // objects that ever were to be; not those that have ended
   // Answers to transfers that were seen on the wire: object, next owner, term.
   std::set<std::array<int64_t, 3>> taken_seen;
-  std::set<int64_t> evictable;  // objects whose values may be; some may have ended since
+  std::set<int64_t> records_sent;  // of objects that have ended; see sim_lineage_moved.h
+  std::set<int64_t> evictable;     // objects whose values may be; some may have ended since
   std::map<int64_t, Task> tasks;
   std::map<int64_t, Reader> readers;
   std::map<int64_t, Registration> registrations;

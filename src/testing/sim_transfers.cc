@@ -7,6 +7,7 @@
 
 #include "freehold/error_reason.h"
 #include "freehold/transfer.h"
+#include "src/testing/sim_lineage_moved.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
@@ -32,8 +33,8 @@ bool IsMovable(const State& state, const Object& object) {
   const bool in_files = std::any_of(state.files.begin(), state.files.end(), [&](const auto& each) {
     return each.second.object == object.number;
   });
-  return !followed && !moves && !in_files && object.owners.empty() && !object.recorded &&
-         object.persists == 0 && object.frees == 0 && object.generation == 0 &&
+  return !followed && !moves && !in_files && object.owners.empty() && !object.let_go &&
+         !object.persisted && object.persists == 0 && object.frees == 0 && object.generation == 0 &&
          object.first_frees.empty() && !object.disagreed && object.open_transfers == 0 &&
          object.heirs.empty();
 }
@@ -120,8 +121,11 @@ void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
     }
   }
   SeePinsMoved(state, *object);
+  NoteLineageMoved(state, object, *state->process(owner));
   object->former = object->owner;
   object->unsettled = state->process(object->owner)->live();
+  // What is taken back was counted all the time.
+  if (state->process(object->owner)->excluded_by == 0) oracle->SeeUsesLetGo(owner);
   object->owner = owner;
   FollowOwner(oracle, state, object);
   object->listed = object->handed;
@@ -215,7 +219,7 @@ bool ActTransfer(Oracle* oracle, State* state, const Action& action) {
     return false;
   }
   if (!object->users.empty() || IsStream(*state, *object) || object->stream != 0 ||
-      object->stateful != 0 || object->was_argument) {
+      object->stateful != 0 || object->yielded_by != 0) {
     return false;
   }
   const int64_t number = static_cast<int64_t>(state->transfers.size()) + 1;
@@ -335,48 +339,6 @@ bool HeardOfOwner(const State& state, const End& end, const Object& object) {
                      [&](int64_t owner) { return end.HeardOf(*state.process(owner)); });
 }
 
-bool MayLose(const State& state, const Process& holder, const Object& object) {
-  if (!WasGivenAway(object) || holder.end == object.owner || !holder.usable()) return false;
-  const auto mine = object.holdings.find(holder.end);
-  if (mine == object.holdings.end()) return false;
-  if (mine->second.failed) return true;
-  const absl::StatusOr<ProcessId> named = holder.counter->OwnerOf(object.id);
-  if (!named.ok()) return false;
-  const int64_t owner = state.EndOf(*named);
-  const auto listed = object.listed.find(holder.end);
-  return owner != object.owner && state.process(owner)->excluded_by != 0 &&
-         (listed == object.listed.end() || listed->second != mine->second.spell);
-}
-
-bool HasLost(const State& state, const Object& object, const Holding& holding) {
-  return WasGivenAway(object) && holding.failed && state.OwnerOf(object).live();
-}
-
-bool AreHandles(const Object& object, uint64_t handles, const Holding& holding) {
-  const uint64_t held = holding.handles.size();
-  return handles >= held && handles <= held + static_cast<uint64_t>(object.open_transfers);
-}
-
-int64_t OwnerByHearsay(Object* object, int64_t end) {
-  if (!WasGivenAway(*object) || object->told_stale++ % 2 == 0) return object->owner;
-  return object->owners.front() == end ? object->owner : object->owners.front();
-}
-
-ProcessId OwnerForNode(const State& state, const Node& node, Object* object, uint32_t generation) {
-  if (!WasGivenAway(*object)) return state.OwnerOf(*object).id;
-  for (const NodeCopyStatus& copy : node.agent->Find(object->id)) {
-    if (copy.copy.generation == generation) return copy.copy.owner;
-  }
-  return state.process(OwnerByHearsay(object, node.end))->id;
-}
-
-bool MaySendLate(const State& state, const Object& object, int64_t from) {
-  if (!WasGivenAway(object) || !EverOwned(object, from)) return false;
-  const Process& process = *state.process(from);
-  // What has ended it does not know any more.
-  return process.excluded_by != 0 || object.ended || process.PastBarrier(state.OwnerOf(object));
-}
-
 // --- On the wire ---------------------------------------------------------------------------------
 
 void OnTransferSent(Oracle* oracle, State* state, int64_t from, int64_t to,
@@ -385,6 +347,10 @@ void OnTransferSent(Oracle* oracle, State* state, int64_t from, int64_t to,
   Object* object = state->Find(item.object);
   if (object == nullptr) return;
   state->trace.Add("E sends E Transfer O I", {from, to, object->number, item.term});
+  if (item.state == core::TransferState::kRecord) {
+    state->records_sent.insert(object->number);
+    return;
+  }
   SeeOwner(oracle, state, object);
   if (object->owner != from) return;  // it comes again
   NoteOnItsWay(state, *object, to);
@@ -411,9 +377,14 @@ void OnSharingSent(Oracle* oracle, State* state, int64_t from, int64_t to,
                    const core::SharingItem& item) {
   if (state->given_away.empty()) return;
   Object* object = state->Find(item.object);
-  if (object == nullptr || state->given_away.count(object->number) == 0) return;
-  if (item.kind == core::SharingKind::kTransferAck &&
-      item.answer == static_cast<uint8_t>(core::TransferAnswer::kTaken)) {
+  if (object == nullptr) return;
+  const bool taken = item.kind == core::SharingKind::kTransferAck &&
+                     item.answer == static_cast<uint8_t>(core::TransferAnswer::kTaken);
+  if (taken && state->records_sent.erase(object->number) > 0) {
+    return SeeRecordTaken(state, object, from);
+  }
+  if (state->given_away.count(object->number) == 0) return;
+  if (taken) {
     // It may have ended before anybody looks.
     const bool first = state->taken_seen.insert({object->number, from, item.term}).second;
     if (first && object->owner == to && state->process(from)->live()) {

@@ -46,6 +46,48 @@ bool MayLack(const State& state, const Object& outer, const Object& inner) {
   return owner != inner.owner && died(owner);
 }
 
+bool MayLose(const State& state, const Process& holder, const Object& object) {
+  if (!WasGivenAway(object) || holder.end == object.owner || !holder.usable()) return false;
+  const auto mine = object.holdings.find(holder.end);
+  if (mine == object.holdings.end()) return false;
+  if (mine->second.failed) return true;
+  const absl::StatusOr<ProcessId> named = holder.counter->OwnerOf(object.id);
+  if (!named.ok()) return false;
+  const int64_t owner = state.EndOf(*named);
+  const auto listed = object.listed.find(holder.end);
+  return owner != object.owner && state.process(owner)->excluded_by != 0 &&
+         (listed == object.listed.end() || listed->second != mine->second.spell);
+}
+
+bool HasLost(const State& state, const Object& object, const Holding& holding) {
+  return WasGivenAway(object) && holding.failed && state.OwnerOf(object).live();
+}
+
+bool AreHandles(const Object& object, uint64_t handles, const Holding& holding) {
+  const uint64_t held = holding.handles.size();
+  return handles >= held && handles <= held + static_cast<uint64_t>(object.open_transfers);
+}
+
+int64_t OwnerByHearsay(Object* object, int64_t end) {
+  if (!WasGivenAway(*object) || object->told_stale++ % 2 == 0) return object->owner;
+  return object->owners.front() == end ? object->owner : object->owners.front();
+}
+
+ProcessId OwnerForNode(const State& state, const Node& node, Object* object, uint32_t generation) {
+  if (!WasGivenAway(*object)) return state.OwnerOf(*object).id;
+  for (const NodeCopyStatus& copy : node.agent->Find(object->id)) {
+    if (copy.copy.generation == generation) return copy.copy.owner;
+  }
+  return state.process(OwnerByHearsay(object, node.end))->id;
+}
+
+bool MaySendLate(const State& state, const Object& object, int64_t from) {
+  if (!WasGivenAway(object) || !EverOwned(object, from)) return false;
+  const Process& process = *state.process(from);
+  // What has ended it does not know any more.
+  return process.excluded_by != 0 || object.ended || process.PastBarrier(state.OwnerOf(object));
+}
+
 bool MayBeUnrecorded(const State& state, const Object& object) {
   return std::any_of(object.owners.begin(), object.owners.end(), [&](int64_t owner) {
     return owner != object.owner && state.process(owner)->excluded_by != 0;

@@ -98,11 +98,13 @@ struct Object {
   std::vector<int64_t> users;  // scopes that use it, or did
   uint64_t used_perhaps = 0;   // at rest: by scopes in rings of which the library says so
   Pins pins;
-  bool free_waits = false;    // for the last of them
-  bool free_first = false;    // then, evict-first
-  bool recorded = false;      // its owner's host has said how it made it
-  int64_t made_of = 0;        // then; 0: it cannot be made again
-  bool was_argument = false;  // of something that was recorded
+  bool free_waits = false;     // for the last of them
+  bool free_first = false;     // then, evict-first
+  bool recorded = false;       // its owner's host has said how it made it
+  int64_t made_of = 0;         // then; 0: it cannot be made again
+  bool was_argument = false;   // of something that was recorded
+  bool lineage_moved = false;  // it had an owner before, who had its lineage
+  bool record_moved = false;   // ... after it had ended
   uint32_t retries = 0;
   int64_t yielded_by = 0;               // recorded: the object whose task yielded it; 0: none
   uint32_t retries_given = 0;           // when it was recorded

@@ -319,6 +319,14 @@ bool Oracle::IsWaiting(int64_t scope) const {
   return waits;
 }
 
+void Oracle::SeeUsesLetGo(int64_t process) {
+  for (auto& [number, scope] : s_.scopes) {
+    if (scope.process != process || scope.uses.empty()) continue;
+    if (ScopeRuns(s_, number) || IsWaiting(number)) continue;
+    scope.let_go.insert(scope.uses.begin(), scope.uses.end());
+  }
+}
+
 // Which processes a scope knows to have joined it is known at rest only.
 bool Oracle::IsDone(int64_t scope) const {
   if (ScopeRuns(s_, scope) || IsWaiting(scope)) return false;
