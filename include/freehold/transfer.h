@@ -32,8 +32,9 @@
 // follows if that ends first. Of arguments that others own, here or elsewhere, the next owner's
 // host holds what its tasks need, as ever. So what was made of each other is best given away in one
 // call: what goes alone may end at its next owner before anything there needs its record. A record
-// that somebody waits for (OnErased), or that a stateful task made, stays. What was evicted goes as
-// if it had been put there.
+// that somebody waits for (OnErased), that has an heir, or that a stateful task made, stays, and so
+// does one as long as tasks of two other owners need it. What was evicted goes as if it had been
+// put there; so is an object whose task has more bytes than lineage_bytes_max there.
 //
 // What cannot be given away, by name: a generator, what a stateful task made, and what is persisted
 // or to be; an object that has a shared file without a node, or a subscription to its locations; of
@@ -83,7 +84,8 @@
 // once it goes out of scope, although its lineage may bring it back.
 //
 // Its lineage, subscriptions to its locations here and its files without a node end with this
-// process. Its pins do not: the heir's host unpins.
+// process; an heir that has owned it before, and still knows its task, has that. Its pins do not:
+// the heir's host unpins.
 //
 // Thread safety: thread-safe. Blocks: Wait alone.
 

@@ -1,5 +1,6 @@
 #include "src/core/lineage_table.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "src/base/check.h"
@@ -119,6 +120,9 @@ LineageVerdict LineageTable::Enter(uint32_t task, const ObjectId& made) {
     return LineageVerdict::kAlreadyExists;
   }
   if (object.dependents > 0) return LineageVerdict::kDependedOn;
+  const bool lent = object.lent_by != kNone && tasks_.At(object.lent_by).state != State::kGoing;
+  if (lent) return LineageVerdict::kAlreadyExists;
+  object.lent_by = kNone;
   EndPersisted(&object);
   object.task = task;
   object.made = true;
@@ -185,7 +189,6 @@ void LineageTable::Release(uint32_t task, PieceKind returns, LineageEffects* eff
   Task& released = tasks_.At(task);
   const bool away = IsAway(released);
   counters_.away -= away ? 1 : 0;
-  counters_.lent -= released.lent;
   if (released.state == State::kKept) {
     counters_.bytes -= released.bytes;
     ++counters_.released;
@@ -255,6 +258,7 @@ bool LineageTable::Work(uint64_t* budget, LineageEffects* effects) {
       } else {
         ForgetMaker(object, piece, effects);
       }
+      *budget -= std::min(*budget, std::exchange(looked_at_, 0));
     }
     if (piece.kind != PieceKind::kArguments) {
       tasks_.At(piece.task).state = State::kFree;
@@ -274,14 +278,19 @@ LineageVerdict LineageTable::Step(const event::ReturnEnded& e, LineageEffects* e
   Object& object = objects_.At(slot);
   if (object.lent_by != kNone) {
     // It is not told yet that it is back.
-    object.ended_lent = object.ended_lent || e.generation >= object.generation;
+    if (e.generation < object.generation) return LineageVerdict::kUnchanged;
+    object.ended_lent = true;
+    object.in_scope = false;
     return LineageVerdict::kUnchanged;
   }
   if (!object.made) effects->to_forget.push_back(e.object);
   if (e.generation < object.generation || !object.in_scope) return LineageVerdict::kUnchanged;
   object.generation = e.generation;
   object.in_scope = false;
-  if (object.dependents > 0 && !IsMutant(Mutant::kLineageRefsIgnored)) return LineageVerdict::kOk;
+  if (object.dependents > 0 && !IsMutant(Mutant::kLineageRefsIgnored)) {
+    FollowIfAlone(object, effects);  // it may have been told before that no copy is left
+    return LineageVerdict::kOk;
+  }
   EndUse(slot, effects);
   return LineageVerdict::kOk;
 }

@@ -18,7 +18,7 @@
 // step 17); until it is wanted so it stays here.
 //
 // Thread safety: thread-compatible; the runtime keeps one lock. Costs: each step O(1) or what it is
-// given; a task 120 bytes and 4 for each edge, an object 52.
+// given; a task 128 bytes and 4 for each edge, an object 72.
 
 #ifndef FREEHOLD_SRC_CORE_LINEAGE_TABLE_H_
 #define FREEHOLD_SRC_CORE_LINEAGE_TABLE_H_
@@ -45,7 +45,6 @@ class LineageTable {
     uint64_t resubmitted = 0;
     uint64_t returns_read = 0;  // that were asked for, to be looked at in their shards
     uint64_t away = 0;          // gauge: tasks of use to others alone
-    uint64_t lent = 0;          // gauge: returns that others own
   };
   // What is known of one argument.
   struct Argument {
@@ -95,7 +94,8 @@ class LineageTable {
   LineageVerdict Step(const event::LentSettled& e, LineageEffects* effects);  // kNotFound
   LineageVerdict Step(const event::ReturnBack& e, LineageEffects* effects);
   LineageVerdict Step(const event::LentEnded& e, LineageEffects* effects);  // kNotFound
-  // kBusy, kAlreadyExists (another task made it), kDependedOn, kTableFull: it has no lineage.
+  // kUnchanged: it has that lineage. kBusy, kAlreadyExists (another task made it), kDependedOn,
+  // kTableFull: it has none.
   LineageVerdict Step(const event::AdoptReturn& e, LineageEffects* effects);
   LineageVerdict Step(const event::RecordKept& e, LineageEffects* effects);  // kNotFound
   // Lets go of what is to be let go of, evicting while there is too much. True: more is left.
@@ -148,6 +148,12 @@ class LineageTable {
   void CheckInvariants() const;
 
  private:
+  // Of a return that is another process's.
+  enum class Lent : uint8_t {
+    kUnsettled,  // it may come back
+    kSettled,
+    kOver,  // nobody needs it there
+  };
   enum class State : uint8_t { kFree, kRecording, kKept, kResubmitting, kGoing };
   struct Task {
     TaskId id;
@@ -159,8 +165,8 @@ class LineageTable {
     uint32_t let_go = 0;  // of its arguments, the first so many are not needed for its sake
     uint32_t witness = 0;
     uint32_t lent = 0;       // returns that others own and need, or are to
-    bool settled = false;    // one of them does not come back
-    PeerIndex to = kNoPeer;  // who; kManyPeers: several
+    uint32_t unsettled = 0;  // of these, those that may come back
+    PeerIndex to = kNoPeer;  // who has the others; kManyPeers: several
     uint32_t older = kNone;
     uint32_t next = kNone;  // younger; of a free entry, the pool's
     State state = State::kFree;
@@ -175,6 +181,8 @@ class LineageTable {
     uint32_t away = 0;             // of these, of tasks that are away
     uint32_t lent_by = kNone;      // the task that made it, of one that another process owns
     PeerIndex to = kNoPeer;        // where tasks that need it are; kManyPeers: in several places
+    PeerIndex lent_to = kNoPeer;   // of one that is lent
+    Lent lent = Lent::kOver;       // likewise
     uint32_t generation = 0;       // the latest that was heard of
     uint32_t next = kNone;         // the pool's
     bool made = false;             // a task did
@@ -184,8 +192,8 @@ class LineageTable {
     bool unmade = false;           // revived, and its task has not run since
     bool persisted = false;        // then checkpointed: the host has its value
     bool freed = false;            // explicitly, the value of `generation`
-    bool lent_over = false;        // of one that was lent: nobody needs it there
-    bool ended_lent = false;       // it was out of scope here before it was told to be back
+    bool ended_lent = false;       // likewise: it has ended here, before it was told to be back
+    bool kept_lent = false;        // likewise: its record alone is left
     bool stays = false;            // it was to follow, and was refused
   };
   enum class PieceKind : uint8_t { kArguments, kReturns, kAbandonedReturns };
@@ -220,12 +228,18 @@ class LineageTable {
   void DropDependent(uint32_t object, const Piece& piece, LineageEffects* effects);
   void ForgetMaker(uint32_t object, const Piece& piece, LineageEffects* effects);
   bool IsAway(const Task& task) const {
-    return task.state == State::kKept && task.needed == 0 && task.settled;
+    return task.state == State::kKept && task.needed == 0 && task.lent > 0 && task.unsettled == 0;
+  }
+  // Nothing but away tasks needs it.
+  static bool IsAlone(const Object& object) {
+    return object.away > 0 && object.away == object.dependents && !object.stays;
   }
   // A return of the task is of use.
   void AddNeed(uint32_t task);
   void GoAway(uint32_t task, LineageEffects* effects);
-  void CountLent(Task* task, int change);
+  void ComeBack(const Task& task);
+  static void EndLent(Task* task, Object* object);
+  void AfterLending(uint32_t task, bool was_away, LineageEffects* effects);
   static void DropAway(Object* argument);
   // To whom an away task's argument goes, if that is of use to nobody else.
   void FollowIfAlone(const Object& object, LineageEffects* effects);
@@ -243,6 +257,7 @@ class LineageTable {
   uint32_t oldest_ = kNone;
   uint32_t youngest_ = kNone;
   std::deque<Piece> pieces_;
+  uint64_t looked_at_ = 0;  // arguments, by what has gone away or come back since the last piece
   Counters counters_;
 };
 

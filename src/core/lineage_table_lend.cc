@@ -33,6 +33,8 @@ LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
   if (slot == kNone || !objects_.At(slot).made) return LineageVerdict::kNotFound;
   Object& object = objects_.At(slot);
   if (object.in_scope == e.record) return LineageVerdict::kNotFound;
+  // It may be needed here since it was to follow.
+  if (e.record && !(IsAlone(object) && object.to == e.to)) return LineageVerdict::kNotFound;
   if (object.checkpointed || object.not_restartable) return LineageVerdict::kHostKeeps;
   const uint32_t index = object.task;
   if (index == kNone || tasks_.At(index).state == State::kGoing) {
@@ -59,9 +61,11 @@ LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
   object.in_scope = false;
   object.made = false;
   object.lent_by = index;
-  object.lent_over = object.ended_lent = false;
-  CountLent(&lent, 1);
-  Join(e.to, kManyPeers, &lent.to);
+  object.lent_to = e.to;
+  object.lent = Lent::kUnsettled;
+  object.ended_lent = object.kept_lent = false;
+  ++lent.lent;
+  ++lent.unsettled;
   if (needed) DropNeed(index, effects);
   return LineageVerdict::kOk;
 }
@@ -69,70 +73,75 @@ LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
 LineageVerdict LineageTable::Step(const event::LentSettled& e, LineageEffects* effects) {
   const uint32_t slot = FindObject(e.object);
   if (slot == kNone || objects_.At(slot).lent_by == kNone) return LineageVerdict::kNotFound;
-  const uint32_t index = objects_.At(slot).lent_by;
-  Task& task = tasks_.At(index);
-  if (task.settled || task.lent == 0) return LineageVerdict::kOk;
-  task.settled = true;
-  if (IsAway(task)) GoAway(index, effects);
+  Object& object = objects_.At(slot);
+  if (object.lent != Lent::kUnsettled) return LineageVerdict::kUnchanged;
+  Task& task = tasks_.At(object.lent_by);
+  const bool was_away = IsAway(task);
+  object.lent = Lent::kSettled;
+  --task.unsettled;
+  Join(object.lent_to, kManyPeers, &task.to);
+  AfterLending(object.lent_by, was_away, effects);
   return LineageVerdict::kOk;
 }
 
 LineageVerdict LineageTable::Step(const event::ReturnBack& e, LineageEffects* effects) {
-  if (e.record && FindObject(e.object) == kNone) {
-    effects->to_forget.push_back(e.object);
+  const uint32_t slot = FindObject(e.object);
+  if (slot == kNone) {
+    if (e.record) effects->to_forget.push_back(e.object);
     return LineageVerdict::kNotFound;
   }
-  const uint32_t slot = EnsureObject(e.object);
-  if (slot == kNone) return LineageVerdict::kTableFull;
   Object& object = objects_.At(slot);
-  object.made = true;
-  object.stays = object.stays || e.stays;
   const uint32_t index = object.lent_by;
   object.lent_by = kNone;
-  object.in_scope = !e.record;
-  if (index != kNone && tasks_.At(index).state != State::kGoing) {
-    object.task = index;
-    if (NeedsMaker(object)) AddNeed(index);
-    if (!object.lent_over) CountLent(&tasks_.At(index), -1);
-  }
-  if (std::exchange(object.ended_lent, false) && object.in_scope) {
-    object.in_scope = false;
+  object.made = true;
+  object.stays = object.stays || e.stays;
+  // A record may have been revived meanwhile.
+  if (!e.record) object.in_scope = !object.ended_lent;
+  if (index == kNone || tasks_.At(index).state == State::kGoing) {
     if (!IsOfUse(object)) EndUse(slot, effects);
-  } else if (!IsOfUse(object)) {
-    // Nobody needs the record any more.
-    if (object.task == kNone) {
-      EraseObject(slot, effects);
-    } else if (tasks_.At(object.task).needed == 0 && tasks_.At(object.task).lent == 0) {
-      Release(object.task, PieceKind::kReturns, effects);
-    }
+    return LineageVerdict::kOk;
   }
+  Task& task = tasks_.At(index);
+  const bool was_away = IsAway(task);
+  EndLent(&task, &object);
+  object.task = index;
+  if (NeedsMaker(object)) ++task.needed;
+  const bool kept = object.kept_lent;
+  AfterLending(index, was_away, effects);
+  if (kept) FollowIfAlone(object, effects);
   return LineageVerdict::kOk;
 }
 
 LineageVerdict LineageTable::Step(const event::LentEnded& e, LineageEffects* effects) {
   const uint32_t slot = FindObject(e.object);
-  if (slot == kNone || objects_.At(slot).lent_by == kNone || objects_.At(slot).lent_over) {
-    return LineageVerdict::kNotFound;
-  }
+  if (slot == kNone || objects_.At(slot).lent_by == kNone) return LineageVerdict::kNotFound;
+  Object& object = objects_.At(slot);
+  Task& task = tasks_.At(object.lent_by);
+  if (object.lent == Lent::kOver || task.state == State::kGoing) return LineageVerdict::kNotFound;
   if (IsMutant(Mutant::kLentForgotten)) return LineageVerdict::kNotFound;
-  const uint32_t index = objects_.At(slot).lent_by;
-  Task& task = tasks_.At(index);
-  if (task.state == State::kGoing) return LineageVerdict::kNotFound;
-  objects_.At(slot).lent_over = true;
-  if (task.state == State::kKept && task.needed == 0 && task.lent == 1) {
-    Release(index, PieceKind::kReturns, effects);
-    return LineageVerdict::kOk;
-  }
-  CountLent(&task, -1);
+  const bool was_away = IsAway(task);
+  EndLent(&task, &object);
+  AfterLending(object.lent_by, was_away, effects);
   return LineageVerdict::kOk;
 }
 
-void LineageTable::CountLent(Task* task, int change) {
-  task->lent += static_cast<uint32_t>(change);
-  counters_.lent += static_cast<uint64_t>(change);
-  if (task->lent > 0) return;
-  task->to = kNoPeer;
-  task->settled = false;
+void LineageTable::EndLent(Task* task, Object* object) {
+  if (object->lent == Lent::kOver) return;
+  --task->lent;
+  task->unsettled -= object->lent == Lent::kUnsettled ? 1 : 0;
+  if (task->lent == 0) task->to = kNoPeer;
+  object->lent = Lent::kOver;
+}
+
+// The task may have gone away, or come back, or be of use to nobody.
+void LineageTable::AfterLending(uint32_t task, bool was_away, LineageEffects* effects) {
+  const Task& after = tasks_.At(task);
+  const bool is_away = IsAway(after);
+  if (was_away && !is_away) ComeBack(after);
+  if (!was_away && is_away) GoAway(task, effects);
+  if (after.state == State::kKept && after.needed == 0 && after.lent == 0) {
+    Release(task, PieceKind::kReturns, effects);
+  }
 }
 
 void LineageTable::DropAway(Object* argument) {
@@ -143,14 +152,19 @@ void LineageTable::AddNeed(uint32_t task) {
   Task& needed = tasks_.At(task);
   const bool was_away = IsAway(needed);
   ++needed.needed;
-  if (!was_away) return;
+  if (was_away) ComeBack(needed);
+}
+
+void LineageTable::ComeBack(const Task& task) {
   --counters_.away;
-  for (const uint32_t argument : needed.arguments) DropAway(&objects_.At(argument));
+  looked_at_ += task.arguments.size();
+  for (const uint32_t argument : task.arguments) DropAway(&objects_.At(argument));
 }
 
 void LineageTable::GoAway(uint32_t task, LineageEffects* effects) {
   const Task& away = tasks_.At(task);
   ++counters_.away;
+  looked_at_ += away.arguments.size();
   for (const uint32_t argument : away.arguments) {
     Object& object = objects_.At(argument);
     ++object.away;
@@ -161,10 +175,10 @@ void LineageTable::GoAway(uint32_t task, LineageEffects* effects) {
 
 // What no task made is of no use to anybody once it is out of scope.
 void LineageTable::FollowIfAlone(const Object& object, LineageEffects* effects) {
-  if (object.in_scope || object.away == 0 || object.away < object.dependents) return;
-  if (object.task == kNone || object.checkpointed || object.stays) return;
+  if (object.in_scope || !IsAlone(object)) return;
+  if (object.task == kNone || object.checkpointed) return;
   const Task& task = tasks_.At(object.task);
-  if (task.state != State::kKept || task.retries == 0 || object.to == kManyPeers) return;
+  if (task.state == State::kGoing || task.retries == 0 || object.to == kManyPeers) return;
   if (IsMutant(Mutant::kRecordStaysBehind)) return;
   effects->to_follow.push_back({object.id, object.to});
 }
@@ -172,7 +186,9 @@ void LineageTable::FollowIfAlone(const Object& object, LineageEffects* effects) 
 LineageVerdict LineageTable::Step(const event::RecordKept& e, LineageEffects* effects) {
   const uint32_t slot = FindObject(e.object);
   if (slot == kNone) return LineageVerdict::kNotFound;
-  FollowIfAlone(objects_.At(slot), effects);
+  Object& object = objects_.At(slot);
+  object.kept_lent = object.lent_by != kNone;
+  FollowIfAlone(object, effects);
   return LineageVerdict::kOk;
 }
 
@@ -211,10 +227,12 @@ LineageVerdict LineageTable::EnterAdopted(uint32_t task, const event::AdoptRetur
   (void)Step(event::LentEnded{e.object}, effects);
   Object& object = objects_.At(slot);
   const bool made = object.task != kNone && tasks_.At(object.task).state != State::kGoing;
-  if (made || object.lent_by != kNone) {
+  const bool lent = object.lent_by != kNone && tasks_.At(object.lent_by).state != State::kGoing;
+  if (made || lent) {
     return object.task == task ? LineageVerdict::kUnchanged : LineageVerdict::kAlreadyExists;
   }
   EndPersisted(&object);
+  object.lent_by = kNone;
   object.task = task;
   object.made = true;
   object.in_scope = true;

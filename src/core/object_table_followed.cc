@@ -27,6 +27,11 @@ bool TransferSteps::IsOnlyRecord(const ObjectRecord& record) const {
   return !Any(table_) || WhyNotYet(record) == Immovable::kNo;
 }
 
+void TransferSteps::GoOnFollowing(RecordIndex index, Effects* effects) const {
+  const ObjectRecord& record = table_.slabs_.At(index);
+  if (IsOnlyRecord(record)) LineageSteps::NoteKept(record, effects);
+}
+
 Verdict TransferSteps::Step(const event::TransferRecord& e, Effects* effects) {
   if (table_.fences_.IsFenced(e.to)) return Verdict::kPeerExcluded;
   ObjectRecord* const record = table_.FindMutable(e.key);
@@ -34,6 +39,13 @@ Verdict TransferSteps::Step(const event::TransferRecord& e, Effects* effects) {
   Transfers& all = Share();
   if (!IsOnlyRecord(*record)) return Verdict::kWrongState;
   const RecordIndex index = table_.IndexOf(*record);
+  // As many former owners as one message names.
+  size_t bytes = TransferTaskBytes(**e.task);
+  all.previous.ForEachOf(index, [&](const HolderIndex::Holder&) {
+    bytes += kTransferProcessBytes;
+    return bytes <= kTransferListBytesMax;
+  });
+  if (bytes > kTransferListBytesMax) return Verdict::kWrongState;
   const bool had_work = table_.sharing_->HasWorkFor(e.to);
   Former* const former = all.formers.Add(e.key.id, e.to, TermOf(*record) + 1);
   if (former == nullptr) return Verdict::kTableFull;
@@ -48,9 +60,9 @@ Verdict TransferSteps::Step(const event::TransferRecord& e, Effects* effects) {
     snapshot.formers.push_back(first->peer);
     (void)all.previous.Remove(index, first->peer, 0);
   }
+  (void)HeirSteps(&table_).EndList(index, HeirOutcome::kObjectEnded, effects);
   all.tenures.erase(index);
   table_.Unmake(record);
-  ++table_.counters_.records_followed;
   if (!had_work) effects->ready.push_back(e.to);
   return Verdict::kOk;
 }

@@ -251,7 +251,9 @@ bool TransferSteps::Fence(PeerIndex peer, uint32_t* items_max, Effects* effects)
   while (const HolderIndex::Holder* first = all.previous.FirstOfPeer(peer)) {
     if (*items_max == 0) return true;
     --*items_max;
-    (void)all.previous.Remove(first->record, peer, 0);
+    const RecordIndex index = first->record;
+    (void)all.previous.Remove(index, peer, 0);
+    GoOnFollowing(index, effects);
   }
   all.moved_news.TakeWhile(
       peer, [&](const Transfers::MovedNews&) { return *items_max > 0 && (*items_max)-- > 0; });

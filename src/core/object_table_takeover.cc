@@ -9,7 +9,6 @@
 #include "src/core/object_table_evict.h"
 #include "src/core/object_table_files.h"
 #include "src/core/object_table_heirs.h"
-#include "src/core/object_table_lineage.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_quiet.h"
 #include "src/core/object_table_transfer.h"
@@ -221,7 +220,10 @@ bool TransferSteps::Settles(const Tenure& tenure) const {
 void TransferSteps::SettleIfTold(RecordIndex index, Effects* effects) {
   const Tenure& tenure = transfers()->tenures.find(index)->second;
   if (!IsTold(index)) return;
-  if (Settles(tenure)) return HeirSteps(&table_).MayGoOn(index, effects);
+  if (Settles(tenure)) {
+    HeirSteps(&table_).MayGoOn(index, effects);
+    return GoOnFollowing(index, effects);
+  }
   Answer(tenure.from, SharingKind::kSettled, table_.slabs_.At(index).id(), tenure.term, 0, effects);
 }
 
@@ -233,8 +235,7 @@ Verdict TransferSteps::Step(const event::SettledAcked& e, Effects* effects) {
     return Verdict::kUnchanged;
   }
   at->second.from = kNoPeer;
-  // A record may go on to where its task has gone meanwhile.
-  if (IsOnlyRecord(*record)) LineageSteps::NoteKept(*record, effects);
+  GoOnFollowing(table_.IndexOf(*record), effects);
   return Verdict::kOk;
 }
 

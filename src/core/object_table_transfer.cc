@@ -318,6 +318,7 @@ Verdict TransferSteps::Step(const event::TransferAnswered& e, Effects* effects) 
   }
   ObjectRecord* const record = table_.FindMutable(e.key);
   if (notice.record) {
+    ++table_.counters_.records_followed;
     effects->Rarely().transferred.push_back(std::move(notice));
     return Verdict::kOk;
   }

@@ -242,6 +242,8 @@ class TransferSteps {
   bool TakeSnapshot(const ObjectRecord& record, const NodeNames& names,
                     const Membership* membership, const TaskRecord* task, OwnedSnapshot* to) const;
   bool IsOnlyRecord(const ObjectRecord& record) const;
+  // Nobody can take it back any more: a record may go on to where its task has gone meanwhile.
+  void GoOnFollowing(RecordIndex index, Effects* effects) const;
   void Strip(ObjectRecord* record);
   // As `to` is told it, which is not told of itself.
   static TransferItem ItemOf(const ObjectId& object, uint32_t term, const OwnedSnapshot& snapshot,

@@ -90,6 +90,7 @@ class LineageKeeper {
   void OnLentEnded(const std::vector<ObjectId>& objects);
   // What `from` gives away was made by that task. False: it has no lineage here.
   bool Adopt(core::PeerIndex from, const core::TransferItem& item);
+  const char* WhyNotAdopted(const core::TransferItem& item) const;  // null: it may be
   // It was not taken after all.
   void GiveUpAdopted(const core::TransferItem& item);
 

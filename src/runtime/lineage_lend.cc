@@ -1,5 +1,6 @@
 // LineageKeeper: tasks that go along with what they made, when that gets another owner.
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -76,14 +77,16 @@ void LineageKeeper::OnLent(const core::TransferNotice& notice) {
       case core::TransferOutcome::kRefused:
       case core::TransferOutcome::kDraining:
       case core::TransferOutcome::kFull:
-        return table.Step(core::event::ReturnBack{notice.object, notice.record, /*stays=*/true},
-                          effects);
+        return table.Step(
+            core::event::ReturnBack{notice.object, /*record=*/false, /*stays=*/notice.record},
+            effects);
       case core::TransferOutcome::kNextOwnerDied:
       case core::TransferOutcome::kTakenBack:
       case core::TransferOutcome::kInherited:
         break;
     }
-    return table.Step(core::event::ReturnBack{notice.object, notice.record}, effects);
+    // What was a record is in scope for a moment, or until a barrier, and ends like any object.
+    return table.Step(core::event::ReturnBack{notice.object}, effects);
   });
 }
 
@@ -96,8 +99,25 @@ void LineageKeeper::OnLentEnded(const std::vector<ObjectId>& objects) {
   }
 }
 
+// As when a task is recorded here.
+const char* LineageKeeper::WhyNotAdopted(const core::TransferItem& item) const {
+  const core::TaskRecord& task = *item.task;
+  if (task.spec_bytes > counter_->options().lineage_bytes_max) {
+    return "its task has more bytes than lineage_bytes_max";
+  }
+  const auto is_state = [](const ObjectId& id) { return core::StateOf(id).has_value(); };
+  const bool names_state =
+      is_state(item.object) || std::any_of(task.arguments.begin(), task.arguments.end(), is_state);
+  return names_state ? "its task names the id of a state" : nullptr;
+}
+
 bool LineageKeeper::Adopt(core::PeerIndex from, const core::TransferItem& item) {
   const core::TaskRecord& task = *item.task;
+  if (const char* why = WhyNotAdopted(item); why != nullptr) {
+    counter_->logger().Log(LogLevel::kWarning, absl::StrCat("object ", item.object.ToHex(),
+                                                            " has no lineage here: ", why));
+    return false;
+  }
   bool is_new = false;
   const LineageVerdict verdict =
       Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {

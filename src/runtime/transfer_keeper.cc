@@ -126,18 +126,31 @@ bool TransferKeeper::TakeNext(uint64_t under_way, One* one) {
   *one = {batch.objects[batch.next], batch.next_owner, batch.answer, {}};
   --waiting_;
   if (++batch.next == batch.objects.size()) {
-    finished_.push_back(std::move(batch));
+    finished_.push_back(std::move(batch.objects));
     batches_.pop_front();
   }
   return true;
 }
 
+// As many as may be let go of in one turn.
+void TransferKeeper::TakeFinished(std::vector<ObjectRef>* finished) {
+  while (!finished_.empty() && finished->size() < CounterImpl::kPieceMax) {
+    std::vector<ObjectRef>& objects = finished_.back();
+    if (!objects.empty()) {
+      finished->push_back(std::move(objects.back()));
+      objects.pop_back();
+    } else {
+      finished_.pop_back();
+    }
+  }
+}
+
 bool TransferKeeper::Work() {
-  std::vector<Batch> finished;  // what they hold is let go of without the lock
+  std::vector<ObjectRef> finished;  // let go of without the lock
   {
     internal::MutexLock lock(&mutex_);
-    std::swap(finished, finished_);
-    if (waiting_ + following_.size() == 0) return false;
+    TakeFinished(&finished);
+    if (waiting_ + following_.size() == 0) return !finished_.empty();
   }
   const uint64_t under_way = UnderWay();
   uint64_t left = CounterImpl::kPieceMax;
@@ -184,33 +197,38 @@ void TransferKeeper::Follow(const std::vector<core::LineageEffects::Following>& 
   counter_->endpoint().WakeWork();
 }
 
-// One that does not go stays as long as it is needed; if it only waits for its copies to be gone,
-// it is tried again when they are.
-void TransferKeeper::StepFollowing(const core::LineageEffects::Following& record) {
+// False: its task is busy, and it is to be tried again. One that does not go stays as long as it is
+// needed; if it only waits for its copies to be gone, it is offered again when they are.
+bool TransferKeeper::StepFollowing(const core::LineageEffects::Following& record) {
   core::Immovable why = core::Immovable::kNo;
   const core::Key key = counter_->KeyOf(record.object);
-  (void)counter_->lineage().LendWith(
-      record.object, record.to, /*record=*/true, &why,
-      [&](std::unique_ptr<const core::TaskRecord>* task) {
-        return counter_->Apply(counter_->ShardOf(key),
-                               [&](core::ObjectTable& table, core::Effects* effects) {
-                                 return core::TransferSteps(&table).Step(
-                                     core::event::TransferRecord{key, record.to, task}, effects);
-                               });
-      });
+  const auto step = [&](std::unique_ptr<const core::TaskRecord>* task) {
+    return counter_->Apply(counter_->ShardOf(key),
+                           [&](core::ObjectTable& table, core::Effects* effects) {
+                             return core::TransferSteps(&table).Step(
+                                 core::event::TransferRecord{key, record.to, task}, effects);
+                           });
+  };
+  (void)counter_->lineage().LendWith(record.object, record.to, /*record=*/true, &why, step);
+  return why != core::Immovable::kTaskBusy;
 }
 
 // True: no more can be done now.
 bool TransferKeeper::WorkFollowing(uint64_t under_way, uint64_t* left) {
+  std::vector<core::LineageEffects::Following> later;
   for (; *left > 0 && under_way < kUnderWayMax; --*left, ++under_way) {
     core::LineageEffects::Following record;
     {
       internal::MutexLock lock(&mutex_);
-      if (following_.empty()) return false;
+      if (following_.empty()) break;
       record = following_.front();
       following_.pop_front();
     }
-    StepFollowing(record);
+    if (!StepFollowing(record)) later.push_back(record);
+  }
+  if (!later.empty()) {
+    internal::MutexLock lock(&mutex_);
+    following_.insert(following_.end(), later.begin(), later.end());
   }
   return *left == 0;
 }
@@ -329,7 +347,9 @@ absl::Status TransferKeeper::Explain(core::TransferOutcome outcome, const Object
 void TransferKeeper::TakeAll(std::deque<Batch>* batches, Answers* answers) {
   internal::MutexLock lock(&mutex_);
   std::swap(*batches, batches_);
-  for (Batch& batch : std::exchange(finished_, {})) batches->push_back(std::move(batch));
+  for (std::vector<ObjectRef>& objects : std::exchange(finished_, {})) {
+    batches->emplace_back().objects = std::move(objects);
+  }
   std::swap(*answers, answers_);
   if (begun_.has_value()) {
     One one = *std::exchange(begun_, std::nullopt);

@@ -101,6 +101,7 @@ class TransferKeeper {
   static constexpr uint64_t kUnderWayMax = 32 * 1024;
 
   bool TakeNext(uint64_t under_way, One* one);
+  void TakeFinished(std::vector<ObjectRef>* finished) FREEHOLD_REQUIRES(mutex_);
   bool HasFinished() const {
     internal::MutexLock lock(&mutex_);
     return !finished_.empty();
@@ -108,7 +109,7 @@ class TransferKeeper {
   // Costs `*left`, at least one; what is not done then waits to be gone on with.
   void Step(One one, uint64_t* left);
   core::Verdict StepTransfer(One* one, uint64_t* left, core::Immovable* why);
-  void StepFollowing(const core::LineageEffects::Following& record);
+  bool StepFollowing(const core::LineageEffects::Following& record);
   bool WorkFollowing(uint64_t under_way, uint64_t* left);
   bool GoOnLater(One* one);
   void TakeAll(std::deque<Batch>* batches, Answers* answers);
@@ -124,9 +125,9 @@ class TransferKeeper {
   HeirKeeper heirs_;
   mutable internal::Mutex mutex_;
   std::deque<Batch> batches_ FREEHOLD_GUARDED_BY(mutex_);
-  std::vector<Batch> finished_ FREEHOLD_GUARDED_BY(mutex_);  // in the last turn
-  uint64_t waiting_ FREEHOLD_GUARDED_BY(mutex_) = 0;         // objects in them
-  bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;          // nothing is given away any more
+  std::vector<std::vector<ObjectRef>> finished_ FREEHOLD_GUARDED_BY(mutex_);  // batches
+  uint64_t waiting_ FREEHOLD_GUARDED_BY(mutex_) = 0;                          // objects in them
+  bool closed_ FREEHOLD_GUARDED_BY(mutex_) = false;  // nothing is given away any more
   Answers answers_ FREEHOLD_GUARDED_BY(mutex_);
   std::optional<One> begun_ FREEHOLD_GUARDED_BY(mutex_);  // one of those that are waiting
   std::deque<core::LineageEffects::Following> following_ FREEHOLD_GUARDED_BY(mutex_);

@@ -76,10 +76,14 @@ void TransferKeeper::Take(core::PeerIndex from, const core::TransferItem& item) 
   const bool adopted =
       item.task.has_value() && !IsRefused(&event) && counter_->lineage().Adopt(from, item);
   if (adopted) snapshot.task = std::make_unique<core::TaskRecord>(*item.task);
+  // A record alone is of no use without.
+  const bool is_record = item.state == core::TransferState::kRecord;
+  if (is_record && !adopted && event.refusal == core::TransferAnswer::kTaken) {
+    event.refusal = core::TransferAnswer::kFull;
+  }
   const bool in_scope = admission.scope != core::kNoScope;
   if (in_scope) event.scope = &admission;
-  const bool only_record = item.state == core::TransferState::kRecord;
-  event.keep = on_transferred != nullptr && !only_record;
+  event.keep = on_transferred != nullptr && !is_record;
   ObjectRef ref;
   const core::Verdict verdict = counter_->Apply(
       shard,

@@ -7,6 +7,7 @@
 #include "freehold/lineage.h"
 #include "freehold/scope.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -100,11 +101,12 @@ void LookAtPersistedAtRest(Oracle* oracle, const State& state) {
         });
     if (!in_scope && !needed) continue;
     const Recovery said = Lineage(*owner.counter).CanRecover(object.id);
-    // What had no lineage any more when it was given away is as if it had been put there.
-    const Recovery without = object.lineage_moved ? Recovery::kPut : Recovery::kEvicted;
-    oracle->Expect(said == (object.persisted ? Recovery::kPersisted : without),
-                   "whether a persisted object can be had again is said wrongly",
-                   NameOf(object) + " " + RecoveryName(said));
+    // What had no lineage any more when it was to be given away is as if it had been put.
+    const bool as_if_put = said == Recovery::kPut && WasGivenAway(object) && !object.persisted;
+    oracle->Expect(
+        said == (object.persisted ? Recovery::kPersisted : Recovery::kEvicted) || as_if_put,
+        "whether a persisted object can be had again is said wrongly",
+        NameOf(object) + " " + RecoveryName(said));
   }
 }
 

@@ -171,13 +171,94 @@ TEST_F(LineageLend, WhatIsInScopeHereFollowsWhenItHasEndedAndItsCopiesAreGone) {
   ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
   (void)Lend(20);
   EXPECT_TRUE(Following().empty());
-  (void)here.End(10);
-  EXPECT_TRUE(Following().empty());
+  (void)here.End(10);  // it is tried, perhaps in vain: copies may be left
+  EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
   EXPECT_EQ(Kept(10), LineageVerdict::kOk);
   EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
   (void)Over(20);
   EXPECT_TRUE(here.empty());
   EXPECT_EQ(Kept(10), LineageVerdict::kNotFound);
+}
+
+TEST_F(LineageLend, NothingFollowsWhileAnotherReturnMayComeBack) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20, 21}), LineageVerdict::kOk);
+  (void)here.End(10);
+  (void)Lend(20);
+  TaskRecord task;
+  ASSERT_EQ(At(here, event::LendReturn{Object(21), kTo}, &task), LineageVerdict::kOk);
+  EXPECT_TRUE(Following().empty());
+  EXPECT_EQ(Back(21), LineageVerdict::kOk);
+  EXPECT_EQ(here.Resubmit(2), LineageVerdict::kOk);
+  ASSERT_EQ(At(here, event::LendReturn{Object(21), kElsewhere}, &task), LineageVerdict::kOk);
+  EXPECT_EQ(Back(21), LineageVerdict::kOk);  // where it did not go does not count
+  (void)Lend(21);
+  EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
+}
+
+TEST_F(LineageLend, WhatWasToFollowStaysIfItIsNeededHereAgain) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
+  (void)here.End(10);
+  (void)Lend(20);
+  EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
+  ASSERT_EQ(here.Record(3, {10}, {30}), LineageVerdict::kOk);
+  TaskRecord task;
+  EXPECT_EQ(At(here, event::LendReturn{Object(10), kTo, /*record=*/true}, &task),
+            LineageVerdict::kNotFound);
+  EXPECT_EQ(here.CanRecover(10), Recovery::kPossible);
+  // Nor to anybody else.
+  (void)here.End(30);
+  EXPECT_EQ(At(here, event::LendReturn{Object(10), kElsewhere, /*record=*/true}, &task),
+            LineageVerdict::kNotFound);
+}
+
+TEST_F(LineageLend, ARecordThatNobodyNeedsAnyMoreComesBackAndGoes) {
+  ASSERT_EQ(here.Record(1, {}, {1}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {1}, {10, 11}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(3, {10}, {20}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(4, {1}, {40}), LineageVerdict::kOk);
+  (void)here.End(1);
+  (void)here.End(10);
+  (void)Lend(11);
+  (void)Lend(20);
+  EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
+  TaskRecord task;
+  ASSERT_EQ(At(here, event::LendReturn{Object(10), kTo, /*record=*/true}, &task),
+            LineageVerdict::kOk);
+  (void)Over(11);
+  (void)Over(20);
+  EXPECT_EQ(At(here, event::ReturnBack{Object(10), /*record=*/true}), LineageVerdict::kOk);
+  EXPECT_FALSE(here.IsKept(2));
+  EXPECT_EQ(away(), 0u);
+  EXPECT_TRUE(Following().empty());  // the first one is needed here
+  (void)here.End(40);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, WhatIsLentIsNotRecordedAnew) {
+  ASSERT_EQ(here.Record(1, {}, {10, 11}), LineageVerdict::kOk);
+  (void)Lend(10);
+  EXPECT_EQ(here.Record(2, {}, {10}), LineageVerdict::kAlreadyExists);
+  (void)Over(10);
+  (void)here.End(11);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, WhatIsRevivedWhileItWasToFollowIsInScope) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
+  (void)here.End(10);
+  (void)Lend(20);
+  TaskRecord task;
+  ASSERT_EQ(At(here, event::LendReturn{Object(10), kTo, /*record=*/true}, &task),
+            LineageVerdict::kOk);
+  EXPECT_EQ(here.Revive(10, 1), LineageVerdict::kOk);
+  EXPECT_EQ(At(here, event::ReturnBack{Object(10), /*record=*/true}), LineageVerdict::kOk);
+  (void)Over(20);
+  EXPECT_TRUE(here.IsKept(1));
+  (void)here.End(10, 1);
+  EXPECT_TRUE(here.empty());
 }
 
 TEST_F(LineageLend, WhatTwoOwnersNeedFollowsNeither) {
@@ -234,7 +315,7 @@ TEST_F(LineageLend, ARefusedRecordIsNotOfferedAgain) {
   (void)Lend(20);
   EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
   (void)LendRecord(10);
-  (void)At(here, event::ReturnBack{Object(10), /*record=*/true, /*stays=*/true});
+  (void)At(here, event::ReturnBack{Object(10), /*record=*/false, /*stays=*/true});
   (void)here.End(10);
   (void)Kept(10);
   EXPECT_TRUE(Following().empty());

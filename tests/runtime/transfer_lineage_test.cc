@@ -8,6 +8,8 @@
 #include "freehold/drain.h"
 #include "freehold/lineage.h"
 #include "gmock/gmock.h"
+#include "src/core/state_chains.h"
+#include "src/core/transfer_item.h"
 #include "tests/runtime/transfer_world.h"
 
 namespace freehold {
@@ -277,6 +279,23 @@ TEST_F(TransferLineage, ARecordThatSomebodyWaitsForStays) {
   Settle();
   EXPECT_EQ(erased, 1);
   ExpectNoLineage();
+}
+
+// What a peer says is looked at as what a host records is.
+TEST_F(TransferLineage, ATaskThatNobodyMayRecordIsNotTakenOver) {
+  core::TransferItem item;
+  item.object = Object(10);
+  item.task = core::TaskRecord{Task(7), UINT64_MAX, 1, {}};
+  ObjectRef own = Make(2, 20, {});
+  world.Say(1, 2, item);
+  EXPECT_EQ(Stats(2).lineage_tasks, 1u);
+  EXPECT_EQ(Stats(2).lineage_evicted, 0u);
+  item.object = Object(11);
+  item.task->spec_bytes = 1;
+  item.task->arguments = {core::StateId({1, 1})};
+  world.Say(3, 2, item);
+  EXPECT_EQ(Stats(2).lineage_tasks, 1u);
+  EXPECT_THAT(taken, IsEmpty());
 }
 
 // More than are begun in one turn: what is made of something comes long after that.
