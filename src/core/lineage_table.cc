@@ -163,7 +163,8 @@ LineageVerdict LineageTable::Step(const event::EndTask& e, LineageEffects* effec
 
 LineageVerdict LineageTable::Step(const event::AbandonTask& e) {
   if (InState(e.task, State::kRecording) == nullptr) return LineageVerdict::kNotFound;
-  Release(FindTask(e.task), PieceKind::kAbandonedReturns, nullptr);
+  LineageEffects none;  // nobody has heard of it
+  Release(FindTask(e.task), PieceKind::kAbandonedReturns, &none);
   return LineageVerdict::kOk;
 }
 
