@@ -8,7 +8,6 @@
 #include "freehold/reference_counter.h"
 #include "src/base/in_order.h"
 #include "src/runtime/counter_impl.h"
-#include "src/runtime/declarations.h"
 #include "src/runtime/errors.h"
 #include "src/runtime/host_jobs.h"
 
