@@ -48,6 +48,13 @@ struct LineageEffects {
   bool empty() const { return released.empty() && to_forget.empty() && to_follow.empty(); }
 };
 
+// How an object that comes with its task was known.
+enum class Adoption : uint8_t {
+  kKnown,  // as made by it
+  kNew,
+  kBack,  // as lent
+};
+
 namespace event {
 
 // A task is recorded: its returns first, then its arguments; then one of the last two.
@@ -131,6 +138,12 @@ struct AdoptReturn {
   const TaskRecord& task;
   const ObjectId& object;
   uint32_t generation;
+};
+// It was not taken after all: `from` owns it, as before, and what that step has done is undone.
+struct ReturnNotTaken {
+  const ObjectId& object;
+  PeerIndex from;
+  Adoption adoption;  // as that step has answered
 };
 // Of an object that is out of scope no copy is left.
 struct RecordKept {

@@ -94,10 +94,12 @@ class LineageTable {
   LineageVerdict Step(const event::LentSettled& e, LineageEffects* effects);  // kNotFound
   LineageVerdict Step(const event::ReturnBack& e, LineageEffects* effects);
   LineageVerdict Step(const event::LentEnded& e, LineageEffects* effects);  // kNotFound
-  // kUnchanged: it has that lineage. kBusy, kAlreadyExists (another task made it), kDependedOn,
-  // kTableFull: it has none.
-  LineageVerdict Step(const event::AdoptReturn& e, LineageEffects* effects);
-  LineageVerdict Step(const event::RecordKept& e, LineageEffects* effects);  // kNotFound
+  // kOk; kUnchanged: it has that lineage. kBusy, kAlreadyExists (another task made it),
+  // kDependedOn, kTableFull: it has none. `*adoption` is set by the first two answers, for the step
+  // after that.
+  LineageVerdict Step(const event::AdoptReturn& e, Adoption* adoption, LineageEffects* effects);
+  LineageVerdict Step(const event::ReturnNotTaken& e, LineageEffects* effects);  // kUnchanged
+  LineageVerdict Step(const event::RecordKept& e, LineageEffects* effects);      // kNotFound
   // Lets go of what is to be let go of, evicting while there is too much. True: more is left.
   bool Work(uint64_t* budget, LineageEffects* effects);
 
@@ -238,12 +240,14 @@ class LineageTable {
   void AddNeed(uint32_t task);
   void GoAway(uint32_t task, LineageEffects* effects);
   void ComeBack(const Task& task);
+  void BeginLent(Object* object, PeerIndex to);
   static void EndLent(Task* task, Object* object);
   void AfterLending(uint32_t task, bool was_away, LineageEffects* effects);
   static void DropAway(Object* argument);
   // To whom an away task's argument goes, if that is of use to nobody else.
   void FollowIfAlone(const Object& object, LineageEffects* effects);
-  LineageVerdict EnterAdopted(uint32_t task, const event::AdoptReturn& e, LineageEffects* effects);
+  LineageVerdict EnterAdopted(uint32_t task, const event::AdoptReturn& e, Adoption* adoption,
+                              LineageEffects* effects);
   // What was persisted is no more.
   void EndPersisted(Object* object);
   void Enlist(uint32_t task);

@@ -1,5 +1,6 @@
 // LineageTable: tasks that go along with what they made, when that gets another owner.
 
+#include <algorithm>
 #include <utility>
 
 #include "src/base/check.h"
@@ -57,17 +58,21 @@ LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
     task->arguments.push_back(objects_.At(argument).id);
   }
   const bool needed = NeedsMaker(object);
-  object.task = kNone;
-  object.in_scope = false;
-  object.made = false;
-  object.lent_by = index;
-  object.lent_to = e.to;
-  object.lent = Lent::kUnsettled;
-  object.ended_lent = object.kept_lent = false;
-  ++lent.lent;
-  ++lent.unsettled;
+  BeginLent(&object, e.to);
   if (needed) DropNeed(index, effects);
   return LineageVerdict::kOk;
+}
+
+void LineageTable::BeginLent(Object* object, PeerIndex to) {
+  Task& task = tasks_.At(object->task);
+  object->lent_by = std::exchange(object->task, kNone);
+  object->in_scope = false;
+  object->made = false;
+  object->lent_to = to;
+  object->lent = Lent::kUnsettled;
+  object->ended_lent = object->kept_lent = false;
+  ++task.lent;
+  ++task.unsettled;
 }
 
 LineageVerdict LineageTable::Step(const event::LentSettled& e, LineageEffects* effects) {
@@ -194,16 +199,17 @@ LineageVerdict LineageTable::Step(const event::RecordKept& e, LineageEffects* ef
 
 // --- Where it goes -------------------------------------------------------------------------------
 
-LineageVerdict LineageTable::Step(const event::AdoptReturn& e, LineageEffects* effects) {
+LineageVerdict LineageTable::Step(const event::AdoptReturn& e, Adoption* adoption,
+                                  LineageEffects* effects) {
   const uint32_t known = FindTask(e.task.id);
   if (known != kNone) {
     if (tasks_.At(known).state == State::kRecording) return LineageVerdict::kBusy;
-    return EnterAdopted(known, e, effects);
+    return EnterAdopted(known, e, adoption, effects);
   }
   LineageVerdict verdict =
       Step(event::BeginTask{e.task.id, e.task.spec_bytes, e.task.retries, false});
   if (verdict != LineageVerdict::kOk) return verdict;
-  verdict = EnterAdopted(FindTask(e.task.id), e, effects);
+  verdict = EnterAdopted(FindTask(e.task.id), e, adoption, effects);
   if (verdict == LineageVerdict::kOk) {
     verdict = Step(event::AddArguments{e.task.id, e.task.arguments});
   }
@@ -214,11 +220,11 @@ LineageVerdict LineageTable::Step(const event::AdoptReturn& e, LineageEffects* e
 
 // It may be an argument already: whoever recorded that was not who recorded its task.
 LineageVerdict LineageTable::EnterAdopted(uint32_t task, const event::AdoptReturn& e,
-                                          LineageEffects* effects) {
+                                          Adoption* adoption, LineageEffects* effects) {
   const uint32_t slot = EnsureObject(e.object);
   if (slot == kNone) return LineageVerdict::kTableFull;
   if (objects_.At(slot).lent_by == task) {
-    // It comes back.
+    *adoption = Adoption::kBack;
     objects_.At(slot).ended_lent = false;
     (void)Step(event::ReturnBack{e.object}, effects);
     objects_.At(slot).generation = e.generation;
@@ -229,8 +235,10 @@ LineageVerdict LineageTable::EnterAdopted(uint32_t task, const event::AdoptRetur
   const bool made = object.task != kNone && tasks_.At(object.task).state != State::kGoing;
   const bool lent = object.lent_by != kNone && tasks_.At(object.lent_by).state != State::kGoing;
   if (made || lent) {
+    *adoption = Adoption::kKnown;
     return object.task == task ? LineageVerdict::kUnchanged : LineageVerdict::kAlreadyExists;
   }
+  *adoption = Adoption::kNew;
   EndPersisted(&object);
   object.lent_by = kNone;
   object.task = task;
@@ -240,6 +248,33 @@ LineageVerdict LineageTable::EnterAdopted(uint32_t task, const event::AdoptRetur
   object.generation = e.generation;
   tasks_.At(task).returns.push_back(slot);
   AddNeed(task);
+  return LineageVerdict::kOk;
+}
+
+// Its end here would be that of whoever needs its task elsewhere: it has not been here.
+LineageVerdict LineageTable::Step(const event::ReturnNotTaken& e, LineageEffects* effects) {
+  const uint32_t slot = FindObject(e.object);
+  if (slot == kNone || e.adoption == Adoption::kKnown) return LineageVerdict::kUnchanged;
+  Object& object = objects_.At(slot);
+  const uint32_t index = object.task;
+  const bool needed = NeedsMaker(object);
+  object.made = false;
+  object.in_scope = false;
+  if (index == kNone) {
+    if (!IsOfUse(object)) EraseObject(slot, effects);  // its task was evicted meanwhile
+    return LineageVerdict::kOk;
+  }
+  Task& task = tasks_.At(index);
+  if (task.state == State::kGoing) return LineageVerdict::kOk;  // and so is this, with it
+  if (e.adoption == Adoption::kBack) {
+    BeginLent(&object, e.from);
+    if (needed) DropNeed(index, effects);
+    return Step(event::LentSettled{e.object}, effects);
+  }
+  object.task = kNone;
+  task.returns.erase(std::find(task.returns.begin(), task.returns.end(), slot));
+  if (!IsOfUse(object)) EraseObject(slot, effects);
+  if (needed) DropNeed(index, effects);
   return LineageVerdict::kOk;
 }
 

@@ -88,11 +88,11 @@ class LineageKeeper {
   // What became of it.
   void OnLent(const core::TransferNotice& notice);
   void OnLentEnded(const std::vector<ObjectId>& objects);
-  // What `from` gives away was made by that task. False: it has no lineage here.
-  bool Adopt(core::PeerIndex from, const core::TransferItem& item);
+  // What `from` gives away was made by that task. None: it has no lineage here.
+  std::optional<core::Adoption> Adopt(core::PeerIndex from, const core::TransferItem& item);
   const char* WhyNotAdopted(const core::TransferItem& item) const;  // null: it may be
   // It was not taken after all.
-  void GiveUpAdopted(const core::TransferItem& item);
+  void GiveUpAdopted(core::PeerIndex from, const core::TransferItem& item, core::Adoption adoption);
 
   // Pump role. True: more is left.
   bool Work();

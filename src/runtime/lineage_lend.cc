@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "src/runtime/counter_impl.h"
@@ -111,36 +112,40 @@ const char* LineageKeeper::WhyNotAdopted(const core::TransferItem& item) const {
   return names_state ? "its task names the id of a state" : nullptr;
 }
 
-bool LineageKeeper::Adopt(core::PeerIndex from, const core::TransferItem& item) {
+std::optional<core::Adoption> LineageKeeper::Adopt(core::PeerIndex from,
+                                                   const core::TransferItem& item) {
   const core::TaskRecord& task = *item.task;
   if (const char* why = WhyNotAdopted(item); why != nullptr) {
     counter_->logger().Log(LogLevel::kWarning, absl::StrCat("object ", item.object.ToHex(),
                                                             " has no lineage here: ", why));
-    return false;
+    return std::nullopt;
   }
+  core::Adoption adoption = core::Adoption::kKnown;
   bool is_new = false;
   const LineageVerdict verdict =
       Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
         is_new = !table.IsKept(task.id);
-        return table.Step(core::event::AdoptReturn{task, item.object, item.generation}, effects);
+        return table.Step(core::event::AdoptReturn{task, item.object, item.generation}, &adoption,
+                          effects);
       });
   if (verdict != LineageVerdict::kOk && verdict != LineageVerdict::kUnchanged) {
     counter_->logger().Log(LogLevel::kWarning,
                            absl::StrCat("object ", item.object.ToHex(), " has no lineage here: ",
                                         Explain(verdict, task.id).message()));
-    return false;
+    return std::nullopt;
   }
   const LineageTakenCallback& on_taken = counter_->options().on_lineage_taken;
   if (is_new && on_taken != nullptr) {
     PostGuarded(counter_->options().executor.get(), &counter_->logger(),
                 std::make_unique<TakenJob>(on_taken, task.id, counter_->ProcessAt(from)));
   }
-  return true;
+  return adoption;
 }
 
-void LineageKeeper::GiveUpAdopted(const core::TransferItem& item) {
+void LineageKeeper::GiveUpAdopted(core::PeerIndex from, const core::TransferItem& item,
+                                  core::Adoption adoption) {
   (void)Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
-    return table.Step(core::event::ReturnEnded{item.object, item.generation}, effects);
+    return table.Step(core::event::ReturnNotTaken{item.object, from, adoption}, effects);
   });
 }
 

@@ -1,6 +1,7 @@
 // TransferKeeper: the side of whoever takes objects over, and of who hears of another owner.
 
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -73,12 +74,12 @@ void TransferKeeper::Take(core::PeerIndex from, const core::TransferItem& item) 
       !counter_->scopes().Bring(from, *item.scope, shard.number, &admission)) {
     event.refusal = core::TransferAnswer::kFull;
   }
-  const bool adopted =
-      item.task.has_value() && !IsRefused(&event) && counter_->lineage().Adopt(from, item);
-  if (adopted) snapshot.task = std::make_unique<core::TaskRecord>(*item.task);
+  std::optional<core::Adoption> adopted;
+  if (item.task.has_value() && !IsRefused(&event)) adopted = counter_->lineage().Adopt(from, item);
+  if (adopted.has_value()) snapshot.task = std::make_unique<core::TaskRecord>(*item.task);
   // A record alone is of no use without.
   const bool is_record = item.state == core::TransferState::kRecord;
-  if (is_record && !adopted && event.refusal == core::TransferAnswer::kTaken) {
+  if (is_record && !adopted.has_value() && event.refusal == core::TransferAnswer::kTaken) {
     event.refusal = core::TransferAnswer::kFull;
   }
   const bool in_scope = admission.scope != core::kNoScope;
@@ -99,7 +100,7 @@ void TransferKeeper::Take(core::PeerIndex from, const core::TransferItem& item) 
       });
   if (verdict != core::Verdict::kOk) {
     if (in_scope) counter_->scopes().Withdraw(admission);
-    if (adopted) counter_->lineage().GiveUpAdopted(item);
+    if (adopted.has_value()) counter_->lineage().GiveUpAdopted(from, item, *adopted);
     counter_->ReleaseInners(std::move(staged.inners));
     return;
   }

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/core/lineage_testing.h"
 
@@ -26,7 +27,10 @@ class LineageLend : public ::testing::Test {
   }
   LineageVerdict Adopt(LineageHarness& table, const TaskRecord& task, uint64_t object,
                        uint32_t generation = 0) {
-    return At(table, event::AdoptReturn{task, Object(object), generation});
+    return At(table, event::AdoptReturn{task, Object(object), generation}, &adoption);
+  }
+  LineageVerdict NotTaken(LineageHarness& table, uint64_t object) {
+    return At(table, event::ReturnNotTaken{Object(object), kTo, adoption});
   }
   template <typename Event, typename... Rest>
   LineageVerdict At(LineageHarness& table, const Event& event, Rest... rest) {
@@ -49,6 +53,7 @@ class LineageLend : public ::testing::Test {
 
   LineageHarness here;
   LineageHarness there;
+  Adoption adoption = Adoption::kKnown;  // of what was adopted last
 };
 
 TEST_F(LineageLend, TheNextOwnerCanMakeItAgainAndTheFormerOneCannot) {
@@ -380,6 +385,47 @@ TEST_F(LineageLend, WhatComesHomeIsNotLentAnyMore) {
   EXPECT_EQ(Over(10), LineageVerdict::kNotFound);
   (void)here.End(10, 2);
   EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, WhatWasToComeHomeAndIsNotTakenIsLentAsBefore) {
+  ASSERT_EQ(here.Record(2, {}, {5}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(1, {5}, {10}), LineageVerdict::kOk);
+  const TaskRecord task = Lend(10);
+  ASSERT_EQ(Adopt(here, task, 10), LineageVerdict::kOk);
+  EXPECT_EQ(away(), 0u);
+  EXPECT_EQ(NotTaken(here, 10), LineageVerdict::kOk);
+  EXPECT_EQ(away(), 1u);
+  EXPECT_EQ(here.table.CanRecover(Object(10)), Recovery::kPut);
+  // Its task is needed there, and what that needs goes after it.
+  (void)here.End(5);
+  EXPECT_EQ(Following(), Objects({5}));
+  (void)LendRecord(5);
+  (void)Over(10);
+  (void)Over(5);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, WhatIsNotTakenAfterAllLeavesNothing) {
+  ASSERT_EQ(Adopt(there, {Task(1), 1, 1, Objects({5})}, 10), LineageVerdict::kOk);
+  // What is needed there is not made there for that.
+  const TaskRecord maker = {Task(2), 1, 1, Objects({3})};
+  ASSERT_EQ(Adopt(there, maker, 5), LineageVerdict::kOk);
+  EXPECT_EQ(NotTaken(there, 5), LineageVerdict::kOk);
+  EXPECT_FALSE(there.table.IsKept(Task(2)));
+  EXPECT_EQ(there.table.objects(), 2u);
+  ASSERT_EQ(Adopt(there, maker, 5), LineageVerdict::kOk);
+  // It was known before.
+  ASSERT_EQ(Adopt(there, maker, 5), LineageVerdict::kUnchanged);
+  EXPECT_EQ(NotTaken(there, 5), LineageVerdict::kUnchanged);
+  EXPECT_TRUE(there.table.IsKept(Task(2)));
+  // Of a task that has made more the rest stays.
+  ASSERT_EQ(Adopt(there, maker, 6), LineageVerdict::kOk);
+  EXPECT_EQ(NotTaken(there, 6), LineageVerdict::kOk);
+  EXPECT_EQ(there.table.CountReturns(Task(2)), 1u);
+  EXPECT_THAT(there.effects.to_forget, ::testing::IsEmpty());
+  (void)there.End(10);
+  (void)there.End(5);
+  EXPECT_TRUE(there.empty());
 }
 
 TEST_F(LineageLend, AnotherTasksObjectIsNotTaken) {
