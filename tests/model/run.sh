@@ -1,9 +1,9 @@
 #!/bin/bash
-# Checks the models of borrowing (borrowing.pml) and of the transfer of ownership (transfer.pml) with SPIN, and
-# prints one row per run.
+# Checks the models of borrowing (borrowing.pml), of the transfer of ownership (transfer.pml), of a list of heirs
+# (heirs.pml) and of lineage that moves (lineage.pml) with SPIN, and prints one row per run.
 #
 #   run.sh            every model, and every mutation
-#   run.sh --small    the small model whole, the chain whole with one crash, short rows of the transfer, and the
+#   run.sh --small    the small model whole, the chain whole with one crash, short rows of the others, and the
 #                     mutations; for CI
 #   run.sh --long     also the chain with two false suspicions, and two transfers with a reference, bounded by
 #                     MODEL_SECONDS
@@ -31,8 +31,11 @@ twice="-DHANDOFFS=0 -DTRANSFERS=2 -DNO_COPY"
 heir="-DHEIRS=1 -DTRANSFERS=0"
 two="-DHANDOFFS=2 -DEXCLUSIONS=0 -DNO_COPY -DNO_KEEPING -DCAPACITY=9"
 
-# level | name | what must happen: holds, or found (an error) | parameters. A name that starts with "transfer" is a row
-# of transfer.pml, any other one of borrowing.pml.
+kept="-DKEPT -DNO_DISMISSAL"
+three="-DPROCESSES=3 -DTRANSFERS=2"
+
+# level | name | what must happen: holds, or found (an error) | parameters. A name that starts with "transfer", "heirs"
+# or "lineage" is a row of that model, any other one of borrowing.pml.
 # Level 1 runs always, 2 without --small, 3 with --long. For every row that must be found there is one, at level 1,
 # that holds with the rule in place and the same faults, or more; the rows with two references are at level 2. Calm:
 # the network harms no token. Plain: the next owner takes the object, and holds it only if it did before.
@@ -101,6 +104,54 @@ rows() {
 1|transfer: dismissal not waited for|found|-DHEIRS=1 -DHANDOFFS=0 -DNO_COPY -DNO_WAIT_FOR_DISMISSAL
 2|transfer: askers forgotten|found|$passed -DPROCESSES=4 -DSENDERS=4 -DRECEIVERS=8 -DNO_MEMORY_OF_ASKERS
 2|transfer: old answer confirms|found|$two -DNO_NEW_REGISTER
+1|heirs, one crash|holds|
+1|heirs, two crashes|holds|-DEXCLUSIONS=2
+1|heirs, held for ever|holds|$kept
+1|heirs, suspicion|holds|-DSUSPICION
+2|heirs, one crash, no cycle|acyclic|
+2|heirs, two crashes, held for ever|holds|$kept -DEXCLUSIONS=2
+2|heirs, two suspicions|holds|-DSUSPICION -DEXCLUSIONS=2
+2|heirs, three, two crashes|holds|-DHEIRS=3 -DEXCLUSIONS=2
+1|heirs: two at a time|found|-DNO_ONE_AT_A_TIME
+1|heirs: dismissal not waited for|found|-DNO_WAIT_FOR_DISMISSAL
+1|heirs: next one not named|found|$kept -DNO_NEXT
+1|heirs: dead one not passed over|found|$kept -DNO_PASSING_OVER
+1|heirs: list not in the snapshot|found|$kept -DNO_LIST_IN_SNAPSHOT
+1|heirs: inherited list not used|found|$kept -DNO_GOING_ON
+1|heirs: notice believed|found|-DNO_SECOND_LOOK
+1|heirs: nothing inherited|found|-DNO_INHERITING
+1|heirs: Flushed before answers|found|-DNO_WAIT_FOR_ANSWERS
+1|heirs: end not told|found|-DNO_END
+1|lineage, no crash|holds|-DEXCLUSIONS=0 -DTRANSFERS=2
+1|lineage, kept for ever|holds|-DEXCLUSIONS=0 -DKEPT
+1|lineage, late notices|holds|-DLATE -DREVIVALS=1 -DTRANSFERS=2
+1|lineage, twins, twice|holds|-DTWINS -DTRANSFERS=2
+1|lineage, three processes|holds|$three
+1|lineage, three, kept for ever|holds|$three -DKEPT
+1|lineage, three, fork, no crash|holds|$three -DFORK -DEXCLUSIONS=0
+1|lineage, three, chain, kept|holds|$three -DCHAIN -DKEPT
+2|lineage, three, fork|holds|$three -DFORK
+2|lineage, three, chain|holds|$three -DCHAIN
+2|lineage, three, fork, kept|holds|$three -DFORK -DKEPT
+2|lineage, three, twins|holds|$three -DTWINS
+2|lineage, three, two crashes|holds|$three -DEXCLUSIONS=2
+2|lineage, twins, late notices|holds|-DTWINS -DTRANSFERS=2 -DLATE -DREVIVALS=1
+2|lineage, chain, late notices|holds|-DCHAIN -DLATE -DREVIVALS=1
+2|lineage, late notices, suspicion|holds|-DTRANSFERS=2 -DLATE -DSUSPICION
+2|lineage, late notices, no cycle|acyclic|-DLATE -DREVIVALS=1
+1|lineage: task not lent|found|-DNO_LENDING
+1|lineage: task not given back|found|-DNO_GIVING_BACK
+1|lineage: record before settled|found|-DNO_WAIT_FOR_SETTLED
+1|lineage: twin not waited for|found|-DTWINS -DTRANSFERS=2 -DCAPACITY=12 -DNO_WAIT_FOR_ALL
+1|lineage: not looked at again|found|-DTRANSFERS=2 -DNO_SECOND_LOOK
+1|lineage: record stays|found|-DEXCLUSIONS=0 -DKEPT -DNO_FOLLOWING
+1|lineage: record not offered again|found|$three -DKEPT -DNO_OFFER_AGAIN
+1|lineage: record taken back twice|found|$three -DNO_WAIT_OF_RECORDS
+1|lineage: record to one of two|found|$three -DFORK -DEXCLUSIONS=0 -DNO_MANY
+1|lineage: refused one offered again|found|-DTRANSFERS=2 -DEXCLUSIONS=0 -DNO_STAYING
+1|lineage: end not heard of|found|-DNO_LENT_ENDED
+1|lineage: ended before it is back|found|-DLATE -DNO_ENDED_LENT
+1|lineage: refusal not undone|found|-DTRANSFERS=2 -DEXCLUSIONS=0 -DNO_UNDOING
 ROWS
 }
 
@@ -129,7 +180,11 @@ install_tools() {
 check() {
   local at=$1 name=$2 expected=$3 parameters=$4 start status optimise
   local model=borrowing
-  case "$name" in transfer*) model=transfer ;; esac
+  case "$name" in
+    transfer*) model=transfer ;;
+    heirs*) model=heirs ;;
+    lineage*) model=lineage ;;
+  esac
   local compile="-DSAFETY -DCOLLAPSE -DSEPQS" arguments="-w24"
   [ "$expected" = acyclic ] && compile="-DNP -DCOLLAPSE" arguments="-w22 -l"
   cd "$work" || die "cannot use $work"
@@ -165,7 +220,7 @@ check() {
   elif [ "$expected" = found ]; then
     # A capacity overrun or a malformed model is no evidence against the rule.
     case "$found" in
-      S[1-7]_* | no_Gone_* | no_OwnerDied_* | end_*) result="found: $found" verdict=ok ;;
+      S[1-7]_* | no_Gone_* | no_OwnerDied_* | list_* | lineage_* | end_*) result="found: $found" verdict=ok ;;
       *) result="NOT FOUND ${found:+($found)}" verdict=wrong ;;
     esac
   elif [ "$errors" = 0 ]; then
