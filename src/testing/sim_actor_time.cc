@@ -11,6 +11,7 @@
 #include "src/testing/sim_scopes.h"
 #include "src/testing/sim_sharing.h"
 #include "src/testing/sim_stateful.h"
+#include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
 
@@ -55,6 +56,7 @@ bool Actor::ActTime(const Action& action) {
     }
     case Verb::kSettle:
       if (Settle(kSettleBound)) LookAtInheritedLists(&oracle_, &s_);
+      LookAtPassedOn(&oracle_, &s_);
       return true;
     case Verb::kRest:
       if (s_.nested == 0) Rest();

@@ -31,7 +31,7 @@ Actor::Actor(State* state, Oracle* oracle) : s_(*state), oracle_(*oracle) {
       const Object* object = s_.Find(id);
       if (object == nullptr) continue;
       s_.trace.Add("O is to be recovered", {object->number});
-      IsToldToRecover(&oracle_, s_, *object);
+      oracle_.OnToRecover(*object);
     }
   };
   s_.on_persist = [this](Process* process, const ObjectId& id, uint32_t generation) {

@@ -56,6 +56,8 @@ class Network final : public Transport {
   void Isolate(const Address& address) { isolated_.insert(address); }
   void Rejoin(const Address& address) { isolated_.erase(address); }
   void HealAll();
+  // Nothing that one of them sends reaches the other.
+  bool Cut(const Address& a, const Address& b) const;
   // From now on nothing is lost, doubled, held back or altered.
   void StopFaults();
   const Counts& counts() const { return counts_; }
@@ -76,7 +78,6 @@ class Network final : public Transport {
     Time last_due = kInfinitePast;
   };
 
-  bool Cut(const Address& a, const Address& b) const;
   void Queue(Time due, Envelope envelope);
 
   SimNetworkOptions options_;

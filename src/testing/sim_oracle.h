@@ -81,6 +81,10 @@ class Oracle {
   void OnDelete(Node* node, const CopyToDelete& copy, const Store::Stored* stored);
   void OnCallback(int64_t number, const ObjectId& id, EndReason reason);
   void OnUpdate(int64_t number, const ObjectId& id, const LocationUpdate& update);
+  // The node tells that owner which copies it has.
+  void OnListed(int64_t node, int64_t owner);
+  // Its host is to make it again.
+  void OnToRecover(const Object& object);
   void OnCopyFreed(const Process& process, const ObjectId& id, const NodeId& node_id,
                    FreeOutcome outcome);
   // What a subscriber has been told is what its owner knows. REQUIRES: its callbacks have run.

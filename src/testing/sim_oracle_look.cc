@@ -159,6 +159,7 @@ void Oracle::LookAtDigests(const Process& process) {
 
 void Oracle::LookAtRest() {
   LookAtTransfersAtRest(this, &s_);
+  s_.listed_copies.clear();
   BeginRest();
   SeeEvicted();
   for (const auto& node : s_.nodes) {

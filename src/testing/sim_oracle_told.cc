@@ -1,8 +1,10 @@
 // The oracle on what owners are told besides the moments: locations, and how frees end.
 
+#include <algorithm>
 #include <string>
 
 #include "src/testing/sim_creation.h"
+#include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_heirs.h"
 #include "src/testing/sim_moves.h"
 #include "src/testing/sim_oracle.h"
@@ -133,6 +135,51 @@ bool Oracle::OnToldFromAfar(const Registration& registration, EndReason reason) 
       break;
   }
   return true;
+}
+
+// What both know of is not the matter of the exchange, whatever is on its way. It is the first copy
+// that the value ever had: that one was lost before could be told late.
+void Oracle::OnListed(int64_t node_end, int64_t owner_end) {
+  s_.listed_copies.erase(std::remove_if(s_.listed_copies.begin(), s_.listed_copies.end(),
+                                        [&](const SimListedCopy& each) {
+                                          return each.node == node_end && each.owner == owner_end;
+                                        }),
+                         s_.listed_copies.end());
+  const Process* owner = s_.process(owner_end);
+  const Node& node = *s_.node(-node_end);
+  if (owner == nullptr || !owner->usable()) return;
+  for (const auto& [key, stored] : node.store.copies()) {
+    const Object* object = s_.Find(key.first);
+    if (object == nullptr || object->owner != owner_end || !stored.first ||
+        object->touched != PlaceOf(node_end)) {
+      continue;
+    }
+    const auto known = owner->counter->GetLocations(object->id);
+    if (!known.ok() || known->generation != key.second) continue;
+    const bool named =
+        std::any_of(known->locations.begin(), known->locations.end(),
+                    [&](const Location& at) { return at.node == node.id && !at.prospective; });
+    if (!named) continue;
+    s_.listed_copies.push_back({object->number, key.second, owner_end, node_end, stored.instance});
+  }
+}
+
+void Oracle::OnToRecover(const Object& object) {
+  IsToldToRecover(this, s_, object);
+  for (const SimListedCopy& copy : s_.listed_copies) {
+    if (copy.object != object.number || copy.owner != object.owner ||
+        copy.generation != object.generation || object.disagreed) {
+      continue;
+    }
+    Node& node = *s_.node(-copy.node);
+    const Store::Stored* stored = node.store.Find({object.id, copy.generation});
+    // A former primary stays as long as its store fails.
+    const std::pair<int64_t, uint32_t> free(-copy.node, copy.generation);
+    const auto& frees = object.frees_sent;
+    if (std::find(frees.begin(), frees.end(), free) != frees.end()) continue;
+    Expect(node.excluded_by != 0 || stored == nullptr || stored->instance != copy.instance,
+           "a digest takes out a copy that its node had", NameOf(object) + " on " + NameOf(node));
+  }
 }
 
 void Oracle::OnCopyFreed(const Process& process, const ObjectId& id, const NodeId& node_id,

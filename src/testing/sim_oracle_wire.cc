@@ -136,6 +136,7 @@ class Oracle::Wire final : public core::PayloadSink {
       s_.trace.Add("E lists I copies for E",
                    {from_, static_cast<int64_t>(item.copies.size()), to_});
     }
+    oracle_.OnListed(from_, to_);
   }
   void OnDigestQuery(const core::DigestQueryItem&) override {
     s_.coverage.Count("item DigestQuery");

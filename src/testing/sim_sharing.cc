@@ -143,6 +143,7 @@ bool Import(Oracle* oracle, State* state, const Numbers& n) {
   token.redeemed = true;
   NoteForgotten(object, to);
   Begin(&holding);
+  if (!again) token.spell = holding.spell;
   holding.handles.push_back(*std::move(ref));
   return true;
 }
@@ -189,6 +190,8 @@ bool ReadNested(Oracle* oracle, State* state, const Numbers& n, bool misread) {
   // Copies may still be reported to whoever owned it, and would be refused until its next owner has
   // said that it is gone.
   if (misread && EverOwned(*inner, reader->end)) return false;
+  // Whoever owned it may yet answer what the reader asked when it held a reference.
+  if (misread && WasGivenAway(*inner) && inner->holdings.count(reader->end) > 0) return false;
   const Process& owner = state->OwnerOf(*inner);
   if (misread && owner.live()) {
     // What contained it may have ended and not yet be worked off: then there is something to be

@@ -206,7 +206,8 @@ struct State {
   std::map<int64_t, Query> queries;
   std::map<int64_t, PrimaryMove> moves;
   std::map<int64_t, Token> tokens;
-  std::map<std::string, SimFile> files;                    // by their URLs
+  std::vector<SimListedCopy> listed_copies;  // since the last rest, as digests were compared
+  std::map<std::string, SimFile> files;      // by their URLs
   std::set<std::pair<int64_t, std::string>> file_deletes;  // asked of that node
   // Fetches under way: node, object, generation.
   std::vector<std::array<int64_t, 3>> fetches;

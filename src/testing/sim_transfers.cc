@@ -129,6 +129,7 @@ void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
   object->owner = owner;
   FollowOwner(oracle, state, object);
   object->listed = object->handed;
+  ListPassedOn(state, object);
 }
 
 // What an owner's host does and who borrows does not.
@@ -193,6 +194,15 @@ bool IsToBeAwaited(Verb verb) {
       return true;
     default:
       return false;
+  }
+}
+
+void NoteAnswered(State* state, const Object& object, int64_t receiver, int64_t sender,
+                  const core::SharingItem& item) {
+  for (auto& [number, token] : state->tokens) {
+    const bool its = token.object == object.number && token.from == sender &&
+                     token.to == receiver && token.handoff == item.number;
+    token.answered = token.answered || its;
   }
 }
 
@@ -288,8 +298,8 @@ void SeeOwner(Oracle* oracle, State* state, Object* object) {
     if (process->live()) {
       oracle->Expect(
           trusted == nullptr, "S5: an object has two owners",
-          NameOf(*object) +
-              Format(" at P and P", {process->end, trusted == nullptr ? 0 : trusted->end}));
+          NameOf(*object) + " " +
+              Format("at P and P", {process->end, trusted == nullptr ? 0 : trusted->end}));
       trusted = process.get();
     } else if (process.get() != &owner && !owner.HeardOf(*process)) {
       suspected = process.get();
@@ -371,13 +381,18 @@ void OnMovedSent(State* state, int64_t from, int64_t to, const core::MovedItem& 
                                    : "item Moved to a process that asks");
   if (object == nullptr) return;
   state->trace.Add("E sends E Moved O I", {from, to, object->number, item.term});
+  for (auto& [number, token] : state->tokens) {
+    const bool its = token.object == object->number && token.from == from && token.to == to;
+    token.overtaken = token.overtaken || (its && !token.redeemed);
+  }
 }
 
 void OnSharingSent(Oracle* oracle, State* state, int64_t from, int64_t to,
                    const core::SharingItem& item) {
-  if (state->given_away.empty()) return;
   Object* object = state->Find(item.object);
   if (object == nullptr) return;
+  if (item.kind == core::SharingKind::kHandoffAck) NoteAnswered(state, *object, from, to, item);
+  if (state->given_away.empty()) return;
   const bool taken = item.kind == core::SharingKind::kTransferAck &&
                      item.answer == static_cast<uint8_t>(core::TransferAnswer::kTaken);
   if (taken && state->records_sent.erase(object->number) > 0) {

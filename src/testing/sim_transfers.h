@@ -94,6 +94,13 @@ void OnDeleteOfGivenAway(Oracle* oracle, State* state, const Node& node, const O
 // A borrower's reference has failed, by the name of a dead owner.
 void OnLost(Oracle* oracle, State* state, const Process& process, const Object& object);
 
+// Whoever owns the object now tells those to whom it has passed a reference on, and who have not
+// answered.
+void ListPassedOn(State* state, Object* object);
+// Who are not cut off have heard from each other: whoever got a reference, which nobody has
+// confirmed, knows whose the object is if the sender does.
+void LookAtPassedOn(Oracle* oracle, State* state);
+
 // At rest: nothing is under way, and each object has one owner or none.
 void LookAtTransfersAtRest(Oracle* oracle, State* state);
 void CheckTransfersEmpty(Oracle* oracle, const State& state, const Process& process);

@@ -149,6 +149,52 @@ void OnLost(Oracle* oracle, State* state, const Process& process, const Object& 
                  NameOf(object) + " at " + NameOf(process) + ", of " + NameOf(owner));
 }
 
+// --- Who has passed a reference on ---------------------------------------------------------------
+
+namespace {
+
+// The receiver holds what the token has brought, and nobody has confirmed it. What comes after its
+// sender's word of a move is told of none.
+bool IsUnconfirmed(const Object& object, const Token& token) {
+  const auto holding = object.holdings.find(token.to);
+  return token.object == object.number && token.spell != 0 && !token.answered && !token.overtaken &&
+         holding != object.holdings.end() && holding->second.held() && !holding->second.failed &&
+         holding->second.spell == token.spell;
+}
+
+}  // namespace
+
+void ListPassedOn(State* state, Object* object) {
+  for (const auto& [number, token] : state->tokens) {
+    if (token.from != object->owner || !IsUnconfirmed(*object, token)) continue;
+    state->coverage.Count("who owns it now has passed it on");
+    object->listed[token.to] = token.spell;
+  }
+}
+
+void LookAtPassedOn(Oracle* oracle, State* state) {
+  SeeOwners(oracle, state);
+  const auto knows = [&](const Process& process, const Object& object) {
+    if (process.end == object.owner) return true;
+    const absl::StatusOr<ProcessId> named = process.counter->OwnerOf(object.id);
+    return named.ok() && state->EndOf(*named) == object.owner;
+  };
+  for (const auto& [number, token] : state->tokens) {
+    const Object& object = state->objects.at(token.object);
+    if (!WasGivenAway(object) || object.ended || !IsUnconfirmed(object, token)) continue;
+    const Process& owner = state->OwnerOf(object);
+    const Process& sender = *state->process(token.from);
+    const Process& receiver = *state->process(token.to);
+    if (!owner.live() || !sender.live() || !receiver.live() || !knows(sender, object)) continue;
+    // It has got it late, of an owner that had died.
+    if (MayLose(*state, receiver, object)) continue;
+    if (state->network.Cut(receiver.address, sender.address)) continue;
+    if (state->network.Cut(receiver.address, owner.address)) continue;
+    oracle->Expect(knows(receiver, object), "S1: who got a reference does not hear of the move",
+                   NameOf(object) + " " + Format("at P from P", {token.to, token.from}));
+  }
+}
+
 // --- At rest -------------------------------------------------------------------------------------
 
 void LookAtTransfersAtRest(Oracle* oracle, State* state) {

@@ -268,6 +268,18 @@ struct Token {
   Time ends = kInfiniteFuture;  // from then on its sender may give it up
   bool redeemed = false;
   bool cancelled = false;  // or refused
+  uint64_t spell = 0;      // of its receiver's holding, which it brought; 0: none
+  bool answered = false;   // its receiver has said what became of it
+  bool overtaken = false;  // its sender had said before that the object has moved
+};
+
+// A copy that a node had, and its owner knew, when it listed its copies for that one.
+struct SimListedCopy {
+  int64_t object = 0;
+  uint32_t generation = 0;
+  int64_t owner = 0;
+  int64_t node = 0;
+  uint64_t instance = 0;
 };
 
 }  // namespace freehold::testing::sim
