@@ -81,6 +81,7 @@ Generator::Generator(const State* state, uint64_t seed) : s_(*state), random_(se
   if (heirs_) Weigh(Verb::kNameTwoHeirs, 4);
   if (heirs_) Weigh(Verb::kNameThreeHeirs, 3);
   if (heirs_) Weigh(Verb::kDismissHeir, 3);
+  hearsay_ = internal::SplitMix64(seed ^ 0x68656172736179u).Next() % 100 < 20;
 }
 
 void Generator::Weigh(Verb verb, uint64_t weight) {

@@ -95,6 +95,14 @@ class Generator {
   void ThenInner(int64_t inner, const std::vector<int64_t>& four, int64_t node);
   void ThenPins(int64_t owner, int64_t object);
   void ThenUnpin(int64_t object, const std::vector<int64_t>& owners);
+  // ... and somebody hears late whose it is
+  void PlanHearsay();
+  void PlanPassedOn();
+  void PlanReadOut();
+  void PlanLateWord();
+  void PlanNextHeir();
+  void ThenExclude(int64_t end);
+  std::vector<int64_t> SomeTaking(size_t count, size_t taking);
   // --- ... in which an end goes (sim_generator_ends.cc) ------------------------------------------
   void PlanEndMidway();
   void PlanEndWithDrops(int64_t process);
@@ -144,6 +152,7 @@ class Generator {
   std::vector<int64_t> Some(size_t count, int64_t first);
   void Then(Verb verb, const Numbers& numbers);
   void ThenPause();
+  void ThenLull();
   int64_t ThenDeclare(int64_t owner);
   int64_t ThenPass(int64_t object, int64_t from, int64_t to);
 
@@ -179,6 +188,7 @@ class Generator {
   bool crashes_ = false;
   bool transfers_ = false;  // this seed has them
   bool heirs_ = false;      // ... name heirs
+  bool hearsay_ = false;    // ... have plans in which somebody hears late whose it is
   std::map<int64_t, Pace> paces_;
   std::deque<Action> plan_;
   uint64_t rush_ = 0;  // of 100 steps of the plan: how many are taken at once, with no time between

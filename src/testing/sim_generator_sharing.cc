@@ -84,6 +84,7 @@ void Generator::Plan() {
   plan_object_ = NextNumber(s_.objects) + 7;
   plan_token_ = NextNumber(s_.tokens) + 7;
   rush_ = random_.Percent(50) ? 70 : random_.Percent(50) ? 30 : 0;
+  if (hearsay_ && random_.Percent(40)) return PlanHearsay();
   if (transfers_ && random_.Percent(25)) {
     return random_.Percent(25) ? PlanLineageMoves() : PlanTransfer();
   }

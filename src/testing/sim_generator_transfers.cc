@@ -1,11 +1,21 @@
 // What the generator draws of transfers of ownership (PROTOCOL.md, step 11): objects that are
 // passed on, stored, watched and asked about, and whoever goes while they move.
 
+#include <algorithm>
+#include <chrono>
+
 #include "src/testing/sim_generator.h"
 #include "src/testing/sim_heirs.h"
 #include "src/testing/sim_transfers.h"
 
 namespace freehold::testing::sim {
+
+namespace {
+
+// What is not lost or held back arrives within it.
+constexpr Duration kArrives = std::chrono::milliseconds(25);
+
+}  // namespace
 
 Action Generator::DrawTransfer(const Object* object) {
   return {Verb::kTransfer, {object->owner, object->number, AnyProcess()}};
@@ -244,6 +254,165 @@ void Generator::PlanTransfer() {
     if (inner != 0) Then(Verb::kDrop, {at, inner});
   }
   ThenPause();
+}
+
+// --- Somebody hears late whose it is -------------------------------------------------------------
+
+void Generator::PlanHearsay() {
+  switch (random_.Below(4)) {
+    case 0:
+      return PlanPassedOn();
+    case 1:
+      return PlanReadOut();
+    case 2:
+      return PlanLateWord();
+    default:
+      return PlanNextHeir();
+  }
+}
+
+// The first `taking` of them take objects over.
+std::vector<int64_t> Generator::SomeTaking(size_t count, size_t taking) {
+  std::vector<int64_t> some = Some(count, 0);
+  std::stable_partition(some.begin(), some.end(), TakesTransfers);
+  const auto able = std::count_if(some.begin(), some.end(), TakesTransfers);
+  if (static_cast<size_t>(able) < taking) some.clear();
+  return some;
+}
+
+// So long that all who are not cut off have heard from each other.
+void Generator::ThenLull() {
+  for (int turn = 0; turn < 8; ++turn) Then(Verb::kTick, {kArrives.count(), -1, -1, 0});
+}
+
+// It goes, and all who are not cut off from each other have dealt with that.
+void Generator::ThenExclude(int64_t end) {
+  ThenEnd(end);
+  Then(Verb::kExclude, {end});
+  ThenLull();
+}
+
+// Who has passed a reference on hears of the next owner, or is it. The receiver cannot reach the
+// one that it knows of.
+void Generator::PlanPassedOn() {
+  const std::vector<int64_t> four = SomeTaking(3 + random_.Below(2), 1);
+  const int64_t node = AnyNode();
+  if (four.empty() || node == 0) return PlanTransfer();
+  rush_ = 100;
+  const int64_t next = four[0];
+  const int64_t owner = four[1];
+  const int64_t receiver = four[2];
+  const int64_t sender = four.size() > 3 ? four[3] : next;
+  const int64_t object = plan_object_++;
+  Then(Verb::kDeclareOn, {owner, object, node});
+  ThenPass(object, owner, sender);
+  ThenLull();
+  Then(Verb::kPartition, {owner, receiver});
+  ThenPass(object, sender, receiver);
+  Then(Verb::kTransfer, {owner, object, next});
+  ThenLull();
+  if (random_.Percent(30)) Then(Verb::kSettle, {});
+  if (random_.Percent(30)) Then(Verb::kDrop, {sender, object});
+  if (crashes_ && random_.Percent(70)) ThenExclude(owner);
+  Then(Verb::kHealAll, {});
+  ThenLull();
+  for (const int64_t at : four) Then(Verb::kDrop, {at, object});
+}
+
+// An id is read out of an object that gets another owner, and its own owner cannot be reached.
+void Generator::PlanReadOut() {
+  const std::vector<int64_t> four = SomeTaking(4, 1);
+  const int64_t node = AnyNode();
+  if (four.empty() || node == 0) return PlanPassedOn();
+  rush_ = 100;
+  const int64_t next = four[0];
+  const int64_t owner = four[1];
+  const int64_t inner_owner = four[2];
+  const int64_t reader = four[3];
+  const int64_t inner = plan_object_++;
+  const int64_t outer = plan_object_++;
+  Then(Verb::kDeclareOn, {inner_owner, inner, node});
+  ThenPass(inner, inner_owner, owner);
+  ThenLull();
+  Then(Verb::kDeclare, {owner, outer});
+  Then(Verb::kNest, {owner, inner, outer});
+  for (const int64_t at : {owner, inner_owner}) Then(Verb::kDrop, {at, inner});
+  ThenPass(outer, owner, reader);
+  ThenLull();
+  Then(Verb::kPartition, {inner_owner, reader});
+  Then(Verb::kReadNested, {reader, inner, outer});
+  Then(Verb::kTransfer, {owner, outer, next});
+  ThenLull();
+  if (random_.Percent(70)) Then(Verb::kDrop, {owner, outer});
+  ThenLull();
+  if (crashes_) ThenExclude(random_.Percent(80) ? next : owner);
+  Then(Verb::kHealAll, {});
+  ThenLull();
+  for (const int64_t at : four) {
+    Then(Verb::kDrop, {at, outer});
+    Then(Verb::kDrop, {at, inner});
+  }
+}
+
+// An object is given away in vain, and while that is not known a node's word about its copy comes
+// behind a digest. The node is asked for its copies in one breath with the news of the later term.
+void Generator::PlanLateWord() {
+  const std::vector<int64_t> two = Some(2, 0);
+  const int64_t node = AnyNode();
+  const auto refuses = std::find_if(s_.processes.begin(), s_.processes.end(), [](const auto& each) {
+    return each->usable() && !TakesTransfers(each->end);
+  });
+  const bool fits = !two.empty() && node != 0 && refuses != s_.processes.end();
+  if (!fits || s_.options.digest_interval == Duration::zero()) return PlanReadOut();
+  rush_ = 100;
+  const int64_t next = (*refuses)->end;
+  const int64_t owner = two[0] == next ? two[1] : two[0];
+  const int64_t end = EndOfNode(node);
+  const int64_t object = plan_object_++;
+  const auto then_pump = [&](int64_t one, Duration after) {
+    Then(Verb::kTick, {after.count(), static_cast<int64_t>(PlaceOf(one)), 0, 0});
+  };
+  Then(Verb::kDeclareOn, {owner, object, node});
+  if (random_.Percent(30)) Then(Verb::kEvictFirst, {owner, object});
+  ThenLull();
+  Then(Verb::kTransfer, {owner, object, next});
+  Then(Verb::kPump, {owner});
+  then_pump(next, kArrives);
+  then_pump(end, s_.options.digest_interval);
+  Then(random_.Percent(50) ? Verb::kSpill : Verb::kSpillKeeping, {node, object, 0});
+  Then(Verb::kPump, {end});
+  then_pump(owner, kArrives);
+  then_pump(end, kArrives);
+  ThenLull();
+  if (random_.Percent(50)) Then(Verb::kDrop, {owner, object});
+}
+
+// An heir cannot hear that it is dismissed, and is not the only one that is to be the next owner.
+void Generator::PlanNextHeir() {
+  const std::vector<int64_t> some = SomeTaking(3, 2);
+  const int64_t node = AnyNode();
+  if (some.empty() || node == 0) return PlanPassedOn();
+  rush_ = 100;
+  const int64_t heir = some[0];
+  const int64_t next = some[1];
+  const int64_t owner = some[2];
+  const int64_t object = plan_object_++;
+  Then(Verb::kDeclareOn, {owner, object, node});
+  Then(Verb::kNameHeir, {owner, heir, object});
+  ThenLull();
+  Then(Verb::kPartition, {owner, heir});
+  Then(Verb::kDismissHeir, {owner, object});
+  Then(Verb::kPump, {owner});
+  if (random_.Percent(50)) {
+    Then(Verb::kNameHeir, {owner, next, object});
+  } else {
+    Then(Verb::kTransfer, {owner, object, next});
+  }
+  ThenLull();
+  if (crashes_) ThenExclude(owner);
+  Then(Verb::kHealAll, {});
+  ThenLull();
+  for (const int64_t at : some) Then(Verb::kDrop, {at, object});
 }
 
 }  // namespace freehold::testing::sim
