@@ -345,9 +345,12 @@ void Oracle::BeginRest() {
   for (auto& [number, scope] : s_.scopes) {
     const Process& process = *s_.process(scope.process);
     if (!process.live() || ScopeRuns(s_, number)) continue;
+    // A file that nobody is known to delete is in its way, too.
+    const bool no_agent = process.counter->GetStats().files_without_agent > 0;
     const bool may =
         std::any_of(s_.objects.begin(), s_.objects.end(), [&, in = number](const auto& object) {
-          return object.second.scope == in && IsInReadersHands(s_, object.second);
+          return object.second.scope == in && (IsInReadersHands(s_, object.second) ||
+                                               (no_agent && object.second.was_in_shared_file));
         });
     const absl::StatusOr<Scope> handle = process.counter->FindScope(scope.id);
     if (may && handle.ok()) scope.lingers = handle->GetStatus()->usage.objects > 0;
