@@ -10,7 +10,7 @@ namespace freehold::bench {
 
 namespace {
 
-constexpr size_t kNodes = 16;
+constexpr size_t kLifecycleNodes = 16;
 
 // Which part of a life is measured. The others are done before and after.
 enum class Part {
@@ -113,7 +113,7 @@ class LifecycleUnpumped final : public Operation {
  public:
   LifecycleUnpumped(std::shared_ptr<Owner> owner, size_t secondaries, uint64_t first_id)
       : owner_(std::move(owner)), copies_(secondaries + 1), next_(first_id) {
-    for (size_t i = 0; i < kNodes; ++i) {
+    for (size_t i = 0; i < kLifecycleNodes; ++i) {
       nodes_.push_back(NodeNumber(i));
       locations_.push_back(SecondaryOn(nodes_.back()));
     }
@@ -125,11 +125,11 @@ class LifecycleUnpumped final : public Operation {
       const ObjectId id = MakeId(IdKind::kRandom, next_++);
       DeclareOptions options;
       options.size = 1024;
-      options.primary = nodes_[i % kNodes];
+      options.primary = nodes_[i % kLifecycleNodes];
       const absl::StatusOr<ObjectRef> ref = counter.Declare(id, options);
       bool good = ref.ok();
       for (size_t j = 1; j < copies_; ++j) {
-        good = counter.AddLocation(id, locations_[(i + j) % kNodes]).ok() && good;
+        good = counter.AddLocation(id, locations_[(i + j) % kLifecycleNodes]).ok() && good;
       }
       if (!good) Require(false, "declare or add failed");
     }
@@ -159,13 +159,13 @@ std::unique_ptr<Operation> MakeLifecycleOperation(std::string_view name,
                                                   std::string_view argument) {
   const size_t secondaries = NumberIn(argument, 0);
   if (name == "lifecycle") {
-    return std::make_unique<Lifecycle>(Part::kWhole, secondaries, kNodes);
+    return std::make_unique<Lifecycle>(Part::kWhole, secondaries, kLifecycleNodes);
   }
   if (name == "lifecycle_at_once") {
-    return std::make_unique<Lifecycle>(Part::kWhole, secondaries, kNodes, Calls::kAtOnce);
+    return std::make_unique<Lifecycle>(Part::kWhole, secondaries, kLifecycleNodes, Calls::kAtOnce);
   }
   if (name == "lifecycle_results") {
-    return std::make_unique<Lifecycle>(Part::kResults, secondaries, kNodes);
+    return std::make_unique<Lifecycle>(Part::kResults, secondaries, kLifecycleNodes);
   }
   if (name == "lifecycle_unpumped") return MakeUnpumped(secondaries);
   if (name == "fanout_lifecycle") return std::make_unique<Lifecycle>(Part::kWhole, 3, 100);

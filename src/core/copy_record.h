@@ -45,7 +45,7 @@ constexpr bool IsFreed(CopyState state) {
 
 // Who had the copy freed.
 enum class FreeCause : uint8_t {
-  kNone,
+  kNobody,
   kOwner,          // a Free; its owner hears the result
   kOwnerExcluded,  // the barrier after its owner's exclusion; nobody is left to hear of it
 };
@@ -53,7 +53,7 @@ enum class FreeCause : uint8_t {
 // What the owner has yet to be told of a copy. The words of a report are taken from the record when
 // the session pulls it: a later fact supersedes an earlier one that never left.
 enum class CopyReport : uint8_t {
-  kNone,
+  kNothing,
   kAdded,
   kSpilled,
   kRemoved,
@@ -90,10 +90,10 @@ struct CopyRecord {
   uint32_t readers = 0;
   CopyState state = CopyState::kGone;
   CopyRole role = CopyRole::kSecondary;
-  FreeCause cause = FreeCause::kNone;
-  CopyReport report = CopyReport::kNone;
+  FreeCause cause = FreeCause::kNobody;
+  CopyReport report = CopyReport::kNothing;
   // Told before `report`: how an earlier life of this same key ended.
-  CopyReport report_first = CopyReport::kNone;
+  CopyReport report_first = CopyReport::kNothing;
   bool in_memory = false;
   bool told = false;         // the last word to its owner was that it is here
   uint64_t freed_at = 0;     // the order of frees
@@ -104,7 +104,7 @@ struct CopyRecord {
   std::unique_ptr<CopyRarity> rarity;
 
   bool waits_to_report() const {
-    return report != CopyReport::kNone || report_first != CopyReport::kNone;
+    return report != CopyReport::kNothing || report_first != CopyReport::kNothing;
   }
   bool has_bytes() const {
     return state != CopyState::kFetching && state != CopyState::kGone &&

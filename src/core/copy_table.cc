@@ -133,7 +133,7 @@ void CopyTable::DoomIfPastBarrier(uint32_t index, CopyEffects* effects) {
   }
 }
 
-// Nothing of the copy is here any more. `report`: kNone when its owner need not hear of it.
+// Nothing of the copy is here any more. `report`: kNothing when its owner need not hear of it.
 void CopyTable::End(uint32_t index, CopyReport report, CopyEffects* effects) {
   CopyRecord& copy = copies_[index];
   if (IsFreed(copy.state) && !IsDoomed(copy.state)) {
@@ -143,12 +143,12 @@ void CopyTable::End(uint32_t index, CopyReport report, CopyEffects* effects) {
   SetState(index, CopyState::kGone);
   copy.rarity.reset();
   copy.in_memory = false;
-  copy.cause = FreeCause::kNone;
+  copy.cause = FreeCause::kNobody;
   // The owner has not heard of this life of the key: how the earlier one ended says it all.
-  if (report == CopyReport::kNone || report == CopyReport::kRemoved) {
-    if (copy.report_first != CopyReport::kNone) report = copy.report_first;
+  if (report == CopyReport::kNothing || report == CopyReport::kRemoved) {
+    if (copy.report_first != CopyReport::kNothing) report = copy.report_first;
   }
-  SetReport(index, CopyReport::kNone, report, effects);
+  SetReport(index, CopyReport::kNothing, report, effects);
   if (!copy.waits_to_report()) Erase(index);
 }
 
@@ -177,7 +177,7 @@ CopyVerdict CopyTable::Arrive(Arrival arrival, CopyEffects* effects) {
   // What is gone, with nobody to hear of it, says nothing about the key any more.
   if (index != kNoCopy && copies_[index].state == CopyState::kGone &&
       !Reports(OwnerOf(copies_[index].owner))) {
-    SetReport(index, CopyReport::kNone, CopyReport::kNone, effects);
+    SetReport(index, CopyReport::kNothing, CopyReport::kNothing, effects);
     Erase(index);
     index = kNoCopy;
   }
@@ -209,7 +209,7 @@ CopyVerdict CopyTable::Arrive(Arrival arrival, CopyEffects* effects) {
     ++stats_.copies_added;
     SetReport(index, first, CopyReport::kAdded, effects);
   } else {
-    SetReport(index, first, CopyReport::kNone, effects);
+    SetReport(index, first, CopyReport::kNothing, effects);
   }
   return CopyVerdict::kOk;
 }
@@ -257,7 +257,7 @@ CopyVerdict CopyTable::Step(const copy_event::AbortFetch& event, CopyEffects* ef
   if (index == kNoCopy) return CopyVerdict::kNotHere;
   switch (copies_[index].state) {
     case CopyState::kFetching:
-      End(index, CopyReport::kNone, effects);
+      End(index, CopyReport::kNothing, effects);
       return CopyVerdict::kOk;
     case CopyState::kDoomedByFetch:
       End(index, CopyReport::kDeleted, effects);
@@ -414,8 +414,8 @@ CopyVerdict CopyTable::Step(const copy_event::Free& event, CopyEffects* effects)
       Doom(index, FreeCause::kOwner, effects);
       // Withdraws what was to be told of the copy, and how an earlier life of its key ended: the
       // result of this Free settles both.
-      SetReport(index, CopyReport::kNone,
-                IsDoomed(copy.state) ? CopyReport::kDoomed : CopyReport::kNone, effects);
+      SetReport(index, CopyReport::kNothing,
+                IsDoomed(copy.state) ? CopyReport::kDoomed : CopyReport::kNothing, effects);
       return IsDoomed(copy.state) ? CopyVerdict::kDoomed : CopyVerdict::kOk;
     case CopyState::kDoomedByReaders:
     case CopyState::kDoomedByFetch:

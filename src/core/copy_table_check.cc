@@ -81,7 +81,7 @@ void CopyTable::CheckRecord(uint32_t index) const {
   const Owner* owner = FindOwner(copy.owner);
   FREEHOLD_CHECK(owner != nullptr);
   FREEHOLD_CHECK(Lookup(copy.object, copy.generation) == index && copy.term >= kFirstTerm);
-  FREEHOLD_CHECK(IsFreed(copy.state) == (copy.cause != FreeCause::kNone));
+  FREEHOLD_CHECK(IsFreed(copy.state) == (copy.cause != FreeCause::kNobody));
   FREEHOLD_CHECK(copy.cause != FreeCause::kOwnerExcluded ||
                  owner->phase == OwnerPhase::kPastBarrier);
   switch (copy.state) {
@@ -108,7 +108,7 @@ void CopyTable::CheckRecord(uint32_t index) const {
       FREEHOLD_CHECK(copy.readers == 0 && !copy.in_memory && copy.rarity == nullptr);
       FREEHOLD_CHECK(copy.report == CopyReport::kRemoved || copy.report == CopyReport::kDeleted ||
                      copy.report == CopyReport::kUnknown);
-      FREEHOLD_CHECK(copy.report_first == CopyReport::kNone);
+      FREEHOLD_CHECK(copy.report_first == CopyReport::kNothing);
       break;
   }
   // A copy that was freed has nothing but its result to tell, one that was not has none.
@@ -123,7 +123,7 @@ void CopyTable::CheckRecord(uint32_t index) const {
   if (owner->phase == OwnerPhase::kLive) {
     FREEHOLD_CHECK(!tells_location || copy.state == CopyState::kHeld);
     FREEHOLD_CHECK(!tells_progress || IsFreed(copy.state));
-    FREEHOLD_CHECK(copy.report_first == CopyReport::kNone || copy.cause == FreeCause::kNone);
+    FREEHOLD_CHECK(copy.report_first == CopyReport::kNothing || copy.cause == FreeCause::kNobody);
   }
   if (copy.waits_to_report() && !Reports(*owner)) FREEHOLD_CHECK(owner->in_sweep);
 }
@@ -203,8 +203,8 @@ void CopyTable::CheckInvariants() const {
         copy.state == CopyState::kDoomedByReaders || copy.state == CopyState::kDoomedByFetch;
     if (doomed) ++sum.doomed;
     if (IsFreed(copy.state) && !doomed) ++sum.deletes_pending;
-    if (copy.report != CopyReport::kNone) ++sum.reports_waiting;
-    if (copy.report_first != CopyReport::kNone) ++sum.reports_waiting;
+    if (copy.report != CopyReport::kNothing) ++sum.reports_waiting;
+    if (copy.report_first != CopyReport::kNothing) ++sum.reports_waiting;
     if (copy.waits_to_report()) ++reporting;
     if (copy.state == CopyState::kToDelete) ++to_delete;
     if (copy.state == CopyState::kDeleteFailed) ++retries;

@@ -18,7 +18,7 @@ void CopyTable::Tell(Owner* owner, CopyRecord* copy, CopyReport report) {
     case CopyReport::kUnknown:
       told = false;
       break;
-    case CopyReport::kNone:
+    case CopyReport::kNothing:
     case CopyReport::kDoomed:  // it is still here
     case CopyReport::kFailed:
       break;

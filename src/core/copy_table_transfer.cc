@@ -95,7 +95,7 @@ void CopyTable::ChangeOwner(uint32_t index, Owner* owner, uint32_t term, CopyEff
             owed == CopyReport::kDeleted ? FreeResult::kDeleted : FreeResult::kUnknown},
            &before, effects);
   }
-  SetReport(index, CopyReport::kNone, CopyReport::kNone, effects);
+  SetReport(index, CopyReport::kNothing, CopyReport::kNothing, effects);
   Tell(&before, &copy, CopyReport::kRemoved);
   Count(copy, false);
   LeaveOwner(index);

@@ -36,10 +36,10 @@ void CopyTable::SetReport(uint32_t index, CopyReport first, CopyReport report,
                           CopyEffects* effects) {
   CopyRecord& copy = copies_[index];
   Owner& owner = OwnerOf(copy.owner);
-  if (!Reports(owner)) first = report = CopyReport::kNone;
+  if (!Reports(owner)) first = report = CopyReport::kNothing;
   const auto waiting = [&copy] {
-    return uint64_t{copy.report_first != CopyReport::kNone} +
-           uint64_t{copy.report != CopyReport::kNone};
+    return uint64_t{copy.report_first != CopyReport::kNothing} +
+           uint64_t{copy.report != CopyReport::kNothing};
   };
   const uint64_t before = waiting();
   copy.report_first = first;
@@ -79,11 +79,11 @@ PullVerdict CopyTable::PullReports(PeerIndex peer, uint32_t items_max, ReportSin
     }
     const uint32_t index = owner.reports.head();
     CopyRecord& copy = copies_[index];
-    const bool first = copy.report_first != CopyReport::kNone;
+    const bool first = copy.report_first != CopyReport::kNothing;
     const CopyReport report = first ? copy.report_first : copy.report;
     if (!PullRecord(copy, report, sink)) return PullVerdict::kFull;
     Tell(&owner, &copy, report);
-    SetReport(index, CopyReport::kNone, first ? copy.report : CopyReport::kNone, &none);
+    SetReport(index, CopyReport::kNothing, first ? copy.report : CopyReport::kNothing, &none);
     if (copy.state == CopyState::kGone && !copy.waits_to_report()) Erase(index);
   }
   // After the reports: the owner knows a copy before it is asked to make it the primary.
@@ -103,7 +103,7 @@ bool CopyTable::PullRecord(const CopyRecord& copy, CopyReport report, ReportSink
   result.generation = copy.generation;
   result.term = copy.term;
   switch (report) {
-    case CopyReport::kNone:
+    case CopyReport::kNothing:
       break;
     case CopyReport::kAdded:
     case CopyReport::kSpilled:
@@ -315,7 +315,7 @@ bool CopyTable::WithdrawReports(Owner* owner, uint32_t* budget) {
   for (; !owner->reports.empty(); --*budget) {
     if (*budget == 0) return false;
     const uint32_t index = owner->reports.head();
-    SetReport(index, CopyReport::kNone, CopyReport::kNone, &none);
+    SetReport(index, CopyReport::kNothing, CopyReport::kNothing, &none);
     if (copies_[index].state == CopyState::kGone) Erase(index);
   }
   return true;

@@ -14,26 +14,26 @@ namespace {
 using internal::LoadLittle;
 using internal::StoreLittle;
 
-constexpr char kMagic[2] = {'F', 'r'};
+constexpr char kTokenMagic[2] = {'F', 'r'};
 
 // Where each field stands.
-constexpr size_t kVersionAt = 2;
-constexpr size_t kTermAt = 3;
-constexpr size_t kObjectAt = 7;
-constexpr size_t kOwnerAt = kObjectAt + ObjectId::kSize;
-constexpr size_t kSenderAt = kOwnerAt + ProcessId::kSize;
-constexpr size_t kReceiverAt = kSenderAt + ProcessId::kSize;
-constexpr size_t kNumberAt = kReceiverAt + ProcessId::kSize;
-constexpr size_t kChecksumAt = kNumberAt + 8;
-static_assert(kTokenBytes == kChecksumAt + 8);
+constexpr size_t kTokenVersionAt = 2;
+constexpr size_t kTokenTermAt = 3;
+constexpr size_t kTokenObjectAt = 7;
+constexpr size_t kTokenOwnerAt = kTokenObjectAt + ObjectId::kSize;
+constexpr size_t kTokenSenderAt = kTokenOwnerAt + ProcessId::kSize;
+constexpr size_t kTokenReceiverAt = kTokenSenderAt + ProcessId::kSize;
+constexpr size_t kTokenNumberAt = kTokenReceiverAt + ProcessId::kSize;
+constexpr size_t kTokenChecksumAt = kTokenNumberAt + 8;
+static_assert(kTokenBytes == kTokenChecksumAt + 8);
 // The part whose meaning is the same in every version.
-constexpr size_t kPreambleBytes = 3;
+constexpr size_t kTokenPreambleBytes = 3;
 
 // Any number; part of the layout.
 constexpr uint64_t kChecksumSeed = 0x4672;
 
 uint64_t Checksum(const char* token) {
-  return internal::HashBytes(token, kChecksumAt, kChecksumSeed);
+  return internal::HashBytes(token, kTokenChecksumAt, kChecksumSeed);
 }
 
 template <typename Id>
@@ -77,35 +77,37 @@ const char* TokenErrorName(TokenError error) {
 std::string EncodeToken(const ReferenceToken& token) {
   FREEHOLD_CHECK(IsValid(token));
   char bytes[kTokenBytes];
-  std::memcpy(bytes, kMagic, sizeof(kMagic));
-  StoreLittle(kTokenVersion, bytes + kVersionAt);
-  StoreLittle(token.term, bytes + kTermAt);
-  StoreId(token.object, bytes + kObjectAt);
-  StoreId(token.owner, bytes + kOwnerAt);
-  StoreId(token.sender, bytes + kSenderAt);
-  StoreId(token.receiver, bytes + kReceiverAt);
-  StoreLittle(token.number, bytes + kNumberAt);
-  StoreLittle(Checksum(bytes), bytes + kChecksumAt);
+  std::memcpy(bytes, kTokenMagic, sizeof(kTokenMagic));
+  StoreLittle(kTokenVersion, bytes + kTokenVersionAt);
+  StoreLittle(token.term, bytes + kTokenTermAt);
+  StoreId(token.object, bytes + kTokenObjectAt);
+  StoreId(token.owner, bytes + kTokenOwnerAt);
+  StoreId(token.sender, bytes + kTokenSenderAt);
+  StoreId(token.receiver, bytes + kTokenReceiverAt);
+  StoreLittle(token.number, bytes + kTokenNumberAt);
+  StoreLittle(Checksum(bytes), bytes + kTokenChecksumAt);
   return std::string(bytes, kTokenBytes);
 }
 
 TokenError DecodeToken(std::string_view bytes, ReferenceToken* token) {
-  if (bytes.size() < kPreambleBytes) return TokenError::kBadLength;
-  if (std::memcmp(bytes.data(), kMagic, sizeof(kMagic)) != 0) return TokenError::kBadMagic;
-  if (LoadLittle<uint8_t>(bytes.data() + kVersionAt) != kTokenVersion) {
+  if (bytes.size() < kTokenPreambleBytes) return TokenError::kBadLength;
+  if (std::memcmp(bytes.data(), kTokenMagic, sizeof(kTokenMagic)) != 0) {
+    return TokenError::kBadMagic;
+  }
+  if (LoadLittle<uint8_t>(bytes.data() + kTokenVersionAt) != kTokenVersion) {
     return TokenError::kUnknownVersion;
   }
   if (bytes.size() != kTokenBytes) return TokenError::kBadLength;
-  if (LoadLittle<uint64_t>(bytes.data() + kChecksumAt) != Checksum(bytes.data())) {
+  if (LoadLittle<uint64_t>(bytes.data() + kTokenChecksumAt) != Checksum(bytes.data())) {
     return TokenError::kBadChecksum;
   }
   ReferenceToken read;
-  read.term = LoadLittle<uint32_t>(bytes.data() + kTermAt);
-  read.object = LoadId<ObjectId>(bytes.data() + kObjectAt);
-  read.owner = LoadId<ProcessId>(bytes.data() + kOwnerAt);
-  read.sender = LoadId<ProcessId>(bytes.data() + kSenderAt);
-  read.receiver = LoadId<ProcessId>(bytes.data() + kReceiverAt);
-  read.number = LoadLittle<uint64_t>(bytes.data() + kNumberAt);
+  read.term = LoadLittle<uint32_t>(bytes.data() + kTokenTermAt);
+  read.object = LoadId<ObjectId>(bytes.data() + kTokenObjectAt);
+  read.owner = LoadId<ProcessId>(bytes.data() + kTokenOwnerAt);
+  read.sender = LoadId<ProcessId>(bytes.data() + kTokenSenderAt);
+  read.receiver = LoadId<ProcessId>(bytes.data() + kTokenReceiverAt);
+  read.number = LoadLittle<uint64_t>(bytes.data() + kTokenNumberAt);
   if (!IsValid(read)) return TokenError::kBadValue;
   *token = read;
   return TokenError::kOk;

@@ -20,7 +20,7 @@ using core::ScopeVerdict;
 
 namespace {
 
-absl::Status MalformedToken(const std::string& why) {
+absl::Status MalformedScopeToken(const std::string& why) {
   return WithReason(absl::InvalidArgumentError("not a token of a scope: " + why),
                     ErrorReason::kMalformedToken);
 }
@@ -80,7 +80,7 @@ absl::StatusOr<ScopeId> Scopes::Join(std::string_view bytes) {
   }
   core::ScopeToken token;
   const core::TokenError error = core::DecodeScopeToken(bytes, &token);
-  if (error != core::TokenError::kOk) return MalformedToken(core::TokenErrorName(error));
+  if (error != core::TokenError::kOk) return MalformedScopeToken(core::TokenErrorName(error));
   const ProcessId& self = counter_->options().process;
   if (token.receiver != self) {
     return WithReason(

@@ -15,8 +15,6 @@ namespace freehold::testing::sim {
 
 namespace {
 
-TaskId IdOf(int64_t number) { return TaskId::FromNumber(static_cast<uint64_t>(number)); }
-
 bool Runs(const SimStateful& stateful) { return !stateful.ended && stateful.restartable; }
 
 // From that state on, back to one that can be had: what must be said.
@@ -27,7 +25,7 @@ void GoBack(const State& state, const SimStateful& stateful, uint64_t number, Re
       *replay = {Recovery::kNoRetries, number, {}};
       return;
     }
-    replay->calls.insert(replay->calls.begin(), IdOf(made.number));
+    replay->calls.insert(replay->calls.begin(), TaskIdOf(made.number));
   }
   replay->state = number;
 }
@@ -43,7 +41,7 @@ Replay ExpectedOf(const State& state, const Object& object) {
   } else if (retries == 0) {
     replay.recovery = Recovery::kNoRetries;
   } else {
-    replay.calls = {IdOf(object.number)};
+    replay.calls = {TaskIdOf(object.number)};
     GoBack(state, state.statefuls.at(object.stateful), object.state - 1, &replay);
   }
   return replay;
@@ -101,7 +99,7 @@ void CheckReplay(Oracle* oracle, State* state, const Process& process, const Obj
 
 void CheckReplayToLatest(Oracle* oracle, State* state, const Process& process, int64_t number) {
   const SimStateful& stateful = state->statefuls.at(number);
-  const auto replay = StatefulTasks(*process.counter).ReplayToLatest(IdOf(number));
+  const auto replay = StatefulTasks(*process.counter).ReplayToLatest(TaskIdOf(number));
   const std::string details =
       Format("X", {number}) + ": " + (replay.ok() ? TextOf(*replay) : replay.status().ToString());
   if (!Runs(stateful)) {
@@ -134,7 +132,7 @@ void CheckStatus(Oracle* oracle, const State& state, const Process& process, int
     if (used || kept.count(stateful.calls[at - 1]) > 0) ++states;
     if (used && stateful.checkpoints.count(at) > 0) checkpoints.push_back(at);
   }
-  const auto status = StatefulTasks(*process.counter).GetStatus(IdOf(number));
+  const auto status = StatefulTasks(*process.counter).GetStatus(TaskIdOf(number));
   const std::string name = Format("X", {number});
   if (!status.ok()) {
     return oracle->Expect(absl::IsNotFound(status.status()) && stateful.ended &&

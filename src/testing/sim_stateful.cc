@@ -12,8 +12,6 @@ namespace freehold::testing::sim {
 
 namespace {
 
-TaskId IdOf(int64_t number) { return TaskId::FromNumber(static_cast<uint64_t>(number)); }
-
 const SimStateful* StatefulOf(const State& state, const Object& object) {
   const auto found = state.statefuls.find(object.stateful);
   return found == state.statefuls.end() ? nullptr : &found->second;
@@ -29,7 +27,7 @@ bool Open(Oracle* oracle, State* state, Process* process, int64_t number, bool r
   SimStateful& stateful = state->statefuls[number];
   stateful.process = process->end;
   stateful.restartable = restartable;
-  const absl::Status status = StatefulTasks(*process->counter).Open(IdOf(number), restartable);
+  const absl::Status status = StatefulTasks(*process->counter).Open(TaskIdOf(number), restartable);
   oracle->Expect(status.ok(), "a stateful task is not opened", status.ToString());
   return true;
 }
@@ -47,7 +45,7 @@ bool Call(Oracle* oracle, State* state, Process* process, const Action& action) 
   }
   if (!stateful.calls.empty() && stateful.calls.back() >= object->number) return false;
   LineageTask task;
-  task.id = IdOf(object->number);
+  task.id = TaskIdOf(object->number);
   task.returns = {object->id};
   task.retries = RetriesOf(object->number);
   task.spec_bytes = SpecBytesOf(object->number);
@@ -59,7 +57,7 @@ bool Call(Oracle* oracle, State* state, Process* process, const Action& action) 
     task.arguments = {argument->id};
     argument->was_argument = true;
   }
-  const auto made = StatefulTasks(*process->counter).Record(IdOf(n[1]), task);
+  const auto made = StatefulTasks(*process->counter).Record(TaskIdOf(n[1]), task);
   stateful.calls.push_back(object->number);
   state->coverage.Count(argument == nullptr ? "a call" : "a call with an argument");
   oracle->Expect(made.ok() && *made == stateful.calls.size(), "a call is not recorded",
@@ -85,7 +83,7 @@ bool IsSurelyUsed(Oracle* oracle, const State& state, const Process& process,
 bool Checkpointed(Oracle* oracle, State* state, Process* process, const Numbers& n) {
   SimStateful& stateful = state->statefuls.at(n[1]);
   const auto number = static_cast<uint64_t>(n[2]);
-  const absl::Status status = StatefulTasks(*process->counter).Checkpointed(IdOf(n[1]), number);
+  const absl::Status status = StatefulTasks(*process->counter).Checkpointed(TaskIdOf(n[1]), number);
   const bool may = stateful.restartable && number > 0 && number <= stateful.calls.size();
   const bool must = may && IsSurelyUsed(oracle, *state, *process, stateful, number);
   oracle->Expect(status.ok() ? may : !must, "a checkpoint is answered wrongly",
@@ -98,6 +96,8 @@ bool Checkpointed(Oracle* oracle, State* state, Process* process, const Numbers&
 }
 
 }  // namespace
+
+TaskId TaskIdOf(int64_t number) { return TaskId::FromNumber(static_cast<uint64_t>(number)); }
 
 bool ActStateful(Oracle* oracle, State* state, const Action& action, Process* process) {
   const Numbers& n = action.numbers;
@@ -117,7 +117,7 @@ bool ActStateful(Oracle* oracle, State* state, const Action& action, Process* pr
     for (const int64_t call : stateful.calls) state->object(call)->made_of = 0;
     stateful.restartable = false;
     state->coverage.Count("a stateful task is not restartable any more");
-    const absl::Status status = tasks.NotRestartable(IdOf(n[1]));
+    const absl::Status status = tasks.NotRestartable(TaskIdOf(n[1]));
     // One that has ended may be forgotten.
     oracle->Expect(status.ok() || (stateful.ended && absl::IsNotFound(status)),
                    "NotRestartable is refused", status.ToString());
@@ -126,7 +126,7 @@ bool ActStateful(Oracle* oracle, State* state, const Action& action, Process* pr
   stateful.ended = true;
   state->coverage.Count(stateful.restartable ? "a stateful task ends"
                                              : "a stateful task ends that is not restartable");
-  const absl::Status status = tasks.End(IdOf(n[1]));
+  const absl::Status status = tasks.End(TaskIdOf(n[1]));
   oracle->Expect(status.ok(), "a stateful task is not ended", status.ToString());
   return true;
 }

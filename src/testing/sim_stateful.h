@@ -19,6 +19,9 @@ namespace freehold::testing::sim {
 
 class Oracle;
 
+// Of a task with a state, or of a call, which has the number of what it makes.
+TaskId TaskIdOf(int64_t number);
+
 // False: it makes no sense here.
 bool ActStateful(Oracle* oracle, State* state, const Action& action, Process* process);
 

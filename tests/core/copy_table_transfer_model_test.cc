@@ -147,7 +147,7 @@ class CopyTableTransferModel : public testing::Test {
       if (other == copies_.end() || other->second.freed) continue;
       if (other->second.term > kFirstTerm && copy->term == kFirstTerm) {
         // Only a key that waits to tell its former owner something keeps that one.
-        EXPECT_NE(copy->report_first, CopyReport::kNone);
+        EXPECT_NE(copy->report_first, CopyReport::kNothing);
       }
     }
     EXPECT_TRUE(copy->owner == named || copy->term > kFirstTerm);
@@ -157,7 +157,7 @@ class CopyTableTransferModel : public testing::Test {
   void FreeOne(const Key& key) {
     const PeerIndex from = Pick(kPeers);
     const CopyRecord* record = table_.Find(key.first, key.second);
-    const CopyReport owed = record == nullptr ? CopyReport::kNone : record->report_first;
+    const CopyReport owed = record == nullptr ? CopyReport::kNothing : record->report_first;
     const uint32_t term = kFirstTerm + Pick(4);
     const CopyVerdict verdict = Step(Free{from, key.first, key.second, term});
     const auto copy = copies_.find(key);

@@ -10,8 +10,6 @@ namespace {
 
 constexpr size_t kObjectsMax = 12;
 
-std::string Name(const char* kind, uint64_t number) { return kind + std::to_string(number); }
-
 }  // namespace
 
 SharingSim::SharingSim(uint64_t seed, const Options& options, SharingCoverage* coverage)

@@ -73,6 +73,9 @@ class NumberedProcesses final : public NodeNames {
   bool IsNode(PeerIndex) const override { return false; }
 };
 
+// As traces and violations name things: by kind and number.
+inline std::string Name(const char* kind, uint64_t number) { return kind + std::to_string(number); }
+
 class SharingSim {
  public:
   struct Options {

@@ -6,12 +6,6 @@
 
 namespace freehold::core {
 
-namespace {
-
-std::string Name(const char* kind, uint64_t number) { return kind + std::to_string(number); }
-
-}  // namespace
-
 // --- Faults and the membership -------------------------------------------------------------------
 
 void SharingSim::Crash(PeerIndex p) {

@@ -7,12 +7,6 @@
 
 namespace freehold::core {
 
-namespace {
-
-std::string Name(const char* kind, uint64_t number) { return kind + std::to_string(number); }
-
-}  // namespace
-
 // Names an heir of something that it owns; now and then what has one already loses it.
 void SharingSim::NameHeir(PeerIndex p) {
   Process& process = processes_[p];

@@ -9,8 +9,6 @@ namespace freehold::core {
 
 namespace {
 
-std::string Name(const char* kind, uint64_t number) { return kind + std::to_string(number); }
-
 const Former* FormerAt(ObjectTable* table, const ObjectId& object) {
   return TransferSteps(table).FindFormer(object);
 }

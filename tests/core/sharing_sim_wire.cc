@@ -7,12 +7,6 @@
 
 namespace freehold::core {
 
-namespace {
-
-std::string Name(const char* kind, uint64_t number) { return kind + std::to_string(number); }
-
-}  // namespace
-
 // Applies what arrives at a process, as the runtime's sink does.
 class SharingSim::Sink final : public PayloadSink {
  public:
