@@ -41,7 +41,7 @@ pkg-config --validate freehold
 
 say "add_subdirectory, shared"
 cmake -G Ninja -S "$consumers/add_subdirectory" -B "$scratch/add_subdirectory" -DBUILD_SHARED_LIBS=ON \
-  -DFREEHOLD_CCACHE=ON -DFREEHOLD_PCH=ON
+  -DFREEHOLD_CCACHE=ON -DFREEHOLD_PCH=ON -DFREEHOLD_BATCH=8
 cmake --build "$scratch/add_subdirectory" --target consumer
 "$scratch/add_subdirectory/consumer"
 echo "consumers: ok"
