@@ -4,6 +4,7 @@
 # The scripts' own test. Parts (default: all):
 #   packages   cmake/build.sh asks for what is missing and for nothing else, or says how to
 #   builds     a second configure and build do nothing
+#   batches    sources compiled together are what they are apart
 #   gates      what .ci/run says of a gate: budgets, failures, tests that did not run
 # Nothing is installed: the programs that would do it are stand-ins, alone in PATH.
 set -euo pipefail
@@ -170,6 +171,74 @@ builds() {
   says 'Configuring done' || fail "changed presets are not configured"
 }
 
+# ---- batches -----------------------------------------------------------------------------------
+
+# Two sources have the same name for themselves; one of them uses it outside of its namespace.
+make_program() {
+  mkdir -p "$work/program/sources"
+  cat >"$work/program/CMakeLists.txt" <<PROJECT
+cmake_minimum_required(VERSION 3.21)
+project(throwaway LANGUAGES CXX)
+include($root/cmake/batches.cmake)
+add_executable(program sources/one.cc sources/two.cc sources/main.cc)
+freehold_batch(program)
+PROJECT
+  cat >"$work/program/sources/one.cc" <<'SOURCE'
+namespace {
+
+constexpr int kValue = 1;
+
+}  // namespace
+
+int One() { return kValue; }
+SOURCE
+  cat >"$work/program/sources/two.cc" <<'SOURCE'
+#include "parts.h"
+
+namespace {
+
+constexpr int kValue = 2;
+struct Sets {
+  Sets() { two = kValue; }
+} sets;
+
+}  // namespace
+SOURCE
+  printf '#pragma once\nint One();\nextern int two;\n' >"$work/program/sources/parts.h"
+  cat >"$work/program/sources/main.cc" <<'SOURCE'
+#include <cstdio>
+
+#include "parts.h"
+
+int two = 0;
+int main() { std::printf("%d %d; a list; \\ and [brackets]\n", One(), two); }
+SOURCE
+}
+
+# program_builds SIZE: in batches of so many, and runs; what it prints is in $work/out.
+program_builds() {
+  (cd "$work/program" && cmake -G Ninja -S . -B build -DFREEHOLD_BATCH="$1" && cmake --build build) \
+    >"$work/out" 2>"$work/err" || return 1
+  "$work/program/build/program" >"$work/out"
+}
+objects() { find "$work/program/build" -path '*/program.dir/*.o' | wc -l; }
+
+batches() {
+  local size
+  make_program
+  for size in 0 2 3; do
+    rm -rf "$work/program/build"
+    program_builds $size || fail "batches of $size are not built"
+    says '^1 2; a list; \\ and \[brackets\]$' || fail "batches of $size: another program"
+    [ "$(objects)" -eq $((size == 0 ? 3 : 4 - size)) ] || fail "batches of $size: $(objects) objects"
+  done
+  sed -i 's/kValue = 1/kValue = 3/' "$work/program/sources/one.cc"
+  program_builds 3 && says '^3 2;' || fail "a changed source is not built"
+  echo 'int Broken() { return nothing; }' >>"$work/program/sources/one.cc"
+  ! program_builds 3 || fail "an error is built"
+  says 'sources/one\.cc:8:23: error' || fail "an error is not named after its source"
+}
+
 # ---- gates -------------------------------------------------------------------------------------
 
 # The project as .ci/run sees it: tests that ctest runs, a format check, and the table of budgets.
@@ -225,7 +294,7 @@ gates() {
   [ "$status" -eq 2 ] || fail "no such gate: status $status"
 }
 
-if [ $# -eq 0 ]; then set -- packages builds gates; fi
+if [ $# -eq 0 ]; then set -- packages builds batches gates; fi
 for part in "$@"; do
   "$part"
   echo "passed: $part"
