@@ -4,6 +4,8 @@
 
 namespace freehold::core {
 
+// --- Chunks --------------------------------------------------------------------------------------
+
 uint32_t RecordChunks::Allocate() {
   uint32_t chunk = free_;
   if (chunk != kNoChunk) {
@@ -19,11 +21,31 @@ uint32_t RecordChunks::Allocate() {
   fresh.next = kNoChunk;
   fresh.used = 0;
   fresh.live = 0;
-  fresh.passed = 0;
+  fresh.waiting = 0;
   return chunk;
 }
 
-// --- Lists ---------------------------------------------------------------------------------------
+RecordChunk* RecordChunks::AddChunk(ChunkList* list) {
+  const uint32_t added = Allocate();
+  if (list->tail == kNoChunk) {
+    list->head = added;
+  } else {
+    At(list->tail).next = added;
+    At(added).previous = list->tail;
+  }
+  list->tail = added;
+  list->last = &At(added);
+  return list->last;
+}
+
+void RecordChunks::Unlink(ChunkList* list, uint32_t chunk) {
+  const RecordChunk& left = At(chunk);
+  (left.previous == kNoChunk ? list->head : At(left.previous).next) = left.next;
+  (left.next == kNoChunk ? list->tail : At(left.next).previous) = left.previous;
+  list->last = list->tail == kNoChunk ? RecordChunk::Full() : &At(list->tail);
+}
+
+// --- The copies of a node ------------------------------------------------------------------------
 
 void NodeIndex::Grow(PeerIndex node) {
   end_ = node + 1;
@@ -32,99 +54,187 @@ void NodeIndex::Grow(PeerIndex node) {
   nodes_.resize(end_);
 }
 
-RecordChunk* NodeIndex::AddChunk(List* list) {
-  const uint32_t added = chunks_.Allocate();
-  if (list->tail == kNoChunk) {
-    list->head = added;
-  } else {
-    chunks_.At(list->tail).next = added;
-    chunks_.At(added).previous = list->tail;
-  }
-  list->tail = added;
-  list->last = &chunks_.At(added);
-  return list->last;
+void NodeIndex::Become(Copy* copy, CopyPhase phase) {
+  const FreeState before = StateOf(*copy);
+  --Total(before);
+  if (before == FreeState::kWaiting) StopWaiting(&nodes_[copy->node], *copy);
+  copy->phase_number = static_cast<uint32_t>(phase) & 3u;
+  ++Total(StateOf(*copy));
 }
 
 void NodeIndex::Thin(Node* node, const Copy& left) {
   const uint32_t number = left.place >> kPositionBits;
   const RecordChunk& chunk = chunks_.At(number);
   if (chunk.live == 0) {
-    Drop(node, left.list(), number);
-  } else if (chunk.previous != kNoChunk &&
-             chunks_.At(chunk.previous).live + chunk.live <= kMerged) {
-    Merge(node, left, chunk.previous);
-  } else if (chunk.next != kNoChunk && chunks_.At(chunk.next).live + chunk.live <= kMerged) {
-    Merge(node, left, number);
+    Drop(node, number);
+  } else if (chunk.previous != kNoChunk && FitTogether(chunks_.At(chunk.previous), chunk)) {
+    Merge(node, left.node, chunk.previous);
+  } else if (chunk.next != kNoChunk && FitTogether(chunk, chunks_.At(chunk.next))) {
+    Merge(node, left.node, number);
   }
 }
 
-// The chunk after `number` goes into it. What was handed over stays in front: when some of the
-// earlier chunk waits, all of the later one does.
-void NodeIndex::Merge(Node* node, const Copy& left, uint32_t number) {
+// What is queued stays as it is: it would be in the queue twice.
+bool NodeIndex::FitTogether(const RecordChunk& chunk, const RecordChunk& next) {
+  return chunk.live + next.live <= kMerged && ((chunk.waiting | next.waiting) & kQueued) == 0;
+}
+
+// The chunk after `number` goes into it.
+void NodeIndex::Merge(Node* node, PeerIndex name, uint32_t number) {
   RecordChunk& into = chunks_.At(number);
   const uint32_t emptied = into.next;
   uint32_t used = 0;
-  uint32_t passed = 0;
   for (RecordChunk* chunk : {&into, &chunks_.At(emptied)}) {
     for (uint32_t i = 0; i < chunk->used; ++i) {
-      const RecordIndex record = chunk->records[i];
+      const RecordIndex record = chunk->entries[i];
       if (record == kNoRecord) continue;
-      if (i < chunk->passed) ++passed;
-      Copy* copy = copies_->Find(slabs_->At(record), left.node);
+      Copy* copy = copies_->Find(slabs_->At(record), name);
       FREEHOLD_CHECK(copy != nullptr);
       copy->place = (number << kPositionBits) | used;
-      into.records[used++] = record;
+      into.entries[used++] = record;
     }
   }
   into.used = into.live = static_cast<uint8_t>(used);
-  into.passed = static_cast<uint8_t>(passed);
-  Drop(node, left.list(), emptied);
+  Drop(node, emptied);
 }
 
-void NodeIndex::Drop(Node* node, CopyList which, uint32_t number) {
-  const RecordChunk& chunk = chunks_.At(number);
-  List& list = node->list(which);
-  (chunk.previous == kNoChunk ? list.head : chunks_.At(chunk.previous).next) = chunk.next;
-  (chunk.next == kNoChunk ? list.tail : chunks_.At(chunk.next).previous) = chunk.previous;
-  list.last = list.tail == kNoChunk ? RecordChunk::Full() : &chunks_.At(list.tail);
-  // An empty chunk's waiting ones are behind it; a merged one's are in front of it.
-  if (which == CopyList::kFrees && node->unsent == number) {
-    node->unsent = chunk.live == 0 ? chunk.next : chunk.previous;
+void NodeIndex::Drop(Node* node, uint32_t number) {
+  chunks_.Unlink(&node->copies, number);
+  RecordChunk& chunk = chunks_.At(number);
+  if ((chunk.waiting & kQueued) != 0) {
+    chunk.waiting |= kLeft;
+  } else {
+    chunks_.Release(number);
   }
-  chunks_.Release(number);
 }
 
-RecordIndex NodeIndex::First(PeerIndex node, CopyList which) const {
+RecordIndex NodeIndex::First(PeerIndex node) const {
   if (node >= end_) return kNoRecord;
-  const uint32_t head = nodes_[node].list(which).head;
+  const uint32_t head = nodes_[node].copies.head;
   if (head == kNoChunk) return kNoRecord;
   const RecordChunk& chunk = chunks_.At(head);
   uint32_t at = 0;
-  while (at < chunk.used && chunk.records[at] == kNoRecord) ++at;
-  return at < chunk.used ? chunk.records[at] : kNoRecord;
+  while (at < chunk.used && chunk.entries[at] == kNoRecord) ++at;
+  return at < chunk.used ? chunk.entries[at] : kNoRecord;
 }
 
-void NodeIndex::Locate(const RecordChunk& chunk, Located* records) const {
-  const uint32_t used = chunk.used;
-  for (uint32_t i = chunk.passed; i < used; ++i) {
-    const RecordIndex index = chunk.records[i];
-    (*records)[i] = index == kNoRecord ? nullptr : &slabs_->At(index);
+// --- The queue -----------------------------------------------------------------------------------
+
+bool NodeIndex::Enqueue(const Copy& copy, RecordChunk* chunk) {
+  Node& node = nodes_[copy.node];
+  chunk->waiting |= kQueued;
+  (void)chunks_.Append(&node.queue, copy.place >> kPositionBits);
+  return node.queued++ == 0 && node.late_frees == 0 && !node.excluded;
+}
+
+void NodeIndex::StopWaiting(Node* node, const Copy& copy) {
+  RecordChunk& chunk = ChunkOf(copy);
+  chunk.waiting = static_cast<uint16_t>(chunk.waiting & ~BitOf(copy));
+  // Two for the one that may be queued in vain now: what is in vain does not gather.
+  (void)Trim(node, 2);
+}
+
+bool NodeIndex::TrimQueue(PeerIndex node, uint32_t chunks_max) {
+  return node < end_ && Trim(&nodes_[node], chunks_max);
+}
+
+bool NodeIndex::Trim(Node* node, uint32_t chunks_max) {
+  while (node->queued > 0 && (FirstQueued(*node).waiting & kPlaces) == 0) {
+    if (chunks_max-- == 0) return true;
+    Dequeue(node);
+  }
+  return false;
+}
+
+void NodeIndex::Dequeue(Node* node) {
+  RecordChunk& queue = chunks_.At(node->queue.head);
+  const uint32_t number = queue.entries[node->queue_at++];
+  RecordChunk& chunk = chunks_.At(number);
+  const bool has_left = (chunk.waiting & kLeft) != 0;
+  chunk.waiting = 0;
+  if (has_left) chunks_.Release(number);
+  if (--node->queued == 0) {  // so that chunk of the queue is its last
+    queue.used = queue.live = 0;
+    node->queue_at = 0;
+  } else if (node->queue_at == RecordChunk::kRecords) {
+    const uint32_t head = node->queue.head;
+    chunks_.Unlink(&node->queue, head);
+    chunks_.Release(head);
+    node->queue_at = 0;
   }
 }
 
-// Records in the lists of one node are rarely in the cache: those of the next chunk are asked for
-// while this one's are handed over.
-void NodeIndex::Foresee(const RecordChunk& chunk, Located* records) const {
-  if (chunk.next != kNoChunk) __builtin_prefetch(&chunks_.At(chunk.next));
-  const uint32_t used = chunk.used;
-  for (uint32_t i = chunk.passed; i < used; ++i) {
-    const RecordIndex index = chunk.records[i];
-    const ObjectRecord* const record = index == kNoRecord ? nullptr : &slabs_->At(index);
-    (*records)[i] = record;
-    if (record == nullptr) continue;
+void NodeIndex::HaveSent(Node* node, uint32_t records) {
+  CountSent(records);
+  while (records > 0) {
+    RecordChunk& chunk = FirstQueued(*node);
+    uint32_t waiting = chunk.waiting & kPlaces;
+    for (; waiting != 0 && records > 0; --records) waiting &= waiting - 1;
+    chunk.waiting = static_cast<uint16_t>(waiting | (chunk.waiting & ~kPlaces));
+    if (waiting == 0) Dequeue(node);
+  }
+}
+
+void NodeIndex::HaveSent(Node* node, const Batch& batch) {
+  CountSent(batch.count);
+  for (uint32_t i = 0; i < batch.chunks; ++i) Dequeue(node);
+  if (batch.waiting == 0) {
+    Dequeue(node);
+  } else {
+    FirstQueued(*node).waiting = static_cast<uint16_t>(batch.waiting | kQueued);
+  }
+}
+
+// The next chunk in which something waits. Chunks of copies are rarely in the cache: those that
+// come later are asked for.
+bool NodeIndex::Next(Ahead* ahead) const {
+  constexpr uint32_t kDistance = 6;
+  while (ahead->chunk != kNoChunk && ahead->chunks_left > 0) {
+    const RecordChunk& queue = chunks_.At(ahead->chunk);
+    if (ahead->at == queue.used) {
+      ahead->chunk = queue.next;
+      ahead->at = 0;
+      continue;
+    }
+    const uint32_t later = ahead->at + kDistance;
+    if (later < queue.used) {
+      __builtin_prefetch(&chunks_.At(queue.entries[later]));
+    } else if (queue.next != kNoChunk) {
+      const RecordChunk& next = chunks_.At(queue.next);  // so this one is full
+      const uint32_t at = later - RecordChunk::kRecords;
+      if (at < next.used) __builtin_prefetch(&chunks_.At(next.entries[at]));
+    }
+    const RecordChunk& chunk = chunks_.At(queue.entries[ahead->at++]);
+    --ahead->chunks_left;
+    ++ahead->chunks_met;
+    ahead->waiting = chunk.waiting & kPlaces;
+    ahead->entries = chunk.entries;
+    if (ahead->waiting != 0) return true;
+  }
+  return false;
+}
+
+void NodeIndex::Foresee(Ahead* ahead, Batch* batch) const {
+  // The first one is in the queue still if the batch before left something of it.
+  uint32_t waiting = ahead->waiting;
+  ahead->chunks_met = waiting != 0 ? 1 : 0;
+  uint32_t count = 0;
+  for (; count < Batch::kRecords; ++count) {
+    if (waiting == 0) {
+      if (!Next(ahead)) break;
+      waiting = ahead->waiting;
+    }
+    const auto place = static_cast<uint32_t>(__builtin_ctz(waiting));
+    waiting &= waiting - 1;
+    const ObjectRecord* const record = &slabs_->At(ahead->entries[place]);
     __builtin_prefetch(&record->cell);
     __builtin_prefetch(&record->generation);
+    batch->records[count] = record;
   }
+  ahead->waiting = waiting;
+  batch->count = count;
+  batch->chunks = ahead->chunks_met - 1;
+  batch->waiting = waiting;
 }
 
 // --- Late frees ----------------------------------------------------------------------------------
@@ -145,32 +255,31 @@ void NodeIndex::DropLateFrees(PeerIndex node, size_t count) {
 
 // --- Invariants ----------------------------------------------------------------------------------
 
-void NodeIndex::CheckList(PeerIndex node, CopyList which, uint64_t* counts,
-                          DigestSum* reported) const {
-  const List& list = nodes_[node].list(which);
-  const bool waits = which == CopyList::kFrees && nodes_[node].waiting > 0;
-  bool reached = false;  // the chunk `unsent`
+void NodeIndex::CheckCopies(PeerIndex node, uint64_t* counts, DigestSum* reported) const {
+  const ChunkList& list = nodes_[node].copies;
   uint32_t previous = kNoChunk;
   for (uint32_t number = list.head; number != kNoChunk; number = chunks_.At(number).next) {
     const RecordChunk& chunk = chunks_.At(number);
     FREEHOLD_CHECK(chunk.previous == previous);
-    FREEHOLD_CHECK(chunk.passed <= chunk.used && chunk.used <= RecordChunk::kRecords);
-    const bool behind = waits && reached;
-    reached = reached || number == nodes_[node].unsent;
+    FREEHOLD_CHECK(chunk.used <= RecordChunk::kRecords);
+    FREEHOLD_CHECK((chunk.waiting & kLeft) == 0);
+    FREEHOLD_CHECK((chunk.waiting & kPlaces) == 0 || (chunk.waiting & kQueued) != 0);
     uint32_t live = 0;
-    for (uint32_t i = 0; i < chunk.used; ++i) {
-      if (chunk.records[i] == kNoRecord) continue;
+    for (uint32_t i = 0; i < RecordChunk::kRecords; ++i) {
+      const bool waits = (chunk.waiting & (1u << i)) != 0;
+      if (i >= chunk.used || chunk.entries[i] == kNoRecord) {
+        FREEHOLD_CHECK(!waits);
+        continue;
+      }
       ++live;
-      const ObjectRecord& record = slabs_->At(chunk.records[i]);
+      const ObjectRecord& record = slabs_->At(chunk.entries[i]);
       const Copy* copy = copies_->Find(record, node);
-      FREEHOLD_CHECK(copy != nullptr && copy->list() == which);
+      FREEHOLD_CHECK(copy != nullptr);
       FREEHOLD_CHECK(copy->reported == 0 || copy->real());
       if (copy->reported != 0) reported->Add(DigestHash({record.id(), record.generation}));
       FREEHOLD_CHECK(copy->place == ((number << kPositionBits) | i));
-      const FreeState state = StateOf(*copy);
-      FREEHOLD_CHECK(state != FreeState::kSent || !behind);
-      FREEHOLD_CHECK(state != FreeState::kWaiting || reached);
-      ++counts[static_cast<int>(state)];
+      FREEHOLD_CHECK(waits == (StateOf(*copy) == FreeState::kWaiting));
+      ++counts[static_cast<int>(StateOf(*copy))];
     }
     FREEHOLD_CHECK(live == chunk.live);
     // Only the last one may be empty, and is then as new.
@@ -182,20 +291,34 @@ void NodeIndex::CheckList(PeerIndex node, CopyList which, uint64_t* counts,
                  (list.tail == kNoChunk ? RecordChunk::Full() : &chunks_.At(list.tail)));
 }
 
+void NodeIndex::CheckQueue(const Node& node) const {
+  uint32_t queued = 0;
+  uint32_t at = node.queue_at;
+  for (uint32_t number = node.queue.head; number != kNoChunk; number = chunks_.At(number).next) {
+    const RecordChunk& queue = chunks_.At(number);
+    for (; at < queue.used; ++at) {
+      const RecordChunk& chunk = chunks_.At(queue.entries[at]);
+      FREEHOLD_CHECK((chunk.waiting & kQueued) != 0);
+      FREEHOLD_CHECK((chunk.waiting & kLeft) == 0 || chunk.live == 0);
+      ++queued;
+    }
+    at = 0;
+  }
+  FREEHOLD_CHECK(queued == node.queued);
+}
+
 uint64_t NodeIndex::CheckInvariants() const {
   uint64_t totals[kFreeStates] = {};
   uint64_t late = 0;
   for (PeerIndex node = 0; node < end(); ++node) {
     uint64_t counts[kFreeStates] = {};
     DigestSum reported;
-    for (const CopyList which : {CopyList::kHeld, CopyList::kFrees, CopyList::kDoomed}) {
-      CheckList(node, which, counts, &reported);
-    }
+    CheckCopies(node, counts, &reported);
+    CheckQueue(nodes_[node]);
     DigestKey from;
     (void)reported_late_.Visit(node, &from, SIZE_MAX,
                                [&](const DigestKey& key) { reported.Add(DigestHash(key)); });
     FREEHOLD_CHECK(nodes_[node].excluded || reported == nodes_[node].reported);
-    FREEHOLD_CHECK(counts[static_cast<int>(FreeState::kWaiting)] == nodes_[node].waiting);
     for (int state = 0; state < kFreeStates; ++state) totals[state] += counts[state];
     late += nodes_[node].late_frees;
   }

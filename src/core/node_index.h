@@ -1,4 +1,5 @@
-// Per node: the objects that have a copy there, in three lists by where the copy's deletion stands.
+// Per node: the objects that have a copy there, in one list, and which of these copies are to be
+// freed and have not been sent yet.
 //
 // A list is a chain of chunks of record indices, in order of insertion; the copy knows its place,
 // chunk and position. So to enter a list is to write at its end, and to leave it is to blank a
@@ -7,21 +8,19 @@
 // merged with a neighbour, so that long-lived copies among short-lived ones do not keep chunks for
 // themselves.
 //
-// What is to be freed is one list. From its head up to some place it has been handed over to the
-// session (kSent), from there on it waits (kWaiting). So handing over moves that place and touches
-// no copy; a node's death touches the objects on that node alone; and what waits for a session is
-// the list itself, not a queue beside it.
+// That a copy waits to be freed is a bit of its chunk, and a chunk with such a bit is queued, once.
+// So letting go of a copy writes that bit and moves nothing; handing over clears bits and touches
+// no copy; a node's death touches the objects on that node alone. Frees leave in the order in which
+// their chunks were queued. One that is queued in vain, because its copies have gone otherwise
+// meanwhile, stays until its turn.
 //
-// Beside them lie the answers to reports about objects that are gone ("late frees"), which have no
-// record to name.
-//
+// Beside them lie answers to reports of what is gone ("late frees"), which have no record to name.
 // Thread safety: thread-compatible.
 
 #ifndef FREEHOLD_SRC_CORE_NODE_INDEX_H_
 #define FREEHOLD_SRC_CORE_NODE_INDEX_H_
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -39,24 +38,17 @@ namespace freehold::core {
 
 class NodeIndex {
  public:
-  struct List {
-    // The chunk `tail`, in which every copy that enters is written; without one, a full one.
-    RecordChunk* last = RecordChunk::Full();
-    uint32_t head = kNoChunk;
-    uint32_t tail = kNoChunk;
-  };
   struct Node {
-    List lists[kCopyLists];
-    uint32_t waiting = 0;        // of kFrees
-    uint32_t unsent = kNoChunk;  // while something waits: nothing does in front of this chunk
+    ChunkList copies;
+    ChunkList queue;        // of chunks of `copies`
+    uint32_t queued = 0;    // their number
+    uint32_t queue_at = 0;  // the first of them, as a position in the first chunk of the queue
     uint32_t late_frees = 0;
     DigestSum reported;  // what it has said that it has
     bool excluded = false;
 
-    List& list(CopyList which) { return lists[static_cast<int>(which)]; }
-    const List& list(CopyList which) const { return lists[static_cast<int>(which)]; }
-    // Is there something to send to it?
-    bool has_work() const { return !excluded && (waiting > 0 || late_frees > 0); }
+    // Is there something to send to it? Now and then there is not, although this answers true.
+    bool has_work() const { return !excluded && (queued > 0 || late_frees > 0); }
   };
 
   NodeIndex(RecordSlabs* slabs, CopyArena* copies) : slabs_(slabs), copies_(copies) {}
@@ -75,42 +67,42 @@ class NodeIndex {
   // One past the highest index in use.
   PeerIndex end() const { return end_; }
 
-  // Puts the copy at the end of its node's list; in kFrees it waits. REQUIRES: it is in none.
-  void Link(RecordIndex index, Copy* copy, CopyList which) {
-    Enter(&At(copy->node), index, copy, which);
-    ++Total(StateOnEntry(which));
+  // A copy that is new enters the list of its node, held.
+  void Link(RecordIndex index, Copy* copy) {
+    Hold(&At(copy->node), index, copy);
+    CountHeld(1);
   }
-  // The same in kHeld, for the node's entry and a copy that is new. The caller counts it with
-  // CountHeld, once for many.
+  // The same for the node's entry. The caller counts it with CountHeld, once for many.
   void Hold(Node* node, RecordIndex index, Copy* copy) {
-    copy->place = Put(&node->list(CopyList::kHeld), index);
+    const uint32_t position = chunks_.Append(&node->copies, index);
+    copy->place = (node->copies.tail << kPositionBits) | position;
   }
   void CountHeld(uint32_t copies) { Total(FreeState::kHeld) += copies; }
   // The order of what stays is kept.
   void Unlink(const Copy& copy) {
     Node& node = nodes_[copy.node];
     const FreeState state = StateOf(copy);
-    if (state == FreeState::kWaiting) --node.waiting;
     --Total(state);
+    if (state == FreeState::kWaiting) StopWaiting(&node, copy);
     Leave(&node, copy);
-  }
-  void Move(RecordIndex index, Copy* copy, CopyList which) {
-    Unlink(*copy);
-    Link(index, copy, which);
   }
   // The copy is to be freed. Answers whether there was nothing to send to its node and now is. The
   // caller counts it with CountAwaited, once for many. REQUIRES: it is held.
-  bool Await(RecordIndex index, Copy* copy) {
-    Node& node = nodes_[copy->node];
-    Leave(&node, *copy);
-    copy->place = Put(&node.list(CopyList::kFrees), index);
-    copy->list_number |= static_cast<uint32_t>(CopyList::kFrees);  // it was kHeld, which is 0
-    return CountWaiting(&node) && node.late_frees == 0 && !node.excluded;
+  bool Await(Copy* copy) {
+    RecordChunk& chunk = ChunkOf(*copy);
+    copy->phase_number |= static_cast<uint32_t>(CopyPhase::kFreed);  // it was kHeld, which is 0
+    const uint32_t before = chunk.waiting;
+    chunk.waiting = static_cast<uint16_t>(before | BitOf(*copy));
+    return before == 0 && Enqueue(*copy, &chunk);
   }
   void CountAwaited(uint32_t copies) {
     Total(FreeState::kHeld) -= copies;
     Total(FreeState::kWaiting) += copies;
   }
+  // Its node has answered that it cannot delete it yet. REQUIRES: kSent.
+  void Doom(Copy* copy) { Become(copy, CopyPhase::kDoomed); }
+  // It is kept after all. REQUIRES: it is not held.
+  void HoldAgain(Copy* copy) { Become(copy, CopyPhase::kHeld); }
   // Its node has said that it has the copy. `node`: its entry; `key_hash`: a DigestHash.
   void Report(Node* node, Copy* copy, uint64_t key_hash) {
     if (copy->reported != 0) return;
@@ -140,62 +132,56 @@ class NodeIndex {
   }
   // The record of the copy has become `to`: its place follows.
   void Rename(const Copy& copy, RecordIndex to) {
-    ChunkOf(copy).records[copy.place & kPositionMask] = to;
+    ChunkOf(copy).entries[copy.place & kPositionMask] = to;
   }
   FreeState StateOf(const Copy& copy) const {
-    if (copy.list() != CopyList::kFrees) return StateOnEntry(copy.list());
+    if (copy.phase() == CopyPhase::kHeld) return FreeState::kHeld;
+    if (copy.phase() == CopyPhase::kDoomed) return FreeState::kDoomed;
     const RecordChunk& chunk = chunks_.At(copy.place >> kPositionBits);
-    return (copy.place & kPositionMask) < chunk.passed ? FreeState::kSent : FreeState::kWaiting;
+    return (chunk.waiting & BitOf(copy)) != 0 ? FreeState::kWaiting : FreeState::kSent;
   }
 
-  // The oldest record in the list, or kNoRecord.
-  RecordIndex First(PeerIndex node, CopyList which) const;
-  // Calls `visit(record)` for each, oldest first.
+  // The record of the node's oldest copy, or kNoRecord.
+  RecordIndex First(PeerIndex node) const;
+  // Calls `visit(record)` for each of its copies, oldest first.
   template <typename Visitor>
-  void ForEach(PeerIndex node, CopyList which, Visitor visit) const {
+  void ForEach(PeerIndex node, Visitor visit) const {
     if (node >= end_) return;
-    for (uint32_t at = nodes_[node].list(which).head; at != kNoChunk; at = chunks_.At(at).next) {
+    for (uint32_t at = nodes_[node].copies.head; at != kNoChunk; at = chunks_.At(at).next) {
       const RecordChunk& chunk = chunks_.At(at);
       for (uint32_t i = 0; i < chunk.used; ++i) {
-        if (chunk.records[i] != kNoRecord) visit(chunk.records[i]);
+        if (chunk.entries[i] != kNoRecord) visit(chunk.entries[i]);
       }
     }
   }
 
-  // Calls `take(record)` for what waits for the node, oldest first, until it answers false or
-  // `records_max` were taken. What it took is kSent from then on.
+  // Calls `take(record)` for what waits for the node until it answers false or `records_max` were
+  // taken, or so many places in the queue looked at. What it took is kSent from then on.
   template <typename Take>
   void HandOver(PeerIndex node_index, uint32_t records_max, Take take) {
     Node& node = At(node_index);
-    const uint32_t wanted = std::min(records_max, node.waiting);
-    uint32_t taken = 0;
-    bool full = false;
-    Located chunks[2];  // this one, and the next one
-    int here = 0;
-    if (wanted > 0) Locate(chunks_.At(node.unsent), &chunks[here]);
-    while (taken < wanted && !full) {
-      RecordChunk& chunk = chunks_.At(node.unsent);
-      if (chunk.next != kNoChunk) Foresee(chunks_.At(chunk.next), &chunks[1 - here]);
-      const Located& records = chunks[here];
-      uint32_t at = chunk.passed;
-      const uint32_t used = chunk.used;
-      const uint32_t end = std::min(used, at + (wanted - taken));
-      for (; at < end; ++at) {
-        if (records[at] == nullptr) continue;
-        full = !take(*records[at]);
-        if (full) break;
-        ++taken;
+    Ahead ahead(node, records_max);
+    Batch batches[2];  // this one, and the next one, whose records come into the cache meanwhile
+    uint32_t left = records_max;
+    Foresee(&ahead, &batches[0]);
+    for (int here = 0; left > 0 && batches[here].count > 0; here = 1 - here) {
+      const Batch& batch = batches[here];
+      Foresee(&ahead, &batches[1 - here]);
+      const uint32_t wanted = std::min(left, batch.count);
+      uint32_t taken = 0;
+      while (taken < wanted && take(*batch.records[taken])) ++taken;
+      left = taken < wanted ? 0 : left - taken;
+      if (taken == batch.count) {
+        HaveSent(&node, batch);
+      } else {
+        HaveSent(&node, taken);
       }
-      chunk.passed = static_cast<uint8_t>(at);
-      if (at < used) continue;
-      if (chunk.next == kNoChunk) break;
-      node.unsent = chunk.next;
-      here = 1 - here;
     }
-    node.waiting -= taken;
-    Total(FreeState::kWaiting) -= taken;
-    Total(FreeState::kSent) += taken;
+    (void)Trim(&node, records_max);
   }
+  // Up to so many chunks that are queued in vain, and are the first, leave the queue. True: more
+  // may.
+  bool TrimQueue(PeerIndex node, uint32_t chunks_max);
 
   uint64_t total(FreeState state) const { return totals_[static_cast<int>(state)]; }
   uint64_t late_frees() const { return late_frees_; }
@@ -225,62 +211,76 @@ class NodeIndex {
   static constexpr uint32_t kPositionBits = 4;
   static constexpr uint32_t kPositionMask = (1u << kPositionBits) - 1;
   static_assert(RecordChunk::kRecords <= kPositionMask, "a position fits its bits");
+  // The bits of RecordChunk::waiting: one for each place; the chunk is queued; it is queued in
+  // vain, and has left the list of copies.
+  static constexpr uint32_t kPlaces = (1u << RecordChunk::kRecords) - 1;
+  static constexpr uint32_t kQueued = 1u << 15;
+  static constexpr uint32_t kLeft = 1u << 14;
+  static_assert((kPlaces & (kQueued | kLeft)) == 0, "places and marks fit 16 bits");
   // A chunk with so few records left asks its neighbours; two that have no more than kMerged
   // together become one. Well below a chunk, so that it takes a few steps until it pays again.
   static constexpr uint32_t kSparse = 4;
   static constexpr uint32_t kMerged = 8;
 
-  static FreeState StateOnEntry(CopyList which) {
-    return which == CopyList::kHeld    ? FreeState::kHeld
-           : which == CopyList::kFrees ? FreeState::kWaiting
-                                       : FreeState::kDoomed;
+  // Records that wait, all found and asked for.
+  struct Batch {
+    static constexpr uint32_t kRecords = 16;
+    uint32_t count = 0;
+    uint32_t chunks = 0;   // in front of the last one, all of which is among them
+    uint32_t waiting = 0;  // what is left of the last one
+    const ObjectRecord* records[kRecords];
+  };
+  // How far a look through the queue has come.
+  struct Ahead {
+    Ahead(const Node& node, uint32_t chunks_max)
+        : chunk(node.queue.head), at(node.queue_at), chunks_left(chunks_max) {}
+    uint32_t chunk;  // of the queue
+    uint32_t at;     // the next position in it
+    uint32_t chunks_left;
+    uint32_t chunks_met = 0;
+    uint32_t waiting = 0;  // what is left of the one that was met last
+    const uint32_t* entries = nullptr;
+  };
+
+  static uint32_t BitOf(const Copy& copy) { return 1u << (copy.place & kPositionMask); }
+  void CountSent(uint32_t copies) {
+    Total(FreeState::kWaiting) -= copies;
+    Total(FreeState::kSent) += copies;
   }
   uint64_t& Total(FreeState state) { return totals_[static_cast<int>(state)]; }
   RecordChunk& ChunkOf(const Copy& copy) { return chunks_.At(copy.place >> kPositionBits); }
-  // None of the four counts in the totals. Writes the record at the list's end, answers the place.
-  uint32_t Put(List* list, RecordIndex index) {
-    RecordChunk* last = list->last;
-    if (last->used == RecordChunk::kRecords) last = AddChunk(list);
-    const uint32_t position = last->used;
-    last->records[position] = index;
-    last->used = static_cast<uint8_t>(position + 1);
-    ++last->live;
-    return (list->tail << kPositionBits) | position;
-  }
-  // One more waits, the last one in its list. True: the first one.
-  static bool CountWaiting(Node* node) {
-    if (node->waiting++ != 0) return false;
-    node->unsent = node->list(CopyList::kFrees).tail;
-    return true;
-  }
-  void Enter(Node* node, RecordIndex index, Copy* copy, CopyList which) {
-    copy->place = Put(&node->list(which), index);
-    copy->list_number = static_cast<uint32_t>(which) & 3u;
-    if (which == CopyList::kFrees) (void)CountWaiting(node);
-  }
+  void Become(Copy* copy, CopyPhase phase);
   void Leave(Node* node, const Copy& copy) {
     RecordChunk& chunk = ChunkOf(copy);
-    chunk.records[copy.place & kPositionMask] = kNoRecord;
+    chunk.entries[copy.place & kPositionMask] = kNoRecord;
     if (--chunk.live > kSparse) return;
     if (chunk.live == 0 && chunk.next == kNoChunk) {
       chunk.used = 0;
-      chunk.passed = 0;
     } else {
       Thin(node, copy);
     }
   }
+  // One that is not queued, because of this copy. Answers as Await does.
+  bool Enqueue(const Copy& copy, RecordChunk* chunk);
+  // It goes, or is held again, before it was handed over.
+  void StopWaiting(Node* node, const Copy& copy);
   void Grow(PeerIndex node);
-  RecordChunk* AddChunk(List* list);  // at its end
-  // The copy left its chunk, and few or none are left in it.
-  void Thin(Node* node, const Copy& left);
-  void Merge(Node* node, const Copy& left, uint32_t number);
-  void Drop(Node* node, CopyList which, uint32_t number);
-  // The records of a chunk that were not handed over, by their places; null: given back.
-  using Located = std::array<const ObjectRecord*, RecordChunk::kRecords>;
-  void Locate(const RecordChunk& chunk, Located* records) const;
-  void Foresee(const RecordChunk& chunk, Located* records) const;
+  void Thin(Node* node, const Copy& left);  // it left its chunk; few or none are left there
+  static bool FitTogether(const RecordChunk& chunk, const RecordChunk& next);
+  void Merge(Node* node, PeerIndex name, uint32_t number);
+  void Drop(Node* node, uint32_t number);
+  void Foresee(Ahead* ahead, Batch* batch) const;
+  bool Next(Ahead* ahead) const;
+  void HaveSent(Node* node, uint32_t records);  // the first that wait
+  void HaveSent(Node* node, const Batch& batch);
+  bool Trim(Node* node, uint32_t chunks_max);   // TrimQueue
+  RecordChunk& FirstQueued(const Node& node) {  // REQUIRES: there is one
+    return chunks_.At(chunks_.At(node.queue.head).entries[node.queue_at]);
+  }
+  void Dequeue(Node* node);  // the first
   // Adds up the copies by state.
-  void CheckList(PeerIndex node, CopyList which, uint64_t* counts, DigestSum* reported) const;
+  void CheckCopies(PeerIndex node, uint64_t* counts, DigestSum* reported) const;
+  void CheckQueue(const Node& node) const;
   void DropLateFrees(PeerIndex node, size_t count);
 
   RecordSlabs* const slabs_;

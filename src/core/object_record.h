@@ -34,14 +34,13 @@ enum class FreeState : uint8_t {
 };
 inline constexpr int kFreeStates = 4;
 
-// The lists of a node. What waits and what was sent is one list, because copies are sent in its
-// order: how far is the list's business (NodeIndex::StateOf), so that sending changes no copy.
-enum class CopyList : uint8_t {
+// What of that the copy itself says. Whether its free waits or was sent is for its node's list to
+// say (NodeIndex::StateOf), so that sending changes no copy.
+enum class CopyPhase : uint8_t {
   kHeld = 0,
-  kFrees = 1,  // FreeState kWaiting and kSent
+  kFreed = 1,  // FreeState kWaiting and kSent
   kDoomed = 2,
 };
-inline constexpr int kCopyLists = 3;
 
 // One node's part in an object. 8 bytes.
 struct Copy {
@@ -49,14 +48,14 @@ struct Copy {
   uint32_t primary : 1;
   uint32_t in_memory : 1;
   uint32_t spilled : 1;
-  uint32_t prospective : 1;  // its node has asked for the bytes
-  uint32_t list_number : 2;  // CopyList
-  uint32_t reported : 1;     // its node has said that it has it, and nothing else since
-  uint32_t shared : 1;       // its file outlives its node
-  uint32_t place;            // in that list: see NodeIndex
+  uint32_t prospective : 1;   // its node has asked for the bytes
+  uint32_t phase_number : 2;  // CopyPhase
+  uint32_t reported : 1;      // its node has said that it has it, and nothing else since
+  uint32_t shared : 1;        // its file outlives its node
+  uint32_t place;             // in its node's list: see NodeIndex
 
-  CopyList list() const { return static_cast<CopyList>(list_number); }
-  bool held() const { return list() == CopyList::kHeld; }
+  CopyPhase phase() const { return static_cast<CopyPhase>(phase_number); }
+  bool held() const { return phase() == CopyPhase::kHeld; }
   // There are bytes of the object at the node.
   bool real() const { return in_memory != 0 || spilled != 0; }
   // It is let go of, and its node has asked for the bytes meanwhile: once these here are gone, it

@@ -113,7 +113,7 @@ Verdict ObjectTable::Step(const event::Declare& e, ObjectRecord** record) {
   if (e.primary != kNoPeer) {
     Copy* copy = copies_.InsertFirst(*made, e.primary);
     copy->primary = 1;
-    nodes_.Link(found.index, copy, CopyList::kHeld);
+    nodes_.Link(found.index, copy);
   }
   if (is_member && !ScopeSteps(this).Enter(made, e)) {
     if (made->copies > 0) RemoveCopy(made, &copies_.At(*made, 0));
@@ -355,13 +355,12 @@ void ObjectTable::BeginFree(ObjectRecord* record, Effects* effects) {
 }
 
 inline void ObjectTable::FreeCopies(ObjectRecord* record, Effects::Nodes* ready) {
-  const RecordIndex index = IndexOf(*record);
   uint32_t awaited = 0;
   copies_.ForEach(*record, [&](Copy* copy) {
     if (copy->held()) {
       ++awaited;
       // An excluded node gets none, although copies there may be left that a later piece takes out.
-      if (nodes_.Await(index, copy)) ready->push_back(copy->node);
+      if (nodes_.Await(copy)) ready->push_back(copy->node);
     }
     if (IsMutant(Mutant::kDigestForgetsFrees)) {
       nodes_.Unreport(copy, DigestHash({record->id(), record->generation}));
@@ -377,9 +376,9 @@ void ObjectTable::EndQuietly(ObjectRecord* record, Effects::Nodes* ready) {
   FreeCopies(record, ready);
 }
 
-void ObjectTable::WaitForFree(RecordIndex index, Copy* copy, Effects* effects) {
+void ObjectTable::WaitForFree(Copy* copy, Effects* effects) {
   nodes_.CountAwaited(1);
-  if (nodes_.Await(index, copy)) effects->ready.push_back(copy->node);
+  if (nodes_.Await(copy)) effects->ready.push_back(copy->node);
 }
 
 void ObjectTable::AfterCopiesGone(ObjectRecord* record, Effects* effects) {

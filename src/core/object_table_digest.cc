@@ -14,9 +14,7 @@ DigestSum TableDigest::SumOf(const ObjectTable& table, PeerIndex node) {
 bool TableDigest::Walk::Next(const ObjectTable& table, uint32_t records_max, DigestTally* tally) {
   if (!begun_) {
     begun_ = true;
-    for (const CopyList list : {CopyList::kHeld, CopyList::kFrees, CopyList::kDoomed}) {
-      table.nodes_.ForEach(node_, list, [&](RecordIndex index) { records_.push_back(index); });
-    }
+    table.nodes_.ForEach(node_, [&](RecordIndex index) { records_.push_back(index); });
   }
   const size_t end = std::min(records_.size(), next_ + records_max);
   for (; next_ < end; ++next_) {

@@ -23,7 +23,7 @@ Verdict FileSteps::Step(const event::AddFile& e, Effects* effects) {
   if (copy == nullptr) {
     copy = table_.copies_.Insert(*record, place);
     if (copy == nullptr) return Verdict::kTableFull;
-    table_.nodes_.Link(table_.IndexOf(*record), copy, CopyList::kHeld);
+    table_.nodes_.Link(table_.IndexOf(*record), copy);
     table_.CountInScope(*record, 1, 0, effects);
   }
   if (e.size != 0) table_.SetSize(record, e.size, effects);
@@ -95,13 +95,13 @@ void FileSteps::Outlive(ObjectRecord* record, std::string url, FreeState state, 
     // Where a copy has just left there is room for one.
     copy = table_.copies_.Insert(*record, table_.nodes_.unbound());
     FREEHOLD_CHECK(copy != nullptr);
-    table_.nodes_.Link(table_.IndexOf(*record), copy, CopyList::kHeld);
+    table_.nodes_.Link(table_.IndexOf(*record), copy);
     table_.CountInScope(*record, 1, 0, effects);
   }
   const UnboundFile::Use use = over ? UnboundFile::Use::kOver : UnboundFile::Use::kKept;
   (void)Enter(record, copy, std::move(url), use, effects);
   if (over) {
-    if (is_new) table_.WaitForFree(table_.IndexOf(*record), copy, effects);
+    if (is_new) table_.WaitForFree(copy, effects);
     return;
   }
   SayThatItIsThere(record, *copy, effects);

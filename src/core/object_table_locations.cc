@@ -113,7 +113,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   if (is_new) {
     copy = copies_.Insert(*record, e.node);
     if (copy == nullptr) return Verdict::kTableFull;
-    nodes_.Link(IndexOf(*record), copy, CopyList::kHeld);
+    nodes_.Link(IndexOf(*record), copy);
     CountInScope(*record, 1, 0, effects);
   }
   // What is known by hearsay alone, from the owner before or the host, may not be so any more: the
@@ -144,7 +144,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   if (unwanted || is_let_go) {
     // A copy whose free is under way needs no second one: the node gets that free after it sent
     // this report, sessions being first in, first out.
-    if (is_new) WaitForFree(IndexOf(*record), copy, effects);
+    if (is_new) WaitForFree(copy, effects);
     return Verdict::kToBeFreed;
   }
   const bool real = copy->real();
@@ -269,8 +269,8 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
   if (outcome == FreeOutcome::kSettled) {
     if (copy->spilled) SetUrl(record, node, {});
     copy->in_memory = copy->spilled = copy->shared = 0;
-    nodes_.Move(IndexOf(*record), copy, CopyList::kHeld);
-    if (unwanted) WaitForFree(IndexOf(*record), copy, effects);
+    nodes_.HoldAgain(copy);
+    if (unwanted) WaitForFree(copy, effects);
     return;
   }
   RemoveCopy(record, copy);
@@ -315,7 +315,7 @@ Verdict ObjectTable::Step(const event::FreeAnswered& e, Effects* effects) {
       }
       [[fallthrough]];
     case FreeResult::kDoomed:
-      if (state == FreeState::kSent) nodes_.Move(IndexOf(*record), copy, CopyList::kDoomed);
+      if (state == FreeState::kSent) nodes_.Doom(copy);
       return Verdict::kOk;
   }
   return Verdict::kUnchanged;
@@ -353,24 +353,23 @@ bool ObjectTable::ExcludeNode(PeerIndex node, uint32_t records_max, Effects* eff
   nodes_.ForgetReports(node);
   nodes_.TakeLateFrees(node, [&](const FreeItem&) { return records_max > 0 && records_max-- > 0; });
   if (nodes_.At(node).late_frees > 0) return true;
-  for (const CopyList list : {CopyList::kHeld, CopyList::kFrees, CopyList::kDoomed}) {
-    while (true) {
-      const RecordIndex index = nodes_.First(node, list);
-      if (index == kNoRecord) break;
-      if (records_max-- == 0) return true;
-      ObjectRecord& record = slabs_.At(index);
-      Copy* copy = copies_.Find(record, node);
-      std::string url = FileSteps::UrlOf(*this, record, *copy);
-      const FreeState state = nodes_.StateOf(*copy);
-      if (copy->held()) {
-        RemoveHeldCopy(&record, copy, effects);
-      } else {
-        Settle(&record, copy, FreeOutcome::kNodeExcluded, effects);
-      }
-      if (!url.empty()) FileSteps(this).Outlive(&record, std::move(url), state, effects);
-      AfterCopiesGone(&record, effects);
+  while (true) {
+    const RecordIndex index = nodes_.First(node);
+    if (index == kNoRecord) break;
+    if (records_max-- == 0) return true;
+    ObjectRecord& record = slabs_.At(index);
+    Copy* copy = copies_.Find(record, node);
+    std::string url = FileSteps::UrlOf(*this, record, *copy);
+    const FreeState state = nodes_.StateOf(*copy);
+    if (copy->held()) {
+      RemoveHeldCopy(&record, copy, effects);
+    } else {
+      Settle(&record, copy, FreeOutcome::kNodeExcluded, effects);
     }
+    if (!url.empty()) FileSteps(this).Outlive(&record, std::move(url), state, effects);
+    AfterCopiesGone(&record, effects);
   }
+  if (nodes_.TrimQueue(node, records_max)) return true;
   if (sharing_ == nullptr) return false;
   return ForgetAsker(node, &records_max) || TransferSteps(this).Fence(node, &records_max, effects);
 }

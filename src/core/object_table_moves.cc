@@ -91,7 +91,7 @@ void ObjectTable::LetGo(ObjectRecord* record, Copy* copy, Effects* effects) {
     nodes_.Unreport(copy, DigestHash({record->id(), record->generation}));
     Settle(record, copy, FreeOutcome::kSettled, effects);
   } else {
-    WaitForFree(IndexOf(*record), copy, effects);
+    WaitForFree(copy, effects);
   }
   if (record->has_rare()) NotifyRemoved(*record, node, effects);
 }
@@ -115,7 +115,7 @@ void ObjectTable::Promote(ObjectRecord* record, Effects* effects) {
     }
   });
   if (best == nullptr) return;
-  if (!best->held()) nodes_.Move(IndexOf(*record), best, CopyList::kHeld);
+  if (!best->held()) nodes_.HoldAgain(best);
   best->primary = 1;
   best->prospective = 0;
   ++counters_.primaries_promoted;
@@ -154,7 +154,7 @@ void ObjectTable::MoveCopiesToGo(ObjectRecord* record, ObjectRecord* ghost) {
   for (const PeerIndex node : asked_again) {
     Copy* const copy = copies_.Insert(*record, node);
     copy->prospective = 1;
-    nodes_.Link(IndexOf(*record), copy, CopyList::kHeld);
+    nodes_.Link(IndexOf(*record), copy);
   }
 }
 

@@ -156,7 +156,7 @@ void TransferSteps::Enter(ObjectRecord* record, const OwnedSnapshot::At& at) {
   if (table_.copies_.Find(*record, at.node) != nullptr) return;
   Copy* const copy = table_.copies_.Insert(*record, at.node);
   if (copy == nullptr) return;  // its node will report it
-  table_.nodes_.Link(table_.IndexOf(*record), copy, CopyList::kHeld);
+  table_.nodes_.Link(table_.IndexOf(*record), copy);
   copy->in_memory = at.in_memory ? 1 : 0;
   copy->spilled = at.spilled ? 1 : 0;
   copy->prospective = copy->real() ? 0 : 1;
@@ -172,7 +172,7 @@ void TransferSteps::EnterFile(ObjectRecord* record, const OwnedSnapshot::At& at,
   if (table_.copies_.Find(*record, place) == nullptr) {
     Copy* const copy = table_.copies_.Insert(*record, place);
     if (copy == nullptr) return;
-    table_.nodes_.Link(table_.IndexOf(*record), copy, CopyList::kHeld);
+    table_.nodes_.Link(table_.IndexOf(*record), copy);
   }
   FileSteps(&table_).Outlive(record, at.url, FreeState::kHeld, effects);
 }

@@ -1,4 +1,4 @@
-// Chunks of record indices, one cache line each, of which a NodeIndex makes its lists.
+// Lists of record indices in chunks of one cache line each, of which a NodeIndex makes its own.
 //
 // Thread safety: thread-compatible. Memory: kept at its peak; freed chunks are used again, last in,
 // first out.
@@ -22,24 +22,43 @@ struct alignas(64) RecordChunk {
 
   uint32_t previous;
   uint32_t next;
-  uint8_t used;    // places that were ever given away
-  uint8_t passed;  // of those, handed over: the first so many
-  uint8_t live;    // of those, not given back
-  uint8_t unused;
-  RecordIndex records[kRecords];  // kNoRecord where it was given back
+  uint8_t used;      // places that were ever given away
+  uint8_t live;      // of those, not given back
+  uint16_t waiting;  // NodeIndex says what
+  // Record indices, kNoRecord where it was given back; or numbers of chunks.
+  uint32_t entries[kRecords];
 
   // Where a list has no chunk: there is no room in it, so nobody writes it.
   static RecordChunk* Full();
 };
 static_assert(sizeof(RecordChunk) == 64, "a chunk is a cache line");
 inline constexpr RecordChunk kFullChunk = {
-    kNoChunk, kNoChunk, RecordChunk::kRecords, 0, RecordChunk::kRecords, 0, {}};
+    kNoChunk, kNoChunk, RecordChunk::kRecords, RecordChunk::kRecords, 0, {}};
 inline RecordChunk* RecordChunk::Full() { return const_cast<RecordChunk*>(&kFullChunk); }
+
+// Entries in order of insertion.
+struct ChunkList {
+  // The chunk `tail`, in which every entry is written; without one, a full one.
+  RecordChunk* last = RecordChunk::Full();
+  uint32_t head = kNoChunk;
+  uint32_t tail = kNoChunk;
+};
 
 class RecordChunks {
  public:
-  // An empty chunk without neighbours.
-  uint32_t Allocate();
+  // Writes the entry at the list's end and answers its position in the chunk `tail`.
+  uint32_t Append(ChunkList* list, uint32_t entry) {
+    RecordChunk* last = list->last;
+    if (last->used == RecordChunk::kRecords) last = AddChunk(list);
+    const uint32_t position = last->used;
+    last->entries[position] = entry;
+    last->used = static_cast<uint8_t>(position + 1);
+    ++last->live;
+    return position;
+  }
+  // The chunk leaves the list.
+  void Unlink(ChunkList* list, uint32_t chunk);
+  // REQUIRES: it is in no list.
   void Release(uint32_t chunk) {
     At(chunk).next = free_;
     free_ = chunk;
@@ -53,6 +72,10 @@ class RecordChunks {
   }
 
  private:
+  RecordChunk* AddChunk(ChunkList* list);  // at its end
+  // An empty chunk without neighbours.
+  uint32_t Allocate();
+
   static constexpr uint32_t kBlockBits = 6;
   static constexpr uint32_t kBlock = 1u << kBlockBits;
   static constexpr uint32_t kBlockMask = kBlock - 1;

@@ -21,14 +21,14 @@ void Mark(Copy* copy, uint32_t value) {
   copy->place = value;
   copy->in_memory = value & 1;
   copy->spilled = (value >> 1) & 1;
-  copy->list_number = (value >> 2) & 3;
+  copy->phase_number = (value >> 2) & 3;
 }
 
 void ExpectMarked(const Copy& copy, uint32_t value) {
   EXPECT_EQ(copy.place, value);
   EXPECT_EQ(copy.in_memory, value & 1);
   EXPECT_EQ(copy.spilled, (value >> 1) & 1);
-  EXPECT_EQ(copy.list_number, (value >> 2) & 3);
+  EXPECT_EQ(copy.phase_number, (value >> 2) & 3);
 }
 
 class Checked {

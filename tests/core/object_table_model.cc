@@ -232,7 +232,7 @@ void ObjectTableModel::FreeAllCopies(uint64_t name, Expected* expected) {
 
 void ObjectTableModel::Enter(ModelCopy* copy, FreeState state) {
   copy->state = state;
-  copy->since = ++clock_;
+  if (copy->met == 0) copy->met = ++clock_;
 }
 
 void ObjectTableModel::WaitForFree(PeerIndex node, ModelCopy* copy, Expected* expected) {

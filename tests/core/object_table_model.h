@@ -30,7 +30,7 @@ struct ModelCopy {
   bool asked_again = false;  // while it is let go of
   std::string url;
   FreeState state = FreeState::kHeld;
-  uint64_t since = 0;  // when it entered that state
+  uint64_t met = 0;  // when it came
 
   bool real() const { return in_memory || spilled; }
   bool held() const { return state == FreeState::kHeld; }
@@ -96,7 +96,9 @@ class ObjectTableModel {
   Expected RemoveLocation(uint64_t object, PeerIndex node, uint32_t generation);
   Expected Answer(uint64_t object, PeerIndex node, FreeResult result, uint32_t generation);
   Expected Exclude(PeerIndex node, uint32_t records_max, bool* more);
-  std::vector<FreedCopy> Pull(PeerIndex node, uint32_t records_max, bool* more);
+  // Up to `records_max` were asked for, and these have left. Whether that may be: `more` is the
+  // table's, which may look into what waits in vain.
+  bool Sent(PeerIndex node, uint32_t records_max, const std::vector<FreedCopy>& pulled, bool more);
   Expected MovePrimary(uint64_t object, PeerIndex node, PeerIndex from, uint64_t number,
                        uint32_t generation);
   std::vector<MoveWord> PullMoves(PeerIndex node, uint32_t items_max, bool* more);
@@ -107,6 +109,11 @@ class ObjectTableModel {
   const std::map<uint64_t, ModelObject>& objects() const { return objects_; }
   bool IsExcluded(PeerIndex node) const { return excluded_.count(node) != 0; }
   bool HasWorkFor(PeerIndex node) const;
+  // The table's answer to that. It may say so in vain, of a free that was to be sent and is not any
+  // more, and then does not say that the node is ready. False: it may not say no.
+  bool HearOfWork(PeerIndex node, bool has_work);
+  // Those that are ready, but for nodes of which nobody can say whether they were before.
+  std::multiset<PeerIndex> CertainlyReady(const std::multiset<PeerIndex>& ready) const;
   uint64_t CountCopies(FreeState state) const;
   uint64_t CountLateFrees() const;
   uint64_t CountCallbacks() const;
@@ -133,13 +140,15 @@ class ObjectTableModel {
                PeerIndex* primary, Expected* expected);
   void Tell(PeerIndex node, const MoveWord& word, Expected* expected);
   void AnswerLate(uint64_t object, PeerIndex node, uint32_t generation, Expected* expected);
-  std::vector<FreedCopy> CopiesOn(PeerIndex node, FreeState state) const;
+  std::vector<FreedCopy> CopiesOn(PeerIndex node) const;
+  bool AnyWaits(PeerIndex node) const;
 
   const bool settle_at_once_;
   std::map<uint64_t, ModelObject> objects_;
   std::map<PeerIndex, std::deque<FreedCopy>> late_;
   std::map<PeerIndex, std::deque<MoveWord>> move_words_;
   std::set<PeerIndex> excluded_;
+  std::set<PeerIndex> in_vain_;  // nodes for which the table had work, and here there was none
   uint64_t clock_ = 0;
 };
 

@@ -132,23 +132,47 @@ Expected ObjectTableModel::Answer(uint64_t name, PeerIndex node, FreeResult resu
 bool ObjectTableModel::HasWorkFor(PeerIndex node) const {
   if (IsExcluded(node)) return false;
   const auto late = late_.find(node);
-  return (late != late_.end() && !late->second.empty()) ||
-         !CopiesOn(node, FreeState::kWaiting).empty();
+  return (late != late_.end() && !late->second.empty()) || AnyWaits(node);
 }
 
-// In the order in which they entered that state.
-std::vector<FreedCopy> ObjectTableModel::CopiesOn(PeerIndex node, FreeState state) const {
+bool ObjectTableModel::HearOfWork(PeerIndex node, bool has_work) {
+  const bool has_own = HasWorkFor(node);
+  in_vain_.erase(node);
+  if (has_work && !has_own) in_vain_.insert(node);
+  return has_work || !has_own;
+}
+
+std::multiset<PeerIndex> ObjectTableModel::CertainlyReady(
+    const std::multiset<PeerIndex>& ready) const {
+  std::multiset<PeerIndex> certain;
+  for (const PeerIndex node : ready) {
+    if (in_vain_.count(node) == 0) certain.insert(node);
+  }
+  return certain;
+}
+
+// In the order in which they came.
+std::vector<FreedCopy> ObjectTableModel::CopiesOn(PeerIndex node) const {
   std::map<uint64_t, FreedCopy> sorted;
   for (const auto& [name, object] : objects_) {
     for (const auto& [generation, copies] : object.copies) {
       const auto at = copies.find(node);
-      if (at == copies.end() || at->second.state != state) continue;
-      sorted[at->second.since] = {name, generation};
+      if (at != copies.end()) sorted[at->second.met] = {name, generation};
     }
   }
   std::vector<FreedCopy> found;
-  for (const auto& [since, copy] : sorted) found.push_back(copy);
+  for (const auto& [met, copy] : sorted) found.push_back(copy);
   return found;
+}
+
+bool ObjectTableModel::AnyWaits(PeerIndex node) const {
+  for (const auto& [name, object] : objects_) {
+    for (const auto& [generation, copies] : object.copies) {
+      const auto at = copies.find(node);
+      if (at != copies.end() && at->second.state == FreeState::kWaiting) return true;
+    }
+  }
+  return false;
 }
 
 Expected ObjectTableModel::Exclude(PeerIndex node, uint32_t records_max, bool* more) {
@@ -160,19 +184,15 @@ Expected ObjectTableModel::Exclude(PeerIndex node, uint32_t records_max, bool* m
       return expected;
     }
   }
-  // What was sent is older than what waits.
-  for (const FreeState state :
-       {FreeState::kHeld, FreeState::kSent, FreeState::kWaiting, FreeState::kDoomed}) {
-    for (const auto& [name, generation] : CopiesOn(node, state)) {
-      if (records_max-- == 0) {
-        *more = true;
-        return expected;
-      }
-      if (state != FreeState::kHeld) {
-        expected.settled.emplace(name, node, FreeOutcome::kNodeExcluded);
-      }
-      Drop(name, generation, node, &expected);
+  for (const auto& [name, generation] : CopiesOn(node)) {
+    if (records_max-- == 0) {
+      *more = true;
+      return expected;
     }
+    if (!objects_.at(name).copies.at(generation).at(node).held()) {
+      expected.settled.emplace(name, node, FreeOutcome::kNodeExcluded);
+    }
+    Drop(name, generation, node, &expected);
   }
   std::deque<MoveWord>& words = move_words_[node];
   for (; !words.empty() && records_max > 0; --records_max) words.pop_front();
@@ -180,22 +200,26 @@ Expected ObjectTableModel::Exclude(PeerIndex node, uint32_t records_max, bool* m
   return expected;
 }
 
-// Answers to late reports first: they are older than what waits.
-std::vector<FreedCopy> ObjectTableModel::Pull(PeerIndex node, uint32_t records_max, bool* more) {
-  std::vector<FreedCopy> pulled;
-  if (!IsExcluded(node)) {
-    for (; records_max > 0 && !late_[node].empty(); --records_max) {
-      pulled.push_back(late_[node].front());
-      late_[node].pop_front();
+// Answers to late reports first; the others in any order.
+bool ObjectTableModel::Sent(PeerIndex node, uint32_t records_max,
+                            const std::vector<FreedCopy>& pulled, bool more) {
+  if (pulled.size() > records_max || (IsExcluded(node) && !pulled.empty())) return false;
+  std::deque<FreedCopy>& late = late_[node];
+  for (const FreedCopy& copy : pulled) {
+    if (!late.empty()) {
+      if (copy != late.front()) return false;
+      late.pop_front();
+      continue;
     }
-    for (const FreedCopy& copy : CopiesOn(node, FreeState::kWaiting)) {
-      if (records_max-- == 0) break;
-      Enter(&objects_[copy.first].copies[copy.second][node], FreeState::kSent);
-      pulled.push_back(copy);
-    }
+    const auto object = objects_.find(copy.first);
+    if (object == objects_.end() || object->second.copies.count(copy.second) == 0) return false;
+    std::map<PeerIndex, ModelCopy>& copies = object->second.copies.at(copy.second);
+    const auto at = copies.find(node);
+    if (at == copies.end() || at->second.state != FreeState::kWaiting) return false;
+    Enter(&at->second, FreeState::kSent);
   }
-  *more = HasWorkFor(node);
-  return pulled;
+  const bool is_left = HasWorkFor(node);
+  return records_max == UINT32_MAX ? !is_left && !more : more || !is_left;
 }
 
 }  // namespace freehold::core

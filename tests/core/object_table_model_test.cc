@@ -245,11 +245,9 @@ class ModelRun {
   }
   void PullFrom(PeerIndex node, uint32_t records_max) {
     Trace("pull up to %u for %u", records_max, node);
-    bool more = false;
-    const std::vector<FreedCopy> expected = model_.Pull(node, records_max, &more);
-    EXPECT_EQ(harness_.Pull(node, records_max), expected);
-    EXPECT_EQ(harness_.more_to_pull, more);
-    for (const FreedCopy& copy : expected) asked_.emplace_back(node, copy);
+    const std::vector<FreedCopy> pulled = harness_.Pull(node, records_max);
+    EXPECT_TRUE(model_.Sent(node, records_max, pulled, harness_.more_to_pull));
+    for (const FreedCopy& copy : pulled) asked_.emplace_back(node, copy);
     Compare(Expected(), Verdict::kOk);
   }
   // From who is the primary, mostly.
@@ -303,9 +301,11 @@ class ModelRun {
     Trace("exclude %u, up to %u", excluding_, records_max);
     bool more = false;
     const Expected expected = model_.Exclude(excluding_, records_max, &more);
-    EXPECT_EQ(harness_.Exclude(excluding_, records_max), more);
+    // What is queued in vain is a piece of work as well.
+    const bool more_in_table = harness_.Exclude(excluding_, records_max);
+    EXPECT_TRUE(more_in_table || !more);
     Compare(expected, Verdict::kOk);
-    if (!more) excluding_ = kNoPeer;
+    if (!more_in_table) excluding_ = kNoPeer;
   }
   void Callbacks() {
     const uint64_t name = SomeObject();
