@@ -299,7 +299,10 @@ void NodeIndex::CheckQueue(const Node& node) const {
     for (; at < queue.used; ++at) {
       const RecordChunk& chunk = chunks_.At(queue.entries[at]);
       FREEHOLD_CHECK((chunk.waiting & kQueued) != 0);
+      // One without copies has left their list, or is the last there.
       FREEHOLD_CHECK((chunk.waiting & kLeft) == 0 || chunk.live == 0);
+      FREEHOLD_CHECK(chunk.live > 0 || (chunk.waiting & kLeft) != 0 ||
+                     queue.entries[at] == node.copies.tail);
       ++queued;
     }
     at = 0;

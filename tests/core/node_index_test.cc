@@ -209,6 +209,11 @@ TEST_F(NodeIndexTest, WhatIsQueuedInVainDoesNotKeepChunksNorHoldUpOthers) {
     if (record != blocks) Unlink(record, 0);
   }
   EXPECT_EQ(ListOf(0), (Records{blocks, last}));
+  // What comes now lies in other chunks than those that are queued.
+  const Records others = NewRecords(kMany / 10);
+  Link(others, 1);
+  EXPECT_EQ(ListOf(1), others);
+  for (const RecordIndex record : others) Unlink(record, 1);
   (void)Await(last, 0);
   EXPECT_EQ(HandOver(0, 1), Records{blocks});
   // A look at so many places in the queue at a time, and it gets there.
