@@ -41,6 +41,7 @@ bool MustFollow(Oracle* oracle, const State& state, const Object& argument, int6
 void NoteLineageMoved(State* state, Object* object, const Process& next_owner) {
   if (!object->recorded) return;
   object->lineage_moved = true;
+  object->record_moved = false;  // if it has followed before, it goes on by itself now
   const Process& former = state->OwnerOf(*object);
   const bool may_lack = !former.usable() || HasEvictedLineage(former);
   if (may_lack && next_owner.usable() &&
