@@ -119,9 +119,10 @@ struct LendReturn {
   PeerIndex to;
   bool record = false;
 };
-// Whoever it was lent to owns it, and does not give it back.
+// `owner`, whoever it was lent to or a later one, does not give it back.
 struct LentSettled {
   const ObjectId& object;
+  PeerIndex owner;
 };
 // It is owned here again. `stays`: whoever was to have it has refused.
 struct ReturnBack {

@@ -176,7 +176,7 @@ void LineageTable::DropNeed(uint32_t task, LineageEffects* effects) {
   FREEHOLD_CHECK(dropped.needed > 0);
   --dropped.needed;
   if (dropped.needed == 0 && dropped.lent > 0) {
-    if (IsAway(dropped)) GoAway(task, effects);
+    if (IsAway(dropped)) GoAway(task, WhereAway(task), effects);
     return;
   }
   const bool goes = dropped.needed == 0 && !IsMutant(Mutant::kLineageNotReleased);
@@ -188,8 +188,9 @@ void LineageTable::DropNeed(uint32_t task, LineageEffects* effects) {
 // Its entry stays until its returns have been looked at, which name it.
 void LineageTable::Release(uint32_t task, PieceKind returns, LineageEffects* effects) {
   Task& released = tasks_.At(task);
-  const bool away = IsAway(released);
-  counters_.away -= away ? 1 : 0;
+  const PeerIndex away = WhereAway(task);
+  counters_.away -= away == kNoPeer ? 0 : 1;
+  lent_at_.erase(task);
   if (released.state == State::kKept) {
     counters_.bytes -= released.bytes;
     ++counters_.released;
@@ -200,18 +201,17 @@ void LineageTable::Release(uint32_t task, PieceKind returns, LineageEffects* eff
   released.state = State::kGoing;
   pieces_.push_back(
       {PieceKind::kArguments, std::exchange(released.arguments, {}), kNone, released.let_go, away});
-  pieces_.push_back({returns, std::exchange(released.returns, {}), task, 0, false});
+  pieces_.push_back({returns, std::exchange(released.returns, {}), task, 0, kNoPeer});
 }
 
 void LineageTable::DropDependent(uint32_t object, const Piece& piece, LineageEffects* effects) {
   Object& argument = objects_.At(object);
   const uint32_t let_go = piece.objects.size() < piece.let_go ? 1 : 0;
   FREEHOLD_CHECK(argument.dependents > 0 && argument.let_go >= let_go);
-  FREEHOLD_CHECK(!piece.away || argument.away > 0);
   argument.let_go -= let_go;
-  if (piece.away) DropAway(&argument);
+  if (piece.away != kNoPeer) Drop(&away_at_, object, piece.away);
   --argument.dependents;
-  if (IsOfUse(argument)) return FollowIfAlone(argument, effects);
+  if (IsOfUse(argument)) return FollowIfAlone(object, effects);
   EndUse(object, effects);
 }
 
@@ -289,7 +289,7 @@ LineageVerdict LineageTable::Step(const event::ReturnEnded& e, LineageEffects* e
   object.generation = e.generation;
   object.in_scope = false;
   if (object.dependents > 0 && !IsMutant(Mutant::kLineageRefsIgnored)) {
-    FollowIfAlone(object, effects);  // it may have been told before that no copy is left
+    FollowIfAlone(slot, effects);  // it may have been told before that no copy is left
     return LineageVerdict::kOk;
   }
   EndUse(slot, effects);
@@ -428,7 +428,8 @@ std::optional<TaskId> LineageTable::TaskOf(const ObjectId& object) const {
 }
 
 size_t LineageTable::bytes() const {
-  return tasks_.bytes() + objects_.bytes() + by_task_.bytes() + by_object_.bytes();
+  const size_t places = (lent_at_.capacity() + away_at_.capacity()) * (sizeof(CommonPeer) + 9);
+  return tasks_.bytes() + objects_.bytes() + by_task_.bytes() + by_object_.bytes() + places;
 }
 
 }  // namespace freehold::core

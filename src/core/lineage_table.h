@@ -15,7 +15,8 @@
 // A return that is given to another process takes its task along, as a copy: here it is *lent*. A
 // task of whose returns none is of use here, but that others have for good, is *away*: it needs its
 // arguments for their sake. A record that away tasks alone need is to follow them (PROTOCOL,
-// step 17); until it is wanted so it stays here.
+// step 17); until it is wanted so it stays here. Where a task is away may change: what it made is
+// given on.
 //
 // Thread safety: thread-compatible; the runtime keeps one lock. Costs: each step O(1) or what it is
 // given; a task 128 bytes and 4 for each edge, an object 72.
@@ -29,6 +30,8 @@
 #include <optional>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "src/core/common_peer.h"
 #include "src/core/id_index.h"
 #include "src/core/lineage_event.h"
 #include "src/core/object_record.h"
@@ -166,9 +169,8 @@ class LineageTable {
     uint32_t needed = 0;  // returns that are in scope or depended on; one more while it is busy
     uint32_t let_go = 0;  // of its arguments, the first so many are not needed for its sake
     uint32_t witness = 0;
-    uint32_t lent = 0;       // returns that others own and need, or are to
+    uint32_t lent = 0;       // returns that others own and need, or are to; see lent_at_
     uint32_t unsettled = 0;  // of these, those that may come back
-    PeerIndex to = kNoPeer;  // who has the others; kManyPeers: several
     uint32_t older = kNone;
     uint32_t next = kNone;  // younger; of a free entry, the pool's
     State state = State::kFree;
@@ -180,11 +182,9 @@ class LineageTable {
     uint32_t task = kNone;         // that made it; kNone: put, or evicted
     uint32_t dependents = 0;       // arguments that it is, of tasks that are kept
     uint32_t let_go = 0;           // of these, not needed for their task's sake
-    uint32_t away = 0;             // of these, of tasks that are away
     uint32_t lent_by = kNone;      // the task that made it, of one that another process owns
-    PeerIndex to = kNoPeer;        // where tasks that need it are; kManyPeers: in several places
-    PeerIndex lent_to = kNoPeer;   // of one that is lent
-    Lent lent = Lent::kOver;       // likewise
+    PeerIndex lent_to = kNoPeer;   // of one that is lent and settled
+    Lent lent = Lent::kOver;       // of one that is lent
     uint32_t generation = 0;       // the latest that was heard of
     uint32_t next = kNone;         // the pool's
     bool made = false;             // a task did
@@ -205,10 +205,9 @@ class LineageTable {
     std::vector<uint32_t> objects;
     uint32_t task;    // of returns: its entry, which goes with the piece
     uint32_t let_go;  // of arguments
-    bool away;        // likewise
+    PeerIndex away;   // likewise: where the task was
   };
-  // There is no such peer.
-  static constexpr PeerIndex kManyPeers = kNoPeer - 1;
+  using Places = absl::flat_hash_map<uint32_t, CommonPeer>;  // only asked
 
   uint32_t FindTask(const TaskId& id) const;
   uint32_t FindObject(const ObjectId& id) const;
@@ -232,20 +231,21 @@ class LineageTable {
   bool IsAway(const Task& task) const {
     return task.state == State::kKept && task.needed == 0 && task.lent > 0 && task.unsettled == 0;
   }
-  // Nothing but away tasks needs it.
-  static bool IsAlone(const Object& object) {
-    return object.away > 0 && object.away == object.dependents && !object.stays;
-  }
+  // kNoPeer: it is not away.
+  PeerIndex WhereAway(uint32_t task) const;
+  // Where the away tasks that need it are, if nothing else does; kManyPeers: in several places;
+  // kNoPeer: it stays.
+  PeerIndex WhereNeeded(uint32_t object) const;
   // A return of the task is of use.
   void AddNeed(uint32_t task);
-  void GoAway(uint32_t task, LineageEffects* effects);
-  void ComeBack(const Task& task);
-  void BeginLent(Object* object, PeerIndex to);
-  static void EndLent(Task* task, Object* object);
-  void AfterLending(uint32_t task, bool was_away, LineageEffects* effects);
-  static void DropAway(Object* argument);
+  void GoAway(uint32_t task, PeerIndex to, LineageEffects* effects);
+  void ComeBack(uint32_t task, PeerIndex from);
+  void BeginLent(Object* object);
+  void EndLent(uint32_t task, Object* object);
+  void AfterLending(uint32_t task, PeerIndex was, LineageEffects* effects);
+  static void Drop(Places* places, uint32_t of, PeerIndex peer);
   // To whom an away task's argument goes, if that is of use to nobody else.
-  void FollowIfAlone(const Object& object, LineageEffects* effects);
+  void FollowIfAlone(uint32_t object, LineageEffects* effects);
   LineageVerdict EnterAdopted(uint32_t task, const event::AdoptReturn& e, Adoption* adoption,
                               LineageEffects* effects);
   // What was persisted is no more.
@@ -261,6 +261,8 @@ class LineageTable {
   uint32_t oldest_ = kNone;
   uint32_t youngest_ = kNone;
   std::deque<Piece> pieces_;
+  Places lent_at_;          // by task: who owns what is lent of it, and does not give it back
+  Places away_at_;          // by object: where the tasks are that need it, as far as they are away
   uint64_t looked_at_ = 0;  // arguments, by what has gone away or come back since the last piece
   Counters counters_;
 };

@@ -13,19 +13,6 @@ namespace freehold::core {
 using internal::IsMutant;
 using internal::Mutant;
 
-namespace {
-
-// Two places are as good as none to go to.
-void Join(PeerIndex peer, PeerIndex many, PeerIndex* to) {
-  if (*to == kNoPeer) {
-    *to = peer;
-  } else if (*to != peer) {
-    *to = many;
-  }
-}
-
-}  // namespace
-
 // --- Where it is lent ----------------------------------------------------------------------------
 
 LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
@@ -35,7 +22,7 @@ LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
   Object& object = objects_.At(slot);
   if (object.in_scope == e.record) return LineageVerdict::kNotFound;
   // It may be needed here since it was to follow.
-  if (e.record && !(IsAlone(object) && object.to == e.to)) return LineageVerdict::kNotFound;
+  if (e.record && WhereNeeded(slot) != e.to) return LineageVerdict::kNotFound;
   if (object.checkpointed || object.not_restartable) return LineageVerdict::kHostKeeps;
   const uint32_t index = object.task;
   if (index == kNone || tasks_.At(index).state == State::kGoing) {
@@ -58,17 +45,16 @@ LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
     task->arguments.push_back(objects_.At(argument).id);
   }
   const bool needed = NeedsMaker(object);
-  BeginLent(&object, e.to);
+  BeginLent(&object);
   if (needed) DropNeed(index, effects);
   return LineageVerdict::kOk;
 }
 
-void LineageTable::BeginLent(Object* object, PeerIndex to) {
+void LineageTable::BeginLent(Object* object) {
   Task& task = tasks_.At(object->task);
   object->lent_by = std::exchange(object->task, kNone);
   object->in_scope = false;
   object->made = false;
-  object->lent_to = to;
   object->lent = Lent::kUnsettled;
   object->ended_lent = object->kept_lent = false;
   ++task.lent;
@@ -79,13 +65,21 @@ LineageVerdict LineageTable::Step(const event::LentSettled& e, LineageEffects* e
   const uint32_t slot = FindObject(e.object);
   if (slot == kNone || objects_.At(slot).lent_by == kNone) return LineageVerdict::kNotFound;
   Object& object = objects_.At(slot);
-  if (object.lent != Lent::kUnsettled) return LineageVerdict::kUnchanged;
-  Task& task = tasks_.At(object.lent_by);
-  const bool was_away = IsAway(task);
+  const uint32_t index = object.lent_by;
+  Task& task = tasks_.At(index);
+  if (object.lent == Lent::kOver || task.state == State::kGoing) return LineageVerdict::kUnchanged;
+  const bool moves_on = object.lent == Lent::kSettled;
+  if (moves_on && object.lent_to == e.owner) return LineageVerdict::kUnchanged;
+  const PeerIndex was = WhereAway(index);
+  if (moves_on) {
+    Drop(&lent_at_, index, object.lent_to);
+  } else {
+    --task.unsettled;
+  }
   object.lent = Lent::kSettled;
-  --task.unsettled;
-  Join(object.lent_to, kManyPeers, &task.to);
-  AfterLending(object.lent_by, was_away, effects);
+  object.lent_to = e.owner;
+  lent_at_[index].Add(e.owner);
+  AfterLending(index, was, effects);
   return LineageVerdict::kOk;
 }
 
@@ -106,14 +100,13 @@ LineageVerdict LineageTable::Step(const event::ReturnBack& e, LineageEffects* ef
     if (!IsOfUse(object)) EndUse(slot, effects);
     return LineageVerdict::kOk;
   }
-  Task& task = tasks_.At(index);
-  const bool was_away = IsAway(task);
-  EndLent(&task, &object);
+  const PeerIndex was = WhereAway(index);
+  EndLent(index, &object);
   object.task = index;
-  if (NeedsMaker(object)) ++task.needed;
+  if (NeedsMaker(object)) ++tasks_.At(index).needed;
   const bool kept = object.kept_lent;
-  AfterLending(index, was_away, effects);
-  if (kept) FollowIfAlone(object, effects);
+  AfterLending(index, was, effects);
+  if (kept) FollowIfAlone(slot, effects);
   return LineageVerdict::kOk;
 }
 
@@ -121,71 +114,91 @@ LineageVerdict LineageTable::Step(const event::LentEnded& e, LineageEffects* eff
   const uint32_t slot = FindObject(e.object);
   if (slot == kNone || objects_.At(slot).lent_by == kNone) return LineageVerdict::kNotFound;
   Object& object = objects_.At(slot);
-  Task& task = tasks_.At(object.lent_by);
-  if (object.lent == Lent::kOver || task.state == State::kGoing) return LineageVerdict::kNotFound;
+  const uint32_t index = object.lent_by;
+  const bool going = tasks_.At(index).state == State::kGoing;
+  if (object.lent == Lent::kOver || going) return LineageVerdict::kNotFound;
   if (IsMutant(Mutant::kLentForgotten)) return LineageVerdict::kNotFound;
-  const bool was_away = IsAway(task);
-  EndLent(&task, &object);
-  AfterLending(object.lent_by, was_away, effects);
+  const PeerIndex was = WhereAway(index);
+  EndLent(index, &object);
+  AfterLending(index, was, effects);
   return LineageVerdict::kOk;
 }
 
-void LineageTable::EndLent(Task* task, Object* object) {
+void LineageTable::EndLent(uint32_t task, Object* object) {
   if (object->lent == Lent::kOver) return;
-  --task->lent;
-  task->unsettled -= object->lent == Lent::kUnsettled ? 1 : 0;
-  if (task->lent == 0) task->to = kNoPeer;
+  --tasks_.At(task).lent;
+  if (object->lent == Lent::kUnsettled) {
+    --tasks_.At(task).unsettled;
+  } else {
+    Drop(&lent_at_, task, object->lent_to);
+  }
   object->lent = Lent::kOver;
 }
 
-// The task may have gone away, or come back, or be of use to nobody.
-void LineageTable::AfterLending(uint32_t task, bool was_away, LineageEffects* effects) {
+// The task may have gone away, to wherever, or come back, or be of use to nobody. `was`: where it
+// was away.
+void LineageTable::AfterLending(uint32_t task, PeerIndex was, LineageEffects* effects) {
   const Task& after = tasks_.At(task);
-  const bool is_away = IsAway(after);
-  if (was_away && !is_away) ComeBack(after);
-  if (!was_away && is_away) GoAway(task, effects);
+  const PeerIndex is = WhereAway(task);
+  if (is != was) {
+    if (was != kNoPeer) ComeBack(task, was);
+    if (is != kNoPeer) GoAway(task, is, effects);
+  }
   if (after.state == State::kKept && after.needed == 0 && after.lent == 0) {
     Release(task, PieceKind::kReturns, effects);
   }
 }
 
-void LineageTable::DropAway(Object* argument) {
-  if (--argument->away == 0) argument->to = kNoPeer;
+void LineageTable::Drop(Places* places, uint32_t of, PeerIndex peer) {
+  const auto at = places->find(of);
+  FREEHOLD_CHECK(at != places->end());
+  at->second.Remove(peer);
+  if (at->second.count() == 0) places->erase(at);
+}
+
+PeerIndex LineageTable::WhereAway(uint32_t task) const {
+  return IsAway(tasks_.At(task)) ? lent_at_.find(task)->second.Get() : kNoPeer;
+}
+
+PeerIndex LineageTable::WhereNeeded(uint32_t object) const {
+  const auto at = away_at_.find(object);
+  if (at == away_at_.end() || objects_.At(object).stays) return kNoPeer;
+  return at->second.count() == objects_.At(object).dependents ? at->second.Get() : kNoPeer;
 }
 
 void LineageTable::AddNeed(uint32_t task) {
-  Task& needed = tasks_.At(task);
-  const bool was_away = IsAway(needed);
-  ++needed.needed;
-  if (was_away) ComeBack(needed);
+  const PeerIndex was = WhereAway(task);
+  ++tasks_.At(task).needed;
+  if (was != kNoPeer) ComeBack(task, was);
 }
 
-void LineageTable::ComeBack(const Task& task) {
+void LineageTable::ComeBack(uint32_t task, PeerIndex from) {
+  const std::vector<uint32_t>& arguments = tasks_.At(task).arguments;
   --counters_.away;
-  looked_at_ += task.arguments.size();
-  for (const uint32_t argument : task.arguments) DropAway(&objects_.At(argument));
+  looked_at_ += arguments.size();
+  for (const uint32_t argument : arguments) Drop(&away_at_, argument, from);
 }
 
-void LineageTable::GoAway(uint32_t task, LineageEffects* effects) {
-  const Task& away = tasks_.At(task);
+void LineageTable::GoAway(uint32_t task, PeerIndex to, LineageEffects* effects) {
+  const std::vector<uint32_t>& arguments = tasks_.At(task).arguments;
   ++counters_.away;
-  looked_at_ += away.arguments.size();
-  for (const uint32_t argument : away.arguments) {
-    Object& object = objects_.At(argument);
-    ++object.away;
-    Join(away.to, kManyPeers, &object.to);
-    FollowIfAlone(object, effects);
+  looked_at_ += arguments.size();
+  for (const uint32_t argument : arguments) {
+    away_at_[argument].Add(to);
+    FollowIfAlone(argument, effects);
   }
 }
 
 // What no task made is of no use to anybody once it is out of scope.
-void LineageTable::FollowIfAlone(const Object& object, LineageEffects* effects) {
-  if (object.in_scope || !IsAlone(object)) return;
-  if (object.task == kNone || object.checkpointed) return;
-  const Task& task = tasks_.At(object.task);
-  if (task.state == State::kGoing || task.retries == 0 || object.to == kManyPeers) return;
+void LineageTable::FollowIfAlone(uint32_t object, LineageEffects* effects) {
+  const Object& record = objects_.At(object);
+  if (record.in_scope || record.task == kNone || record.checkpointed) return;
+  const PeerIndex to = WhereNeeded(object);
+  if (to == kNoPeer || to == kManyPeers) return;
+  const Task& task = tasks_.At(record.task);
+  if (task.state == State::kGoing || task.retries == 0) return;
   if (IsMutant(Mutant::kRecordStaysBehind)) return;
-  effects->to_follow.push_back({object.id, object.to});
+  effects->to_follow.push_back({record.id, to});
 }
 
 LineageVerdict LineageTable::Step(const event::RecordKept& e, LineageEffects* effects) {
@@ -193,7 +206,7 @@ LineageVerdict LineageTable::Step(const event::RecordKept& e, LineageEffects* ef
   if (slot == kNone) return LineageVerdict::kNotFound;
   Object& object = objects_.At(slot);
   object.kept_lent = object.lent_by != kNone;
-  FollowIfAlone(object, effects);
+  FollowIfAlone(slot, effects);
   return LineageVerdict::kOk;
 }
 
@@ -267,9 +280,9 @@ LineageVerdict LineageTable::Step(const event::ReturnNotTaken& e, LineageEffects
   Task& task = tasks_.At(index);
   if (task.state == State::kGoing) return LineageVerdict::kOk;  // and so is this, with it
   if (e.adoption == Adoption::kBack) {
-    BeginLent(&object, e.from);
+    BeginLent(&object);
     if (needed) DropNeed(index, effects);
-    return Step(event::LentSettled{e.object}, effects);
+    return Step(event::LentSettled{e.object, e.from}, effects);
   }
   object.task = kNone;
   task.returns.erase(std::find(task.returns.begin(), task.returns.end(), slot));

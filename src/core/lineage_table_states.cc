@@ -21,7 +21,8 @@ void LineageTable::ReleaseArguments(Task* task) {
   const uint32_t staying = task->has_state ? 1 : 0;
   const uint32_t let_go = std::min(task->let_go, staying);
   std::vector<uint32_t> rest(task->arguments.begin() + staying, task->arguments.end());
-  pieces_.push_back({PieceKind::kArguments, std::move(rest), kNone, task->let_go - let_go, false});
+  pieces_.push_back(
+      {PieceKind::kArguments, std::move(rest), kNone, task->let_go - let_go, kNoPeer});
   task->arguments.resize(staying);
   task->let_go = let_go;
 }

@@ -71,7 +71,7 @@ void LineageKeeper::OnLent(const core::TransferNotice& notice) {
       case core::TransferOutcome::kMoved:
         return LineageVerdict::kUnchanged;  // it may still come back
       case core::TransferOutcome::kSettled:
-        return table.Step(core::event::LentSettled{notice.object}, effects);
+        return table.Step(core::event::LentSettled{notice.object, notice.next_owner}, effects);
       case core::TransferOutcome::kDiedWithNextOwner:
         return table.Step(core::event::LentEnded{notice.object}, effects);
       case core::TransferOutcome::kExists:

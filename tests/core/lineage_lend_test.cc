@@ -3,58 +3,10 @@
 #include <vector>
 
 #include "gmock/gmock.h"
-#include "gtest/gtest.h"
-#include "tests/core/lineage_testing.h"
+#include "tests/core/lineage_lend_testing.h"
 
 namespace freehold::core {
 namespace {
-
-constexpr PeerIndex kTo = 7;
-constexpr PeerIndex kElsewhere = 8;
-
-class LineageLend : public ::testing::Test {
- protected:
-  TaskRecord Lend(uint64_t object, PeerIndex to = kTo, bool record = false) {
-    TaskRecord task;
-    EXPECT_EQ(At(here, event::LendReturn{Object(object), to, record}, &task), LineageVerdict::kOk);
-    (void)At(here, event::LentSettled{Object(object)});
-    return task;
-  }
-  TaskRecord LendRecord(uint64_t object) { return Lend(object, kTo, true); }
-  LineageVerdict Refused(uint64_t object) {
-    TaskRecord task;
-    return At(here, event::LendReturn{Object(object), kTo}, &task);
-  }
-  LineageVerdict Adopt(LineageHarness& table, const TaskRecord& task, uint64_t object,
-                       uint32_t generation = 0) {
-    return At(table, event::AdoptReturn{task, Object(object), generation}, &adoption);
-  }
-  LineageVerdict NotTaken(LineageHarness& table, uint64_t object) {
-    return At(table, event::ReturnNotTaken{Object(object), kTo, adoption});
-  }
-  template <typename Event, typename... Rest>
-  LineageVerdict At(LineageHarness& table, const Event& event, Rest... rest) {
-    const LineageVerdict verdict = table.table.Step(event, rest..., &table.effects);
-    table.Work();
-    return verdict;
-  }
-  LineageVerdict Back(uint64_t object) { return At(here, event::ReturnBack{Object(object)}); }
-  LineageVerdict Over(uint64_t object) { return At(here, event::LentEnded{Object(object)}); }
-  LineageVerdict Kept(uint64_t object) { return At(here, event::RecordKept{Object(object)}); }
-  std::vector<ObjectId> Following(PeerIndex to = kTo) {
-    std::vector<ObjectId> objects;
-    for (const auto& one : std::exchange(here.effects.to_follow, {})) {
-      EXPECT_EQ(one.to, to);
-      objects.push_back(one.object);
-    }
-    return objects;
-  }
-  uint64_t away() const { return here.table.counters().away; }
-
-  LineageHarness here;
-  LineageHarness there;
-  Adoption adoption = Adoption::kKnown;  // of what was adopted last
-};
 
 TEST_F(LineageLend, TheNextOwnerCanMakeItAgainAndTheFormerOneCannot) {
   ASSERT_EQ(here.Record(1, {5, 6}, {10}, 30, 4), LineageVerdict::kOk);
@@ -148,7 +100,7 @@ TEST_F(LineageLend, NothingFollowsWhileTheTaskMayComeBack) {
   ASSERT_EQ(At(here, event::LendReturn{Object(20), kTo}, &task), LineageVerdict::kOk);
   EXPECT_EQ(Kept(10), LineageVerdict::kOk);
   EXPECT_TRUE(Following().empty());
-  EXPECT_EQ(At(here, event::LentSettled{Object(20)}), LineageVerdict::kOk);
+  EXPECT_EQ(At(here, event::LentSettled{Object(20), kTo}), LineageVerdict::kOk);
   EXPECT_EQ(Following(), std::vector<ObjectId>{Object(10)});
   // A record that does not go after all is a record again.
   ASSERT_EQ(At(here, event::LendReturn{Object(10), kTo, /*record=*/true}, &task),
