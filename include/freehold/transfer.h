@@ -28,13 +28,14 @@
 // more; a task that made other things as well is known in both places, with the retries that were
 // left to it. The next owner's host is told of the task (on_lineage_taken), and gets from this one
 // what it needs to run it. Records of arguments that nobody refers to follow as soon as nothing
-// here needs them, and all that does is at one other process; what is in use here stays, and
-// follows if that ends first. Of arguments that others own, here or elsewhere, the next owner's
-// host holds what its tasks need, as ever. So what was made of each other is best given away in one
-// call: what goes alone may end at its next owner before anything there needs its record. A record
-// that somebody waits for (OnErased), that has an heir, or that a stateful task made, stays, and so
-// does one as long as tasks of two other owners need it. What was evicted goes as if it had been
-// put there; so is an object whose task has more bytes than lineage_bytes_max there.
+// here needs them, and all that does is at one other process, be it a later owner's; what is in use
+// here stays, and follows if that ends first. Of arguments that others own, here or elsewhere, the
+// next owner's host holds what its tasks need, as ever. So what was made of each other is best
+// given away in one call: what goes alone may end at its next owner before anything there needs its
+// record. A record that somebody waits for (OnErased), that has an heir, or that a stateful task
+// made, stays, and so does one as long as tasks of two other owners need it. What was evicted goes
+// as if it had been put there; so is an object whose task has more bytes than lineage_bytes_max
+// there.
 //
 // What cannot be given away, by name: a generator, what a stateful task made, and what is persisted
 // or to be; an object that has a shared file without a node, or a subscription to its locations; of

@@ -101,6 +101,7 @@ enum class Mutant : uint8_t {
   kTaskNotPassedOn,        // the next owner of an object does not hear of the task that made it
   kRecordStaysBehind,      // a record does not follow the tasks that need it
   kLentForgotten,          // a task is kept for what another owner does not need any more
+  kLaterOwnerNotTold,      // owners before do not hear where what its task needs is to go
   kFailedPersistLetsGo,    // it is let go of although it could not be persisted
   kPersistedDespiteFree,   // what was persisted counts as such after its value was freed
   // 18, watches

@@ -46,7 +46,7 @@ void TransferSteps::LetGoOfHandedOver(OwnedSnapshot* snapshot, Effects* effects)
   LetGoOfMembership(snapshot, effects);
 }
 
-// What went along with its task does not come back.
+// What went along with its task does not come back, here or to a later owner.
 void TransferSteps::NoteSettled(const Former& former, Effects* effects) {
   if (!former.lent) return;
   TransferNotice notice;
@@ -54,7 +54,6 @@ void TransferSteps::NoteSettled(const Former& former, Effects* effects) {
   notice.next_owner = former.next_owner;
   notice.outcome = TransferOutcome::kSettled;
   notice.lent = true;
-  notice.record = former.snapshot->state == TransferState::kRecord;
   effects->Rarely().transferred.push_back(std::move(notice));
 }
 

@@ -8,11 +8,15 @@
 #include <memory>
 #include <utility>
 
+#include "src/base/mutant.h"
 #include "src/core/object_table_heirs.h"
 #include "src/core/object_table_lineage.h"
 #include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
 
 bool TransferSteps::IsOnlyRecord(const ObjectRecord& record) const {
   if (record.in_scope() || record.borrowed || !LineageSteps::IsMarked(table_, record)) return false;
@@ -30,6 +34,19 @@ bool TransferSteps::IsOnlyRecord(const ObjectRecord& record) const {
 void TransferSteps::GoOnFollowing(RecordIndex index, Effects* effects) const {
   const ObjectRecord& record = table_.slabs_.At(index);
   if (IsOnlyRecord(record)) LineageSteps::NoteKept(record, effects);
+}
+
+// Whoever handed it over has said so itself.
+void TransferSteps::TellSettled(RecordIndex index, Effects* effects) {
+  const ObjectRecord& record = table_.slabs_.At(index);
+  if (!LineageSteps::IsMarked(table_, record) || IsMutant(Mutant::kLaterOwnerNotTold)) return;
+  const Tenure& tenure = transfers()->tenures.find(index)->second;
+  transfers()->previous.ForEachOf(index, [&](const HolderIndex::Holder& former) {
+    if (former.peer != tenure.from) {
+      Answer(former.peer, SharingKind::kSettled, record.id(), tenure.term, 0, effects);
+    }
+    return true;
+  });
 }
 
 Verdict TransferSteps::Step(const event::TransferRecord& e, Effects* effects) {

@@ -253,6 +253,7 @@ bool TransferSteps::Fence(PeerIndex peer, uint32_t* items_max, Effects* effects)
     --*items_max;
     const RecordIndex index = first->record;
     (void)all.previous.Remove(index, peer, 0);
+    if (all.tenures.find(index)->second.from == peer && IsTold(index)) TellSettled(index, effects);
     GoOnFollowing(index, effects);
   }
   all.moved_news.TakeWhile(

@@ -222,6 +222,7 @@ void TransferSteps::SettleIfTold(RecordIndex index, Effects* effects) {
   if (!IsTold(index)) return;
   if (Settles(tenure)) {
     HeirSteps(&table_).MayGoOn(index, effects);
+    TellSettled(index, effects);
     return GoOnFollowing(index, effects);
   }
   Answer(tenure.from, SharingKind::kSettled, table_.slabs_.At(index).id(), tenure.term, 0, effects);
@@ -234,6 +235,7 @@ Verdict TransferSteps::Step(const event::SettledAcked& e, Effects* effects) {
   if (at == transfers()->tenures.end() || at->second.from != e.from || at->second.term != e.term) {
     return Verdict::kUnchanged;
   }
+  TellSettled(table_.IndexOf(*record), effects);
   at->second.from = kNoPeer;
   GoOnFollowing(table_.IndexOf(*record), effects);
   return Verdict::kOk;

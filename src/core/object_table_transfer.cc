@@ -412,11 +412,14 @@ void TransferSteps::TakeBack(Former* former, bool next_died, Effects* effects) {
 Verdict TransferSteps::Step(const event::Settled& e, Effects* effects) {
   Former* const former = Any(table_) ? transfers()->formers.Find(e.key.id) : nullptr;
   Verdict verdict = Verdict::kUnchanged;
-  if (former != nullptr && former->next_owner == e.from && former->term == e.term &&
-      former->stage == FormerStage::kTaken) {
+  const bool by_owner = former != nullptr && former->next_owner == e.from && former->term == e.term;
+  if (by_owner && former->stage == FormerStage::kTaken) {
     LetGoOfHandedOver(former->snapshot.get(), effects);
     NoteSettled(*former, effects);
     transfers()->formers.SetStage(former, FormerStage::kSettled);
+    verdict = Verdict::kOk;
+  } else if (by_owner && former->stage == FormerStage::kSettled && former->lent) {
+    NoteSettled(*former, effects);
     verdict = Verdict::kOk;
   }
   Answer(e.from, SharingKind::kSettledAck, e.key.id, e.term, 0, effects);

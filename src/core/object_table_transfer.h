@@ -70,8 +70,8 @@ struct TransferAnswered {
   uint32_t term;
   TransferAnswer answer;
 };
-// The next owner has told everybody; the owner before takes nothing back any more; nobody needs to
-// ask for the object any more.
+// The next owner has told everybody, or a later one has, and has heard that nobody takes the object
+// back; the owner before takes nothing back any more; nobody needs to ask for the object any more.
 struct Settled {
   Key key;
   PeerIndex from;
@@ -138,7 +138,7 @@ class TransferSteps {
   Verdict Step(const event::TransferRecord& e, Effects* effects);
   // kUnchanged: it answers nothing that is asked.
   Verdict Step(const event::TransferAnswered& e, Effects* effects);
-  // kUnchanged: it does not come from the next owner. Answered in any case.
+  // kUnchanged: it does not come from the present owner, or was known. Answered in any case.
   Verdict Step(const event::Settled& e, Effects* effects);
   Verdict Step(const event::MovedEnded& e, Effects* effects);  // kUnchanged, likewise
   // What an object that is owned here contains, from the `first`-th on, at most `max`.
@@ -244,6 +244,8 @@ class TransferSteps {
   bool IsOnlyRecord(const ObjectRecord& record) const;
   // Nobody can take it back any more: a record may go on to where its task has gone meanwhile.
   void GoOnFollowing(RecordIndex index, Effects* effects) const;
+  // ... and what its task needs may come from owners before, which hear so.
+  void TellSettled(RecordIndex index, Effects* effects);
   void Strip(ObjectRecord* record);
   // As `to` is told it, which is not told of itself.
   static TransferItem ItemOf(const ObjectId& object, uint32_t term, const OwnedSnapshot& snapshot,

@@ -158,6 +158,8 @@ const char* MutantName(Mutant mutant) {
       return "record_stays_behind";
     case Mutant::kLentForgotten:
       return "lent_forgotten";
+    case Mutant::kLaterOwnerNotTold:
+      return "later_owner_not_told";
     case Mutant::kPersistedKeepsLineage:
       return "persisted_keeps_lineage";
     case Mutant::kFailedPersistLetsGo:

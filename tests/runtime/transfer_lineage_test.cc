@@ -197,6 +197,75 @@ TEST_F(TransferLineage, TwiceAndBackAgain) {
   ExpectNoLineage();
 }
 
+TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatHasDied) {
+  ObjectRef a = Make(1, 10, {});
+  ObjectRef b = Make(1, 20, {10});
+  Give({20}, 1, 2);
+  Give({20}, 2, 3);
+  world.Crash(2);
+  world.Exclude(2);
+  Settle();
+  EXPECT_THAT(Resubmit(3, 20), ElementsAre(kGone));  // it is in use at 1
+  a.Reset();
+  Settle();
+  EXPECT_THAT(Resubmit(3, 20), ElementsAre("0a"));
+  b.Reset();
+  ExpectNoLineage();
+}
+
+TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatDiesBeforeTheFirstOneHears) {
+  ObjectRef a = Make(1, 10, {});
+  ObjectRef b = Make(1, 20, {10});
+  Give({20}, 1, 2);
+  Transfer(20, 2, 3);
+  world.Settle({2, 3});
+  world.Crash(2);
+  world.Exclude(2);
+  Settle();
+  a.Reset();
+  Settle();
+  EXPECT_THAT(Resubmit(3, 20), ElementsAre("0a"));
+  b.Reset();
+  ExpectNoLineage();
+}
+
+TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatDiesBeforeItHasSettled) {
+  ObjectRef a = Make(1, 10, {});
+  ObjectRef b = Make(1, 20, {10});
+  Give({20}, 1, 2);
+  Transfer(20, 2, 3);
+  world.Settle({2, 3});
+  world.Settle({1, 3});
+  a.Reset();
+  world.Settle({1, 3});
+  EXPECT_EQ(Stats(1).transfers_pending, 1u);  // the record, to 2
+  world.Crash(2);
+  world.Exclude(2);
+  Settle();
+  EXPECT_THAT(Resubmit(3, 20), ElementsAre("0a"));
+  b.Reset();
+  ExpectNoLineage();
+}
+
+TEST_F(TransferLineage, ARecordDoesNotFollowToAnOwnerThatMayNotKeepIt) {
+  ObjectRef a = Make(1, 10, {});
+  ObjectRef b = Make(1, 20, {10});
+  Give({20}, 1, 2);
+  Transfer(20, 2, 3);
+  world.Settle({2, 3});
+  world.Settle({1, 3});
+  EXPECT_EQ(OwnerAt(1, 20), Process(3));
+  a.Reset();
+  world.Settle({1, 3});
+  world.Crash(3);
+  world.Exclude(3);
+  Settle();
+  EXPECT_EQ(OwnerAt(1, 20), Process(2));
+  EXPECT_THAT(Resubmit(2, 20), ElementsAre("0a"));
+  b.Reset();
+  ExpectNoLineage();
+}
+
 TEST_F(TransferLineage, ARefusedOneIsMadeHereAsBefore) {
   ObjectRef a = Make(1, 10, {});
   ObjectRef b = Make(1, 20, {10});
