@@ -54,6 +54,8 @@
  * NO_LENT_ENDED          a task is kept for what has ended where it went
  * NO_ENDED_LENT          what has ended before it is known to be back is in scope for ever
  * NO_UNDOING             what is refused when its task has been adopted has ended, as if it had been owned
+ * NO_WORD_TO_FORMERS     owners before do not hear that a later one is it for good
+ * NO_WAIT_FOR_WORD       ... and believe it as soon as they hear of it
  *
  * Removed as well, but not seen to fail in the rows of run.sh:
  * NO_KEPT_LENT           what is a record before it is known to be back is not looked at as one
@@ -122,8 +124,7 @@ byte ended_lent[N];         /* has ended here before it was told to be back */
 byte kept_lent[N];          /* ... and its record alone is left */
 byte stays[N];              /* was to follow, and was refused */
 byte lent_to[N * OBJECTS];
-byte task_to[N * TASKS];    /* who has what the task made; NOBODY, MANY */
-byte object_to[N * OBJECTS];/* where the tasks are that need it, likewise */
+byte task_to[N * TASKS];    /* of one that is away: who has what it made; MANY: several have */
 
 #define LENT_BY(p) (unsettled[p] | settled[p] | over[p])
 #define DEPENDED(p) ARGUMENTS_OF(kept[p])
@@ -140,7 +141,26 @@ byte object_to[N * OBJECTS];/* where the tasks are that need it, likewise */
 #endif
 #endif
 #define IS_AWAY(p, t) (!NEEDED(p, t) && LENT(p, t) && !MAY_COME_BACK(p, t))
+#define IS_LENT(p, o) HAS(unsettled[p] | settled[p], o)
+#ifdef TWINS
+#define PLACE(p, t) ((t) == X && IS_LENT(p, Z) -> \
+    (!IS_LENT(p, X) || lent_to AT(p, X) == lent_to AT(p, Z) -> lent_to AT(p, Z) : MANY) : lent_to AT(p, t))
+#else
+#define PLACE(p, t) lent_to AT(p, t)
+#endif
 /* Nothing but away tasks needs it. */
+#define NEEDS_AWAY(p, t, o) (HAS(away[p], t) && HAS(ARGUMENTS(t), o))
+#define TASK_TO(p, t) task_to[(p) * TASKS + (t)]
+#if TASKS > 2
+#ifdef NO_MANY
+#define SAME(p) true
+#else
+#define SAME(p) (TASK_TO(p, X) == TASK_TO(p, Z))
+#endif
+#define OBJECT_TO(p, o) (NEEDS_AWAY(p, X, o) -> (!NEEDS_AWAY(p, Z, o) || SAME(p) -> TASK_TO(p, X) : MANY) : TASK_TO(p, Z))
+#else
+#define OBJECT_TO(p, o) TASK_TO(p, X)
+#endif
 #define IS_ALONE(p, o) (HAS(ARGUMENTS_OF(away[p]), o) && !HAS(ARGUMENTS_OF(kept[p] & ~away[p]), o) && !HAS(stays[p], o))
 #ifdef NO_FOLLOWING
 #define FOLLOWING false
@@ -157,7 +177,6 @@ byte object_to[N * OBJECTS];/* where the tasks are that need it, likewise */
 #else
 #define GIVES_BACK true
 #endif
-#define JOIN(peer, to) to = ((to) == NOBODY || (to) == (peer) -> (peer) : MANY)
 
 /* ---- The ObjectTable of a process ------------------------------------------------------------------------- */
 
@@ -186,6 +205,7 @@ byte transfers, revivals;
 /* ---- Notices: sets of objects ----------------------------------------------------------------------------- */
 
 byte n_settled[N], n_back[N], n_refused[N], n_lent_ended[N];    /* of the pump */
+byte n_owner[N * OBJECTS];                                      /* ... for whom it has settled */
 byte n_ended[N], n_kept[N];                                     /* of anybody */
 byte n_forget[N];           /* the LineageTable's: nothing needs the record */
 byte follow[N * OBJECTS];   /* ... it is to be given to */
@@ -233,7 +253,7 @@ chan session[N * (N - 1)] = [CAPACITY] of { byte, byte, byte };
 /* ---- Scratch ----------------------------------------------------------------------------------------------- */
 
 hidden byte item, it, value, event, what, arg, x, k, task, a, i, r, to, o, b, d, gone_ids;
-hidden byte was, comes;
+hidden byte was, comes, place;
 hidden byte looked_for;     /* set of objects */
 
 /* What the checker prints when an assert fails is the name of one of these. */
@@ -266,24 +286,18 @@ inline send(s, z, kind, ob, tm, vl) {
 
 inline follow_if_alone(p, ob) {
   if
-  :: FOLLOWING && !HAS(in_scope[p], ob) && IS_ALONE(p, ob) && HAS(made[p], ob) && object_to AT(p, ob) != MANY ->
-    follow AT(p, ob) = object_to AT(p, ob)
+  :: FOLLOWING && !HAS(in_scope[p], ob) && IS_ALONE(p, ob) && HAS(made[p], ob) && OBJECT_TO(p, ob) != MANY ->
+    follow AT(p, ob) = OBJECT_TO(p, ob)
   :: else -> skip
   fi
 }
 
-/* The tasks that need it are let go of, or back. */
-inline drop_away(p, ob) {
-  if :: !HAS(ARGUMENTS_OF(away[p]), ob) -> object_to AT(p, ob) = NOBODY :: else -> skip fi
-}
-
 inline release(p, tk) {
   DEL(kept[p], tk); DEL(away[p], tk);
-  task_to[(p) * TASKS + tk] = NOBODY;
+  TASK_TO(p, tk) = NOBODY;
   for (r : 0 .. OBJECTS - 1) {
     if
     :: HAS(ARGUMENTS(tk), r) ->
-      drop_away(p, r);
       if :: HAS(OF_USE(p), r) -> follow_if_alone(p, r) :: else -> skip fi
     :: HAS(RETURNS(tk) & LENT_BY(p), r) ->
       DEL(unsettled[p], r); DEL(settled[p], r); DEL(over[p], r); DEL(ended_lent[p], r); DEL(kept_lent[p], r)
@@ -299,28 +313,19 @@ inline release(p, tk) {
 inline look_at(p, tk) {
   if
   :: HAS(kept[p], tk) ->
-    was = HAS(away[p], tk);
+    place = (IS_AWAY(p, tk) -> PLACE(p, tk) : NOBODY);
     if
-    :: IS_AWAY(p, tk) && !was ->
-      ADD(away[p], tk);
-      for (a : 0 .. OBJECTS - 1) {
-        if
-        :: HAS(ARGUMENTS(tk), a) ->
-#ifdef NO_MANY
-          object_to AT(p, a) = task_to[(p) * TASKS + tk];
-#else
-          JOIN(task_to[(p) * TASKS + tk], object_to AT(p, a));
-#endif
-          follow_if_alone(p, a)
-        :: else -> skip
-        fi
-      }
-    :: !IS_AWAY(p, tk) && was ->
-      DEL(away[p], tk);
-      for (a : 0 .. OBJECTS - 1) {
-        if :: HAS(ARGUMENTS(tk), a) -> drop_away(p, a) :: else -> skip fi
-      }
-    :: else -> skip
+    :: place == TASK_TO(p, tk) -> skip
+    :: else ->
+      TASK_TO(p, tk) = place;
+      if
+      :: place == NOBODY -> DEL(away[p], tk)
+      :: else ->
+        ADD(away[p], tk);
+        for (a : 0 .. OBJECTS - 1) {
+          if :: HAS(ARGUMENTS(tk), a) -> follow_if_alone(p, a) :: else -> skip fi
+        }
+      fi
     fi;
     if :: !NEEDED(p, tk) && !LENT(p, tk) -> release(p, tk) :: else -> skip fi
   :: else -> skip
@@ -340,7 +345,7 @@ inline look(p) {
 
 inline end_lent(p, ob) {
   DEL(unsettled[p], ob); DEL(settled[p], ob);
-  if :: !LENT(p, MAKER(ob)) -> task_to[(p) * TASKS + MAKER(ob)] = NOBODY :: else -> skip fi
+  lent_to AT(p, ob) = NOBODY
 }
 
 inline lend_return(p, ob, z) {
@@ -349,17 +354,12 @@ inline lend_return(p, ob, z) {
 #endif
   DEL(in_scope[p], ob); DEL(ended_lent[p], ob); DEL(kept_lent[p], ob);
   ADD(unsettled[p], ob);
-#ifdef NO_WAIT_FOR_SETTLED
-  JOIN(z, task_to[(p) * TASKS + MAKER(ob)]);
-#endif
   lent_to AT(p, ob) = z
 }
 
-inline lent_settled(p, ob) {
+inline lent_settled(p, ob, z) {
   if
-  :: HAS(unsettled[p], ob) ->
-    DEL(unsettled[p], ob); ADD(settled[p], ob);
-    JOIN(lent_to AT(p, ob), task_to[(p) * TASKS + MAKER(ob)])
+  :: IS_LENT(p, ob) -> DEL(unsettled[p], ob); ADD(settled[p], ob); lent_to AT(p, ob) = z
   :: else -> skip
   fi
 }
@@ -429,7 +429,7 @@ inline give_up_adopted(p, ob, s) {
   return_ended(p, ob)
 #else
   if
-  :: comes -> lend_return(p, ob, s); lent_settled(p, ob)
+  :: comes -> lend_return(p, ob, s); lent_settled(p, ob, s)
   :: else -> DEL(made[p], ob); DEL(in_scope[p], ob)
   fi
 #endif
@@ -470,13 +470,28 @@ inline go_on_following(p, ob) {
 #endif
 }
 
+/* Owners before, but for who has given it away, which has said so itself. */
+inline tell_settled(p, ob) {
+#ifndef NO_WORD_TO_FORMERS
+  for (k : 0 .. N - 1) {
+    if
+    :: k != p && HAS(former AT(p, ob), k) && k != from AT(p, ob) && HAS(marked[p], ob) ->
+      send(p, k, MOVED_SETTLED, ob, term AT(p, ob), 0)
+    :: else -> skip
+    fi
+  }
+#else
+  skip
+#endif
+}
+
 inline settle_if_told(p, ob) {
   if
   :: telling AT(p, ob) != 0 -> skip
   :: else ->
     if
     :: MAY_BE_TAKEN_BACK(p, ob) -> send(p, from AT(p, ob), MOVED_SETTLED, ob, term AT(p, ob), 0)
-    :: else -> go_on_following(p, ob)
+    :: else -> tell_settled(p, ob); go_on_following(p, ob)
     fi
   fi
 }
@@ -570,7 +585,7 @@ inline step_following(p, ob) {
 #ifdef NO_SECOND_LOOK
   was = HAS(made[p], ob);
 #else
-  was = HAS(made[p], ob) && !HAS(in_scope[p], ob) && IS_ALONE(p, ob) && object_to AT(p, ob) == to;
+  was = HAS(made[p], ob) && !HAS(in_scope[p], ob) && IS_ALONE(p, ob) && OBJECT_TO(p, ob) == to;
 #endif
   if
 #ifdef NO_WAIT_OF_RECORDS
@@ -612,8 +627,12 @@ inline apply_moved(p, s) {
   if
   :: record AT(p, o) == NONE && stage AT(p, o) >= TAKEN && term AT(p, o) < it ->
     if
-    :: stage AT(p, o) == TAKEN -> ADD(n_settled[p], o)
+#ifdef NO_WAIT_FOR_WORD
+    :: true -> ADD(n_settled[p], o); n_owner AT(p, o) = s
+#else
+    :: stage AT(p, o) == TAKEN -> ADD(n_settled[p], o); n_owner AT(p, o) = next AT(p, o)
     :: else -> skip
+#endif
     fi;
     stage AT(p, o) = SETTLED; next AT(p, o) = s; term AT(p, o) = it
   :: else -> skip
@@ -645,15 +664,16 @@ inline apply(p, s) {
     fi
   :: KIND(item) == MOVED_SETTLED ->
     if
-    :: stage AT(p, o) == TAKEN && next AT(p, o) == s && term AT(p, o) == it ->
+    :: stage AT(p, o) >= TAKEN && next AT(p, o) == s && term AT(p, o) == it ->
       stage AT(p, o) = SETTLED;
-      ADD(n_settled[p], o)
+      ADD(n_settled[p], o); n_owner AT(p, o) = s
     :: else -> skip
     fi;
     send(p, s, SETTLED_ACK, o, it, 0)
   :: KIND(item) == SETTLED_ACK ->
     if
     :: record AT(p, o) != NONE && from AT(p, o) == s && term AT(p, o) == it ->
+      tell_settled(p, o);
       from AT(p, o) = NOBODY;
       go_on_following(p, o)
     :: else -> skip
@@ -682,7 +702,12 @@ inline read_view(p) {
     :: HAS(telling AT(p, d), x) -> DEL(telling AT(p, d), x); settle_if_told(p, d)
     :: else -> skip
     fi;
-    if :: HAS(former AT(p, d), x) -> go_on_following(p, d) :: else -> skip fi
+    if
+    :: HAS(former AT(p, d), x) ->
+      if :: from AT(p, d) == x && telling AT(p, d) == 0 -> tell_settled(p, d) :: else -> skip fi;
+      go_on_following(p, d)
+    :: else -> skip
+    fi
   }
 }
 
@@ -703,9 +728,9 @@ inline stop(p) {
   for (d : 0 .. OBJECTS - 1) {
     record AT(p, d) = NONE; term AT(p, d) = 0; former AT(p, d) = 0; from AT(p, d) = NOBODY; telling AT(p, d) = 0;
     awaited AT(p, d) = 0; stage AT(p, d) = 0; next AT(p, d) = 0; follow AT(p, d) = NOBODY; lent_to AT(p, d) = NOBODY;
-    object_to AT(p, d) = NOBODY; refused AT(p, d) = 0
+    n_owner AT(p, d) = 0; refused AT(p, d) = 0
   }
-  for (d : 0 .. TASKS - 1) { task_to[(p) * TASKS + d] = NOBODY }
+  for (d : 0 .. TASKS - 1) { TASK_TO(p, d) = NOBODY }
   for (k : 0 .. N - 1) {
     if
     :: k != p ->
@@ -750,7 +775,7 @@ inline handle_notice(p) {
   :: else -> break
   od;
   if
-  :: HAS(n_settled[p], d) -> DEL(n_settled[p], d); lent_settled(p, d)
+  :: HAS(n_settled[p], d) -> DEL(n_settled[p], d); lent_settled(p, d, n_owner AT(p, d)); n_owner AT(p, d) = 0
   :: HAS(n_back[p], d) -> DEL(n_back[p], d); return_back(p, d, false, false)
   :: HAS(n_refused[p], d) -> DEL(n_refused[p], d); return_back(p, d, false, true)
   :: HAS(n_lent_ended[p], d) && !HAS(n_settled[p] | n_back[p] | n_refused[p], d) ->
@@ -1010,8 +1035,8 @@ end:
 /* ---- The end: when nothing can happen any more, nothing may be left ------------------------------------------ */
 
 /* What p's task needs is elsewhere, and p is not to have it. */
-#define STAYS_ELSEWHERE(p, ob, need) ((former AT(p, ob) & (stopped | excluded)) != 0 || \
-    HAS(stays[last[need]], need) || object_to AT(last[need], need) == MANY)
+#define STAYS_ELSEWHERE(p, ob, need) (HAS(stopped | excluded, last[need]) || \
+    HAS(stays[last[need]], need) || OBJECT_TO(last[need], need) == MANY)
 #define MISSES(p, ob, need) (HAS(OF_USE(p) & made[p], ob) && HAS(ARGUMENTS(MAKER(ob)), need) && \
     record AT(p, need) == NONE && !STAYS_ELSEWHERE(p, ob, need))
 
@@ -1041,9 +1066,9 @@ init {
   d_step {
     for (k : 0 .. N - 1) {
       for (d : 0 .. OBJECTS - 1) {
-        from AT(k, d) = NOBODY; follow AT(k, d) = NOBODY; lent_to AT(k, d) = NOBODY; object_to AT(k, d) = NOBODY
+        from AT(k, d) = NOBODY; follow AT(k, d) = NOBODY; lent_to AT(k, d) = NOBODY
       }
-      for (d : 0 .. TASKS - 1) { task_to[k * TASKS + d] = NOBODY }
+      for (d : 0 .. TASKS - 1) { TASK_TO(k, d) = NOBODY }
     }
     for (d : 0 .. OBJECTS - 1) { record AT(O, d) = SCOPE; term AT(O, d) = 1; last[d] = O }
     kept[O] = (1 << TASKS) - 1; made[O] = ALL_OBJECTS; in_scope[O] = ALL_OBJECTS; marked[O] = ALL_OBJECTS

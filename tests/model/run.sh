@@ -135,6 +135,8 @@ rows() {
 2|lineage, three, fork, kept|holds|$three -DFORK -DKEPT
 2|lineage, three, twins|holds|$three -DTWINS
 2|lineage, three, two crashes|holds|$three -DEXCLUSIONS=2
+2|lineage, three, kept, two crashes|holds|$three -DKEPT -DEXCLUSIONS=2
+2|lineage, three, kept, thrice|holds|-DPROCESSES=3 -DTRANSFERS=3 -DKEPT
 2|lineage, twins, late notices|holds|-DTWINS -DTRANSFERS=2 -DLATE -DREVIVALS=1
 2|lineage, chain, late notices|holds|-DCHAIN -DLATE -DREVIVALS=1
 2|lineage, late notices, suspicion|holds|-DTRANSFERS=2 -DLATE -DSUSPICION
@@ -152,6 +154,8 @@ rows() {
 1|lineage: end not heard of|found|-DNO_LENT_ENDED
 1|lineage: ended before it is back|found|-DLATE -DNO_ENDED_LENT
 1|lineage: refusal not undone|found|-DTRANSFERS=2 -DEXCLUSIONS=0 -DNO_UNDOING
+1|lineage: later owner not told of|found|$three -DKEPT -DNO_WORD_TO_FORMERS
+1|lineage: later owner believed early|found|$three -DNO_WAIT_FOR_WORD
 ROWS
 }
 
