@@ -76,12 +76,10 @@ bool SeeRecord(State* state, const Process& process, Object* argument) {
 
 void LookAtMovedLineage(Oracle* oracle, State* state) {
   if (!HasMovedLineage(*state)) return;
-  const bool all_live = std::all_of(state->processes.begin(), state->processes.end(),
-                                    [](const auto& each) { return each->live(); });
   const bool evicts =
       std::any_of(state->processes.begin(), state->processes.end(),
                   [](const auto& each) { return each->live() && HasEvictedLineage(*each); });
-  if (!all_live || evicts) return;
+  if (evicts) return;
   for (const auto& [number, object] : state->objects) {
     if (!object.lineage_moved || !object.recorded || object.made_of == 0 || object.ended) continue;
     if (!oracle->Held(object)) continue;
@@ -90,6 +88,8 @@ void LookAtMovedLineage(Oracle* oracle, State* state) {
     // Given away by itself, it may have ended before what is made of it came there.
     if (argument.lineage_moved && !argument.record_moved) continue;
     if (MakerOf(*state, argument).retries == 0) continue;
+    // It was lost with whoever had it last.
+    if (!state->OwnerOf(argument).live() || !state->OwnerOf(object).live()) continue;
     const bool somewhere = std::any_of(state->processes.begin(), state->processes.end(),
                                        [&](const auto& each) { return HasIt(*each, argument); });
     state->coverage.Count("a record is needed by a task that went along");
