@@ -355,8 +355,7 @@ LineageVerdict LineageTable::Step(const event::EndResubmit& e, LineageEffects* e
   if (e.ok) {
     ++counters_.resubmitted;
     if (task->retries != kRetriesUnlimited) --task->retries;
-    // Nothing can be made of them any more, for its sake.
-    if (task->retries == 0) ReleaseArguments(task);
+    ReleaseIfUnneeded(task);
   }
   DropNeed(index, effects);
   return LineageVerdict::kOk;

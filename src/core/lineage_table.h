@@ -224,7 +224,8 @@ class LineageTable {
   // A return of the task is of use no more, or the task is not busy any more.
   void DropNeed(uint32_t task, LineageEffects* effects);
   void Release(uint32_t task, PieceKind returns, LineageEffects* effects);
-  // It will not be resubmitted again.
+  // If it will not be resubmitted again, here or elsewhere, nothing can be made of its arguments.
+  void ReleaseIfUnneeded(Task* task);
   void ReleaseArguments(Task* task);
   void DropDependent(uint32_t object, const Piece& piece, LineageEffects* effects);
   void ForgetMaker(uint32_t object, const Piece& piece, LineageEffects* effects);

@@ -40,9 +40,11 @@ LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
   if (is_call || lent.not_restartable) return LineageVerdict::kHostKeeps;
   if (lent.arguments.size() > kTaskArgumentsMax) return LineageVerdict::kTooMany;
   *task = {lent.id, lent.bytes, lent.retries, {}};
-  task->arguments.reserve(lent.arguments.size());
-  for (const uint32_t argument : lent.arguments) {
-    task->arguments.push_back(objects_.At(argument).id);
+  if (lent.retries > 0) {
+    task->arguments.reserve(lent.arguments.size());
+    for (const uint32_t argument : lent.arguments) {
+      task->arguments.push_back(objects_.At(argument).id);
+    }
   }
   const bool needed = NeedsMaker(object);
   BeginLent(&object);
@@ -138,15 +140,15 @@ void LineageTable::EndLent(uint32_t task, Object* object) {
 // The task may have gone away, to wherever, or come back, or be of use to nobody. `was`: where it
 // was away.
 void LineageTable::AfterLending(uint32_t task, PeerIndex was, LineageEffects* effects) {
-  const Task& after = tasks_.At(task);
+  Task& after = tasks_.At(task);
   const PeerIndex is = WhereAway(task);
   if (is != was) {
     if (was != kNoPeer) ComeBack(task, was);
     if (is != kNoPeer) GoAway(task, is, effects);
   }
-  if (after.state == State::kKept && after.needed == 0 && after.lent == 0) {
-    Release(task, PieceKind::kReturns, effects);
-  }
+  if (after.state != State::kKept) return;
+  if (after.needed == 0 && after.lent == 0) return Release(task, PieceKind::kReturns, effects);
+  ReleaseIfUnneeded(&after);
 }
 
 void LineageTable::Drop(Places* places, uint32_t of, PeerIndex peer) {
@@ -236,8 +238,11 @@ LineageVerdict LineageTable::EnterAdopted(uint32_t task, const event::AdoptRetur
                                           Adoption* adoption, LineageEffects* effects) {
   const uint32_t slot = EnsureObject(e.object);
   if (slot == kNone) return LineageVerdict::kTableFull;
+  // It may have run where it was. What is of use here has retries of its own.
+  const bool has_run = tasks_.At(task).needed == 0;
   if (objects_.At(slot).lent_by == task) {
     *adoption = Adoption::kBack;
+    if (has_run) tasks_.At(task).retries = e.task.retries;
     objects_.At(slot).ended_lent = false;
     (void)Step(event::ReturnBack{e.object}, effects);
     objects_.At(slot).generation = e.generation;
@@ -260,6 +265,7 @@ LineageVerdict LineageTable::EnterAdopted(uint32_t task, const event::AdoptRetur
   object.not_restartable = false;
   object.generation = e.generation;
   tasks_.At(task).returns.push_back(slot);
+  if (has_run) tasks_.At(task).retries = e.task.retries;
   AddNeed(task);
   return LineageVerdict::kOk;
 }

@@ -16,6 +16,10 @@ LineageVerdict LineageTable::Step(const event::AddStateArgument& e) {
   return verdict;
 }
 
+void LineageTable::ReleaseIfUnneeded(Task* task) {
+  if (task->retries == 0 && task->lent == 0) ReleaseArguments(task);
+}
+
 // They are let go of from the first one on: so is the one that stays, if any is.
 void LineageTable::ReleaseArguments(Task* task) {
   const uint32_t staying = task->has_state ? 1 : 0;

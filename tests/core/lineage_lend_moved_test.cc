@@ -1,4 +1,5 @@
-// LineageTable: tasks that went along with what they made, which was given on.
+// LineageTable: tasks that went along with what they made, which was given on, or made again and
+// given back.
 
 #include <vector>
 
@@ -69,6 +70,60 @@ TEST_F(LineageLend, WhatTwoOwnersNeededFollowsTheOneThatIsLeft) {
   (void)Over(20);
   EXPECT_EQ(Following(kElsewhere), std::vector<ObjectId>{Object(10)});
   (void)Over(30);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, WhatComesHomeHasTheRetriesThatAreLeft) {
+  ASSERT_EQ(here.Record(1, {5}, {10}, 1, /*retries=*/1), LineageVerdict::kOk);
+  ASSERT_EQ(Adopt(there, Lend(10), 10), LineageVerdict::kOk);
+  ASSERT_EQ(there.Resubmit(1), LineageVerdict::kOk);
+  TaskRecord back;
+  ASSERT_EQ(At(there, event::LendReturn{Object(10), kTo}, &back), LineageVerdict::kOk);
+  ASSERT_EQ(Adopt(here, back, 10, 1), LineageVerdict::kOk);
+  EXPECT_EQ(here.CanRecover(10), Recovery::kNoRetries);
+  EXPECT_FALSE(here.table.IsDependedOn(Object(5)));
+  EXPECT_EQ(NotTaken(here, 10), LineageVerdict::kOk);
+  (void)Over(10);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, WhatComesHomeToATaskThatIsOfUseHereHasItsRetries) {
+  ASSERT_EQ(here.Record(1, {5}, {10, 11}, 1, /*retries=*/1), LineageVerdict::kOk);
+  TaskRecord back = Lend(10);
+  back.retries = 0;
+  back.arguments.clear();
+  ASSERT_EQ(Adopt(here, back, 10, 1), LineageVerdict::kOk);
+  EXPECT_EQ(here.CanRecover(10), Recovery::kPossible);
+  // Of no use here, it has those of what comes, be it new.
+  (void)Lend(11);
+  (void)Lend(10);
+  ASSERT_EQ(Adopt(here, back, 12), LineageVerdict::kOk);
+  EXPECT_EQ(here.CanRecover(12), Recovery::kNoRetries);
+}
+
+TEST_F(LineageLend, TheLastRetryHereLeavesWhatIsNeededElsewhere) {
+  ASSERT_EQ(here.Record(1, {5}, {10, 11, 12}, 1, /*retries=*/1), LineageVerdict::kOk);
+  const TaskRecord task = Lend(10);
+  ASSERT_EQ(here.Resubmit(1), LineageVerdict::kOk);
+  EXPECT_EQ(here.CanRecover(11), Recovery::kNoRetries);
+  EXPECT_TRUE(here.table.IsDependedOn(Object(5)));
+  EXPECT_TRUE(Lend(12).arguments.empty());
+  (void)Over(12);
+  EXPECT_TRUE(here.table.IsDependedOn(Object(5)));
+  (void)here.End(11);
+  ASSERT_EQ(Adopt(here, task, 10), LineageVerdict::kOk);
+  EXPECT_EQ(here.CanRecover(10), Recovery::kPossible);
+  EXPECT_TRUE(here.table.IsDependedOn(Object(5)));
+}
+
+TEST_F(LineageLend, WhatNobodyCanMakeAgainAnyMoreNeedsNothing) {
+  ASSERT_EQ(here.Record(1, {5}, {10, 11}, 1, /*retries=*/1), LineageVerdict::kOk);
+  (void)Lend(10);
+  ASSERT_EQ(here.Resubmit(1), LineageVerdict::kOk);
+  EXPECT_TRUE(here.table.IsDependedOn(Object(5)));
+  (void)Over(10);
+  EXPECT_FALSE(here.table.IsDependedOn(Object(5)));
+  (void)here.End(11);
   EXPECT_TRUE(here.empty());
 }
 
