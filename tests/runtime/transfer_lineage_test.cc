@@ -2,96 +2,17 @@
 // it needs.
 
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "freehold/drain.h"
-#include "freehold/lineage.h"
-#include "gmock/gmock.h"
 #include "src/core/state_chains.h"
 #include "src/core/transfer_item.h"
-#include "tests/runtime/transfer_world.h"
+#include "tests/runtime/transfer_lineage_world.h"
 
 namespace freehold {
 namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-TaskId Task(uint64_t number) { return TaskId::FromNumber(number); }
-// Of a small number: two digits.
-template <typename AnyId>
-std::string Short(const AnyId& id) {
-  return id.ToHex().substr(40, 2);
-}
-constexpr char kGone[] = "FAILED_PRECONDITION, gone";
-
-class TransferLineage : public TransferTest {
- protected:
-  TransferLineage() : TransferTest(Options(this)) {}
-  static ReferenceCounterOptions Options(TransferLineage* test) {
-    ReferenceCounterOptions options;
-    options.on_lineage_taken = [test](const TaskId& task, const ProcessId& from) {
-      test->taken.push_back(Short(task) + " of " + Short(from));
-    };
-    options.on_lineage_released = [test](const std::vector<TaskId>& tasks) {
-      for (const TaskId& task : tasks) test->released.push_back(Short(task));
-    };
-    return options;
-  }
-  // What the task of the same number makes of `arguments`.
-  ObjectRef Make(uint64_t process, uint64_t object, const std::vector<uint64_t>& arguments) {
-    ObjectRef ref = world.Declare(process, object);
-    Record(process, object, arguments, {object});
-    return ref;
-  }
-  void Record(uint64_t process, uint64_t task, const std::vector<uint64_t>& arguments,
-              const std::vector<uint64_t>& returns, uint32_t retries = kRetriesUnlimited) {
-    LineageTask recorded;
-    recorded.id = Task(task);
-    for (const uint64_t argument : arguments) recorded.arguments.push_back(Object(argument));
-    for (const uint64_t made : returns) recorded.returns.push_back(Object(made));
-    recorded.retries = retries;
-    const absl::Status status = Lineage(world[process]).Record(recorded);
-    ASSERT_TRUE(status.ok()) << status;
-  }
-  void Give(const std::vector<uint64_t>& objects, uint64_t from, uint64_t to) {
-    answers.clear();
-    for (const uint64_t object : objects) Transfer(object, from, to);
-    Settle();
-    EXPECT_EQ(answers, std::vector<std::string>(objects.size(), "ok"));
-  }
-  Recovery CanRecover(uint64_t process, uint64_t object) {
-    return Lineage(world[process]).CanRecover(Object(object));
-  }
-  // The objects that are missing, to be made by tasks of their own.
-  std::vector<std::string> Resubmit(uint64_t process, uint64_t task) {
-    auto again = Lineage(world[process]).Resubmit(Task(task));
-    if (!again.ok()) return {NameOf(again.status())};
-    std::vector<std::string> missing;
-    for (const ObjectId& object : again->missing) missing.push_back(Short(object));
-    resubmitted.push_back(*std::move(again));
-    return missing;
-  }
-  void Free(uint64_t process, uint64_t object) {
-    const ObjectId id = Object(object);
-    ASSERT_TRUE(world[process].Free({&id, 1}).ok());
-    Settle();
-  }
-  void ExpectNoLineage() {
-    resubmitted.clear();
-    ExpectNothingLeft();
-    for (const auto& [number, counter] : world.counters) {
-      const ReferenceCounterStats stats = counter->GetStats();
-      EXPECT_EQ(stats.lineage_tasks, 0u) << "process " << number;
-      EXPECT_EQ(stats.lineage_objects, 0u) << "process " << number;
-    }
-  }
-
-  std::vector<std::string> taken;
-  std::vector<std::string> released;
-  std::vector<Resubmission> resubmitted;
-};
 
 TEST_F(TransferLineage, TheNextOwnerMakesItAgain) {
   ObjectRef input = world.Declare(1, 5);
@@ -197,80 +118,11 @@ TEST_F(TransferLineage, TwiceAndBackAgain) {
   ExpectNoLineage();
 }
 
-TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatHasDied) {
-  ObjectRef a = Make(1, 10, {});
-  ObjectRef b = Make(1, 20, {10});
-  Give({20}, 1, 2);
-  Give({20}, 2, 3);
-  world.Crash(2);
-  world.Exclude(2);
-  Settle();
-  EXPECT_THAT(Resubmit(3, 20), ElementsAre(kGone));  // it is in use at 1
-  a.Reset();
-  Settle();
-  EXPECT_THAT(Resubmit(3, 20), ElementsAre("0a"));
-  b.Reset();
-  ExpectNoLineage();
-}
-
-TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatDiesBeforeTheFirstOneHears) {
-  ObjectRef a = Make(1, 10, {});
-  ObjectRef b = Make(1, 20, {10});
-  Give({20}, 1, 2);
-  Transfer(20, 2, 3);
-  world.Settle({2, 3});
-  world.Crash(2);
-  world.Exclude(2);
-  Settle();
-  a.Reset();
-  Settle();
-  EXPECT_THAT(Resubmit(3, 20), ElementsAre("0a"));
-  b.Reset();
-  ExpectNoLineage();
-}
-
-TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatDiesBeforeItHasSettled) {
-  ObjectRef a = Make(1, 10, {});
-  ObjectRef b = Make(1, 20, {10});
-  Give({20}, 1, 2);
-  Transfer(20, 2, 3);
-  world.Settle({2, 3});
-  world.Settle({1, 3});
-  a.Reset();
-  world.Settle({1, 3});
-  EXPECT_EQ(Stats(1).transfers_pending, 1u);  // the record, to 2
-  world.Crash(2);
-  world.Exclude(2);
-  Settle();
-  EXPECT_THAT(Resubmit(3, 20), ElementsAre("0a"));
-  b.Reset();
-  ExpectNoLineage();
-}
-
-TEST_F(TransferLineage, ARecordDoesNotFollowToAnOwnerThatMayNotKeepIt) {
-  ObjectRef a = Make(1, 10, {});
-  ObjectRef b = Make(1, 20, {10});
-  Give({20}, 1, 2);
-  Transfer(20, 2, 3);
-  world.Settle({2, 3});
-  world.Settle({1, 3});
-  EXPECT_EQ(OwnerAt(1, 20), Process(3));
-  a.Reset();
-  world.Settle({1, 3});
-  world.Crash(3);
-  world.Exclude(3);
-  Settle();
-  EXPECT_EQ(OwnerAt(1, 20), Process(2));
-  EXPECT_THAT(Resubmit(2, 20), ElementsAre("0a"));
-  b.Reset();
-  ExpectNoLineage();
-}
-
 TEST_F(TransferLineage, ARefusedOneIsMadeHereAsBefore) {
   ObjectRef a = Make(1, 10, {});
   ObjectRef b = Make(1, 20, {10});
   a.Reset();
-  (void)world[2].Drain({Duration::zero(), nullptr, ProcessId(), 0});
+  Drain(2);
   Transfer(20, 1, 2);
   Settle();
   EXPECT_EQ(answers, std::vector<std::string>{"FAILED_PRECONDITION, draining"});

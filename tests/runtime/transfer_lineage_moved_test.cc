@@ -1,0 +1,136 @@
+// Lineage of what is given on, by an owner that dies or not; and of what is refused when its task
+// has been taken.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "freehold/testing/inline_executor.h"
+#include "tests/runtime/transfer_lineage_world.h"
+
+namespace freehold {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatHasDied) {
+  ObjectRef a = Make(1, 10, {});
+  ObjectRef b = Make(1, 20, {10});
+  Give({20}, 1, 2);
+  Give({20}, 2, 3);
+  world.Crash(2);
+  world.Exclude(2);
+  Settle();
+  EXPECT_THAT(Resubmit(3, 20), ElementsAre(kGone));  // it is in use at 1
+  a.Reset();
+  Settle();
+  EXPECT_THAT(Resubmit(3, 20), ElementsAre("0a"));
+  b.Reset();
+  ExpectNoLineage();
+}
+
+TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatDiesBeforeTheFirstOneHears) {
+  ObjectRef a = Make(1, 10, {});
+  ObjectRef b = Make(1, 20, {10});
+  Give({20}, 1, 2);
+  Transfer(20, 2, 3);
+  world.Settle({2, 3});
+  world.Crash(2);
+  world.Exclude(2);
+  Settle();
+  a.Reset();
+  Settle();
+  EXPECT_THAT(Resubmit(3, 20), ElementsAre("0a"));
+  b.Reset();
+  ExpectNoLineage();
+}
+
+TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatDiesBeforeItHasSettled) {
+  ObjectRef a = Make(1, 10, {});
+  ObjectRef b = Make(1, 20, {10});
+  Give({20}, 1, 2);
+  Transfer(20, 2, 3);
+  world.Settle({2, 3});
+  world.Settle({1, 3});
+  a.Reset();
+  world.Settle({1, 3});
+  EXPECT_EQ(Stats(1).transfers_pending, 1u);  // the record, to 2
+  world.Crash(2);
+  world.Exclude(2);
+  Settle();
+  EXPECT_THAT(Resubmit(3, 20), ElementsAre("0a"));
+  b.Reset();
+  ExpectNoLineage();
+}
+
+TEST_F(TransferLineage, ARecordDoesNotFollowToAnOwnerThatMayNotKeepIt) {
+  ObjectRef a = Make(1, 10, {});
+  ObjectRef b = Make(1, 20, {10});
+  Give({20}, 1, 2);
+  Transfer(20, 2, 3);
+  world.Settle({2, 3});
+  world.Settle({1, 3});
+  EXPECT_EQ(OwnerAt(1, 20), Process(3));
+  a.Reset();
+  world.Settle({1, 3});
+  world.Crash(3);
+  world.Exclude(3);
+  Settle();
+  EXPECT_EQ(OwnerAt(1, 20), Process(2));
+  EXPECT_THAT(Resubmit(2, 20), ElementsAre("0a"));
+  b.Reset();
+  ExpectNoLineage();
+}
+
+// Callbacks run at once, and may change whether an object is taken when its task has been.
+class TransferLineageAtOnce : public TransferLineage {
+ protected:
+  TransferLineageAtOnce() : TransferLineage(std::make_shared<testing::InlineExecutor>()) {}
+};
+
+TEST_F(TransferLineageAtOnce, WhatIsRefusedWhenItsTaskWasTakenIsMadeHereAsBefore) {
+  ObjectRef a = Make(1, 10, {});
+  ObjectRef b = Make(1, 20, {10});
+  a.Reset();
+  drains_when_taken = 2;
+  Transfer(20, 1, 2);
+  Settle();
+  EXPECT_THAT(taken, ElementsAre("14 of 01"));
+  EXPECT_EQ(answers, std::vector<std::string>{"FAILED_PRECONDITION, draining"});
+  EXPECT_EQ(Stats(2).lineage_objects, 0u);
+  EXPECT_THAT(Resubmit(1, 20), ElementsAre("0a"));
+  b.Reset();
+  ExpectNoLineage();
+}
+
+TEST_F(TransferLineageAtOnce, WhatIsRefusedOnItsWayHomeIsLentAsBefore) {
+  ObjectRef a = Make(1, 10, {});
+  ASSERT_TRUE(world[1].OnErased(Object(10), [](const ObjectId&, EndReason) {}).ok());
+  ObjectRef b = world.Declare(1, 20);
+  Record(1, 20, {10}, {20}, /*retries=*/1);
+  ObjectRef there = world.Pass(1, 10, 2);
+  Give({20}, 1, 2);
+  Free(2, 20);
+  EXPECT_THAT(Resubmit(2, 20), IsEmpty());
+  resubmitted.clear();
+  there.Reset();
+  a.Reset();
+  Settle();
+  // Nothing can be made of 10 any more: its own task is let go of when 20 comes with its own.
+  drains_when_released = 1;
+  answers.clear();
+  Transfer(20, 2, 1);
+  Settle();
+  drains_when_released = 0;
+  EXPECT_THAT(released, ElementsAre("0a"));
+  EXPECT_EQ(answers, std::vector<std::string>{"FAILED_PRECONDITION, draining"});
+  EXPECT_EQ(CanRecover(2, 20), Recovery::kNoRetries);
+  EXPECT_EQ(CanRecover(1, 20), Recovery::kElsewhere);
+  EXPECT_EQ(Stats(1).lineage_tasks_away, 1u);
+  b.Reset();
+  ExpectNoLineage();
+}
+
+}  // namespace
+}  // namespace freehold
