@@ -258,11 +258,13 @@ int64_t MakerOfYielded(const Object& generator) {
 namespace {
 
 // Whether an object can be made again: as must be, or not, for want of room.
-void CheckRecovery(Oracle* oracle, const Process& process, const Object& object, bool needed,
-                   Recovery expected) {
+void CheckRecovery(Oracle* oracle, const State& state, const Process& process, const Object& object,
+                   bool needed, Recovery expected) {
   const Recovery said = Lineage(*process.counter).CanRecover(object.id);
-  // What is yielded after its task was let go of is no return of it.
-  const bool unknown = object.yielded_by != 0 && said == Recovery::kPut;
+  // What is yielded after its task was let go of is no return of it, nor is what was to be given
+  // away after that, and has stayed, or come back.
+  const bool given = state.given_away.count(object.number) > 0;
+  const bool unknown = (object.yielded_by != 0 || given) && said == Recovery::kPut;
   const bool evicted = HasEvictedLineage(process) && (said == Recovery::kEvicted || unknown ||
                                                       (!needed && said == Recovery::kDeleted));
   oracle->Expect(said == expected || evicted, "whether an object can be made again is said wrongly",
@@ -314,7 +316,7 @@ void LookAtLineageAtRest(Oracle* oracle, const State& state) {
       if (object.owner != process->end) continue;
       const bool in_scope = InScope(oracle, object);
       if (in_scope && IsForbidden(state, object)) {
-        CheckRecovery(oracle, *process, object, true, Recovery::kNotRestartable);
+        CheckRecovery(oracle, state, *process, object, true, Recovery::kNotRestartable);
         continue;
       }
       const Object& maker = MakerOf(state, object);
@@ -324,7 +326,7 @@ void LookAtLineageAtRest(Oracle* oracle, const State& state) {
             return state.objects.at(other).made_of == of;
           });
       // Otherwise its call is kept for the state that it made.
-      CheckRecovery(oracle, *process, object, in_scope,
+      CheckRecovery(oracle, state, *process, object, in_scope,
                     !needed              ? Recovery::kDeleted
                     : maker.retries == 0 ? Recovery::kNoRetries
                                          : Recovery::kPossible);
