@@ -1,5 +1,8 @@
 #include "src/core/node_index.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "src/base/check.h"
 
 namespace freehold::core {
@@ -17,24 +20,19 @@ uint32_t RecordChunks::Allocate() {
     chunk = used_++;
   }
   RecordChunk& fresh = At(chunk);
-  fresh.previous = kNoChunk;
-  fresh.next = kNoChunk;
   fresh.used = 0;
   fresh.live = 0;
   fresh.waiting = 0;
   return chunk;
 }
 
-RecordChunk* RecordChunks::AddChunk(ChunkList* list) {
-  const uint32_t added = Allocate();
-  if (list->tail == kNoChunk) {
-    list->head = added;
-  } else {
-    At(list->tail).next = added;
-    At(added).previous = list->tail;
-  }
-  list->tail = added;
-  list->last = &At(added);
+RecordChunk* RecordChunks::Add(ChunkList* list, uint32_t chunk) {
+  RecordChunk& added = At(chunk);
+  added.previous = list->tail;
+  added.next = kNoChunk;
+  (list->tail == kNoChunk ? list->head : At(list->tail).next) = chunk;
+  list->tail = chunk;
+  list->last = &added;
   return list->last;
 }
 
@@ -43,6 +41,19 @@ void RecordChunks::Unlink(ChunkList* list, uint32_t chunk) {
   (left.previous == kNoChunk ? list->head : At(left.previous).next) = left.next;
   (left.next == kNoChunk ? list->tail : At(left.next).previous) = left.previous;
   list->last = list->tail == kNoChunk ? RecordChunk::Full() : &At(list->tail);
+}
+
+void RecordChunks::Chain(uint32_t* first, uint32_t chunk) {
+  At(chunk).previous = kNoChunk;
+  At(chunk).next = *first;
+  if (*first != kNoChunk) At(*first).previous = chunk;
+  *first = chunk;
+}
+
+void RecordChunks::Unchain(uint32_t* first, uint32_t chunk) {
+  const RecordChunk& left = At(chunk);
+  (left.previous == kNoChunk ? *first : At(left.previous).next) = left.next;
+  if (left.next != kNoChunk) At(left.next).previous = left.previous;
 }
 
 // --- The copies of a node ------------------------------------------------------------------------
@@ -57,20 +68,35 @@ void NodeIndex::Grow(PeerIndex node) {
 void NodeIndex::Become(Copy* copy, CopyPhase phase) {
   const FreeState before = StateOf(*copy);
   --Total(before);
-  if (before == FreeState::kWaiting) StopWaiting(&nodes_[copy->node], *copy);
+  if (before == FreeState::kWaiting) StopWaiting(*copy);
   copy->phase_number = static_cast<uint32_t>(phase) & 3u;
   ++Total(StateOf(*copy));
 }
 
-void NodeIndex::Thin(Node* node, const Copy& left) {
-  const uint32_t number = left.place >> kPositionBits;
+bool NodeIndex::UnreportLate(PeerIndex node, const DigestKey& key) {
+  if (!reported_late_.Remove(node, key)) return false;
+  nodes_[node].reported.Remove(DigestHash(key));
+  return true;
+}
+
+RecordChunk* NodeIndex::AddChunk(Node* node) {
+  const uint32_t queued = node->left;
+  if (queued == kNoChunk) return chunks_.Add(&node->copies, chunks_.Allocate());
+  chunks_.Unchain(&node->left, queued);
+  RecordChunk& again = chunks_.At(queued);
+  again.waiting = kQueued;
+  again.used = 0;
+  return chunks_.Add(&node->copies, queued);
+}
+
+void NodeIndex::Thin(PeerIndex node, uint32_t number) {
   const RecordChunk& chunk = chunks_.At(number);
   if (chunk.live == 0) {
-    Drop(node, number);
+    Drop(&nodes_[node], number);
   } else if (chunk.previous != kNoChunk && FitTogether(chunks_.At(chunk.previous), chunk)) {
-    Merge(node, left.node, chunk.previous);
+    Merge(node, chunk.previous);
   } else if (chunk.next != kNoChunk && FitTogether(chunk, chunks_.At(chunk.next))) {
-    Merge(node, left.node, number);
+    Merge(node, number);
   }
 }
 
@@ -80,7 +106,7 @@ bool NodeIndex::FitTogether(const RecordChunk& chunk, const RecordChunk& next) {
 }
 
 // The chunk after `number` goes into it.
-void NodeIndex::Merge(Node* node, PeerIndex name, uint32_t number) {
+void NodeIndex::Merge(PeerIndex node, uint32_t number) {
   RecordChunk& into = chunks_.At(number);
   const uint32_t emptied = into.next;
   uint32_t used = 0;
@@ -88,14 +114,14 @@ void NodeIndex::Merge(Node* node, PeerIndex name, uint32_t number) {
     for (uint32_t i = 0; i < chunk->used; ++i) {
       const RecordIndex record = chunk->entries[i];
       if (record == kNoRecord) continue;
-      Copy* copy = copies_->Find(slabs_->At(record), name);
+      Copy* copy = copies_->Find(slabs_->At(record), node);
       FREEHOLD_CHECK(copy != nullptr);
       copy->place = (number << kPositionBits) | used;
       into.entries[used++] = record;
     }
   }
   into.used = into.live = static_cast<uint8_t>(used);
-  Drop(node, emptied);
+  Drop(&nodes_[node], emptied);
 }
 
 void NodeIndex::Drop(Node* node, uint32_t number) {
@@ -103,6 +129,7 @@ void NodeIndex::Drop(Node* node, uint32_t number) {
   RecordChunk& chunk = chunks_.At(number);
   if ((chunk.waiting & kQueued) != 0) {
     chunk.waiting |= kLeft;
+    chunks_.Chain(&node->left, number);
   } else {
     chunks_.Release(number);
   }
@@ -123,51 +150,56 @@ RecordIndex NodeIndex::First(PeerIndex node) const {
 bool NodeIndex::Enqueue(const Copy& copy, RecordChunk* chunk) {
   Node& node = nodes_[copy.node];
   chunk->waiting |= kQueued;
-  (void)chunks_.Append(&node.queue, copy.place >> kPositionBits);
+  RecordChunk* last = node.queue.last;
+  if (last->is_full()) last = chunks_.Add(&node.queue, chunks_.Allocate());
+  (void)last->Append(copy.place >> kPositionBits);
   return node.queued++ == 0 && node.late_frees == 0 && !node.excluded;
 }
 
-void NodeIndex::StopWaiting(Node* node, const Copy& copy) {
+void NodeIndex::StopWaiting(const Copy& copy) {
   RecordChunk& chunk = ChunkOf(copy);
   chunk.waiting = static_cast<uint16_t>(chunk.waiting & ~BitOf(copy));
-  // Two for the one that may be queued in vain now: what is in vain does not gather.
-  (void)Trim(node, 2);
+  // Two for the one that may be queued in vain now: the front of the queue catches up.
+  (void)TrimQueue(copy.node, 2);
 }
 
 bool NodeIndex::TrimQueue(PeerIndex node, uint32_t chunks_max) {
-  return node < end_ && Trim(&nodes_[node], chunks_max);
-}
-
-bool NodeIndex::Trim(Node* node, uint32_t chunks_max) {
-  while (node->queued > 0 && (FirstQueued(*node).waiting & kPlaces) == 0) {
+  if (node >= end_) return false;
+  while (nodes_[node].queued > 0 && (FirstQueued(nodes_[node]).waiting & kPlaces) == 0) {
     if (chunks_max-- == 0) return true;
     Dequeue(node);
   }
   return false;
 }
 
-void NodeIndex::Dequeue(Node* node) {
-  RecordChunk& queue = chunks_.At(node->queue.head);
-  const uint32_t number = queue.entries[node->queue_at++];
+void NodeIndex::Dequeue(PeerIndex node_index) {
+  Node& node = nodes_[node_index];
+  RecordChunk& queue = chunks_.At(node.queue.head);
+  const uint32_t number = queue.entries[node.queue_at++];
   RecordChunk& chunk = chunks_.At(number);
-  const bool has_left = (chunk.waiting & kLeft) != 0;
-  chunk.waiting = 0;
-  if (has_left) chunks_.Release(number);
-  if (--node->queued == 0) {  // so that chunk of the queue is its last
+  const uint32_t waiting = std::exchange(chunk.waiting, uint16_t{0});
+  if ((waiting & kLeft) != 0) {
+    chunks_.Unchain(&node.left, number);
+    chunks_.Release(number);
+  } else if ((waiting & kPlaces) == 0 && chunk.live > 0 && chunk.live <= kSparse) {
+    // As if one had left it now. Where something was sent from it, one will.
+    Thin(node_index, number);
+  }
+  if (--node.queued == 0) {  // so that chunk of the queue is its last
     queue.used = queue.live = 0;
-    node->queue_at = 0;
-  } else if (node->queue_at == RecordChunk::kRecords) {
-    const uint32_t head = node->queue.head;
-    chunks_.Unlink(&node->queue, head);
+    node.queue_at = 0;
+  } else if (node.queue_at == RecordChunk::kRecords) {
+    const uint32_t head = node.queue.head;
+    chunks_.Unlink(&node.queue, head);
     chunks_.Release(head);
-    node->queue_at = 0;
+    node.queue_at = 0;
   }
 }
 
-void NodeIndex::HaveSent(Node* node, uint32_t records) {
+void NodeIndex::HaveSent(PeerIndex node, uint32_t records) {
   CountSent(records);
   while (records > 0) {
-    RecordChunk& chunk = FirstQueued(*node);
+    RecordChunk& chunk = FirstQueued(nodes_[node]);
     uint32_t waiting = chunk.waiting & kPlaces;
     for (; waiting != 0 && records > 0; --records) waiting &= waiting - 1;
     chunk.waiting = static_cast<uint16_t>(waiting | (chunk.waiting & ~kPlaces));
@@ -175,13 +207,14 @@ void NodeIndex::HaveSent(Node* node, uint32_t records) {
   }
 }
 
-void NodeIndex::HaveSent(Node* node, const Batch& batch) {
+// What a look ahead points into is queued still, and what is queued stays where it is.
+void NodeIndex::HaveSent(PeerIndex node, const Batch& batch) {
   CountSent(batch.count);
   for (uint32_t i = 0; i < batch.chunks; ++i) Dequeue(node);
   if (batch.waiting == 0) {
     Dequeue(node);
   } else {
-    FirstQueued(*node).waiting = static_cast<uint16_t>(batch.waiting | kQueued);
+    FirstQueued(nodes_[node]).waiting = static_cast<uint16_t>(batch.waiting | kQueued);
   }
 }
 
@@ -292,22 +325,30 @@ void NodeIndex::CheckCopies(PeerIndex node, uint64_t* counts, DigestSum* reporte
 }
 
 void NodeIndex::CheckQueue(const Node& node) const {
-  uint32_t queued = 0;
+  std::vector<uint32_t> marked;
+  for (uint32_t number = node.copies.head; number != kNoChunk; number = chunks_.At(number).next) {
+    if ((chunks_.At(number).waiting & kQueued) != 0) marked.push_back(number);
+  }
+  uint32_t previous = kNoChunk;
+  for (uint32_t number = node.left; number != kNoChunk; number = chunks_.At(number).next) {
+    FREEHOLD_CHECK(chunks_.At(number).waiting == (kQueued | kLeft));
+    FREEHOLD_CHECK(chunks_.At(number).live == 0);
+    FREEHOLD_CHECK(chunks_.At(number).previous == previous);
+    previous = number;
+    marked.push_back(number);
+  }
+  std::vector<uint32_t> queued;
   uint32_t at = node.queue_at;
   for (uint32_t number = node.queue.head; number != kNoChunk; number = chunks_.At(number).next) {
     const RecordChunk& queue = chunks_.At(number);
-    for (; at < queue.used; ++at) {
-      const RecordChunk& chunk = chunks_.At(queue.entries[at]);
-      FREEHOLD_CHECK((chunk.waiting & kQueued) != 0);
-      // One without copies has left their list, or is the last there.
-      FREEHOLD_CHECK((chunk.waiting & kLeft) == 0 || chunk.live == 0);
-      FREEHOLD_CHECK(chunk.live > 0 || (chunk.waiting & kLeft) != 0 ||
-                     queue.entries[at] == node.copies.tail);
-      ++queued;
-    }
+    for (; at < queue.used; ++at) queued.push_back(queue.entries[at]);
     at = 0;
   }
-  FREEHOLD_CHECK(queued == node.queued);
+  FREEHOLD_CHECK(queued.size() == node.queued);
+  // What says that it is queued is, once, and nothing else.
+  std::sort(marked.begin(), marked.end());
+  std::sort(queued.begin(), queued.end());
+  FREEHOLD_CHECK(marked == queued);
 }
 
 uint64_t NodeIndex::CheckInvariants() const {

@@ -12,7 +12,8 @@
 // So letting go of a copy writes that bit and moves nothing; handing over clears bits and touches
 // no copy; a node's death touches the objects on that node alone. Frees leave in the order in which
 // their chunks were queued. One that is queued in vain, because its copies have gone otherwise
-// meanwhile, stays until its turn.
+// meanwhile, keeps its place until its turn, and new copies enter it before any other: so there are
+// never more chunks than the list once had. While it is queued it is not merged.
 //
 // Beside them lie answers to reports of what is gone ("late frees"), which have no record to name.
 // Thread safety: thread-compatible.
@@ -40,9 +41,10 @@ class NodeIndex {
  public:
   struct Node {
     ChunkList copies;
-    ChunkList queue;        // of chunks of `copies`
-    uint32_t queued = 0;    // their number
-    uint32_t queue_at = 0;  // the first of them, as a position in the first chunk of the queue
+    ChunkList queue;           // of chunks of `copies`
+    uint32_t queued = 0;       // their number
+    uint32_t queue_at = 0;     // the first of them, as a position in the first chunk of the queue
+    uint32_t left = kNoChunk;  // the first of those in the queue that are not in `copies` any more
     uint32_t late_frees = 0;
     DigestSum reported;  // what it has said that it has
     bool excluded = false;
@@ -74,17 +76,18 @@ class NodeIndex {
   }
   // The same for the node's entry. The caller counts it with CountHeld, once for many.
   void Hold(Node* node, RecordIndex index, Copy* copy) {
-    const uint32_t position = chunks_.Append(&node->copies, index);
+    RecordChunk* last = node->copies.last;
+    if (last->is_full()) last = AddChunk(node);
+    const uint32_t position = last->Append(index);
     copy->place = (node->copies.tail << kPositionBits) | position;
   }
   void CountHeld(uint32_t copies) { Total(FreeState::kHeld) += copies; }
   // The order of what stays is kept.
   void Unlink(const Copy& copy) {
-    Node& node = nodes_[copy.node];
     const FreeState state = StateOf(copy);
     --Total(state);
-    if (state == FreeState::kWaiting) StopWaiting(&node, copy);
-    Leave(&node, copy);
+    if (state == FreeState::kWaiting) StopWaiting(copy);
+    Leave(copy);
   }
   // The copy is to be freed. Answers whether there was nothing to send to its node and now is. The
   // caller counts it with CountAwaited, once for many. REQUIRES: it is held.
@@ -119,11 +122,7 @@ class NodeIndex {
   void ReportLate(PeerIndex node, const DigestKey& key) {
     if (reported_late_.Add(node, key)) At(node).reported.Add(DigestHash(key));
   }
-  bool UnreportLate(PeerIndex node, const DigestKey& key) {
-    if (!reported_late_.Remove(node, key)) return false;
-    nodes_[node].reported.Remove(DigestHash(key));
-    return true;
-  }
+  bool UnreportLate(PeerIndex node, const DigestKey& key);
   const ReportedLate& reported_late() const { return reported_late_; }
   // It is excluded: nobody asks any more what it has said.
   void ForgetReports(PeerIndex node) {
@@ -156,11 +155,10 @@ class NodeIndex {
   }
 
   // Calls `take(record)` for what waits for the node until it answers false or `records_max` were
-  // taken, or so many places in the queue looked at. What it took is kSent from then on.
+  // taken, or so many chunks in the queue looked at. What it took is kSent from then on.
   template <typename Take>
-  void HandOver(PeerIndex node_index, uint32_t records_max, Take take) {
-    Node& node = At(node_index);
-    Ahead ahead(node, records_max);
+  void HandOver(PeerIndex node, uint32_t records_max, Take take) {
+    Ahead ahead(At(node), records_max);
     Batch batches[2];  // this one, and the next one, whose records come into the cache meanwhile
     uint32_t left = records_max;
     Foresee(&ahead, &batches[0]);
@@ -172,12 +170,12 @@ class NodeIndex {
       while (taken < wanted && take(*batch.records[taken])) ++taken;
       left = taken < wanted ? 0 : left - taken;
       if (taken == batch.count) {
-        HaveSent(&node, batch);
+        HaveSent(node, batch);
       } else {
-        HaveSent(&node, taken);
+        HaveSent(node, taken);
       }
     }
-    (void)Trim(&node, records_max);
+    (void)TrimQueue(node, records_max);
   }
   // Up to so many chunks that are queued in vain, and are the first, leave the queue. True: more
   // may.
@@ -250,34 +248,34 @@ class NodeIndex {
   uint64_t& Total(FreeState state) { return totals_[static_cast<int>(state)]; }
   RecordChunk& ChunkOf(const Copy& copy) { return chunks_.At(copy.place >> kPositionBits); }
   void Become(Copy* copy, CopyPhase phase);
-  void Leave(Node* node, const Copy& copy) {
+  void Leave(const Copy& copy) {
     RecordChunk& chunk = ChunkOf(copy);
     chunk.entries[copy.place & kPositionMask] = kNoRecord;
     if (--chunk.live > kSparse) return;
     if (chunk.live == 0 && chunk.next == kNoChunk) {
       chunk.used = 0;
     } else {
-      Thin(node, copy);
+      Thin(copy.node, copy.place >> kPositionBits);
     }
   }
   // One that is not queued, because of this copy. Answers as Await does.
   bool Enqueue(const Copy& copy, RecordChunk* chunk);
   // It goes, or is held again, before it was handed over.
-  void StopWaiting(Node* node, const Copy& copy);
+  void StopWaiting(const Copy& copy);
   void Grow(PeerIndex node);
-  void Thin(Node* node, const Copy& left);  // it left its chunk; few or none are left there
+  RecordChunk* AddChunk(Node* node);           // to its copies
+  void Thin(PeerIndex node, uint32_t number);  // few or none are left in that chunk
   static bool FitTogether(const RecordChunk& chunk, const RecordChunk& next);
-  void Merge(Node* node, PeerIndex name, uint32_t number);
+  void Merge(PeerIndex node, uint32_t number);
   void Drop(Node* node, uint32_t number);
   void Foresee(Ahead* ahead, Batch* batch) const;
   bool Next(Ahead* ahead) const;
-  void HaveSent(Node* node, uint32_t records);  // the first that wait
-  void HaveSent(Node* node, const Batch& batch);
-  bool Trim(Node* node, uint32_t chunks_max);   // TrimQueue
+  void HaveSent(PeerIndex node, uint32_t records);  // the first that wait
+  void HaveSent(PeerIndex node, const Batch& batch);
   RecordChunk& FirstQueued(const Node& node) {  // REQUIRES: there is one
     return chunks_.At(chunks_.At(node.queue.head).entries[node.queue_at]);
   }
-  void Dequeue(Node* node);  // the first
+  void Dequeue(PeerIndex node);  // the first
   // Adds up the copies by state.
   void CheckCopies(PeerIndex node, uint64_t* counts, DigestSum* reported) const;
   void CheckQueue(const Node& node) const;

@@ -30,6 +30,15 @@ struct alignas(64) RecordChunk {
 
   // Where a list has no chunk: there is no room in it, so nobody writes it.
   static RecordChunk* Full();
+  bool is_full() const { return used == kRecords; }
+  // Answers the entry's position. REQUIRES: it is not full.
+  uint32_t Append(uint32_t entry) {
+    const uint32_t position = used;
+    entries[position] = entry;
+    used = static_cast<uint8_t>(position + 1);
+    ++live;
+    return position;
+  }
 };
 static_assert(sizeof(RecordChunk) == 64, "a chunk is a cache line");
 inline constexpr RecordChunk kFullChunk = {
@@ -46,18 +55,15 @@ struct ChunkList {
 
 class RecordChunks {
  public:
-  // Writes the entry at the list's end and answers its position in the chunk `tail`.
-  uint32_t Append(ChunkList* list, uint32_t entry) {
-    RecordChunk* last = list->last;
-    if (last->used == RecordChunk::kRecords) last = AddChunk(list);
-    const uint32_t position = last->used;
-    last->entries[position] = entry;
-    last->used = static_cast<uint8_t>(position + 1);
-    ++last->live;
-    return position;
-  }
+  // An empty chunk.
+  uint32_t Allocate();
+  // The chunk, which is empty and in no list, becomes the list's last.
+  RecordChunk* Add(ChunkList* list, uint32_t chunk);
   // The chunk leaves the list.
   void Unlink(ChunkList* list, uint32_t chunk);
+  // The same of chains of which only the first is known.
+  void Chain(uint32_t* first, uint32_t chunk);
+  void Unchain(uint32_t* first, uint32_t chunk);
   // REQUIRES: it is in no list.
   void Release(uint32_t chunk) {
     At(chunk).next = free_;
@@ -72,10 +78,6 @@ class RecordChunks {
   }
 
  private:
-  RecordChunk* AddChunk(ChunkList* list);  // at its end
-  // An empty chunk without neighbours.
-  uint32_t Allocate();
-
   static constexpr uint32_t kBlockBits = 6;
   static constexpr uint32_t kBlock = 1u << kBlockBits;
   static constexpr uint32_t kBlockMask = kBlock - 1;

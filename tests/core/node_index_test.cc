@@ -237,6 +237,69 @@ TEST_F(NodeIndexTest, WhatIsQueuedInVainDoesNotKeepChunksNorHoldUpOthers) {
   EXPECT_LE(nodes_.bytes(), bytes + 64 * sizeof(RecordChunk));
 }
 
+TEST_F(NodeIndexTest, ChunksQueuedInVainBehindWhatWaitsAreUsedAgain) {
+  constexpr size_t kMany = 13 * 200;
+  const RecordIndex blocks = NewRecord();
+  Link(blocks, 0);
+  (void)Await(blocks, 0);
+  size_t bytes = 0;
+  for (int round = 0; round < 20; ++round) {
+    const Records more = NewRecords(kMany);
+    Link(more, 0);
+    Await(more, 0);
+    for (const RecordIndex record : more) Unlink(record, 0);
+    EXPECT_EQ(ListOf(0), Records{blocks});
+    if (round == 0) bytes = nodes_.bytes();
+  }
+  EXPECT_EQ(nodes_.bytes(), bytes);
+  // Some lie in such chunks now, and leave as any others do.
+  const Records last = NewRecords(100);
+  Link(last, 0);
+  EXPECT_EQ(ListOf(0).size(), 101u);
+  Await(last, 0);
+  EXPECT_EQ(HandOver(0, 1), Records{blocks});
+  Records taken;
+  while (nodes_.At(0).has_work()) {
+    for (const RecordIndex record : HandOver(0, 30)) taken.push_back(record);
+    (void)nodes_.CheckInvariants();
+  }
+  std::sort(taken.begin(), taken.end());
+  EXPECT_EQ(taken, last);
+}
+
+TEST_F(NodeIndexTest, FewCopiesLeftInChunksThatWereQueuedInVainComeTogether) {
+  constexpr size_t kChunks = 200;
+  const RecordIndex blocks = NewRecord();
+  Link(blocks, 0);
+  const Records all = NewRecords(13 * kChunks);
+  Link(all, 0);
+  (void)Await(blocks, 0);
+  Await(all, 0);
+  Records kept;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i % 13 == 5) {
+      nodes_.HoldAgain(CopyAt(all[i], 0));
+      kept.push_back(all[i]);
+    } else {
+      Unlink(all[i], 0);
+    }
+  }
+  const Records last = NewRecords(20);
+  Link(last, 0);
+  Await(last, 0);
+  kept.insert(kept.end(), last.begin(), last.end());
+  EXPECT_EQ(HandOver(0, 1), Records{blocks});
+  Unlink(blocks, 0);
+  (void)nodes_.At(1);
+  const size_t bytes = nodes_.bytes();
+  // Some leave the queue because nothing waits in so many, the others with what waits behind them.
+  EXPECT_TRUE(HandOver(0, 150).empty());
+  EXPECT_EQ(HandOver(0, 150), last);
+  EXPECT_EQ(ListOf(0), kept);
+  Link(NewRecords(13 * kChunks * 3 / 4), 1);
+  EXPECT_EQ(nodes_.bytes(), bytes) << "most of their chunks are free";
+}
+
 TEST_F(NodeIndexTest, TheQueueIsTrimmedInPieces) {
   const Records all = NewRecords(13 * 20);
   Link(all, 0);
