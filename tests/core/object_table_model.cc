@@ -247,6 +247,7 @@ void ObjectTableModel::Drop(uint64_t name, uint32_t generation, PeerIndex node,
   const ModelCopy gone = object->copies[generation][node];
   object->copies[generation].erase(node);
   if (object->copies[generation].empty()) object->copies.erase(generation);
+  if (gone.state == FreeState::kWaiting) perhaps_in_vain_.insert(node);
   if (gone.primary && gone.held()) Promote(name, expected);
   AfterDrop(name, expected);
 }
@@ -257,6 +258,7 @@ void ObjectTableModel::BeGone(uint64_t name, uint32_t generation, PeerIndex node
   ModelObject* object = Find(name);
   ModelCopy& copy = object->copies[generation][node];
   if (!copy.asked_again) return Drop(name, generation, node, expected);
+  if (copy.state == FreeState::kWaiting) perhaps_in_vain_.insert(node);
   copy = ModelCopy();
   Enter(&copy, FreeState::kHeld);
   if (object->ended() || generation < object->generation) WaitForFree(node, &copy, expected);

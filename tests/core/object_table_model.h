@@ -141,7 +141,8 @@ class ObjectTableModel {
   void Tell(PeerIndex node, const MoveWord& word, Expected* expected);
   void AnswerLate(uint64_t object, PeerIndex node, uint32_t generation, Expected* expected);
   std::vector<FreedCopy> CopiesOn(PeerIndex node) const;
-  bool AnyWaits(PeerIndex node) const;
+  // Of what there is to send to it.
+  size_t CountWaiting(PeerIndex node) const;
 
   const bool settle_at_once_;
   std::map<uint64_t, ModelObject> objects_;
@@ -149,6 +150,9 @@ class ObjectTableModel {
   std::map<PeerIndex, std::deque<MoveWord>> move_words_;
   std::set<PeerIndex> excluded_;
   std::set<PeerIndex> in_vain_;  // nodes for which the table had work, and here there was none
+  // Nodes that had something to wait for and not any more, since the table last had nothing for
+  // them: it may look into what waits in vain.
+  std::set<PeerIndex> perhaps_in_vain_;
   uint64_t clock_ = 0;
 };
 

@@ -1,5 +1,7 @@
 // ObjectTableModel: locations, frees, exclusion.
 
+#include <algorithm>
+
 #include "tests/core/object_table_model.h"
 
 namespace freehold::core {
@@ -129,16 +131,13 @@ Expected ObjectTableModel::Answer(uint64_t name, PeerIndex node, FreeResult resu
   return expected;
 }
 
-bool ObjectTableModel::HasWorkFor(PeerIndex node) const {
-  if (IsExcluded(node)) return false;
-  const auto late = late_.find(node);
-  return (late != late_.end() && !late->second.empty()) || AnyWaits(node);
-}
+bool ObjectTableModel::HasWorkFor(PeerIndex node) const { return CountWaiting(node) > 0; }
 
 bool ObjectTableModel::HearOfWork(PeerIndex node, bool has_work) {
   const bool has_own = HasWorkFor(node);
   in_vain_.erase(node);
   if (has_work && !has_own) in_vain_.insert(node);
+  if (!has_work) perhaps_in_vain_.erase(node);
   return has_work || !has_own;
 }
 
@@ -165,14 +164,17 @@ std::vector<FreedCopy> ObjectTableModel::CopiesOn(PeerIndex node) const {
   return found;
 }
 
-bool ObjectTableModel::AnyWaits(PeerIndex node) const {
+size_t ObjectTableModel::CountWaiting(PeerIndex node) const {
+  if (IsExcluded(node)) return 0;
+  const auto late = late_.find(node);
+  size_t waiting = late == late_.end() ? 0 : late->second.size();
   for (const auto& [name, object] : objects_) {
     for (const auto& [generation, copies] : object.copies) {
       const auto at = copies.find(node);
-      if (at != copies.end() && at->second.state == FreeState::kWaiting) return true;
+      waiting += at != copies.end() && at->second.state == FreeState::kWaiting ? 1 : 0;
     }
   }
-  return false;
+  return waiting;
 }
 
 Expected ObjectTableModel::Exclude(PeerIndex node, uint32_t records_max, bool* more) {
@@ -203,7 +205,9 @@ Expected ObjectTableModel::Exclude(PeerIndex node, uint32_t records_max, bool* m
 // Answers to late reports first; the others in any order.
 bool ObjectTableModel::Sent(PeerIndex node, uint32_t records_max,
                             const std::vector<FreedCopy>& pulled, bool more) {
-  if (pulled.size() > records_max || (IsExcluded(node) && !pulled.empty())) return false;
+  const size_t most = std::min<size_t>(records_max, CountWaiting(node));
+  const bool looks_in_vain = perhaps_in_vain_.count(node) != 0;
+  if (pulled.size() > most || (pulled.size() < most && !looks_in_vain)) return false;
   std::deque<FreedCopy>& late = late_[node];
   for (const FreedCopy& copy : pulled) {
     if (!late.empty()) {
@@ -219,7 +223,8 @@ bool ObjectTableModel::Sent(PeerIndex node, uint32_t records_max,
     Enter(&at->second, FreeState::kSent);
   }
   const bool is_left = HasWorkFor(node);
-  return records_max == UINT32_MAX ? !is_left && !more : more || !is_left;
+  if (records_max == UINT32_MAX) return !is_left && !more;
+  return looks_in_vain ? more || !is_left : more == is_left;
 }
 
 }  // namespace freehold::core

@@ -30,7 +30,10 @@ void ObjectTableModel::Promote(uint64_t name, Expected* expected) {
     }
   }
   if (best == nullptr) return;
-  if (!best->held()) Enter(best, FreeState::kHeld);
+  if (!best->held()) {
+    perhaps_in_vain_.insert(best_node);
+    Enter(best, FreeState::kHeld);
+  }
   best->primary = true;
   best->asked_again = false;
   if (settle_at_once_) return;

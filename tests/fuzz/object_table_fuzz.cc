@@ -212,6 +212,7 @@ class Fuzzed {
     // What is queued in vain is a piece of work as well.
     const bool more_in_table = harness_.Exclude(excluding_, records_max);
     FREEHOLD_CHECK(more_in_table || !more);
+    FREEHOLD_CHECK(!more_in_table || records_max != UINT32_MAX);
     Same(expected, Verdict::kOk);
     if (!more_in_table) excluding_ = kNoPeer;
   }
