@@ -43,8 +43,9 @@ class FileSteps {
   // kUnchanged: it is known. kNotFound, kToBeFreed: nobody will read it, it is the host's to
   // delete. kNotOwner, kUnknownGeneration, kTableFull.
   Verdict Step(const event::AddFile& e, Effects* effects);
-  // Takes values whose files are to be deleted, with the number of their files, oldest first, until
-  // `values_max`. True: more wait. Each is to be answered by FreeAnswered at the place.
+  // Takes values whose files are to be deleted, with the number of their files, in a NodeIndex's
+  // order, until `values_max`. True: more may wait. Each is to be answered by FreeAnswered at the
+  // place.
   bool TakeFrees(uint32_t values_max, std::vector<std::pair<DigestKey, uint32_t>>* values);
 
   // --- For the table's own steps -------------------------------------------------------------
