@@ -2,6 +2,7 @@
 
 #include "src/core/object_table_scopes.h"
 
+#include <map>
 #include <vector>
 
 #include "gmock/gmock.h"

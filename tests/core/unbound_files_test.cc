@@ -2,6 +2,7 @@
 
 #include "src/core/unbound_files.h"
 
+#include <map>
 #include <string>
 #include <vector>
 
