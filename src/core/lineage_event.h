@@ -52,7 +52,9 @@ struct LineageEffects {
 enum class Adoption : uint8_t {
   kKnown,  // as made by it
   kNew,
-  kBack,  // as lent
+  kWithTask,  // new, and so is its task: being recorded until EndTask
+  kBack,      // as lent
+  kBackOver,  // likewise, and needed by nobody there
 };
 
 namespace event {

@@ -99,7 +99,7 @@ class LineageTable {
   LineageVerdict Step(const event::LentEnded& e, LineageEffects* effects);  // kNotFound
   // kOk; kUnchanged: it has that lineage. kBusy, kAlreadyExists (another task made it),
   // kDependedOn, kTableFull: it has none. `*adoption` is set by the first two answers, for the step
-  // after that.
+  // after that; before it comes EndTask if that is kWithTask.
   LineageVerdict Step(const event::AdoptReturn& e, Adoption* adoption, LineageEffects* effects);
   LineageVerdict Step(const event::ReturnNotTaken& e, LineageEffects* effects);  // kUnchanged
   LineageVerdict Step(const event::RecordKept& e, LineageEffects* effects);      // kNotFound

@@ -1,6 +1,7 @@
 // LineageTable: tasks that go along with what they made, when that gets another owner.
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "src/base/check.h"
@@ -228,8 +229,8 @@ LineageVerdict LineageTable::Step(const event::AdoptReturn& e, Adoption* adoptio
   if (verdict == LineageVerdict::kOk) {
     verdict = Step(event::AddArguments{e.task.id, e.task.arguments});
   }
-  if (verdict == LineageVerdict::kOk) return Step(event::EndTask{e.task.id}, effects);
-  (void)Step(event::AbandonTask{e.task.id});
+  *adoption = Adoption::kWithTask;
+  if (verdict != LineageVerdict::kOk) (void)Step(event::AbandonTask{e.task.id});
   return verdict;
 }
 
@@ -241,7 +242,7 @@ LineageVerdict LineageTable::EnterAdopted(uint32_t task, const event::AdoptRetur
   // It may have run where it was. What is of use here has retries of its own.
   const bool has_run = tasks_.At(task).needed == 0;
   if (objects_.At(slot).lent_by == task) {
-    *adoption = Adoption::kBack;
+    *adoption = objects_.At(slot).lent == Lent::kOver ? Adoption::kBackOver : Adoption::kBack;
     if (has_run) tasks_.At(task).retries = e.task.retries;
     objects_.At(slot).ended_lent = false;
     (void)Step(event::ReturnBack{e.object}, effects);
@@ -285,13 +286,16 @@ LineageVerdict LineageTable::Step(const event::ReturnNotTaken& e, LineageEffects
   }
   Task& task = tasks_.At(index);
   if (task.state == State::kGoing) return LineageVerdict::kOk;  // and so is this, with it
-  if (e.adoption == Adoption::kBack) {
+  if (e.adoption == Adoption::kBack || e.adoption == Adoption::kBackOver) {
     BeginLent(&object);
     if (needed) DropNeed(index, effects);
+    if (e.adoption == Adoption::kBackOver) return Step(event::LentEnded{e.object}, effects);
     return Step(event::LentSettled{e.object, e.from}, effects);
   }
   object.task = kNone;
-  task.returns.erase(std::find(task.returns.begin(), task.returns.end(), slot));
+  // Among the last, where the task has made many.
+  const auto entered = std::find(task.returns.rbegin(), task.returns.rend(), slot);
+  task.returns.erase(std::prev(entered.base()));
   if (!IsOfUse(object)) EraseObject(slot, effects);
   if (needed) DropNeed(index, effects);
   return LineageVerdict::kOk;

@@ -128,6 +128,8 @@ class LineageKeeper {
   absl::Status BeginValues(const TaskId& task, Resubmission* resubmission);
   // It does not run: nothing is held for it, and what was revived for it alone is not made.
   void GiveUp(Resubmission* resubmission);
+  // The task came with what was adopted, and is kept from now on.
+  void EndAdopted(core::PeerIndex from, const TaskId& task);
   void NeedArguments(const TaskId& task);
   // A value of what the task made is there, or somebody depends on one.
   bool IsNeeded(const TaskId& task);

@@ -121,10 +121,8 @@ std::optional<core::Adoption> LineageKeeper::Adopt(core::PeerIndex from,
     return std::nullopt;
   }
   core::Adoption adoption = core::Adoption::kKnown;
-  bool is_new = false;
   const LineageVerdict verdict =
       Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
-        is_new = !table.IsKept(task.id);
         return table.Step(core::event::AdoptReturn{task, item.object, item.generation}, &adoption,
                           effects);
       });
@@ -134,12 +132,20 @@ std::optional<core::Adoption> LineageKeeper::Adopt(core::PeerIndex from,
                                         Explain(verdict, task.id).message()));
     return std::nullopt;
   }
-  const LineageTakenCallback& on_taken = counter_->options().on_lineage_taken;
-  if (is_new && on_taken != nullptr) {
-    PostGuarded(counter_->options().executor.get(), &counter_->logger(),
-                std::make_unique<TakenJob>(on_taken, task.id, counter_->ProcessAt(from)));
-  }
+  if (adoption == core::Adoption::kWithTask) EndAdopted(from, task.id);
   return adoption;
+}
+
+// Until it is recorded it is neither let go of nor evicted: that the host is told after this.
+void LineageKeeper::EndAdopted(core::PeerIndex from, const TaskId& task) {
+  const LineageTakenCallback& on_taken = counter_->options().on_lineage_taken;
+  if (on_taken != nullptr) {
+    PostGuarded(counter_->options().executor.get(), &counter_->logger(),
+                std::make_unique<TakenJob>(on_taken, task, counter_->ProcessAt(from)));
+  }
+  (void)Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
+    return table.Step(core::event::EndTask{task}, effects);
+  });
 }
 
 void LineageKeeper::GiveUpAdopted(core::PeerIndex from, const core::TransferItem& item,

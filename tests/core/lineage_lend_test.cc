@@ -357,6 +357,30 @@ TEST_F(LineageLend, WhatWasToComeHomeAndIsNotTakenIsLentAsBefore) {
   EXPECT_TRUE(here.empty());
 }
 
+TEST_F(LineageLend, WhatNobodyNeededThereIsSoAgainWhenItIsNotTaken) {
+  ASSERT_EQ(here.Record(1, {}, {10, 11}), LineageVerdict::kOk);
+  const TaskRecord task = Lend(10);
+  (void)Over(10);
+  ASSERT_EQ(Adopt(here, task, 10), LineageVerdict::kOk);
+  EXPECT_EQ(NotTaken(here, 10), LineageVerdict::kOk);
+  (void)here.End(11);
+  EXPECT_TRUE(here.empty());
+}
+
+TEST_F(LineageLend, WhatComesIsNotEvictedBeforeItIsRecorded) {
+  LineageHarness table(100);
+  ASSERT_EQ(table.Record(1, {}, {10}, 60), LineageVerdict::kOk);
+  ASSERT_EQ(table.table.Step(event::BeginResubmit{Task(1)}), LineageVerdict::kOk);
+  ASSERT_EQ(At(table, event::AdoptReturn{{Task(2), 50, 1, {}}, Object(20), 0}, &adoption),
+            LineageVerdict::kOk);
+  EXPECT_EQ(adoption, Adoption::kWithTask);
+  (void)table.End(20);
+  EXPECT_TRUE(table.table.IsKept(Task(2)));
+  EXPECT_THAT(table.TakeReleased(), ::testing::IsEmpty());
+  EXPECT_EQ(At(table, event::EndTask{Task(2)}), LineageVerdict::kOk);
+  EXPECT_THAT(table.TakeReleased(), ::testing::ElementsAre(Task(2)));
+}
+
 TEST_F(LineageLend, WhatIsNotTakenAfterAllLeavesNothing) {
   ASSERT_EQ(Adopt(there, {Task(1), 1, 1, Objects({5})}, 10), LineageVerdict::kOk);
   // What is needed there is not made there for that.

@@ -31,7 +31,12 @@ class LineageLend : public ::testing::Test {
   }
   LineageVerdict Adopt(LineageHarness& table, const TaskRecord& task, uint64_t object,
                        uint32_t generation = 0) {
-    return At(table, event::AdoptReturn{task, Object(object), generation}, &adoption);
+    const LineageVerdict verdict =
+        At(table, event::AdoptReturn{task, Object(object), generation}, &adoption);
+    if (verdict == LineageVerdict::kOk && adoption == Adoption::kWithTask) {
+      EXPECT_EQ(At(table, event::EndTask{task.id}), LineageVerdict::kOk);
+    }
+    return verdict;
   }
   LineageVerdict NotTaken(LineageHarness& table, uint64_t object) {
     return At(table, event::ReturnNotTaken{Object(object), kTo, adoption});

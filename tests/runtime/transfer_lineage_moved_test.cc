@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "freehold/testing/inline_executor.h"
@@ -100,6 +101,33 @@ TEST_F(TransferLineageAtOnce, WhatIsRefusedWhenItsTaskWasTakenIsMadeHereAsBefore
   EXPECT_EQ(answers, std::vector<std::string>{"FAILED_PRECONDITION, draining"});
   EXPECT_EQ(Stats(2).lineage_objects, 0u);
   EXPECT_THAT(Resubmit(1, 20), ElementsAre("0a"));
+  b.Reset();
+  ExpectNoLineage();
+}
+
+class TransferLineageInLittleRoom : public TransferLineage {
+ protected:
+  TransferLineageInLittleRoom()
+      : TransferLineage(std::make_shared<testing::InlineExecutor>(), /*bytes_max=*/100) {}
+};
+
+TEST_F(TransferLineageInLittleRoom, WhatIsEvictedAsItComesWasTakenFirst) {
+  ObjectRef a = world.Declare(2, 10);
+  Record(2, 10, {}, {10}, kRetriesUnlimited, /*spec_bytes=*/60);
+  ObjectRef b = world.Declare(1, 20);
+  Record(1, 20, {}, {20}, kRetriesUnlimited, /*spec_bytes=*/50);
+  Free(2, 10);
+  // As 10 is to be made again, whose task is not evicted meanwhile.
+  const auto updates = world[2].SubscribeLocations(
+      Object(10), [this, given = false](const ObjectId&, const LocationUpdate& update) mutable {
+        if (update.snapshot.state != ObjectState::kPending) return;
+        if (!std::exchange(given, true)) Give({20}, 1, 2);
+      });
+  ASSERT_TRUE(updates.ok()) << updates.status();
+  EXPECT_THAT(Resubmit(2, 10), IsEmpty());
+  EXPECT_THAT(told, ElementsAre("+14", "-14"));
+  EXPECT_EQ(CanRecover(2, 20), Recovery::kEvicted);
+  a.Reset();
   b.Reset();
   ExpectNoLineage();
 }

@@ -28,19 +28,26 @@ class TransferLineage : public TransferTest {
   static std::string Short(const AnyId& id) {
     return id.ToHex().substr(40, 2);
   }
-  explicit TransferLineage(std::shared_ptr<CallbackExecutor> executor = nullptr)
-      : TransferTest(Options(this, std::move(executor))) {}
+  explicit TransferLineage(std::shared_ptr<CallbackExecutor> executor = nullptr,
+                           uint64_t bytes_max = ReferenceCounterOptions().lineage_bytes_max)
+      : TransferTest(Options(this, std::move(executor), bytes_max)) {}
   static ReferenceCounterOptions Options(TransferLineage* test,
-                                         std::shared_ptr<CallbackExecutor> executor) {
+                                         std::shared_ptr<CallbackExecutor> executor,
+                                         uint64_t bytes_max) {
     ReferenceCounterOptions options;
     options.executor = std::move(executor);
+    options.lineage_bytes_max = bytes_max;
     options.on_lineage_taken = [test](const TaskId& task, const ProcessId& from) {
       test->taken.push_back(Short(task) + " of " + Short(from));
+      test->told.push_back("+" + Short(task));
       if (test->drains_when_taken != 0) test->Drain(test->drains_when_taken);
     };
     options.on_lineage_released = [test](const std::vector<TaskId>& tasks) {
       if (test->drains_when_released != 0) test->Drain(test->drains_when_released);
-      for (const TaskId& task : tasks) test->released.push_back(Short(task));
+      for (const TaskId& task : tasks) {
+        test->released.push_back(Short(task));
+        test->told.push_back("-" + Short(task));
+      }
     };
     return options;
   }
@@ -51,9 +58,11 @@ class TransferLineage : public TransferTest {
     return ref;
   }
   void Record(uint64_t process, uint64_t task, const std::vector<uint64_t>& arguments,
-              const std::vector<uint64_t>& returns, uint32_t retries = kRetriesUnlimited) {
+              const std::vector<uint64_t>& returns, uint32_t retries = kRetriesUnlimited,
+              uint64_t spec_bytes = 0) {
     LineageTask recorded;
     recorded.id = Task(task);
+    recorded.spec_bytes = spec_bytes;
     for (const uint64_t argument : arguments) recorded.arguments.push_back(Object(argument));
     for (const uint64_t made : returns) recorded.returns.push_back(Object(made));
     recorded.retries = retries;
@@ -101,6 +110,7 @@ class TransferLineage : public TransferTest {
   uint64_t drains_when_released = 0;
   std::vector<std::string> taken;
   std::vector<std::string> released;
+  std::vector<std::string> told;  // of both, in order
   std::vector<Resubmission> resubmitted;
 };
 
