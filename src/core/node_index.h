@@ -155,7 +155,8 @@ class NodeIndex {
   }
 
   // Calls `take(record)` for what waits for the node until it answers false or `records_max` were
-  // taken, or so many chunks in the queue looked at. What it took is kSent from then on.
+  // taken, or so many chunks in the queue looked at, or up to twice as many where most are in vain.
+  // What it took is kSent from then on.
   template <typename Take>
   void HandOver(PeerIndex node, uint32_t records_max, Take take) {
     Ahead ahead(At(node), records_max);

@@ -94,7 +94,7 @@ class ObjectTable {
   Verdict Step(const event::RemoveLocation& e, Effects* effects);
   // kNotFound and kUnchanged for an answer that comes twice or to nothing.
   Verdict Step(const event::FreeAnswered& e, Effects* effects);
-  // Moves what waits for `node` into the writer, at most `records_max`. True: more may.
+  // Moves what waits for `node` into the writer, at most `records_max`. True: more may wait.
   bool PullFrees(PeerIndex node, uint32_t records_max, PayloadWriter* writer);
   // Takes up to `records_max` copies of an excluded node out of the table. True: more are left.
   bool ExcludeNode(PeerIndex node, uint32_t records_max, Effects* effects);
