@@ -54,7 +54,7 @@ std::shared_ptr<CallbackThread> StartThread() {
   return *std::move(started);
 }
 
-// One unit is one object. All are declared, then each gets a callback, then all are dropped.
+// One unit is one object. Each is declared and gets a callback, then all are dropped.
 class CallbackBurst final : public Operation {
  public:
   explicit CallbackBurst(size_t objects) : objects_(objects) {}
@@ -70,13 +70,14 @@ class CallbackBurst final : public Operation {
     called_.store(0, std::memory_order_relaxed);
   }
   void Run(size_t count) override {
-    for (const ObjectId& id : ids_) refs_.push_back(owner_.Put(id, nullptr, 0));
     for (const ObjectId& id : ids_) {
+      refs_.push_back(owner_.Put(id, nullptr, 0));
       const auto taken = owner_.counter().OnOutOfScope(id, [this](const ObjectId&, EndReason) {
         called_.fetch_add(1, std::memory_order_release);
       });
       if (!taken.ok()) Require(false, "a registration was refused");
     }
+    ResetAll(absl::MakeSpan(refs_));
     refs_.clear();
     while (called_.load(std::memory_order_acquire) < count) {
       std::this_thread::sleep_for(std::chrono::microseconds(20));

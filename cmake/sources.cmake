@@ -3,6 +3,7 @@
 set(FREEHOLD_BASE_SOURCES
   src/base/hash.cc
   src/base/intern.cc
+  src/base/large_pages.cc
   src/base/mutex.cc
 )
 

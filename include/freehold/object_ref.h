@@ -14,6 +14,7 @@
 #include <memory>
 #include <utility>
 
+#include "absl/types/span.h"
 #include "freehold/ids.h"
 #include "freehold/internal/cell_list.h"
 #include "freehold/internal/ref_cell.h"
@@ -62,6 +63,7 @@ class ObjectRef {
   friend bool operator!=(const ObjectRef& a, const ObjectRef& b) { return !(a == b); }
 
  private:
+  friend void ResetAll(absl::Span<ObjectRef> refs);
   friend class ReferenceCounter;
   friend class runtime::CounterImpl;
   friend class runtime::Declarations;
@@ -71,6 +73,11 @@ class ObjectRef {
 
   internal::RefCell* cell_ = nullptr;
 };
+
+// Drops them all, in order, as Reset of each would; they refer to nothing afterwards. Faster for
+// many, because what the next ones need is fetched while one is dropped. REQUIRES: `refs` stays as
+// it is meanwhile; a callback that runs within (an executor's that runs them at once) leaves it so.
+void ResetAll(absl::Span<ObjectRef> refs);
 
 // Knows an object without keeping it. Cheap to copy; asking costs one look-up.
 class WeakRef {

@@ -1,7 +1,5 @@
 #include "src/core/id_index.h"
 
-#include <algorithm>
-
 #include "src/base/check.h"
 
 namespace freehold::core {
@@ -15,10 +13,7 @@ IdIndex::Page::Page(uint32_t page_depth) : depth(page_depth) {
   }
 }
 
-IdIndex::IdIndex() {
-  pages_.push_back(std::make_unique<Page>(0));
-  directory_.push_back(pages_.back().get());
-}
+IdIndex::IdIndex() : directory_(pages_.emplace_back(std::make_unique<Page>(0)).get()) {}
 
 bool IdIndex::InsertIntoPage(Page* page, uint64_t hash, RecordIndex index) {
   const uint32_t home = BucketOf(hash);
@@ -54,16 +49,10 @@ void IdIndex::EraseBeyond(Page* page, uint64_t hash, RecordIndex index) {
   --size_;
 }
 
-bool IdIndex::OpenSplit(size_t slot, std::vector<RecordIndex>* entries) {
-  Page* page = directory_[slot];
+bool IdIndex::OpenSplit(uint64_t hash, std::vector<RecordIndex>* entries) {
+  Page* page = PageOf(hash);
   if (page->depth >= kDepthMax) return false;
-  if ((size_t{1} << page->depth) == directory_.size()) {
-    const size_t half = directory_.size();
-    directory_.resize(half * 2);
-    std::copy(directory_.begin(), directory_.begin() + static_cast<ptrdiff_t>(half),
-              directory_.begin() + static_cast<ptrdiff_t>(half));
-    directory_mask_ = directory_.size() - 1;
-  }
+  if ((size_t{1} << page->depth) == directory_.size()) directory_.Double();
   entries->clear();
   for (Bucket& bucket : page->buckets) {
     for (uint32_t entry = 0; entry < kEntries; ++entry) {
@@ -80,15 +69,16 @@ bool IdIndex::OpenSplit(size_t slot, std::vector<RecordIndex>* entries) {
   ++page->depth;
   pages_.push_back(std::make_unique<Page>(page->depth));
   // The slots of this page agree in the low `depth` bits; those with the next bit set move.
+  const auto slot = static_cast<size_t>(hash >> kDirectoryShift);
   for (size_t at = (slot & (bit - 1)) | bit; at < directory_.size(); at += bit * 2) {
-    directory_[at] = pages_.back().get();
+    directory_.Set(at, pages_.back().get());
   }
   return true;
 }
 
 size_t IdIndex::bytes() const {
-  return pages_.size() * sizeof(Page) + directory_.capacity() * sizeof(Page*) +
-         pages_.capacity() * sizeof(pages_[0]) + moving_.capacity() * sizeof(RecordIndex);
+  return pages_.size() * sizeof(Page) + directory_.bytes() + pages_.capacity() * sizeof(pages_[0]) +
+         moving_.capacity() * sizeof(RecordIndex);
 }
 
 }  // namespace freehold::core

@@ -10,7 +10,8 @@
 //
 // The hash is cut into: shard (the runtime's, top bits), directory, bucket, tag.
 //
-// Thread safety: thread-compatible. Pages are never merged: memory stays at the peak.
+// Thread safety: thread-compatible, but for Foresee, which anybody may call at any time. Pages are
+// never merged: memory stays at the peak.
 
 #ifndef FREEHOLD_SRC_CORE_ID_INDEX_H_
 #define FREEHOLD_SRC_CORE_ID_INDEX_H_
@@ -19,12 +20,14 @@
 #include <emmintrin.h>
 #endif
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
 #include <vector>
 
+#include "src/base/published_slots.h"
 #include "src/core/object_record.h"
 
 namespace freehold::core {
@@ -39,7 +42,7 @@ class IdIndex {
   // The record for which `is(record)` answers true, or kNoRecord. `hash` is the id's.
   template <typename Is>
   RecordIndex Find(uint64_t hash, Is is) const {
-    const Page& page = *directory_[DirectorySlot(hash)];
+    const Page& page = *PageOf(hash);
     const Bucket& home = page.buckets[BucketOf(hash)];
     const RecordIndex found = FindIn(home, hash, is);
     if (found != kNoRecord || home.passed_by == 0) return found;
@@ -51,13 +54,29 @@ class IdIndex {
     ObjectRecord* record = nullptr;
     RecordIndex index = kNoRecord;
   };
+  // Where the entry of an id belongs.
+  struct Home {
+    const void* bucket;
+  };
+  // The entry will be asked for or erased soon: brings it into the cache meanwhile. It reads where
+  // buckets lie and nothing of them, so it needs no lock beside any other call. If a page is split
+  // meanwhile the entry may belong elsewhere by then.
+  Home Foresee(uint64_t hash) const {
+    const Page* const page = directory_.Glance(hash >> kDirectoryShift);
+    const Bucket* const bucket = &page->buckets[BucketOf(hash)];
+    __builtin_prefetch(bucket);
+    return {bucket};
+  }
+  Home HomeOf(uint64_t hash) const { return {&PageOf(hash)->buckets[BucketOf(hash)]}; }
+
   // The record for which `is(record)` answers true, if it lies where it belongs, as nearly all do.
-  // Null: look for it with Find. `at(index)` is the record of that index.
+  // Null: look for it with Find. `at(index)` is the record of that index; `home` is HomeOf(hash),
+  // or was foreseen.
   template <typename At, typename Is>
-  __attribute__((always_inline)) Found FindAtHome(uint64_t hash, At at, Is is) const {
-    const Bucket& home = directory_[DirectorySlot(hash)]->buckets[BucketOf(hash)];
-    for (uint32_t left = WithTag(home, TagOf(hash)); left != 0; left &= left - 1) {
-      const RecordIndex index = home.At(static_cast<uint32_t>(__builtin_ctz(left)));
+  __attribute__((always_inline)) Found FindAtHome(Home home, uint64_t hash, At at, Is is) const {
+    const Bucket& bucket = *static_cast<const Bucket*>(home.bucket);
+    for (uint32_t left = WithTag(bucket, TagOf(hash)); left != 0; left &= left - 1) {
+      const RecordIndex index = bucket.At(static_cast<uint32_t>(__builtin_ctz(left)));
       if (index == kNoRecord) continue;
       ObjectRecord& record = at(index);
       if (is(record)) return {&record, index};
@@ -68,7 +87,7 @@ class IdIndex {
   template <typename At, typename Is>
   __attribute__((always_inline)) Found FindAgain(uint64_t hash, At at, Is is) {
     if (hash == last_hash_ && is(*last_.record)) return last_;
-    const Found found = FindAtHome(hash, at, is);
+    const Found found = FindAtHome(HomeOf(hash), hash, at, is);
     if (found.record != nullptr) Note(hash, found.record, found.index);
     return found;
   }
@@ -76,11 +95,6 @@ class IdIndex {
   void Note(uint64_t hash, ObjectRecord* record, RecordIndex index) {
     last_hash_ = hash;
     last_ = {record, index};
-  }
-
-  // The entry will be asked for or erased soon: brings it into the cache meanwhile.
-  void Foresee(uint64_t hash) const {
-    __builtin_prefetch(&directory_[DirectorySlot(hash)]->buckets[BucketOf(hash)]);
   }
 
   // Where a record goes whose id is not in the index, for PutAt before the index is next changed.
@@ -91,7 +105,7 @@ class IdIndex {
   // One look for what Find and Insert would need two. It leaves to them what may be in the index,
   // and what does not go where it belongs.
   Place PlaceFor(uint64_t hash) {
-    Page& page = *directory_[DirectorySlot(hash)];
+    Page& page = *PageOf(hash);
     const Bucket& home = page.buckets[BucketOf(hash)];
     if (WithTag(home, TagOf(hash)) != 0 || home.passed_by != 0 || page.size >= kSplitSize) {
       return {};
@@ -111,14 +125,13 @@ class IdIndex {
   // is asked for the entries of a page that is split. False: too many ids share one hash.
   template <typename HashOf>
   [[nodiscard]] bool Insert(uint64_t hash, RecordIndex index, HashOf hash_of) {
-    return InsertAtHome(directory_[DirectorySlot(hash)], hash, index) ||
-           InsertBeyond(hash, index, hash_of);
+    return InsertAtHome(PageOf(hash), hash, index) || InsertBeyond(hash, index, hash_of);
   }
 
   // REQUIRES: (hash, index) is in the index.
   void Erase(uint64_t hash, RecordIndex index) {
     if (index == last_.index) Note(kNobodysHash, Nobody(), kNoRecord);
-    Page& page = *directory_[DirectorySlot(hash)];
+    Page& page = *PageOf(hash);
     Bucket& home = page.buckets[BucketOf(hash)];
     const uint32_t entry = PlaceOf(home, TagOf(hash), index);
     if (entry == kEntries) return EraseBeyond(&page, hash, index);
@@ -137,13 +150,14 @@ class IdIndex {
  private:
   template <typename HashOf>
   __attribute__((noinline)) bool InsertBeyond(uint64_t hash, RecordIndex index, HashOf hash_of) {
-    while (directory_[DirectorySlot(hash)]->size >= kSplitSize) {
-      if (!SplitPage(DirectorySlot(hash), hash_of)) break;
+    while (PageOf(hash)->size >= kSplitSize) {
+      if (!SplitPage(hash, hash_of)) break;
     }
-    return InsertIntoPage(directory_[DirectorySlot(hash)], hash, index);
+    return InsertIntoPage(PageOf(hash), hash, index);
   }
 
   static constexpr uint32_t kBuckets = 32;
+  static constexpr uint32_t kDirectoryShift = 16;
   static constexpr uint32_t kSplitSize = kBuckets * kEntries * 85 / 100;
   static constexpr uint32_t kDepthMax = 17;
   static constexpr uint32_t kIndexBytes = 3;
@@ -223,9 +237,7 @@ class IdIndex {
 
   static uint32_t TagOf(uint64_t hash) { return static_cast<uint32_t>(hash & 0xff); }
   static uint32_t BucketOf(uint64_t hash) { return static_cast<uint32_t>(hash >> 8) % kBuckets; }
-  size_t DirectorySlot(uint64_t hash) const {
-    return static_cast<size_t>(hash >> 16) & directory_mask_;
-  }
+  Page* PageOf(uint64_t hash) const { return directory_.At(hash >> kDirectoryShift); }
 
   // False: its own bucket is full, or the page is to be split.
   bool InsertAtHome(Page* page, uint64_t hash, RecordIndex index) {
@@ -240,25 +252,26 @@ class IdIndex {
   }
   bool InsertIntoPage(Page* page, uint64_t hash, RecordIndex index);
   void EraseBeyond(Page* page, uint64_t hash, RecordIndex index);
-  // Makes two pages of the one at `slot` and answers false when its depth is at the limit. The
-  // entries of the old page are handed back for redistribution.
-  bool OpenSplit(size_t slot, std::vector<RecordIndex>* entries);
+  // Makes two pages of that of `hash` and answers false when its depth is at the limit. The entries
+  // of the old page are handed back for redistribution.
+  bool OpenSplit(uint64_t hash, std::vector<RecordIndex>* entries);
 
   template <typename HashOf>
-  bool SplitPage(size_t slot, HashOf hash_of) {
-    if (!OpenSplit(slot, &moving_)) return false;
-    for (const RecordIndex index : moving_) {
-      const uint64_t hash = hash_of(index);
+  bool SplitPage(uint64_t of, HashOf hash_of) {
+    if (!OpenSplit(of, &moving_)) return false;
+    // The records lie cold. In a loop of nothing else the processor waits for several at once.
+    std::array<uint64_t, kMovedMax> hashes;
+    for (size_t i = 0; i < moving_.size(); ++i) hashes[i] = hash_of(moving_[i]);
+    for (size_t i = 0; i < moving_.size(); ++i) {
       // Cannot fail: each half gets at most what fitted one page.
-      (void)InsertIntoPage(directory_[DirectorySlot(hash)], hash, index);
+      (void)InsertIntoPage(PageOf(hashes[i]), hashes[i], moving_[i]);
     }
     return true;
   }
 
-  std::vector<Page*> directory_;  // 2^depth; several slots may share a page
-  size_t directory_mask_ = 0;
   std::vector<std::unique_ptr<Page>> pages_;
-  std::vector<RecordIndex> moving_;  // scratch of a split
+  internal::PublishedSlots<Page> directory_;  // 2^depth; several slots may share a page
+  std::vector<RecordIndex> moving_;           // scratch of a split
   size_t size_ = 0;
   // Calls about one object come in a row: it is declared and its copies are reported, a reference
   // is added and removed. When there is none: a record with the nil id, and a hash that this has

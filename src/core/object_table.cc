@@ -236,7 +236,7 @@ Verdict ObjectTable::Step(const event::RemoveById& e, Effects* effects) {
 }
 
 Verdict ObjectTable::Step(const event::AddTask& e, ObjectRecord** record) {
-  *record = AddTaskQuietly(e.key);
+  *record = AddTaskQuietly(e.key, index_.HomeOf(e.key.hash));
   if (*record != nullptr) return Verdict::kOk;
   Verdict verdict;
   ObjectRecord* found = InScope(e.key, &verdict);
@@ -326,7 +326,7 @@ void ObjectTable::GoOutOfScope(ObjectRecord* record, Effects* effects) {
     FreeCopies(record, &effects->ready);
     return;
   }
-  if (record->copies == 0) index_.Foresee(record->id().Hash());  // to be erased, most likely
+  if (record->copies == 0) (void)index_.Foresee(record->id().Hash());  // to be erased, most likely
   if (record->has_rare()) NotifyState(*record, LocationUpdate::Kind::kGone, effects);
   if (record->has_askers) EndAskers(record, effects);
   SetState(record, ObjectState::kOutOfScope, effects);

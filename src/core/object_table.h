@@ -70,8 +70,8 @@ class ObjectTable {
 
   bool AddByIdQuietly(const Key& key, uint32_t count);
   bool RemoveByIdQuietly(const Key& key, uint32_t count);
-  // The record, or null.
-  ObjectRecord* AddTaskQuietly(const Key& key);
+  // The record, or null. `home` is where the key belongs.
+  ObjectRecord* AddTaskQuietly(const Key& key, IdIndex::Home home);
   // REQUIRES: it has a task.
   bool DropTaskQuietly(ObjectRecord* record);
   // The last handle of such an object may go by EndQuietly; `ready` is that of an Effects.
@@ -160,8 +160,9 @@ class ObjectTable {
 
   // --- Queries (object_table_queries.cc) -------------------------------------------------------
 
-  // Null when unknown. Holds until the next step.
-  const ObjectRecord* Find(const Key& key) const;
+  const ObjectRecord* Find(const Key& key) const;  // null when unknown; until the next step
+  // Without the lock, if need be.
+  IdIndex::Home Foresee(uint64_t hash) const { return index_.Foresee(hash); }
   CopyFacts Facts(const ObjectRecord& record, const Copy& copy) const;
   // All copies, in storage order; those to be freed included.
   std::vector<CopyFacts> AllFacts(const ObjectRecord& record) const;
@@ -201,7 +202,6 @@ class ObjectTable {
   friend class HeirSteps;      // object_table_heirs.h
   RecordIndex FindInline(const Key& key) const;
   ObjectRecord* FindMutable(const Key& key);
-  IdIndex::Found FindAtHome(const Key& key);
   IdIndex::Found FindAgain(const Key& key);
   ObjectRecord* FindGeneration(ObjectRecord* record, uint32_t generation);
   // Of an object in scope; otherwise null and the verdict.

@@ -26,12 +26,6 @@ inline RecordIndex ObjectTable::FindInline(const Key& key) const {
   return index_.Find(key.hash, [&](RecordIndex index) { return slabs_.At(index).id() == key.id; });
 }
 
-FREEHOLD_QUIETLY IdIndex::Found ObjectTable::FindAtHome(const Key& key) {
-  return index_.FindAtHome(
-      key.hash, [this](RecordIndex index) -> ObjectRecord& { return slabs_.At(index); },
-      [&key](const ObjectRecord& record) { return record.id() == key.id; });
-}
-
 // For calls that come in a row for one object.
 FREEHOLD_QUIETLY IdIndex::Found ObjectTable::FindAgain(const Key& key) {
   return index_.FindAgain(
@@ -68,8 +62,14 @@ FREEHOLD_QUIETLY bool ObjectTable::RemoveByIdQuietly(const Key& key, uint32_t co
   return false;
 }
 
-FREEHOLD_QUIETLY ObjectRecord* ObjectTable::AddTaskQuietly(const Key& key) {
-  ObjectRecord* record = FindAtHome(key).record;
+FREEHOLD_QUIETLY ObjectRecord* ObjectTable::AddTaskQuietly(const Key& key, IdIndex::Home home) {
+  ObjectRecord* record =
+      index_
+          .FindAtHome(
+              home, key.hash,
+              [this](RecordIndex index) -> ObjectRecord& { return slabs_.At(index); },
+              [&key](const ObjectRecord& it) { return it.id() == key.id; })
+          .record;
   if (record == nullptr || !record->in_scope() || record->tasks == UINT32_MAX) return nullptr;
   ++record->tasks;
   return record;

@@ -38,8 +38,16 @@ class SlabRuns final : public SlabSource {
   // where alignment costs addresses and not memory.
   static constexpr size_t kRunShare = 32;
   static constexpr size_t kRunMin = 16;
+  // From so much on a run is large pages, of which the last is never more than an eighth too much.
+  static constexpr size_t kLargeFrom = (size_t{16} << 20) / kSlabBytes;
 
-  std::vector<void*> runs_;
+  struct Run {
+    void* memory;
+    size_t alignment;
+  };
+  void Take(size_t slabs, size_t alignment);
+
+  std::vector<Run> runs_;
   size_t slabs_ = 0;  // of all runs
   char* next_ = nullptr;
   size_t left_ = 0;  // slabs from `next_` on

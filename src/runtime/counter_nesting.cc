@@ -7,33 +7,44 @@
 #include "absl/strings/str_cat.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/errors.h"
+#include "src/runtime/keys_ahead.h"
 
 namespace freehold::runtime {
 
 absl::StatusOr<TaskReferences> CounterImpl::SubmitTask(absl::Span<const ObjectId> arguments) {
   if (!is_open()) return WhyClosed();
-  TaskReferences references;  // ends what it has when an argument fails
-  references.cells_.Reserve(arguments.size());
-  for (const ObjectId& argument : arguments) {
-    const core::Key key = KeyOf(argument);
-    Shard& shard = ShardOf(key);
+  absl::StatusOr<TaskReferences> references(absl::in_place);
+  internal::RefCell** end = references->cells_.Allot(arguments.size());
+  internal::RefCell** const begin = end;
+  const ObjectId* const ids = arguments.data();
+  absl::Status status;
+  const auto id_at = [ids](size_t i) -> const ObjectId& { return ids[i]; };
+  const auto add = [&](const ObjectId& argument, const KeyAhead& ahead) {
+    const core::Key key{argument, ahead.hash};
     core::ObjectRecord* record =
-        shard.Quietly([&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-          core::ObjectRecord* found = table.AddTaskQuietly(key);
-          if (found != nullptr) ++shard.outstanding;
+        ahead.shard->Quietly([&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+          core::ObjectRecord* found = table.AddTaskQuietly(key, ahead.home);
+          if (found != nullptr) ++ahead.shard->outstanding;
           return found;
         });
     if (record == nullptr) {
-      const core::Verdict verdict =
-          ApplyQuietly(shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+      const core::Verdict verdict = ApplyQuietly(
+          *ahead.shard, [&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
             const core::Verdict answer = table.Step(core::event::AddTask{key}, &record);
-            if (answer == core::Verdict::kOk) ++shard.outstanding;
+            if (answer == core::Verdict::kOk) ++ahead.shard->outstanding;
             return answer;
           });
-      if (verdict != core::Verdict::kOk) return ToStatus(verdict, argument);
+      if (verdict != core::Verdict::kOk) {
+        status = ToStatus(verdict, argument);
+        return false;
+      }
     }
-    references.cells_.PushBack(&record->cell);
-  }
+    *end++ = &record->cell;
+    return true;
+  };
+  const bool all = VisitAhead(*this, arguments.size(), id_at, add);
+  references->cells_.SetSize(static_cast<size_t>(end - begin));
+  if (!all) return status;  // and what it has ends
   return references;
 }
 
@@ -68,25 +79,25 @@ absl::Status CounterImpl::HoldInners(const ObjectId& outer, absl::Span<const Obj
                                      std::vector<core::InnerRef>* held) {
   absl::Status status;
   held->reserve(inner.size());
-  for (const ObjectId& object : inner) {
+  const auto id_at = [&](size_t i) -> const ObjectId& { return inner[i]; };
+  (void)VisitAhead(*this, inner.size(), id_at, [&](const ObjectId& object, const KeyAhead& ahead) {
     if (object == outer) {
       status = absl::InvalidArgumentError(
           absl::StrCat("object ", outer.ToHex(), " cannot contain itself"));
-      break;
+      return false;
     }
-    const core::Key key = KeyOf(object);
-    Shard& shard = ShardOf(key);
     core::InnerRef ref;
-    ref.shard = shard.number;
-    const core::Verdict verdict = ApplyQuietly(shard, [&](core::ObjectTable& table) {
-      return table.Step(core::event::AddNestedHold{key}, &ref.record);
+    ref.shard = ahead.shard->number;
+    const core::Verdict verdict = ApplyQuietly(*ahead.shard, [&](core::ObjectTable& table) {
+      return table.Step(core::event::AddNestedHold{{object, ahead.hash}}, &ref.record);
     });
     if (verdict != core::Verdict::kOk) {
       status = ToStatus(verdict, object);
-      break;
+      return false;
     }
     held->push_back(ref);
-  }
+    return true;
+  });
   if (!status.ok()) ReleaseInners(std::exchange(*held, {}));
   return status;
 }

@@ -13,6 +13,7 @@
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/declarations.h"
 #include "src/runtime/host_jobs.h"
+#include "src/runtime/keys_ahead.h"
 
 namespace freehold::runtime {
 
@@ -39,7 +40,11 @@ class CounterImpl::Sink final : public core::PayloadSink {
       refused_ += count;
       return;
     }
-    for (size_t i = 0; i < count; ++i) Answered(core::IdAt(ids, i), generation, result);
+    const auto id_at = [&](size_t i) { return core::IdAt(ids, i); };
+    (void)VisitAhead(*counter_, count, id_at, [&](const ObjectId& object, const KeyAhead& ahead) {
+      Answered({object, ahead.hash}, ahead.shard, generation, result);
+      return true;
+    });
   }
 
   void OnFreeFailed(const core::FreeResultItem& item) override {
@@ -47,7 +52,8 @@ class CounterImpl::Sink final : public core::PayloadSink {
       ++refused_;
       return;
     }
-    Answered(item.object, item.generation, item.result);
+    const core::Key key = counter_->KeyOf(item.object);
+    Answered(key, &counter_->ShardOf(key), item.generation, item.result);
   }
 
   void OnLocation(const core::LocationItem& item) override {
@@ -314,9 +320,8 @@ class CounterImpl::Sink final : public core::PayloadSink {
   void CountAnswer() {
     counter_->peers_.Reach(from_).answers.fetch_add(1, std::memory_order_relaxed);
   }
-  void Answered(const ObjectId& object, uint32_t generation, core::FreeResult result) {
-    const core::Key key = counter_->KeyOf(object);
-    (void)Apply(counter_->ShardOf(key), [&](core::ObjectTable& table, core::Effects* effects) {
+  void Answered(const core::Key& key, Shard* shard, uint32_t generation, core::FreeResult result) {
+    (void)Apply(*shard, [&](core::ObjectTable& table, core::Effects* effects) {
       return table.Step(core::event::FreeAnswered{key, from_, generation, result}, effects);
     });
   }

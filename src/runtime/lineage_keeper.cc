@@ -342,7 +342,7 @@ absl::Status LineageKeeper::HoldArguments(const TaskId& task, Resubmission* resu
     std::vector<LineageTable::Argument> piece;
     {
       internal::MutexLock lock(&mutex_);
-      if (from == 0) resubmission->arguments.cells_.Reserve(table_.CountArguments(task));
+      if (from == 0) (void)resubmission->arguments.cells_.Allot(table_.CountArguments(task));
       piece = table_.Arguments(task, from, CounterImpl::kPieceMax);
     }
     if (piece.empty()) return absl::OkStatus();

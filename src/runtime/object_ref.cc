@@ -23,6 +23,18 @@ void ReportRefusedCopy(RefCell* cell) {
 
 void ObjectRef::Refuse() { internal::ReportRefusedCopy(std::exchange(cell_, nullptr)); }
 
+void ResetAll(absl::Span<ObjectRef> refs) {
+  constexpr size_t kAhead = 12;
+  const auto foresee = [&refs](size_t i) {
+    if (i < refs.size()) core::RecordSlabs::Foresee(refs[i].cell_);
+  };
+  for (size_t i = 0; i < kAhead; ++i) foresee(i);
+  for (size_t i = 0; i < refs.size(); ++i) {
+    foresee(i + kAhead);
+    refs[i].Reset();
+  }
+}
+
 bool WeakRef::InScope() const {
   const std::shared_ptr<runtime::CounterImpl> counter = counter_.lock();
   return counter != nullptr && counter->InScope(id_);
@@ -36,13 +48,23 @@ ObjectRef WeakRef::Lock() const {
 }
 
 void TaskReferences::End() {
-  // Taken out first: what ends here may run a callback that comes back to this handle.
-  const internal::CellList cells = std::move(cells_);
-  for (internal::RefCell* cell : cells) {
+  const auto whole = [](internal::RefCell* cell) {
     runtime::Shard* shard = runtime::Shard::Of(cell);
-    runtime::CounterImpl* counter = shard->counter;
-    if (!counter->EndTaskQuietly(*shard, cell)) counter->EndTask(*shard, cell);
+    shard->counter->EndTask(*shard, cell);
+  };
+  internal::RefCell* const* const begin = cells_.begin();
+  for (internal::RefCell* const* end = cells_.end(); end != begin;) {
+    internal::RefCell* const cell = *--end;
+    runtime::Shard* shard = runtime::Shard::Of(cell);
+    if (shard->counter->EndTaskQuietly(*shard, cell)) continue;
+    // Taken out first: what ends here may run a callback that comes back to this handle.
+    cells_.SetSize(static_cast<size_t>(end - begin));
+    const internal::CellList rest = std::move(cells_);
+    whole(cell);
+    for (internal::RefCell* one : rest) whole(one);
+    return;
   }
+  cells_.SetSize(0);
 }
 
 }  // namespace freehold

@@ -264,6 +264,38 @@ TEST(IdIndex, ErasingAndInsertingInSteadyStateNeedsNoMoreMemory) {
   EXPECT_EQ(both.index.bytes(), bytes);
 }
 
+// Where an entry was foreseen to be it is, or, after splits, it is found by Find; never another
+// one.
+TEST(IdIndex, AForeseenHomeIsTheEntrysOrIsMissedAfterASplit) {
+  IndexAndModel both;
+  std::vector<ObjectRecord> records(20000);
+  const auto at = [&](RecordIndex index) -> ObjectRecord& { return records[index]; };
+  internal::SplitMix64 random(5);
+  std::map<RecordIndex, IdIndex::Home> homes;
+  size_t hits = 0;
+  size_t missed = 0;
+  for (RecordIndex record = 0; record < records.size(); ++record) {
+    const uint64_t hash = random.Next();
+    ASSERT_TRUE(both.Insert(hash, record));
+    const IdIndex::Home home = both.index.Foresee(hash);
+    ASSERT_EQ(home.bucket, both.index.HomeOf(hash).bucket);
+    homes[record] = home;
+    const RecordIndex asked = static_cast<RecordIndex>(random.Next() % (record + 1));
+    const auto is = [&](const ObjectRecord& it) { return &it == &records[asked]; };
+    const uint64_t asked_hash = both.hashes.at(asked);
+    const IdIndex::Found found = both.index.FindAtHome(homes.at(asked), asked_hash, at, is);
+    if (found.record == nullptr) {
+      ++missed;
+      continue;
+    }
+    ++hits;
+    ASSERT_EQ(found.index, asked);
+  }
+  EXPECT_GT(hits, 1000u);
+  EXPECT_GT(missed, 1000u);
+  both.ExpectAllFound();
+}
+
 // Records outside a slab, found by the id alone.
 class FoundAgain : public ::testing::Test {
  protected:

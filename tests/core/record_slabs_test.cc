@@ -1,5 +1,6 @@
 #include "src/core/record_slabs.h"
 
+#include <cstring>
 #include <set>
 #include <vector>
 
@@ -145,6 +146,23 @@ TEST(RecordSlabsDeathTest, ReleasingASlotTwiceIsABug) {
   const RecordIndex index = slabs.Allocate();
   slabs.Release(index);
   EXPECT_DEATH(slabs.Release(index), "in_use");
+}
+
+TEST(SlabRuns, SlabsAreApartAndAlignedFromTheFirstRunToLargeOnes) {
+  SlabRuns source;
+  constexpr size_t kSlabs = 1500;  // 23 MiB
+  std::set<uintptr_t> slabs;
+  for (size_t i = 0; i < kSlabs; ++i) {
+    void* const slab = source.Take();
+    std::memset(slab, static_cast<int>(i), SlabSource::kSlabBytes);  // all of it is there
+    ASSERT_TRUE(slabs.insert(reinterpret_cast<uintptr_t>(slab)).second);
+    ASSERT_EQ(reinterpret_cast<uintptr_t>(slab) % SlabSource::kSlabBytes, 0u);
+  }
+  uintptr_t before = 0;
+  for (const uintptr_t slab : slabs) {
+    ASSERT_GE(slab - before, SlabSource::kSlabBytes);
+    before = slab;
+  }
 }
 
 }  // namespace

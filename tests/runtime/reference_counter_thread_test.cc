@@ -221,6 +221,34 @@ TEST_F(ReferenceCounterThreadTest, IsDestroyedWhileTwoThreadsDrop) {
   EXPECT_EQ(store_.deleted, 200 * kObjects) << "each once";
 }
 
+// Where arguments lie is looked up ahead without the lock, while the index grows under it.
+TEST_F(ReferenceCounterThreadTest, TasksAreSubmittedWhileTheIndexGrows) {
+  constexpr uint64_t kArguments = 20;
+  constexpr uint64_t kObjects = 100'000;
+  std::vector<ObjectId> arguments;
+  std::vector<ObjectRef> kept;
+  for (uint64_t i = 1; i <= kArguments; ++i) {
+    arguments.push_back(Object(i));
+    kept.push_back(*counter_->Declare(arguments.back()));
+  }
+  std::atomic<bool> grown{false};
+  std::thread submits([&] {
+    while (!grown.load()) {
+      const auto task = counter_->SubmitTask(arguments);
+      ASSERT_TRUE(task.ok()) << task.status();
+      ASSERT_EQ(task->size(), kArguments);
+    }
+  });
+  std::vector<ObjectRef> refs;
+  for (uint64_t i = 1; i <= kObjects; ++i) {
+    refs.push_back(*counter_->Declare(Object(kArguments + i)));
+  }
+  ResetAll(absl::MakeSpan(refs));
+  grown.store(true);
+  submits.join();
+  for (const ObjectId& object : arguments) EXPECT_EQ(counter_->GetCounts(object)->tasks, 0u);
+}
+
 TEST_F(ReferenceCounterThreadTest, ACallbackMayShutItsCounterDown) {
   std::vector<ObjectRef> refs = Put(2);
   ShutdownReport report;

@@ -29,15 +29,15 @@ class CellList {
   RefCell* const* begin() const { return cells(); }
   RefCell* const* end() const { return cells() + size_; }
 
-  // REQUIRES: it is empty. Room for `count` cells.
-  void Reserve(size_t count) {
+  // REQUIRES: it is empty. Room for `count` cells, which the caller writes in order from there on.
+  RefCell** Allot(size_t count) {
     if (count > kInline) more_.reset(new RefCell*[count]);
+    return more_ == nullptr ? inline_ : more_.get();
   }
   // REQUIRES: there is room.
-  void PushBack(RefCell* cell) {
-    (more_ == nullptr ? inline_ : more_.get())[size_] = cell;
-    ++size_;
-  }
+  void PushBack(RefCell* cell) { (more_ == nullptr ? inline_ : more_.get())[size_++] = cell; }
+  // REQUIRES: so many were written. The first of them are what it has.
+  void SetSize(size_t size) { size_ = size; }
 
  private:
   static constexpr size_t kInline = 10;
