@@ -26,7 +26,7 @@ void ObjectRef::Refuse() { internal::ReportRefusedCopy(std::exchange(cell_, null
 void ResetAll(absl::Span<ObjectRef> refs) {
   constexpr size_t kAhead = 12;
   const auto foresee = [&refs](size_t i) {
-    if (i < refs.size()) core::RecordSlabs::Foresee(refs[i].cell_);
+    if (i < refs.size() && refs[i]) core::RecordSlabs::Foresee(refs[i].cell_);
   };
   for (size_t i = 0; i < kAhead; ++i) foresee(i);
   for (size_t i = 0; i < refs.size(); ++i) {
