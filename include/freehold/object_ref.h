@@ -106,7 +106,9 @@ class TaskReferences {
   TaskReferences(TaskReferences&& other) noexcept = default;
   TaskReferences& operator=(TaskReferences&& other) noexcept {
     if (this != &other) {
-      End();
+      // Ends when this has its new value: a callback that it runs may assign to this again.
+      TaskReferences before;
+      before.cells_ = std::move(cells_);
       cells_ = std::move(other.cells_);
     }
     return *this;

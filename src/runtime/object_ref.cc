@@ -48,23 +48,20 @@ ObjectRef WeakRef::Lock() const {
 }
 
 void TaskReferences::End() {
-  const auto whole = [](internal::RefCell* cell) {
+  size_t at = 0;
+  for (internal::RefCell* cell : cells_) {
     runtime::Shard* shard = runtime::Shard::Of(cell);
-    shard->counter->EndTask(*shard, cell);
-  };
-  internal::RefCell* const* const begin = cells_.begin();
-  for (internal::RefCell* const* end = cells_.end(); end != begin;) {
-    internal::RefCell* const cell = *--end;
-    runtime::Shard* shard = runtime::Shard::Of(cell);
-    if (shard->counter->EndTaskQuietly(*shard, cell)) continue;
-    // Taken out first: what ends here may run a callback that comes back to this handle.
-    cells_.SetSize(static_cast<size_t>(end - begin));
-    const internal::CellList rest = std::move(cells_);
-    whole(cell);
-    for (internal::RefCell* one : rest) whole(one);
-    return;
+    if (!shard->counter->EndTaskQuietly(*shard, cell)) break;
+    ++at;
   }
-  cells_.SetSize(0);
+  if (at == cells_.size()) return cells_.Clear();
+  // Taken out first: what ends here may run a callback that comes back to this handle.
+  const internal::CellList taken = std::move(cells_);
+  for (; at < taken.size(); ++at) {
+    internal::RefCell* const cell = taken.begin()[at];
+    runtime::Shard* shard = runtime::Shard::Of(cell);
+    if (!shard->counter->EndTaskQuietly(*shard, cell)) shard->counter->EndTask(*shard, cell);
+  }
 }
 
 }  // namespace freehold

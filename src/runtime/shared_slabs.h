@@ -1,6 +1,7 @@
 // SharedSlabs: one source of record slabs for all shards of a counter.
 //
-// Thread safety: thread-safe. Its lock is taken under a shard's and held for a few instructions.
+// Thread safety: thread-safe. Its lock is taken under a shard's and held for a few instructions,
+// and now and then for an allocation.
 
 #ifndef FREEHOLD_SRC_RUNTIME_SHARED_SLABS_H_
 #define FREEHOLD_SRC_RUNTIME_SHARED_SLABS_H_

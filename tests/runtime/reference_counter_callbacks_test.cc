@@ -296,6 +296,23 @@ TEST(Reentrancy, ACallbackMayPutAnotherTaskInPlaceOfTheOneThatIsEnding) {
   EXPECT_EQ(world.counter->GetCounts(Object(1))->tasks, 0u);
 }
 
+TEST(Reentrancy, ACallbackMayAssignToTheTaskThatIsAssignedTo) {
+  ReferenceCounterOptions options;
+  options.executor = std::make_shared<testing::InlineExecutor>();
+  CounterWorld world(1, options);
+  std::vector<ObjectRef> refs;
+  for (uint64_t i = 1; i <= 3; ++i) refs.push_back(*world.counter->Declare(Object(i)));
+  TaskReferences task = *world.counter->SubmitTask({Object(1), Object(2)});
+  ASSERT_TRUE(*world.counter->OnOutOfScope(Object(2), [&](const ObjectId&, EndReason) {
+    task = *world.counter->SubmitTask({Object(3), Object(3)});
+  }));
+  refs[1].Reset();
+  task = *world.counter->SubmitTask({Object(1)});
+  EXPECT_EQ(task.size(), 2u);
+  EXPECT_EQ(world.counter->GetCounts(Object(3))->tasks, 2u);
+  EXPECT_EQ(world.counter->GetCounts(Object(1))->tasks, 0u);
+}
+
 TEST(Reentrancy, ACallbackMayEndTheCounterThatIsFlushing) {
   ReferenceCounterOptions options;
   options.executor = std::make_shared<testing::InlineExecutor>();

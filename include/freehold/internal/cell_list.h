@@ -38,6 +38,10 @@ class CellList {
   void PushBack(RefCell* cell) { (more_ == nullptr ? inline_ : more_.get())[size_++] = cell; }
   // REQUIRES: so many were written. The first of them are what it has.
   void SetSize(size_t size) { size_ = size; }
+  void Clear() {
+    size_ = 0;
+    more_ = nullptr;
+  }
 
  private:
   static constexpr size_t kInline = 10;
