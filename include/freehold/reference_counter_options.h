@@ -61,8 +61,9 @@ struct ReferenceCounterOptions {
   // owned that before (transfer.h). The host gets what it needs to run the task from that one's, by
   // a way of its own: there on_lineage_released follows when the lineage is of no use to anybody
   // there or here, or was evicted. Here that is posted after this, and may follow at once: there is
-  // no room, or the object is not taken after all. Runs on the executor. Null: what comes can be
-  // made again by whoever knows.
+  // no room, or the object is not taken after all. A Resubmit of the task from within may be
+  // refused (it is being recorded). Runs on the executor. Null: what comes can be made again by
+  // whoever knows.
   LineageTakenCallback on_lineage_taken;
   // What recorded tasks may cost the host, by their spec_bytes; beyond it the oldest are evicted.
   // Positive.
