@@ -5,6 +5,7 @@
 #include "freehold/lineage.h"
 #include "src/testing/sim_lineage.h"
 #include "src/testing/sim_oracle.h"
+#include "src/testing/sim_stateful.h"
 #include "src/testing/sim_streams.h"
 #include "src/testing/sim_transfers.h"
 #include "src/testing/sim_uses.h"
@@ -85,6 +86,7 @@ void LookAtMovedLineage(Oracle* oracle, State* state) {
     if (!oracle->Held(object)) continue;
     const Object& argument = state->objects.at(object.made_of);
     if (!argument.ended || !argument.recorded || argument.let_go || argument.persisted) continue;
+    if (IsForbidden(*state, argument)) continue;  // its call was let go of
     // Given away by itself, it may have ended before what is made of it came there.
     if (argument.lineage_moved && !argument.record_moved) continue;
     if (MakerOf(*state, argument).retries == 0) continue;
