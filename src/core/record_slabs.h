@@ -51,8 +51,7 @@ class RecordSlabs {
     const Slab* slab = SlabOf(&record);
     return (slab->number << kSlotBits) | static_cast<uint32_t>(&record - slab->records);
   }
-  // The record of the cell will be changed soon: brings it into the cache meanwhile. Null is
-  // nothing.
+  // The record of the cell will be changed soon: brings it into the cache meanwhile.
   static void Foresee(const internal::RefCell* cell) {
     const char* const begin = reinterpret_cast<const char*>(cell);
     __builtin_prefetch(begin, 1);

@@ -31,57 +31,53 @@ TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatHasDied) {
   ExpectNoLineage();
 }
 
-TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatDiesBeforeTheFirstOneHears) {
+// 20, made of 10 at 1, is 2's for good, and 3 has it; 1 has not heard of that.
+class TransferLineageGivenOn : public TransferLineage {
+ protected:
+  TransferLineageGivenOn() {
+    Give({20}, 1, 2);
+    Transfer(20, 2, 3);
+    world.Settle({2, 3});
+  }
+  void Die(uint64_t process) {
+    world.Crash(process);
+    world.Exclude(process);
+    Settle();
+  }
+  void ExpectRunsAt(uint64_t process) {
+    EXPECT_THAT(Resubmit(process, 20), ElementsAre("0a"));
+    b.Reset();
+    ExpectNoLineage();
+  }
+
   ObjectRef a = Make(1, 10, {});
   ObjectRef b = Make(1, 20, {10});
-  Give({20}, 1, 2);
-  Transfer(20, 2, 3);
-  world.Settle({2, 3});
-  world.Crash(2);
-  world.Exclude(2);
-  Settle();
+};
+
+TEST_F(TransferLineageGivenOn, ARecordFollowsPastAnOwnerThatDiesBeforeTheFirstOneHears) {
+  Die(2);
   a.Reset();
   Settle();
-  EXPECT_THAT(Resubmit(3, 20), ElementsAre("0a"));
-  b.Reset();
-  ExpectNoLineage();
+  ExpectRunsAt(3);
 }
 
-TEST_F(TransferLineage, ARecordFollowsPastAnOwnerThatDiesBeforeItHasSettled) {
-  ObjectRef a = Make(1, 10, {});
-  ObjectRef b = Make(1, 20, {10});
-  Give({20}, 1, 2);
-  Transfer(20, 2, 3);
-  world.Settle({2, 3});
+TEST_F(TransferLineageGivenOn, ARecordFollowsPastAnOwnerThatDiesBeforeItHasSettled) {
   world.Settle({1, 3});
   a.Reset();
   world.Settle({1, 3});
   EXPECT_EQ(Stats(1).transfers_pending, 1u);  // the record, to 2
-  world.Crash(2);
-  world.Exclude(2);
-  Settle();
-  EXPECT_THAT(Resubmit(3, 20), ElementsAre("0a"));
-  b.Reset();
-  ExpectNoLineage();
+  Die(2);
+  ExpectRunsAt(3);
 }
 
-TEST_F(TransferLineage, ARecordDoesNotFollowToAnOwnerThatMayNotKeepIt) {
-  ObjectRef a = Make(1, 10, {});
-  ObjectRef b = Make(1, 20, {10});
-  Give({20}, 1, 2);
-  Transfer(20, 2, 3);
-  world.Settle({2, 3});
+TEST_F(TransferLineageGivenOn, ARecordDoesNotFollowToAnOwnerThatMayNotKeepIt) {
   world.Settle({1, 3});
   EXPECT_EQ(OwnerAt(1, 20), Process(3));
   a.Reset();
   world.Settle({1, 3});
-  world.Crash(3);
-  world.Exclude(3);
-  Settle();
+  Die(3);
   EXPECT_EQ(OwnerAt(1, 20), Process(2));
-  EXPECT_THAT(Resubmit(2, 20), ElementsAre("0a"));
-  b.Reset();
-  ExpectNoLineage();
+  ExpectRunsAt(2);
 }
 
 // Callbacks run at once, and may change whether an object is taken when its task has been.
