@@ -138,7 +138,8 @@ class TransferSteps {
   Verdict Step(const event::TransferRecord& e, Effects* effects);
   // kUnchanged: it answers nothing that is asked.
   Verdict Step(const event::TransferAnswered& e, Effects* effects);
-  // kUnchanged: it does not come from the present owner, or was known. Answered in any case.
+  // kUnchanged: it does not come from the present owner, or was known; what is lent is noted each
+  // time. Answered in any case.
   Verdict Step(const event::Settled& e, Effects* effects);
   Verdict Step(const event::MovedEnded& e, Effects* effects);  // kUnchanged, likewise
   // What an object that is owned here contains, from the `first`-th on, at most `max`.
