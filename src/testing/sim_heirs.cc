@@ -117,6 +117,14 @@ bool EndsAtHeir(const State& state, const Object& object, int64_t heir) {
   return object.ended && object.heirs.count(heir) > 0 && state.OwnerOf(object).excluded_by != 0;
 }
 
+void SeeTakenUpByHeir(Oracle* oracle, State* state, const Process& heir, Object* object) {
+  if (!EndsAtHeir(*state, *object, heir.end) || !heir.live() || !Owns(heir, *object)) return;
+  state->coverage.Count("what ended unheard is taken up by its heir");
+  state->ReturnToScope(object);
+  state->given_away.insert(object->number);
+  SeeOwner(oracle, state, object);
+}
+
 uint64_t CountAsHeir(const State& state, const Process& process, const Object& inner) {
   const auto count = std::count_if(inner.outers.begin(), inner.outers.end(), [&](int64_t outer) {
     const Object& around = state.objects.at(outer);

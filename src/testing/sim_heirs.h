@@ -34,6 +34,8 @@ bool ActDismissHeir(Oracle* oracle, State* state, const Action& action);
 
 // It had ended at its owner, which died before that heir had heard so.
 bool EndsAtHeir(const State& state, const Object& object, int64_t heir);
+// That heir owns it meanwhile, and its host has got a handle: it is in scope again.
+void SeeTakenUpByHeir(Oracle* oracle, State* state, const Process& heir, Object* object);
 
 // Of how many objects that contain `inner` it may be the heir, and hold that for their sake.
 uint64_t CountAsHeir(const State& state, const Process& process, const Object& inner);

@@ -111,8 +111,7 @@ void Revive(State* state, Object* object) {
   state->coverage.Count("an argument is revived");
   if (object->yielded_by != 0) state->coverage.Count("what was yielded is revived");
   LeaveScopes(state, object);
-  object->ended = false;
-  ++object->revivals;
+  state->ReturnToScope(object);
   // What it contained went with its first value.
   for (const int64_t inner : object->inners) {
     std::vector<int64_t>& outers = state->object(inner)->outers;
@@ -121,10 +120,6 @@ void Revive(State* state, Object* object) {
   object->inners.clear();
   object->freed = false;
   ++object->generation;
-  auto& alive = state->alive;
-  if (std::find(alive.begin(), alive.end(), object->number) == alive.end()) {
-    alive.push_back(object->number);
-  }
   // They have been told that it is gone.
   for (auto& [number, subscription] : state->subscriptions) {
     if (subscription.object == object->number) subscription.ended = true;

@@ -145,6 +145,7 @@ bool Import(Oracle* oracle, State* state, const Numbers& n) {
   Begin(&holding);
   if (!again) token.spell = holding.spell;
   holding.handles.push_back(*std::move(ref));
+  SeeTakenUpByHeir(oracle, state, *to, &object);
   return true;
 }
 

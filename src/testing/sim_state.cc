@@ -1,5 +1,7 @@
 #include "src/testing/sim_state.h"
 
+#include <algorithm>
+
 #include "src/base/check.h"
 #include "src/base/random.h"
 #include "src/testing/sim_creation.h"
@@ -166,6 +168,14 @@ Object* State::Find(const ObjectId& id) {
   const auto number = static_cast<int64_t>(NumberOf(id.bytes()));
   Object* found = object(number);
   return found != nullptr && found->id == id ? found : nullptr;
+}
+
+void State::ReturnToScope(Object* object) {
+  object->ended = false;
+  ++object->revivals;
+  if (std::find(alive.begin(), alive.end(), object->number) == alive.end()) {
+    alive.push_back(object->number);
+  }
 }
 
 int64_t State::EndOf(const Address& address) const {

@@ -156,6 +156,8 @@ struct State {
   }
   Object* object(int64_t number);
   Object* Find(const ObjectId& id);
+  // It had ended.
+  void ReturnToScope(Object* object);
   // REQUIRES: it is one of the world's.
   int64_t EndOf(const Address& address) const;
   // The owner's process; never null.
