@@ -37,11 +37,27 @@ bool MustFollow(Oracle* oracle, const State& state, const Object& argument, int6
   });
 }
 
+// It is in scope, or something is that was made of it.
+bool IsOfUse(Oracle* oracle, const State& state, const Object& object) {
+  if (!object.ended && oracle->Held(object)) return true;
+  return std::any_of(state.objects.begin(), state.objects.end(), [&](const auto& each) {
+    const Object& made = each.second;
+    const bool its = made.made_of == object.number || made.lent_of == object.number;
+    return its && IsOfUse(oracle, state, made);
+  });
+}
+
+// Its task is its next owner's as well from now on.
+void Lend(Object* object) {
+  object->lineage_moved = true;
+  if (object->made_of != 0) object->lent_of = object->made_of;
+}
+
 }  // namespace
 
 void NoteLineageMoved(State* state, Object* object, const Process& next_owner) {
   if (!object->recorded) return;
-  object->lineage_moved = true;
+  Lend(object);
   object->record_moved = false;  // if it has followed before, it goes on by itself now
   const Process& former = state->OwnerOf(*object);
   const bool may_lack = !former.usable() || HasEvictedLineage(former);
@@ -57,7 +73,8 @@ void NoteLineageMoved(State* state, Object* object, const Process& next_owner) {
 
 void SeeRecordTaken(State* state, Object* object, int64_t next_owner) {
   state->coverage.Count("a record has followed");
-  object->lineage_moved = object->record_moved = true;
+  Lend(object);
+  object->record_moved = true;
   if (object->owners.empty()) object->owners.push_back(object->owner);
   if (!EverOwned(*object, next_owner)) object->owners.push_back(next_owner);
   object->owner = next_owner;
@@ -73,6 +90,14 @@ bool SeeRecord(State* state, const Process& process, Object* argument) {
   if (!argument->ended || !HasIt(process, *argument)) return false;
   if (argument->owner != process.end) SeeRecordTaken(state, argument, process.end);  // taken back
   return true;
+}
+
+bool IsNeededElsewhere(Oracle* oracle, const State& state, int64_t argument) {
+  return std::any_of(state.objects.begin(), state.objects.end(), [&](const auto& each) {
+    const Object& made = each.second;
+    if (made.lent_of == argument) return IsOfUse(oracle, state, made);
+    return made.made_of == argument && IsNeededElsewhere(oracle, state, made.number);
+  });
 }
 
 void LookAtMovedLineage(Oracle* oracle, State* state) {

@@ -23,6 +23,9 @@ bool HasMovedLineage(const State& state);
 // What a process's host is to make again needs that object, which has ended: its record is there,
 // or has followed, as the library says. Then it is owned there.
 bool SeeRecord(State* state, const Process& process, Object* argument);
+// Something that went along elsewhere, and is of use, was made of it: whoever has lent that task
+// needs it so long, unless it has followed.
+bool IsNeededElsewhere(Oracle* oracle, const State& state, int64_t argument);
 // At rest: a record that somebody can need is where its owner is, or where the task is.
 void LookAtMovedLineage(Oracle* oracle, State* state);
 

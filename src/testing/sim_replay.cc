@@ -139,13 +139,16 @@ void CheckStatus(Oracle* oracle, const State& state, const Process& process, int
                               (states == 0 || HasEvictedLineage(process)),
                           "a stateful task is unknown", name + ", " + status.status().ToString());
   }
-  oracle->Expect(!stateful.ended || states > 0, "a stateful task that is over is kept", name);
+  const bool lent = std::any_of(stateful.calls.begin(), stateful.calls.end(), [&](int64_t call) {
+    return IsNeededElsewhere(oracle, state, call);
+  });
+  oracle->Expect(!stateful.ended || states > 0 || lent, "a stateful task that is over is kept",
+                 name);
   oracle->Expect(status->latest == stateful.calls.size() && status->ended == stateful.ended &&
                      status->restartable == stateful.restartable,
                  "a stateful task is known otherwise", name);
   if (HasEvictedLineage(process)) return;
-  // A state may be kept for what went along elsewhere, and has no use for it there.
-  if (HasMovedLineage(state) && status->states > states) return;
+  if (lent && status->states > states) return;
   oracle->Expect(status->states == states, "other states are kept than must be",
                  name + ": " + std::to_string(status->states) + ", not " + std::to_string(states));
   oracle->Expect(status->checkpoints == checkpoints, "other checkpoints are needed than must be",

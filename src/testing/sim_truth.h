@@ -105,6 +105,7 @@ struct Object {
   bool was_argument = false;   // of something that was recorded
   bool lineage_moved = false;  // it had an owner before, who had its lineage
   bool record_moved = false;   // ... after it had ended, the last time
+  int64_t lent_of = 0;         // what it was made of then, which who lent its task may need
   uint32_t retries = 0;
   int64_t yielded_by = 0;               // recorded: the object whose task yielded it; 0: none
   uint32_t retries_given = 0;           // when it was recorded
