@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "freehold/error_reason.h"
 #include "freehold/scope.h"
@@ -106,8 +107,13 @@ void NoteOnItsWay(State* state, const Object& object, int64_t to) {
   AddBytes(state, object, WholeOf(*state, object.scope));
 }
 
-void FollowOwner(Oracle* oracle, State* state, Object* object) {
+void FollowOwner(Oracle* oracle, State* state, Object* object, bool taken_back) {
   const Process& process = state->OwnerOf(*object);
+  if (const int64_t before = std::exchange(object->scope_before, 0); taken_back && before != 0) {
+    state->coverage.Count("what had come without its scope is taken back into it");
+    object->scope = before;
+    object->scope_held = object->held_before;
+  }
   if (object->scope == 0 || !process.usable()) return;
   const int64_t whole = WholeOf(*state, object->scope);
   const Process& owner = OwnerOfScope(*state, object->scope);
@@ -122,8 +128,8 @@ void FollowOwner(Oracle* oracle, State* state, Object* object) {
     const bool is_over = process.HeardOf(owner) || state->process(object->former)->HeardOf(owner) ||
                          (&owner == &process && IsDone(process, whole_id));
     oracle->Expect(is_over, "S8: an object comes without its scope", details);
-    object->scope = 0;
-    object->scope_held = false;
+    object->scope_before = std::exchange(object->scope, 0);
+    object->held_before = std::exchange(object->scope_held, false);
     return;
   }
   if (&owner == &process) {

@@ -41,8 +41,8 @@ void LookAtPartsAtRest(Oracle* oracle, const State& state, int64_t number, uint6
 // It is given to that process, whose scope it may be in.
 void NoteOnItsWay(State* state, const Object& object, int64_t to);
 // It has another owner, and is in that one's part of its scope, which may have been made for it; or
-// in none, if that scope's owner is known to have died.
-void FollowOwner(Oracle* oracle, State* state, Object* object);
+// in none, if that scope's owner is known to have died. Who has taken it back never let go of it.
+void FollowOwner(Oracle* oracle, State* state, Object* object, bool taken_back);
 // Some root scope holds something.
 bool AnyHeldByRoot(const State& state);
 // It, or one around it, may end by itself.

@@ -95,6 +95,8 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
 
 void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
   const bool back = EverOwned(*object, owner);
+  const bool taken_back = object->unsettled && object->former == owner &&
+                          state->process(object->owner)->excluded_by != 0;
   state->trace.Add("O is owned by P", {object->number, owner});
   state->coverage.Count(!back ? "transfer taken"
                         : state->process(object->owner)->excluded_by != 0
@@ -127,7 +129,7 @@ void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
   // What is taken back was counted all the time.
   if (state->process(object->owner)->excluded_by == 0) oracle->SeeUsesLetGo(owner);
   object->owner = owner;
-  FollowOwner(oracle, state, object);
+  FollowOwner(oracle, state, object, taken_back);
   object->listed = object->handed;
   ListPassedOn(state, object);
 }

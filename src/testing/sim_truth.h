@@ -94,6 +94,8 @@ struct Object {
   uint64_t touched = 0;        // nodes that ever had to do with it, by place
   int64_t scope = 0;           // 0: the root
   bool scope_held = false;     // by that scope, as long as it runs
+  int64_t scope_before = 0;    // that it did not come in with its owner; 0: it came in its own
+  bool held_before = false;    // by that one
   int label = 0;               // under which it is counted; 0: none
   std::vector<int64_t> users;  // scopes that use it, or did
   uint64_t used_perhaps = 0;   // at rest: by scopes in rings of which the library says so
