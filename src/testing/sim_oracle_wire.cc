@@ -159,11 +159,10 @@ class Oracle::Wire final : public core::PayloadSink {
     static constexpr const char* kNames[] = {"item ScopeJoin", "item ScopeEnd", "item ScopeEnded"};
     const auto kind = static_cast<size_t>(item.kind) - 1;
     s_.coverage.Count(item.unlisted ? "item ScopeEnd to who comes late" : kNames[kind]);
-    for (auto& [number, part] : s_.scopes) {
-      const bool is_it = part.part_of == static_cast<int64_t>(item.scope) - kScopeIds;
-      if (item.unlisted && is_it && part.process == to_) part.unlisted = true;
-    }
-    s_.trace.Add(kLines[kind], {from_, to_, static_cast<int64_t>(item.scope) - kScopeIds});
+    const int64_t scope = static_cast<int64_t>(item.scope) - kScopeIds;
+    const auto found = s_.scopes.find(scope);
+    if (item.unlisted && found != s_.scopes.end()) found->second.came_late.insert(to_);
+    s_.trace.Add(kLines[kind], {from_, to_, scope});
   }
 
   // Digests that begin a comparison.

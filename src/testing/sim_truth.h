@@ -155,7 +155,7 @@ struct SimScope {
   int64_t process = 0;
   ScopeId id;
   int64_t part_of = 0;                    // 0: it is none
-  bool unlisted = false;                  // a part that came after the scope was done
+  std::set<int64_t> came_late;            // processes whose parts came after it was done
   std::map<int64_t, std::string> tokens;  // that were made of it last, by receiver
   int64_t parent = 0;                     // 0: the root
   bool hold = false;

@@ -332,8 +332,9 @@ bool Oracle::IsDone(int64_t scope) const {
   if (ScopeRuns(s_, scope) || IsWaiting(scope)) return false;
   return std::none_of(s_.scopes.begin(), s_.scopes.end(), [&](const auto& other) {
     const SimScope& part = other.second;
-    return at_rest_ && part.part_of == scope && !part.unlisted &&
-           s_.process(part.process)->live() && !IsDone(other.first);
+    const bool is_late = s_.scopes.at(scope).came_late.count(part.process) > 0;
+    return at_rest_ && part.part_of == scope && !is_late && s_.process(part.process)->live() &&
+           !IsDone(other.first);
   });
 }
 
