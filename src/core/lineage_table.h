@@ -91,8 +91,8 @@ class LineageTable {
 
   // --- Tasks that go along with what they made (lineage_table_lend.cc) -----------------------
 
-  // kNotFound: it is no return here that is in scope, or a record; kBusy, kHostKeeps, kTooMany.
-  // `*task` has a nil id if its task is not kept.
+  // kNotFound: it is out of scope, or is no record; kBusy, kHostKeeps, kTooMany. `*task` has a nil
+  // id if no task that made it is kept, or is known.
   LineageVerdict Step(const event::LendReturn& e, TaskRecord* task, LineageEffects* effects);
   LineageVerdict Step(const event::LentSettled& e, LineageEffects* effects);  // kNotFound
   LineageVerdict Step(const event::ReturnBack& e, LineageEffects* effects);

@@ -19,7 +19,10 @@ using internal::Mutant;
 LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
                                   LineageEffects* effects) {
   const uint32_t slot = FindObject(e.object);
-  if (slot == kNone || !objects_.At(slot).made) return LineageVerdict::kNotFound;
+  if (slot == kNone || !objects_.At(slot).made) {
+    // What was evicted is known no more once it was to be given away, and may be offered again.
+    return e.record ? LineageVerdict::kNotFound : LineageVerdict::kOk;
+  }
   Object& object = objects_.At(slot);
   if (object.in_scope == e.record) return LineageVerdict::kNotFound;
   // It may be needed here since it was to follow.

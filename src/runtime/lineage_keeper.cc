@@ -226,17 +226,23 @@ absl::Status LineageKeeper::Record(const LineageTask& task) {
   return added;
 }
 
-// Marked first: its end must not pass unnoticed.
+// Entered first, as by Record: what ends, or is given away, before it is marked is made by nobody.
 void LineageKeeper::AddReturn(const TaskId& task, const ObjectId& object) {
   if (core::StateOf(object).has_value()) return;
+  {
+    internal::MutexLock lock(&mutex_);
+    const LineageVerdict entered = table_.Step(core::event::AddReturn{task, object});
+    if (entered != LineageVerdict::kOk && entered != LineageVerdict::kUnchanged) return;
+  }
   const core::Key key = counter_->KeyOf(object);
   const Verdict marked =
       counter_->ApplyQuietly(counter_->ShardOf(key), [&](core::ObjectTable& table) {
         return LineageSteps(&table).Step(core::event::SetLineage{key});
       });
-  if (marked != Verdict::kOk) return;
-  internal::MutexLock lock(&mutex_);
-  (void)table_.Step(core::event::AddReturn{task, object});
+  if (marked == Verdict::kOk) return;
+  (void)Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
+    return table.Step(core::event::ReturnEnded{object, 0}, effects);
+  });
 }
 
 // --- Questions -----------------------------------------------------------------------------------

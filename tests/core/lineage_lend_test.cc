@@ -288,6 +288,25 @@ TEST_F(LineageLend, WhatWasEvictedHasNoTaskToGoAlong) {
   EXPECT_EQ(At(small, event::LendReturn{Object(10), kTo}, &task), LineageVerdict::kOk);
   EXPECT_TRUE(task.id.IsNil());
   EXPECT_TRUE(small.empty());
+  // It was not movable at that moment.
+  EXPECT_EQ(At(small, event::ReturnBack{Object(10)}), LineageVerdict::kNotFound);
+  EXPECT_EQ(At(small, event::LendReturn{Object(10), kTo}, &task), LineageVerdict::kOk);
+  EXPECT_TRUE(task.id.IsNil());
+  EXPECT_TRUE(small.empty());
+}
+
+TEST_F(LineageLend, WhatIsEvictedWhenItWasToBeGivenAwayMayBeOfferedAgain) {
+  LineageHarness small(50);
+  ASSERT_EQ(small.Record(1, {}, {10}, 40), LineageVerdict::kOk);
+  TaskRecord task;
+  ASSERT_EQ(At(small, event::LendReturn{Object(10), kTo}, &task), LineageVerdict::kOk);
+  EXPECT_EQ(task.id, Task(1));
+  ASSERT_EQ(small.Record(2, {}, {20}, 40), LineageVerdict::kOk);
+  (void)At(small, event::ReturnBack{Object(10)});
+  TaskRecord none;
+  EXPECT_EQ(At(small, event::LendReturn{Object(10), kTo}, &none), LineageVerdict::kOk);
+  EXPECT_TRUE(none.id.IsNil());
+  EXPECT_EQ(small.table.objects(), 1u);
 }
 
 TEST_F(LineageLend, AnEvictedTaskLetsGoOfWhatItNeededElsewhere) {
@@ -311,7 +330,6 @@ TEST_F(LineageLend, WhatIsTheHostsOrBusyStays) {
   EXPECT_EQ(Refused(10), LineageVerdict::kHostKeeps);
   ASSERT_EQ(here.table.Step(event::BeginResubmit{Task(2)}), LineageVerdict::kOk);
   EXPECT_EQ(Refused(20), LineageVerdict::kBusy);
-  EXPECT_EQ(Refused(99), LineageVerdict::kNotFound);
   std::vector<uint64_t> many(kTaskArgumentsMax + 1, 1000);
   ASSERT_EQ(here.Record(4, many, {40}), LineageVerdict::kOk);
   EXPECT_EQ(Refused(40), LineageVerdict::kTooMany);

@@ -128,6 +128,23 @@ TEST_F(TransferLineageInLittleRoom, WhatIsEvictedAsItComesWasTakenFirst) {
   ExpectNoLineage();
 }
 
+// It is offered twice: what it contains is passed on in between.
+TEST_F(TransferLineageInLittleRoom, WhatWasEvictedGoesWithWhatItContains) {
+  ObjectRef inner = world.Declare(1, 10);
+  ObjectRef outer = world.Declare(1, 20);
+  Record(1, 20, {}, {20}, kRetriesUnlimited, /*spec_bytes=*/60);
+  ASSERT_TRUE(world[1].AddNested(Object(20), {{Object(10)}}).ok());
+  ObjectRef other = world.Declare(1, 30);
+  Record(1, 30, {}, {30}, kRetriesUnlimited, /*spec_bytes=*/60);
+  ASSERT_EQ(CanRecover(1, 20), Recovery::kEvicted);
+  Give({20}, 1, 2);
+  EXPECT_EQ(OwnerAt(1, 20), Process(2));
+  EXPECT_EQ(world.Counts(2, 10).nested_in, 1u);
+  EXPECT_EQ(CanRecover(2, 20), Recovery::kPut);
+  for (ObjectRef* ref : {&inner, &outer, &other}) ref->Reset();
+  ExpectNoLineage();
+}
+
 TEST_F(TransferLineageAtOnce, WhatIsRefusedOnItsWayHomeIsLentAsBefore) {
   ObjectRef a = Make(1, 10, {});
   ASSERT_TRUE(world[1].OnErased(Object(10), [](const ObjectId&, EndReason) {}).ok());
