@@ -59,9 +59,9 @@ class Oracle {
   bool MayDelete(const Node& node, const Object& object, uint32_t generation) const;
   // From now on `object`, and what is in it, may end later for the library than in truth.
   void MakeInexact(Object* object);
-  // Something comes into a scope of that process: one that has ended, and waited for nothing of its
-  // own any more, had let go of what it used.
-  void SeeUsesLetGo(int64_t process);
+  // Something comes into that scope: if it, or one around it, has ended and waited for nothing of
+  // its own any more, that one had let go of what it used.
+  void SeeUsesLetGo(int64_t scope);
 
   // --- What hosts did; told before the library is ------------------------------------------------
 

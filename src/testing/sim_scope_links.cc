@@ -132,15 +132,19 @@ void FollowOwner(Oracle* oracle, State* state, Object* object, bool taken_back) 
     object->held_before = std::exchange(object->scope_held, false);
     return;
   }
+  // What is taken back was counted all the time.
   if (&owner == &process) {
     oracle->Expect(at.scope == whole_id, "S8: an object comes into another scope", details);
+    if (!taken_back) oracle->SeeUsesLetGo(whole);
     object->scope = whole;
     return;
   }
   oracle->Expect(at.owner == owner.id && at.owner_scope == whole_id,
                  "S8: an object comes into another scope", details);
-  object->scope = PartAt(*state, process, whole, at.scope);
-  if (object->scope != 0) return;
+  const int64_t part = PartAt(*state, process, whole, at.scope);
+  if (!taken_back) oracle->SeeUsesLetGo(part);
+  object->scope = part;
+  if (part != 0) return;
   // Below those that hosts have joined.
   object->scope = std::min<int64_t>(state->scopes.begin()->first, 0) - 1;
   SimScope& made = state->scopes[object->scope];

@@ -126,8 +126,6 @@ void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
   NoteLineageMoved(state, object, *state->process(owner));
   object->former = object->owner;
   object->unsettled = state->process(object->owner)->live();
-  // What is taken back was counted all the time.
-  if (state->process(object->owner)->excluded_by == 0) oracle->SeeUsesLetGo(owner);
   object->owner = owner;
   FollowOwner(oracle, state, object, taken_back);
   object->listed = object->handed;

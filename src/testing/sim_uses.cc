@@ -319,11 +319,11 @@ bool Oracle::IsWaiting(int64_t scope) const {
   return waits;
 }
 
-void Oracle::SeeUsesLetGo(int64_t process) {
-  for (auto& [number, scope] : s_.scopes) {
-    if (scope.process != process || scope.uses.empty()) continue;
-    if (ScopeRuns(s_, number) || IsWaiting(number)) continue;
-    scope.let_go.insert(scope.uses.begin(), scope.uses.end());
+void Oracle::SeeUsesLetGo(int64_t scope) {
+  for (int64_t at = scope; at != 0; at = s_.scopes.at(at).parent) {
+    SimScope& around = s_.scopes.at(at);
+    if (around.uses.empty() || ScopeRuns(s_, at) || IsWaiting(at)) continue;
+    around.let_go.insert(around.uses.begin(), around.uses.end());
   }
 }
 
