@@ -11,7 +11,9 @@
 // its owner has died. A secondary copy elsewhere is not enough, its node may evict it at any
 // moment; but MovePrimary on that node then makes it safe without any bytes being moved. The owner
 // says what it has heard: a copy that was evicted elsewhere within the last round trip it may name
-// as the primary yet, so that who evicts while a node is drained evicts no sole copies.
+// as the primary yet, so that who evicts while a node is drained evicts no sole copies. So it names
+// one on a node that has died until that is excluded, be it one that the node had or one that the
+// owner's host alone has said to be there; what goes so is lost, as with any node that dies.
 //
 // New work is the host's to keep away: a copy that arrives meanwhile is asked about like the
 // others.

@@ -81,6 +81,16 @@ void Actor::Evacuate(const Node& from, const SimNodeDrain::Wanted& wanted) {
   --s_.nested;
 }
 
+// Its owner's host has said that the primary is there; that the node had died before it had one, no
+// owner can know until it is excluded.
+bool Actor::IsNamedOnUnheardDead(const Object& object, const Node& node) const {
+  if (!node.crashed || s_.OwnerOf(object).HeardOf(node) || !IsPrimaryOn(s_, object, -node.end)) {
+    return false;
+  }
+  s_.coverage.Count("a node is drained while a dead one is named that was to have a value");
+  return true;
+}
+
 // What is elsewhere may have been evicted there, or died, while it was asked about.
 void Actor::CheckDrained(const Node& node) {
   if (CountDead(s_) != node.drain.dead_before) {
@@ -106,8 +116,9 @@ void Actor::CheckDrained(const Node& node) {
     s_.coverage.Count("a node is drained whose values are safe elsewhere");
     const auto is_safe_at = [&](const auto& other) {
       const Store::Stored* copy = other->store.Find(key);
-      return other.get() != &node && copy != nullptr &&
-             (!copy->url.empty() || IsPrimaryOn(s_, object, -other->end));
+      if (other.get() == &node) return false;
+      if (copy == nullptr) return IsNamedOnUnheardDead(object, *other);
+      return !copy->url.empty() || IsPrimaryOn(s_, object, -other->end);
     };
     oracle_.Expect(entry.second.shared || IsInFile(s_, object) ||
                        std::any_of(s_.nodes.begin(), s_.nodes.end(), is_safe_at),
