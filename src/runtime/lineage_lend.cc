@@ -57,8 +57,9 @@ Verdict LineageKeeper::LendWith(
   }
   std::unique_ptr<const core::TaskRecord> told;
   if (!task.id.IsNil()) told = std::make_unique<const core::TaskRecord>(std::move(task));
+  const bool is_lent = told != nullptr;
   const Verdict verdict = step(&told);
-  if (verdict == Verdict::kOk) return verdict;
+  if (verdict == Verdict::kOk || !is_lent) return verdict;
   (void)Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
     return table.Step(core::event::ReturnBack{object, record}, effects);
   });
