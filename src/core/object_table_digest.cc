@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "src/base/mutant.h"
+#include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
 
@@ -76,6 +77,9 @@ Verdict TableDigest::Step(const event::DigestMissing& e, ObjectTable* table, Eff
                                 : Verdict::kUnchanged;
   ObjectRecord* record = table->FindMutable(e.key);
   if (record == nullptr || record->borrowed || e.generation > record->generation) return otherwise;
+  // A node that is being told of this owner says before it answers what it has.
+  const bool is_telling = TransferSteps(table).IsTelling(table->IndexOf(*record), e.node);
+  if (is_telling && !internal::IsMutant(internal::Mutant::kEarlierReportCounts)) return otherwise;
   record = table->FindGeneration(record, e.generation);
   Copy* copy = record == nullptr ? nullptr : table->copies_.Find(*record, e.node);
   if (copy == nullptr || copy->reported == 0) return otherwise;

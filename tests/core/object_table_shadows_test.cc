@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "src/core/object_table_digest.h"
 #include "tests/core/object_table_heirs_testing.h"
 
 namespace freehold::core::heirs_testing {
@@ -151,6 +152,30 @@ TEST_F(ObjectTableHeirs, AGenerationThatIsNotKnownIsFreedOfWhatWasInherited) {
   (void)Pull(kNode);
   ASSERT_EQ(Report(kNode, CopyRole::kPrimary, 1), Verdict::kToBeFreed);
   EXPECT_EQ(Pull(kNode), Sent{"free"});
+}
+
+// It counts the copy no more until it has reported it again; what it lists in between lacks it.
+TEST_F(ObjectTableHeirs, ADigestTakesNothingFromANodeThatIsBeingTold) {
+  ASSERT_EQ(Shadow(1, {kFirst}), Verdict::kOk);
+  Fence(kOwner);
+  event::SetLocation report{key(), kNode, 0, 0, CopyRole::kSecondary};
+  report.in_memory = true;
+  report.merge = true;
+  ASSERT_EQ(Step(report), Verdict::kOk);
+  ASSERT_EQ(TableDigest::SumOf(table_, kNode).copies, 1u);
+  (void)Step(event::MovePrimary{key(), kNode, 0, 5, kNoPeer});
+  EXPECT_EQ(Pull(kNode), Sent{"moved t2"});
+  const auto missing = [this] {
+    return Do([&](Effects* effects) {
+      return TableDigest::Step(event::DigestMissing{key(), kNode, 0}, &table_, effects);
+    });
+  };
+  EXPECT_EQ(missing(), Verdict::kUnchanged);
+  EXPECT_EQ(table_.Find(key())->copies, 1u);
+  ASSERT_EQ(Report(kNode), Verdict::kOk);
+  ASSERT_EQ(Told(kNode, /*holds=*/true, /*by_node=*/true), Verdict::kOk);
+  EXPECT_EQ(missing(), Verdict::kOk);
+  EXPECT_EQ(table_.Find(key())->copies, 0u);
 }
 
 }  // namespace
