@@ -138,7 +138,8 @@ bool Oracle::OnToldFromAfar(const Registration& registration, EndReason reason) 
 }
 
 // What both know of is not the matter of the exchange, whatever is on its way. It is the first copy
-// that the value ever had: that one was lost before could be told late.
+// that the value ever had, and that an earlier value was lost waits to be told to nobody: that one
+// was lost before could be told late.
 void Oracle::OnListed(int64_t node_end, int64_t owner_end) {
   s_.listed_copies.erase(std::remove_if(s_.listed_copies.begin(), s_.listed_copies.end(),
                                         [&](const SimListedCopy& each) {
@@ -148,10 +149,11 @@ void Oracle::OnListed(int64_t node_end, int64_t owner_end) {
   const Process* owner = s_.process(owner_end);
   const Node& node = *s_.node(-node_end);
   if (owner == nullptr || !owner->usable()) return;
+  const bool told_late = owner->queue != nullptr && owner->queue->size() > 0;
   for (const auto& [key, stored] : node.store.copies()) {
     const Object* object = s_.Find(key.first);
     if (object == nullptr || object->owner != owner_end || !stored.first ||
-        object->touched != PlaceOf(node_end)) {
+        object->touched != PlaceOf(node_end) || (told_late && object->generation > 0)) {
       continue;
     }
     const auto known = owner->counter->GetLocations(object->id);

@@ -43,6 +43,7 @@ bool Call(Oracle* oracle, State* state, Process* process, const Action& action) 
       object->ended || !oracle->Held(*object)) {
     return false;
   }
+  if (object->persists > 0) return false;  // see ActPersist
   if (!stateful.calls.empty() && stateful.calls.back() >= object->number) return false;
   LineageTask task;
   task.id = TaskIdOf(object->number);
