@@ -175,6 +175,10 @@ struct UnboundFile {
     kOver,  // its value is over
     // It was to be freed with its copy, and perhaps was: it is deleted, and nobody waits for that.
     kLoose,
+    // As kKept; but the owner before may take the object back, and has the file carried then. A
+    // carrier of this owner's would delete it at the barrier.
+    kHeldBack,
+    kStays,  // of such a one: that owner cannot any more
   };
   ObjectId object;
   uint32_t generation = 0;

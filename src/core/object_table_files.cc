@@ -5,6 +5,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table_scopes.h"
+#include "src/core/object_table_transfer.h"
 
 namespace freehold::core {
 
@@ -98,13 +99,25 @@ void FileSteps::Outlive(ObjectRecord* record, std::string url, FreeState state, 
     table_.nodes_.Link(table_.IndexOf(*record), copy);
     table_.CountInScope(*record, 1, 0, effects);
   }
-  const UnboundFile::Use use = over ? UnboundFile::Use::kOver : UnboundFile::Use::kKept;
+  const UnboundFile::Use use = over ? UnboundFile::Use::kOver
+                               : TransferSteps(&table_).MayGoBack(*record)
+                                   ? UnboundFile::Use::kHeldBack
+                                   : UnboundFile::Use::kKept;
   (void)Enter(record, copy, std::move(url), use, effects);
   if (over) {
     if (is_new) table_.WaitForFree(copy, effects);
     return;
   }
   SayThatItIsThere(record, *copy, effects);
+}
+
+void FileSteps::Stay(const ObjectRecord& record, Effects* effects) {
+  const PeerIndex place = table_.nodes_.unbound();
+  const Rare* const rare = table_.rares_.Find(record);
+  if (rare == nullptr || place == kNoPeer) return;
+  for (const auto& [node, url] : rare->spill_urls) {
+    if (node == place) Tell(record, url, UnboundFile::Use::kStays, effects);
+  }
 }
 
 bool FileSteps::TakeFrees(uint32_t values_max,

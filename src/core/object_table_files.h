@@ -54,6 +54,8 @@ class FileSteps {
   static std::string UrlOf(const ObjectTable& table, const ObjectRecord& record, const Copy& copy);
   // A copy with that file has gone with its node. `state`: of that copy.
   void Outlive(ObjectRecord* record, std::string url, FreeState state, Effects* effects);
+  // Nobody takes the object back any more.
+  void Stay(const ObjectRecord& record, Effects* effects);
 
  private:
   // False: it is known.

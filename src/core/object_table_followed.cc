@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "src/base/mutant.h"
+#include "src/core/object_table_files.h"
 #include "src/core/object_table_heirs.h"
 #include "src/core/object_table_lineage.h"
 #include "src/core/object_table_transfer.h"
@@ -39,6 +40,7 @@ void TransferSteps::GoOnFollowing(RecordIndex index, Effects* effects) const {
 // Whoever handed it over has said so itself.
 void TransferSteps::TellSettled(RecordIndex index, Effects* effects) {
   const ObjectRecord& record = table_.slabs_.At(index);
+  FileSteps(&table_).Stay(record, effects);
   if (!LineageSteps::IsMarked(table_, record) || IsMutant(Mutant::kLaterOwnerNotTold)) return;
   const Tenure& tenure = transfers()->tenures.find(index)->second;
   transfers()->previous.ForEachOf(index, [&](const HolderIndex::Holder& former) {

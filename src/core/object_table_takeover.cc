@@ -217,6 +217,11 @@ bool TransferSteps::Settles(const Tenure& tenure) const {
   return tenure.from == kNoPeer || table_.fences_.IsFenced(tenure.from);
 }
 
+bool TransferSteps::MayGoBack(const ObjectRecord& record) const {
+  const RecordIndex index = RecordSlabs::IndexOf(record);
+  return HasTenure(index) && !Settles(transfers()->tenures.find(index)->second);
+}
+
 void TransferSteps::SettleIfTold(RecordIndex index, Effects* effects) {
   const Tenure& tenure = transfers()->tenures.find(index)->second;
   if (!IsTold(index)) return;

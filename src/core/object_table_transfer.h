@@ -180,6 +180,8 @@ class TransferSteps {
   bool IsSettled(RecordIndex index) const;
   // Its owner before has died, and may have begun more than its heir has heard.
   bool IsInherited(RecordIndex index) const;
+  // Who has given it to this process may take it back.
+  bool MayGoBack(const ObjectRecord& record) const;
   bool HasTenure(RecordIndex index) const {
     return Any(table_) && transfers()->tenures.contains(index);
   }
@@ -245,7 +247,8 @@ class TransferSteps {
   bool IsOnlyRecord(const ObjectRecord& record) const;
   // Nobody can take it back any more: a record may go on to where its task has gone meanwhile.
   void GoOnFollowing(RecordIndex index, Effects* effects) const;
-  // ... and what its task needs may come from owners before, which hear so.
+  // ... its files may be carried, and what its task needs may come from owners before, which hear
+  // so.
   void TellSettled(RecordIndex index, Effects* effects);
   void Strip(ObjectRecord* record);
   // As `to` is told it, which is not told of itself.

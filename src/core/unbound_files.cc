@@ -12,6 +12,14 @@ using internal::IsMutant;
 using internal::Mutant;
 
 void UnboundFiles::Add(UnboundFile file) {
+  if (file.use == UnboundFile::Use::kStays) {
+    const auto value = values_.find(ValueOf(file));
+    if (value == values_.end()) return;
+    for (const uint64_t known : value->second.files) {
+      if (files_.at(known).what.url == file.url) Release(known);
+    }
+    return;
+  }
   const uint64_t number = ++last_number_;
   if (file.use != UnboundFile::Use::kLoose) {
     Value& value = values_[ValueOf(file)];
@@ -19,8 +27,14 @@ void UnboundFiles::Add(UnboundFile file) {
     // One that has appeared since the value's end was not counted then.
     if (value.over && file.use == UnboundFile::Use::kOver) ++value.to_go;
   }
-  files_[number].what = std::move(file);
-  without_agent_.insert(number);
+  File& added = files_[number];
+  added.held_back = file.use == UnboundFile::Use::kHeldBack && !values_.at(ValueOf(file)).over;
+  added.what = std::move(file);
+  if (!added.held_back) without_agent_.insert(number);
+}
+
+void UnboundFiles::Release(uint64_t number) {
+  if (std::exchange(files_.at(number).held_back, false)) without_agent_.insert(number);
 }
 
 void UnboundFiles::Delete(const DigestKey& value, uint32_t files, std::vector<PeerIndex>* ready) {
@@ -28,6 +42,7 @@ void UnboundFiles::Delete(const DigestKey& value, uint32_t files, std::vector<Pe
   ended.over = true;
   ended.to_go = files;
   for (const uint64_t number : ended.files) {
+    Release(number);
     const PeerIndex carrier = files_[number].carrier;
     if (carrier == kNoPeer) continue;
     to_tell_[carrier].insert(number);
@@ -130,7 +145,8 @@ void UnboundFiles::CheckInvariants() const {
   }
   for (const auto& [number, file] : files_) {
     of_values += IsLoose(file) ? 1 : 0;
-    FREEHOLD_CHECK((file.carrier == kNoPeer) == without_agent_.contains(number));
+    FREEHOLD_CHECK((file.carrier == kNoPeer && !file.held_back) == without_agent_.contains(number));
+    FREEHOLD_CHECK(!file.held_back || (file.carrier == kNoPeer && !IsOver(file)));
     if (file.carrier == kNoPeer) continue;
     FREEHOLD_CHECK(carried_.at(file.carrier).contains(number));
     const auto to_tell = to_tell_.find(file.carrier);

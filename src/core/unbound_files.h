@@ -30,7 +30,8 @@ namespace freehold::core {
 
 class UnboundFiles {
  public:
-  // A file is known now; it waits for a carrier.
+  // A file is known now; it waits for a carrier, or to be one that stays. Of that it is told here,
+  // too.
   void Add(UnboundFile file);
   // The value is over: its files, `files` in all, are to be deleted. One of them may be added after
   // this. Agents that are to be marked ready are appended to `ready`.
@@ -59,7 +60,8 @@ class UnboundFiles {
   struct File {
     UnboundFile what;
     PeerIndex carrier = kNoPeer;
-    bool asked = false;  // the carrier was, to delete it
+    bool asked = false;      // the carrier was, to delete it
+    bool held_back = false;  // it has none yet, and waits for none
   };
   struct Value {
     std::vector<uint64_t> files;  // those that are not gone
@@ -68,6 +70,8 @@ class UnboundFiles {
   };
   static bool IsLoose(const File& file) { return file.what.use == UnboundFile::Use::kLoose; }
   bool IsOver(const File& file) const;  // it is to be deleted
+  // It waits for a carrier from now on, if it did not.
+  void Release(uint64_t number);
   static DigestKey ValueOf(const UnboundFile& file) { return {file.object, file.generation}; }
 
   uint64_t last_number_ = 0;

@@ -166,6 +166,26 @@ TEST(UnboundFiles, ALooseOneIsDeletedAndNobodyWaitsForIt) {
   EXPECT_EQ(files.files.size(), 0u);
 }
 
+// A carrier of its would delete at its barrier what that one has taken back.
+TEST(UnboundFiles, OneThatTheOwnerBeforeMayTakeBackWaitsForNoCarrier) {
+  Files files;
+  files.Add(1, "a", UnboundFile::Use::kHeldBack);
+  files.Add(1, "b", UnboundFile::Use::kHeldBack);
+  files.Add(2, "c", UnboundFile::Use::kHeldBack);
+  EXPECT_EQ(files.files.without_agent(), 0u);
+  files.Add(1, "a", UnboundFile::Use::kStays);
+  files.Add(1, "a", UnboundFile::Use::kStays);
+  files.Add(3, "a", UnboundFile::Use::kStays);
+  EXPECT_EQ(files.files.without_agent(), 1u);
+  EXPECT_EQ(files.files.size(), 3u);
+  (void)files.Delete(2, 1);
+  EXPECT_EQ(files.files.without_agent(), 2u) << "what is over is to be deleted by somebody";
+  files.files.Assign(kN1, 64);
+  EXPECT_EQ(files.Fill(kN1), (Words{"+a", "-c"}));
+  files.Add(1, "a", UnboundFile::Use::kStays);
+  EXPECT_EQ(files.Fill(kN1), Words{});
+}
+
 TEST(UnboundFiles, AFullWriterLeavesTheRestForTheNext) {
   Files files;
   const std::string url(400, 'u');
