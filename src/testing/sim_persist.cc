@@ -94,10 +94,11 @@ void LookAtPersistedAtRest(Oracle* oracle, const State& state) {
     const Process& owner = state.OwnerOf(object);
     if (!object.let_go || !owner.live()) continue;
     const bool in_scope = !object.ended && oracle->Held(object);
+    // What needs it elsewhere keeps nothing here.
     const bool needed =
         std::any_of(state.objects.begin(), state.objects.end(), [&](const auto& other) {
-          return other.second.made_of == object.number && !other.second.ended &&
-                 oracle->Held(other.second);
+          return other.second.made_of == object.number && other.second.owner == object.owner &&
+                 !other.second.ended && oracle->Held(other.second);
         });
     if (!in_scope && !needed) continue;
     const Recovery said = Lineage(*owner.counter).CanRecover(object.id);
