@@ -100,7 +100,8 @@ struct CallbackThreadOptions {
   Logger* logger = nullptr;
 };
 
-// A thread of its own, first in first out.
+// A thread of its own, first in first out. A job that is posted to an idle thread wakes it; while
+// many are posted it naps (50 us) instead of being woken for every few of them.
 // Thread safety: thread-safe. Ownership: share it between the ends that use it.
 class CallbackThread final : public CallbackExecutor {
  public:
@@ -110,6 +111,7 @@ class CallbackThread final : public CallbackExecutor {
     uint64_t threw = 0;
     uint64_t reported_slow = 0;
     uint64_t dropped = 0;          // posted after Stop, or left at its deadline
+    uint64_t wakes = 0;            // posts that had to wake the thread, which costs microseconds
     uint64_t queue_depth = 0;      // now
     uint64_t queue_depth_max = 0;  // so far; of a long queue at most 64 too small
     // How long the oldest queued job has waited, now; measured from the first job of its batch, so

@@ -116,7 +116,10 @@ bool CallbackThread::Post(CallbackJob job) {
       rep_->depth_max = std::max(rep_->depth_max, rep_->Depth());
     }
     wake = rep_->asleep;
-    rep_->asleep = false;  // one poster wakes it, those after it need not
+    if (wake) {
+      rep_->asleep = false;  // one poster wakes it, those after it need not
+      ++rep_->wakes;
+    }
   }
   if (wake) rep_->wake_thread.NotifyOne();
   return true;
@@ -139,6 +142,7 @@ CallbackThread::Stats CallbackThread::GetStats() const {
   stats.threw = rep.threw.load(std::memory_order_relaxed);
   stats.reported_slow = rep.reported_slow.load(std::memory_order_relaxed);
   stats.dropped = rep.dropped;
+  stats.wakes = rep.wakes;
   stats.queue_depth = rep.Depth();
   rep.depth_max = std::max(rep.depth_max, stats.queue_depth);
   stats.queue_depth_max = rep.depth_max;

@@ -30,6 +30,13 @@ constexpr int kSpins = 64;
 // lock from whoever posts each time.
 constexpr uint64_t kSmallBatch = 64;
 constexpr int kGatherPauses = 32;
+// Whoever posts to a parked thread pays for waking it: several microseconds, with both threads on
+// one processor more than that for every few jobs. A thread that was woken several times in a row
+// (kShortParksMin) after less than kShortPark therefore naps before it parks again: nobody wakes it, and what comes
+// meanwhile is one batch. Naps that gather fewer than kNapWorth jobs become rarer.
+constexpr Duration kShortPark = std::chrono::microseconds(20);
+constexpr Duration kNap = std::chrono::microseconds(50);
+constexpr size_t kNapWorth = 8;
 
 void NameThread(const char* name) {
 #if defined(__linux__)
@@ -96,17 +103,32 @@ void CallbackThread::Rep::ThreadMain(const std::shared_ptr<Rep>& rep) {
   leftovers = rep->TakeLeftovers();
 }
 
-bool CallbackThread::Rep::NextBatch() {
-  for (int i = 0; i < kSpins && !hint.load(std::memory_order_relaxed); ++i) Relax();
-  for (int i = 0; i < kGatherPauses && gather; ++i) Relax();
-  MutexLock lock(&mutex);
-  bool parked = false;
+void CallbackThread::Rep::Park() {
+  if (short_parks >= short_parks_before_nap) {
+    static_cast<void>(wake_thread.WaitFor(&mutex, kNap));
+    if (queue.size() >= kNapWorth) {
+      short_parks_before_nap = kShortParksMin;
+      return;
+    }
+    short_parks = 0;
+    short_parks_before_nap = std::min(short_parks_before_nap * 2, kShortParksMax);
+  }
+  if (!queue.empty() || stopped) return;
+  const Time since = MonotonicNow();
   while (queue.empty() && !stopped) {
-    parked = true;
     asleep = true;
     wake_thread.Wait(&mutex);
   }
   asleep = false;
+  short_parks = MonotonicNow() - since < kShortPark ? short_parks + 1 : 0;
+}
+
+bool CallbackThread::Rep::NextBatch() {
+  for (int i = 0; i < kSpins && !hint.load(std::memory_order_relaxed); ++i) Relax();
+  for (int i = 0; i < kGatherPauses && gather; ++i) Relax();
+  MutexLock lock(&mutex);
+  const bool parked = queue.empty() && !stopped;
+  if (parked) Park();
   if (closed || queue.empty()) return false;
   hint.store(false, std::memory_order_relaxed);
   depth_max = std::max<uint64_t>(depth_max, queue.size());

@@ -34,6 +34,7 @@ struct CallbackThread::Rep {
   // The executor's thread.
   static void ThreadMain(const std::shared_ptr<Rep>& rep);
   bool NextBatch() FREEHOLD_EXCLUDES(mutex);
+  void Park() FREEHOLD_REQUIRES(mutex);  // until there is work or an end
   void RunBatch();
   void ThreadEnded() FREEHOLD_EXCLUDES(mutex);
 
@@ -87,13 +88,20 @@ struct CallbackThread::Rep {
   std::thread watchdog FREEHOLD_GUARDED_BY(mutex);
   uint64_t posted FREEHOLD_GUARDED_BY(mutex) = 0;
   uint64_t dropped FREEHOLD_GUARDED_BY(mutex) = 0;
+  uint64_t wakes FREEHOLD_GUARDED_BY(mutex) = 0;
   uint64_t depth_max FREEHOLD_GUARDED_BY(mutex) = 0;
   Duration latency_max FREEHOLD_GUARDED_BY(mutex){0};
 
   // A longer queue is measured every so many jobs.
   static constexpr uint64_t kDepthMeasured = 64;
+  // After so many short parks the thread naps: at first, and at most.
+  static constexpr uint32_t kShortParksMin = 8;
+  static constexpr uint32_t kShortParksMax = 1024;
 
-  bool gather = false;  // the executor's thread: many small batches come one after the other
+  // The executor's thread's alone.
+  bool gather = false;  // many small batches come one after the other
+  uint32_t short_parks = 0;
+  uint32_t short_parks_before_nap = kShortParksMin;
   // Swapped under the mutex; its jobs belong to who claimed them.
   runtime::JobQueue batch;
 

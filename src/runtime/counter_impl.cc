@@ -168,11 +168,6 @@ void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
 
 // The posting role of the shard is ours until its outbox is empty.
 void CounterImpl::PostOutbox(Shard& shard) {
-  {
-    internal::MutexLock lock(&shard.mutex);
-    shard.posting = !shard.outbox.empty();
-    if (!shard.posting) return;
-  }
   HostWork work;
   while (true) {
     {

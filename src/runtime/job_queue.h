@@ -35,7 +35,8 @@ class JobQueue {
     new (Place(size_)) CallbackJob(std::move(job));
     ++size_;
   }
-  // Keeps memory for a few thousand jobs.
+  // Keeps memory for some ten thousand jobs: giving back more has the allocator tidy up what it has
+  // under its lock, while somebody posts.
   void clear() {
     DestroyJobs();
     size_ = 0;
@@ -48,7 +49,7 @@ class JobQueue {
 
  private:
   static constexpr size_t kChunk = 256;
-  static constexpr size_t kChunksKept = 32;
+  static constexpr size_t kChunksKept = 128;
   struct Chunk {
     alignas(CallbackJob) unsigned char bytes[kChunk * sizeof(CallbackJob)];
   };

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -169,6 +170,25 @@ TEST_F(CallbackThreadTest, WakesForAJobPostedWhileItSleeps) {
     executor->Post(MakeJob(1, [&] { done.Set(); }));
     done.Wait();  // hangs if the wake-up is lost
   }
+}
+
+TEST_F(CallbackThreadTest, WhileManyArePostedFewOfThemWakeIt) {
+  auto executor = Start(seconds(10));
+  const Clock& clock = Clock::Monotonic();
+  constexpr int kJobs = 5000;
+  std::atomic<int> ran{0};
+  for (int i = 0; i < kJobs; ++i) {
+    // Long enough that it parks in between, if it has nothing better to do.
+    const Time next = clock.Now() + std::chrono::microseconds(5);
+    executor->Post(MakeJob(1, [&] { ++ran; }));
+    while (clock.Now() < next) {
+    }
+  }
+  EXPECT_TRUE(executor->Stop(seconds(10)).objects.empty());
+  EXPECT_EQ(ran, kJobs);
+  const CallbackThread::Stats stats = executor->GetStats();
+  EXPECT_GT(stats.wakes, 0u);
+  EXPECT_LT(stats.wakes, kJobs / 4u);
 }
 
 TEST_F(CallbackThreadTest, TheNextJobRunsAfterOneThatThrew) {
