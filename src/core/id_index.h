@@ -122,10 +122,15 @@ class IdIndex {
   }
 
   // REQUIRES: the id is not in the index. `hash_of(record)` answers the hash of a record's id; it
-  // is asked for the entries of a page that is split. False: too many ids share one hash.
+  // is asked for the entries of a page that is split, after `foresee(record)` for all of them.
+  // False: too many ids share one hash.
+  template <typename HashOf, typename Foresee>
+  [[nodiscard]] bool Insert(uint64_t hash, RecordIndex index, HashOf hash_of, Foresee foresee) {
+    return InsertAtHome(PageOf(hash), hash, index) || InsertBeyond(hash, index, hash_of, foresee);
+  }
   template <typename HashOf>
   [[nodiscard]] bool Insert(uint64_t hash, RecordIndex index, HashOf hash_of) {
-    return InsertAtHome(PageOf(hash), hash, index) || InsertBeyond(hash, index, hash_of);
+    return Insert(hash, index, hash_of, [](RecordIndex) {});
   }
 
   // REQUIRES: (hash, index) is in the index.
@@ -148,10 +153,11 @@ class IdIndex {
   static constexpr size_t kMovedMax = 32 * 15;
 
  private:
-  template <typename HashOf>
-  __attribute__((noinline)) bool InsertBeyond(uint64_t hash, RecordIndex index, HashOf hash_of) {
+  template <typename HashOf, typename Foresee>
+  __attribute__((noinline)) bool InsertBeyond(uint64_t hash, RecordIndex index, HashOf hash_of,
+                                              Foresee foresee) {
     while (PageOf(hash)->size >= kSplitSize) {
-      if (!SplitPage(hash, hash_of)) break;
+      if (!SplitPage(hash, hash_of, foresee)) break;
     }
     return InsertIntoPage(PageOf(hash), hash, index);
   }
@@ -256,10 +262,11 @@ class IdIndex {
   // of the old page are handed back for redistribution.
   bool OpenSplit(uint64_t hash, std::vector<RecordIndex>* entries);
 
-  template <typename HashOf>
-  bool SplitPage(uint64_t of, HashOf hash_of) {
+  template <typename HashOf, typename Foresee>
+  bool SplitPage(uint64_t of, HashOf hash_of, Foresee foresee) {
     if (!OpenSplit(of, &moving_)) return false;
-    // The records lie cold. In a loop of nothing else the processor waits for several at once.
+    // The records lie cold: the processor is to wait for many at once.
+    for (const RecordIndex index : moving_) foresee(index);
     std::array<uint64_t, kMovedMax> hashes;
     for (size_t i = 0; i < moving_.size(); ++i) hashes[i] = hash_of(moving_[i]);
     for (size_t i = 0; i < moving_.size(); ++i) {

@@ -81,7 +81,9 @@ inline __attribute__((always_inline)) IdIndex::Found ObjectTable::MakeInline(con
   made.origin = kNone;
   if (IdIndex::IsPlace(place)) {
     index_.PutAt(place, key.hash, index);
-  } else if (!index_.Insert(key.hash, index, [this](RecordIndex i) { return HashOf(i); })) {
+  } else if (!index_.Insert(
+                 key.hash, index, [this](RecordIndex i) { return HashOf(i); },
+                 [this](RecordIndex i) { RecordSlabs::ForeseeId(slabs_.At(i)); })) {
     slabs_.Release(index);
     return {};
   }

@@ -142,8 +142,7 @@ class ObjectTable {
   bool ExpireTokens(Time now, uint32_t items_max, Effects* effects);
   // Borrows whose registration must be answered before this process has dealt with the latest view.
   uint64_t flush_waiting() const;
-  // When ExpireTokens has something to do next.
-  Time NextTokenEnd() const;
+  Time NextTokenEnd() const;  // when ExpireTokens has something to do next
   const Sharing* sharing() const { return sharing_.get(); }  // null: no reference has crossed
   // REQUIRES: the record is borrowed.
   const Borrow& BorrowOf(const ObjectRecord& record) const;
@@ -161,8 +160,9 @@ class ObjectTable {
   // --- Queries (object_table_queries.cc) -------------------------------------------------------
 
   const ObjectRecord* Find(const Key& key) const;  // null when unknown; until the next step
-  // Without the lock, if need be.
+  // Without the lock, if need be. The entry of an id; what an object's end will look at.
   IdIndex::Home Foresee(uint64_t hash) const { return index_.Foresee(hash); }
+  void ForeseeEnd(const internal::RefCell* cell) const;  // REQUIRES: a handle keeps it
   CopyFacts Facts(const ObjectRecord& record, const Copy& copy) const;
   // All copies, in storage order; those to be freed included.
   std::vector<CopyFacts> AllFacts(const ObjectRecord& record) const;

@@ -82,6 +82,13 @@ inline bool ObjectTable::DropTaskQuietly(ObjectRecord* record) {
   return false;
 }
 
+// Of an object with copies only the record is looked at, which the caller has foreseen.
+inline void ObjectTable::ForeseeEnd(const internal::RefCell* cell) const {
+  if (rares_.Foresee(*reinterpret_cast<const ObjectRecord*>(cell))) {
+    (void)index_.Foresee(cell->id.Hash());  // its entry is erased when it has no copies
+  }
+}
+
 // Of nearly all objects the copies are all there is to see to when they go out of scope.
 inline bool HasCopiesAlone(const ObjectRecord& record) {
   return record.copies > 0 && record.rare == kNone && !record.has_askers;

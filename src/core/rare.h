@@ -14,6 +14,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "freehold/callbacks.h"
+#include "src/base/published_slots.h"
 #include "src/core/inner_list.h"
 #include "src/core/object_record.h"
 
@@ -33,16 +34,17 @@ struct Subscriber {
   Token token;
 };
 
-struct Rare {
+// What a callback needs lies in its first cache line.
+struct alignas(64) Rare {
   absl::InlinedVector<RegisteredCallback, 1> callbacks;  // in order of registration
   std::vector<Subscriber> subscribers;
-  InnerList inners;
-  std::vector<std::pair<PeerIndex, std::string>> spill_urls;
   // The next older generation whose copies are still being deleted; kNoRecord: none.
   RecordIndex ghost = kNoRecord;
-  uint64_t persist = 0;      // the number of who waits for its value to be persisted; 0: nobody
   bool has_lineage = false;  // a recorded task made the object
   bool evict_first = false;  // its value stays only until its copies are evicted
+  InnerList inners;
+  std::vector<std::pair<PeerIndex, std::string>> spill_urls;
+  uint64_t persist = 0;  // the number of who waits for its value to be persisted; 0: nobody
 
   // Gives memory back, but for that of one callback.
   void Clear() {
@@ -62,8 +64,9 @@ struct Rare {
     if (values->capacity() > 0) std::vector<T>().swap(*values);
   }
 };
+static_assert(sizeof(Rare) == 128, "two cache lines");
 
-// Entries lie in blocks and stay where they are.
+// Entries lie in blocks and stay where they are. Foresee may be called by anybody at any time.
 class RarePool {
  public:
   // The record's entry, made if it has none.
@@ -71,15 +74,25 @@ class RarePool {
     if (!record.has_rare()) {
       const bool has_lineage = record.rare == kOnlyLineage;
       if (free_.empty()) {
-        if (made_ == blocks_.size() * kBlock) blocks_.push_back(std::make_unique<Rare[]>(kBlock));
+        if (made_ == blocks_.size() * kBlock) AddBlock();
         record.rare = made_++;
       } else {
         record.rare = free_.back();
         free_.pop_back();
+        if (!free_.empty()) Foresee(&At(free_.back()));
       }
       At(record.rare).has_lineage = has_lineage;
     }
     return At(record.rare);
+  }
+  // The record's entry will be asked for soon: brings it into the cache meanwhile. False: it has
+  // none.
+  bool Foresee(const ObjectRecord& record) const {
+    const uint32_t rare = record.rare.Glance();
+    if (rare >= kOnlyLineage) return false;
+    const Rare* const block = starts_.Glance(rare >> kBlockBits);
+    if (block != nullptr) Foresee(block + (rare & (kBlock - 1)));
+    return true;
   }
   // Null when it has none.
   Rare* Find(const ObjectRecord& record) { return record.has_rare() ? &At(record.rare) : nullptr; }
@@ -113,17 +126,28 @@ class RarePool {
   }
   size_t bytes() const {
     return blocks_.size() * kBlock * sizeof(Rare) + blocks_.capacity() * sizeof(blocks_[0]) +
-           free_.capacity() * sizeof(uint32_t);
+           starts_.bytes() + free_.capacity() * sizeof(uint32_t);
   }
 
  private:
   static constexpr uint32_t kBlockBits = 6;
   static constexpr uint32_t kBlock = 1u << kBlockBits;
 
-  Rare& At(uint32_t index) { return blocks_[index >> kBlockBits][index & (kBlock - 1)]; }
+  Rare& At(uint32_t index) { return starts_.At(index >> kBlockBits)[index & (kBlock - 1)]; }
+  static void Foresee(const Rare* rare) {
+    const char* const begin = reinterpret_cast<const char*>(rare);
+    __builtin_prefetch(begin, 1);
+    __builtin_prefetch(begin + sizeof(Rare) - 1, 1);
+  }
+  void AddBlock() {
+    blocks_.push_back(std::make_unique<Rare[]>(kBlock));
+    if (blocks_.size() > starts_.size()) starts_.Double();
+    starts_.Set(blocks_.size() - 1, blocks_.back().get());
+  }
 
   std::vector<std::unique_ptr<Rare[]>> blocks_;
-  uint32_t made_ = 0;  // entries that were ever handed out
+  internal::PublishedSlots<Rare> starts_{nullptr};  // of the blocks
+  uint32_t made_ = 0;                               // entries that were ever handed out
   std::vector<uint32_t> free_;
 };
 

@@ -36,6 +36,7 @@ class RecordSlabs {
     ObjectRecord& record = At(index);
     free_ = record.rare;
     record.in_use = 1;
+    if (free_ != kNoRecord) Foresee(&At(free_).cell);  // freed long ago, most likely
     return index;
   }
   void Release(RecordIndex index);
@@ -56,6 +57,12 @@ class RecordSlabs {
     const char* const begin = reinterpret_cast<const char*>(cell);
     __builtin_prefetch(begin, 1);
     __builtin_prefetch(begin + sizeof(ObjectRecord) - 1, 1);
+  }
+  // The record's id will be read soon.
+  static void ForeseeId(const ObjectRecord& record) {
+    const char* const begin = reinterpret_cast<const char*>(&record.cell.id);
+    __builtin_prefetch(begin);
+    __builtin_prefetch(begin + sizeof(ObjectId) - 1);
   }
   static void* ContextOf(const internal::RefCell* cell) { return SlabOf(cell)->context; }
 

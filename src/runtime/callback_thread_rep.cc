@@ -32,8 +32,9 @@ constexpr uint64_t kSmallBatch = 64;
 constexpr int kGatherPauses = 32;
 // Whoever posts to a parked thread pays for waking it: several microseconds, with both threads on
 // one processor more than that for every few jobs. A thread that was woken several times in a row
-// (kShortParksMin) after less than kShortPark therefore naps before it parks again: nobody wakes it, and what comes
-// meanwhile is one batch. Naps that gather fewer than kNapWorth jobs become rarer.
+// (kShortParksMin) after less than kShortPark therefore naps before it parks again: nobody wakes
+// it, and what comes meanwhile is one batch. Naps that gather fewer than kNapWorth jobs become
+// rarer.
 constexpr Duration kShortPark = std::chrono::microseconds(20);
 constexpr Duration kNap = std::chrono::microseconds(50);
 constexpr size_t kNapWorth = 8;

@@ -3,6 +3,7 @@
 #include <memory>
 #include <utility>
 
+#include "src/core/object_table_quiet.h"
 #include "src/runtime/counter_impl.h"
 
 namespace freehold {
@@ -23,14 +24,20 @@ void ReportRefusedCopy(RefCell* cell) {
 
 void ObjectRef::Refuse() { internal::ReportRefusedCopy(std::exchange(cell_, nullptr)); }
 
-void ResetAll(absl::Span<ObjectRef> refs) {
-  constexpr size_t kAhead = 12;
+// The record first, and once that is there what else its end looks at.
+void ResetAll(absl::Span<ObjectRef> refs) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+  constexpr size_t kAhead = 24;
   const auto foresee = [&refs](size_t i) {
     if (i < refs.size() && refs[i]) core::RecordSlabs::Foresee(refs[i].cell_);
+  };
+  const auto foresee_end = [&refs](size_t i) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+    if (i >= refs.size() || !refs[i]) return;
+    runtime::Shard::Of(refs[i].cell_)->table.ForeseeEnd(refs[i].cell_);
   };
   for (size_t i = 0; i < kAhead; ++i) foresee(i);
   for (size_t i = 0; i < refs.size(); ++i) {
     foresee(i + kAhead);
+    foresee_end(i + kAhead / 2);
     refs[i].Reset();
   }
 }
