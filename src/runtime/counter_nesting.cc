@@ -16,9 +16,7 @@ absl::StatusOr<TaskReferences> CounterImpl::SubmitTask(absl::Span<const ObjectId
   absl::StatusOr<TaskReferences> references(absl::in_place);
   internal::RefCell** end = references->cells_.Allot(arguments.size());
   internal::RefCell** const begin = end;
-  const ObjectId* const ids = arguments.data();
   absl::Status status;
-  const auto id_at = [ids](size_t i) -> const ObjectId& { return ids[i]; };
   const auto add = [&](const ObjectId& argument, const KeyAhead& ahead) {
     const core::Key key{argument, ahead.hash};
     core::ObjectRecord* record =
@@ -42,7 +40,7 @@ absl::StatusOr<TaskReferences> CounterImpl::SubmitTask(absl::Span<const ObjectId
     *end++ = &record->cell;
     return true;
   };
-  const bool all = VisitAhead(*this, arguments.size(), id_at, add);
+  const bool all = VisitAhead(*this, arguments, add);
   references->cells_.SetSize(static_cast<size_t>(end - begin));
   if (!all) return status;  // and what it has ends
   return references;
@@ -79,8 +77,7 @@ absl::Status CounterImpl::HoldInners(const ObjectId& outer, absl::Span<const Obj
                                      std::vector<core::InnerRef>* held) {
   absl::Status status;
   held->reserve(inner.size());
-  const auto id_at = [&](size_t i) -> const ObjectId& { return inner[i]; };
-  (void)VisitAhead(*this, inner.size(), id_at, [&](const ObjectId& object, const KeyAhead& ahead) {
+  (void)VisitAhead(*this, inner, [&](const ObjectId& object, const KeyAhead& ahead) {
     if (object == outer) {
       status = absl::InvalidArgumentError(
           absl::StrCat("object ", outer.ToHex(), " cannot contain itself"));

@@ -8,11 +8,13 @@
 #include "absl/strings/str_cat.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/declarations.h"
+#include "src/runtime/keys_ahead.h"
 
 namespace freehold {
 
 using core::Verdict;
 using runtime::CounterImpl;
+using runtime::KeyAhead;
 using runtime::Shard;
 
 namespace {
@@ -82,12 +84,15 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
 }
 
 template <typename Call>
-BatchResult ForEach(absl::Span<const ObjectId> objects, Call call) {
+BatchResult ForEach(const CounterImpl& counter, absl::Span<const ObjectId> objects, Call call) {
   BatchResult result;
-  for (size_t i = 0; i < objects.size(); ++i) {
-    absl::Status status = call(objects[i]);
-    if (!status.ok()) result.failures.push_back({i, std::move(status)});
-  }
+  size_t at = 0;
+  (void)VisitAhead(counter, objects, [&](const ObjectId& object, const KeyAhead& /*ahead*/) {
+    absl::Status status = call(object);
+    if (!status.ok()) result.failures.push_back({at, std::move(status)});
+    ++at;
+    return true;
+  });
   return result;
 }
 
@@ -110,6 +115,10 @@ ReferenceCounter::~ReferenceCounter() {
 const ProcessId& ReferenceCounter::process() const { return impl_->options().process; }
 
 // --- Objects -------------------------------------------------------------------------------------
+
+void ReferenceCounter::Prefetch(absl::Span<const ObjectId> objects) const {
+  for (const ObjectId& object : objects) (void)runtime::Foresee(*impl_, object);
+}
 
 absl::StatusOr<ObjectRef> ReferenceCounter::Declare(const ObjectId& object,
                                                     const DeclareOptions& options) {
@@ -160,7 +169,7 @@ absl::Status ReferenceCounter::Recreate(const ObjectId& object) {
 }
 
 BatchResult ReferenceCounter::Free(absl::Span<const ObjectId> objects, FreeMode mode) {
-  return ForEach(objects, [&](const ObjectId& object) {
+  return ForEach(*impl_, objects, [&](const ObjectId& object) {
     if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
     const core::Key key = impl_->KeyOf(object);
     const Verdict verdict =
@@ -196,11 +205,13 @@ absl::Status ReferenceCounter::RemoveLocalReference(const ObjectId& object, uint
 }
 
 BatchResult ReferenceCounter::AddLocalReferences(absl::Span<const ObjectId> objects) {
-  return ForEach(objects, [&](const ObjectId& object) { return AddLocalReference(object); });
+  return ForEach(*impl_, objects,
+                 [&](const ObjectId& object) { return AddLocalReference(object); });
 }
 
 BatchResult ReferenceCounter::RemoveLocalReferences(absl::Span<const ObjectId> objects) {
-  return ForEach(objects, [&](const ObjectId& object) { return RemoveLocalReference(object); });
+  return ForEach(*impl_, objects,
+                 [&](const ObjectId& object) { return RemoveLocalReference(object); });
 }
 
 absl::StatusOr<TaskReferences> ReferenceCounter::SubmitTask(absl::Span<const ObjectId> arguments) {

@@ -8,11 +8,13 @@
 #include "freehold/reference_counter.h"
 #include "src/runtime/counter_impl.h"
 #include "src/runtime/host_jobs.h"
+#include "src/runtime/keys_ahead.h"
 
 namespace freehold {
 
 using core::Verdict;
 using runtime::CounterImpl;
+using runtime::KeyAhead;
 using runtime::LocationSubscription;
 using runtime::ObjectCallbackBody;
 using runtime::Shard;
@@ -266,10 +268,11 @@ std::vector<absl::StatusOr<CallbackRegistration>> ReferenceCounter::RegisterAll(
     return answers;
   }
   auto shared = std::make_shared<ObjectCallback>(std::move(callback));
-  for (const ObjectId& object : objects) {
+  (void)VisitAhead(*impl_, objects, [&](const ObjectId& object, const KeyAhead& /*ahead*/) {
     answers.push_back(Register(
         moment, object, [shared](const ObjectId& id, EndReason reason) { (*shared)(id, reason); }));
-  }
+    return true;
+  });
   return answers;
 }
 

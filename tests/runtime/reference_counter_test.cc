@@ -356,6 +356,24 @@ TEST(ById, ManyAtOnceAnswersForEach) {
   EXPECT_TRUE(removed.ok());
 }
 
+TEST(ById, OfManyEachFailureIsNamedByItsPlace) {
+  CounterWorld world;
+  std::vector<ObjectRef> refs;
+  std::vector<ObjectId> ids;
+  for (uint64_t i = 1; i <= 50; ++i) {
+    ids.push_back(Object(i));
+    if (i % 20 != 0) refs.push_back(*world.counter->Declare(ids.back()));
+  }
+  world.counter->Prefetch(ids);  // known or not
+  world.counter->Prefetch({});
+  EXPECT_EQ(world.objects(), refs.size());
+  const BatchResult added = world.counter->AddLocalReferences(ids);
+  ASSERT_EQ(added.failures.size(), 2u);
+  EXPECT_EQ(added.failures[0].index, 19u);
+  EXPECT_EQ(added.failures[1].index, 39u);
+  for (const ObjectRef& ref : refs) EXPECT_EQ(world.counter->GetCounts(ref.id())->by_id, 1u);
+}
+
 // --- Tasks ---------------------------------------------------------------------------------------
 
 TEST(Tasks, HoldTheirArgumentsUntilTheyEnd) {

@@ -234,6 +234,7 @@ TEST_F(ReferenceCounterThreadTest, TasksAreSubmittedWhileTheIndexGrows) {
   std::atomic<bool> grown{false};
   std::thread submits([&] {
     while (!grown.load()) {
+      counter_->Prefetch(arguments);
       const auto task = counter_->SubmitTask(arguments);
       ASSERT_TRUE(task.ok()) << task.status();
       ASSERT_EQ(task->size(), kArguments);
@@ -247,6 +248,41 @@ TEST_F(ReferenceCounterThreadTest, TasksAreSubmittedWhileTheIndexGrows) {
   grown.store(true);
   submits.join();
   for (const ObjectId& object : arguments) EXPECT_EQ(counter_->GetCounts(object)->tasks, 0u);
+}
+
+// What the end of an object will look at is looked for ahead without the lock, while others get and
+// lose the same.
+TEST_F(ReferenceCounterThreadTest, HandlesAreDroppedTogetherWhileOthersGetCallbacks) {
+  constexpr uint64_t kThreads = 2;
+  constexpr uint64_t kRounds = 20;
+  constexpr uint64_t kObjects = 1000;
+  std::atomic<uint64_t> called{0};
+  std::vector<std::thread> threads;
+  for (uint64_t thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      std::vector<ObjectRef> refs;
+      for (uint64_t round = 0; round < kRounds; ++round) {
+        const uint64_t count = kObjects * (round + 1) / kRounds;
+        for (uint64_t i = 0; i < count; ++i) {
+          refs.push_back(*counter_->Declare(Object(1 + thread * kObjects + i)));
+          if (i % 3 == 0) continue;  // has nothing beside its record
+          ASSERT_TRUE(*counter_->OnOutOfScope(refs.back().id(),
+                                              [&](const ObjectId&, EndReason) { ++called; }));
+        }
+        ResetAll(absl::MakeSpan(refs));
+        refs.clear();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  uint64_t expected = 0;
+  for (uint64_t round = 1; round <= kRounds; ++round) {
+    const uint64_t count = kObjects * round / kRounds;
+    expected += kThreads * (count - (count + 2) / 3);
+  }
+  EXPECT_EQ(executor_->Stop(std::chrono::minutes(1)).dropped, 0u);
+  EXPECT_EQ(called, expected);
+  EXPECT_EQ(counter_->GetStats().objects, 0u);
 }
 
 TEST_F(ReferenceCounterThreadTest, ACallbackMayShutItsCounterDown) {
