@@ -70,7 +70,9 @@ class CallbackBurst final : public Operation {
     called_.store(0, std::memory_order_relaxed);
   }
   void Run(size_t count) override {
-    for (const ObjectId& id : ids_) {
+    for (size_t i = 0; i < ids_.size(); ++i) {
+      const ObjectId& id = ids_[i];
+      PrefetchAt(owner_.counter(), ids_, i);
       refs_.push_back(owner_.Put(id, nullptr, 0));
       const auto taken = owner_.counter().OnOutOfScope(id, [this](const ObjectId&, EndReason) {
         called_.fetch_add(1, std::memory_order_release);

@@ -98,6 +98,12 @@ class Owner {
   std::unique_ptr<ReferenceCounter> counter_;
 };
 
+// What a host does that declares many: has the next ids fetched ahead, some at a time.
+inline void PrefetchAt(const ReferenceCounter& counter, absl::Span<const ObjectId> ids, size_t i) {
+  constexpr size_t kAtATime = 16;
+  if (i % kAtATime == 0) counter.Prefetch(ids.subspan(i, kAtATime));
+}
+
 // A secondary copy in memory.
 Location SecondaryOn(const NodeId& node);
 

@@ -18,6 +18,7 @@ uint32_t CopyArena::AllocateBlock(uint32_t size_class) {
   if (!free.empty()) {
     const uint32_t name = free.back();
     free.pop_back();
+    if (!free.empty()) __builtin_prefetch(Block(free.back()), 1);  // as a record is foreseen
     return name;
   }
   const uint32_t copies = 1u << size_class;
