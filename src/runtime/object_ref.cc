@@ -26,7 +26,8 @@ void ObjectRef::Refuse() { internal::ReportRefusedCopy(std::exchange(cell_, null
 
 // The record first, and once that is there what else its end looks at.
 void ResetAll(absl::Span<ObjectRef> refs) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-  constexpr size_t kAhead = 24;
+  constexpr size_t kRecordsAhead = 48;
+  constexpr size_t kEndsAhead = 6;
   const auto foresee = [&refs](size_t i) {
     if (i < refs.size() && refs[i]) core::RecordSlabs::Foresee(refs[i].cell_);
   };
@@ -34,10 +35,10 @@ void ResetAll(absl::Span<ObjectRef> refs) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
     if (i >= refs.size() || !refs[i]) return;
     runtime::Shard::Of(refs[i].cell_)->table.ForeseeEnd(refs[i].cell_);
   };
-  for (size_t i = 0; i < kAhead; ++i) foresee(i);
+  for (size_t i = 0; i < kRecordsAhead; ++i) foresee(i);
   for (size_t i = 0; i < refs.size(); ++i) {
-    foresee(i + kAhead);
-    foresee_end(i + kAhead / 2);
+    foresee(i + kRecordsAhead);
+    foresee_end(i + kEndsAhead);
     refs[i].Reset();
   }
 }
