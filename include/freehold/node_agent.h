@@ -184,10 +184,11 @@ class NodeAgent {
   // `from`, another node; nil: there is none. Once the owner has recorded that, it has `from` let
   // go of its copy, files included. When those bytes are gone, that node's store has deleted them,
   // and the owner is told by `ReferenceCounterOptions::on_copy_freed`. Of several that ask, one
-  // moves it. Until it is answered DropCopy refuses the copy; a free still takes it. `callback` may
-  // be empty; it runs on the executor, once. Errors: NotFound, Aborted, FailedPrecondition (the
-  // bytes are not here yet, a move is under way, there is no transport or no executor),
-  // InvalidArgument (`from` is this node).
+  // moves it. While `from` has a file that any node can read, and the object has come to its owner
+  // just now, none does: kSecondary, and the host may ask again. Until it is answered DropCopy
+  // refuses the copy; a free still takes it. `callback` may be empty; it runs on the executor,
+  // once. Errors: NotFound, Aborted, FailedPrecondition (the bytes are not here yet, a move is
+  // under way, there is no transport or no executor), InvalidArgument (`from` is this node).
   absl::Status MovePrimary(const ObjectId& object, uint32_t generation, const NodeId& from,
                            MoveCallback callback = {});
 

@@ -64,6 +64,9 @@ Verdict ObjectTable::Move(const event::MovePrimary& e, PeerIndex* primary, Effec
   if (from == to) return Verdict::kOk;  // promoted since it asked
   *primary = from == nullptr ? kNoPeer : PeerIndex{from->node};
   if (*primary != e.from && !IsMutant(Mutant::kMoveComparesNothing)) return Verdict::kUnchanged;
+  // Who takes the object back, its node gone, would count on a file that is deleted.
+  const bool has_file = from != nullptr && from->shared != 0;
+  if (has_file && TransferSteps(this).MayGoBack(*record)) return Verdict::kUnchanged;
   *primary = kNoPeer;
   to->primary = IsMutant(Mutant::kLetGoUnrecorded) ? 0 : 1;
   if (record->has_rare()) {

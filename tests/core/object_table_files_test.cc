@@ -7,11 +7,13 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "src/core/object_table_transfer.h"
 #include "tests/core/object_table_harness.h"
 
 namespace freehold::core {
 namespace {
 
+constexpr PeerIndex kOwner = 5;
 constexpr PeerIndex kPlace = 7;
 // Value and number of its files.
 using Values = std::vector<std::pair<FreedCopy, uint32_t>>;
@@ -46,6 +48,29 @@ class ObjectTableFiles : public ::testing::Test, public ObjectTableHarness {
     }
     return values;
   }
+  // kOwner gives kA away: its primary is at kN0, in a file if `shared`, and kN1 has a copy, too.
+  void TakeOver(bool shared) {
+    OwnedSnapshot snapshot;
+    snapshot.state = TransferState::kAvailable;
+    snapshot.nodes.resize(2);
+    OwnedSnapshot::At& primary = snapshot.nodes[0];
+    primary.node = kN0;
+    primary.primary = primary.spilled = true;
+    primary.shared = shared;
+    primary.url = "s3://a";
+    snapshot.nodes[1].node = kN1;
+    snapshot.nodes[1].in_memory = true;
+    ObjectRecord* record = nullptr;
+    const event::TakeOver given{KeyOfA(), kOwner, 2, snapshot};
+    ASSERT_EQ(Checked([&] { return TransferSteps(&table).Step(given, &*raw_, &record); }),
+              Verdict::kOk);
+  }
+  Verdict MoveToN1() {
+    return Checked([&] {
+      return table.Step(event::MovePrimary{KeyOfA(), kN1, 0, 1, kN0, 2}, &*raw_);
+    });
+  }
+  core::Key KeyOfA() const { return {a_, a_.Hash()}; }
   // The URLs that the last step told of.
   std::vector<std::string> Told() const {
     std::vector<std::string> urls;
@@ -56,6 +81,9 @@ class ObjectTableFiles : public ::testing::Test, public ObjectTableHarness {
     return urls;
   }
   using Urls = std::vector<std::string>;
+
+ private:
+  const ObjectId a_ = ObjectId::FromNumber(kA);
 };
 
 TEST_F(ObjectTableFiles, ASharedFileOutlivesItsNode) {
@@ -238,6 +266,27 @@ TEST_F(ObjectTableFiles, AnEvictFirstValueStaysWhileItHasAFile) {
   EXPECT_EQ(Find(kA)->state(), ObjectState::kAvailable) << "it takes no node's space";
   DropHandle(kA);
   EXPECT_EQ(TakeFrees(), (Values{{{kA, 0}, 1}}));
+}
+
+// Who takes the object back would count on a file that its node, or a carrier, has deleted.
+TEST_F(ObjectTableFiles, APrimaryWithAFileStaysWhileTheOwnerBeforeMayTakeTheObjectBack) {
+  TakeOver(/*shared=*/true);
+  EXPECT_EQ(MoveToN1(), Verdict::kUnchanged);
+  EXPECT_EQ(Copies(kA).at(kN0).role, CopyRole::kPrimary);
+  EXPECT_EQ(Copies(kA).at(kN0).free_state, FreeState::kHeld);
+  ASSERT_EQ(Checked([&] {
+              return TransferSteps(&table).Step(event::SettledAcked{KeyOfA(), kOwner, 2}, &*raw_);
+            }),
+            Verdict::kOk);
+  EXPECT_EQ(MoveToN1(), Verdict::kOk);
+  EXPECT_EQ(Copies(kA).at(kN1).role, CopyRole::kPrimary);
+  EXPECT_EQ(Copies(kA).at(kN0).free_state, FreeState::kWaiting);
+}
+
+TEST_F(ObjectTableFiles, APrimaryWithoutOneMovesBeforeEverybodyKnowsItsOwner) {
+  TakeOver(/*shared=*/false);
+  EXPECT_EQ(MoveToN1(), Verdict::kOk);
+  EXPECT_EQ(Copies(kA).at(kN0).free_state, FreeState::kWaiting);
 }
 
 TEST(ObjectTableFilesAlone, WithoutAnybodyToAskTheyAreForgotten) {
