@@ -28,7 +28,11 @@ Verdict FileSteps::Step(const event::AddFile& e, Effects* effects) {
     table_.CountInScope(*record, 1, 0, effects);
   }
   if (e.size != 0) table_.SetSize(record, e.size, effects);
-  if (!Enter(record, copy, std::string(e.url), UnboundFile::Use::kKept, effects)) {
+  // One that a node has as well goes back with the object.
+  const UnboundFile::Use use = TransferSteps(&table_).MayGoBack(*record) && IsANodes(*record, e.url)
+                                   ? UnboundFile::Use::kHeldBack
+                                   : UnboundFile::Use::kKept;
+  if (!Enter(record, copy, std::string(e.url), use, effects)) {
     return Verdict::kUnchanged;
   }
   SayThatItIsThere(record, *copy, effects);
@@ -55,13 +59,22 @@ bool FileSteps::Enter(ObjectRecord* record, Copy* copy, std::string url, Unbound
   return true;
 }
 
-bool FileSteps::Knows(const ObjectRecord& record, const std::string& url) const {
-  const Rare* rare = table_.rares_.Find(record);
+bool FileSteps::Knows(const ObjectRecord& record, std::string_view url) const {
   const PeerIndex place = table_.nodes_.unbound();
+  return IsAt(record, url, [place](PeerIndex node) { return node == place; });
+}
+
+bool FileSteps::IsANodes(const ObjectRecord& record, std::string_view url) const {
+  const PeerIndex place = table_.nodes_.unbound();
+  return IsAt(record, url, [place](PeerIndex node) { return node != place; });
+}
+
+template <typename Where>
+bool FileSteps::IsAt(const ObjectRecord& record, std::string_view url, Where where) const {
+  const Rare* rare = table_.rares_.Find(record);
   return rare != nullptr &&
-         std::any_of(rare->spill_urls.begin(), rare->spill_urls.end(), [&](const auto& entry) {
-           return entry.first == place && entry.second == url;
-         });
+         std::any_of(rare->spill_urls.begin(), rare->spill_urls.end(),
+                     [&](const auto& entry) { return where(entry.first) && entry.second == url; });
 }
 
 void FileSteps::Tell(const ObjectRecord& record, std::string url, UnboundFile::Use use,

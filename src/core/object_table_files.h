@@ -62,7 +62,10 @@ class FileSteps {
   bool Enter(ObjectRecord* record, Copy* copy, std::string url, UnboundFile::Use use,
              Effects* effects);
   void SayThatItIsThere(ObjectRecord* record, const Copy& copy, Effects* effects);
-  bool Knows(const ObjectRecord& record, const std::string& url) const;
+  bool Knows(const ObjectRecord& record, std::string_view url) const;
+  bool IsANodes(const ObjectRecord& record, std::string_view url) const;
+  template <typename Where>
+  bool IsAt(const ObjectRecord& record, std::string_view url, Where where) const;
   void Tell(const ObjectRecord& record, std::string url, UnboundFile::Use use,
             Effects* effects) const;
 

@@ -7,6 +7,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table_declare.h"
+#include "src/core/object_table_files.h"
 #include "src/core/object_table_heirs.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_transfer.h"
@@ -253,7 +254,13 @@ bool TransferSteps::Fence(PeerIndex peer, uint32_t* items_max, Effects* effects)
     --*items_max;
     const RecordIndex index = first->record;
     (void)all.previous.Remove(index, peer, 0);
-    if (all.tenures.find(index)->second.from == peer && IsTold(index)) TellSettled(index, effects);
+    if (all.tenures.find(index)->second.from == peer) {
+      if (IsTold(index)) {
+        TellSettled(index, effects);
+      } else {
+        FileSteps(&table_).Stay(table_.slabs_.At(index), effects);
+      }
+    }
     GoOnFollowing(index, effects);
   }
   all.moved_news.TakeWhile(

@@ -71,10 +71,10 @@ class ObjectTableFiles : public ::testing::Test, public ObjectTableHarness {
     });
   }
   core::Key KeyOfA() const { return {a_, a_.Hash()}; }
-  // The URLs that the last step told of.
+  // The URLs that the last step told of, each with a mark of its use.
   std::vector<std::string> Told() const {
     std::vector<std::string> urls;
-    static constexpr const char* kUses[] = {"", "!", "?"};
+    static constexpr const char* kUses[] = {"", "!", "?", "<", "+"};
     for (const UnboundFile& file : effects.files) {
       urls.push_back(file.url + kUses[static_cast<int>(file.use)]);
     }
@@ -287,6 +287,28 @@ TEST_F(ObjectTableFiles, APrimaryWithoutOneMovesBeforeEverybodyKnowsItsOwner) {
   TakeOver(/*shared=*/false);
   EXPECT_EQ(MoveToN1(), Verdict::kOk);
   EXPECT_EQ(Copies(kA).at(kN0).free_state, FreeState::kWaiting);
+}
+
+TEST_F(ObjectTableFiles, AFileThatOutlivesItsNodeIsHeldBackUntilTheOwnerBeforeCannotTakeItBack) {
+  TakeOver(/*shared=*/true);
+  (void)Exclude(kN0);
+  EXPECT_EQ(Told(), Urls{"s3://a<"});
+  // kN1 has not answered yet; but who is dead takes nothing back.
+  (void)Checked([&] {
+    EXPECT_FALSE(table.FenceProcess(kOwner, 100, &*raw_));
+    return Verdict::kOk;
+  });
+  EXPECT_EQ(Told(), Urls{"s3://a+"});
+}
+
+TEST_F(ObjectTableFiles, AFileThatTheHostNamesIsHeldBackIfItIsANodesToo) {
+  TakeOver(/*shared=*/true);
+  EXPECT_EQ(AddFile(kA, "s3://a"), Verdict::kOk);
+  EXPECT_EQ(Told(), Urls{"s3://a<"});
+  EXPECT_EQ(AddFile(kA, "s3://b"), Verdict::kOk);
+  EXPECT_EQ(Told(), Urls{"s3://b"});
+  (void)Exclude(kN0);
+  EXPECT_EQ(Told(), Urls{}) << "it is known";
 }
 
 TEST(ObjectTableFilesAlone, WithoutAnybodyToAskTheyAreForgotten) {
