@@ -62,9 +62,7 @@ inline __attribute__((always_inline)) IdIndex::Found ObjectTable::MakeInline(con
   if (index == kNoRecord) return {};
   ObjectRecord& made = slabs_.At(index);
   made.cell.Reset(key.id, handle ? 1 : 0);
-  made.by_id = 0;
-  made.tasks = 0;
-  made.nested_in = 0;
+  made.by_id = made.tasks = made.nested_in = 0;
   made.generation = 0;
   made.size = 0;
   made.rare = kNone;
@@ -79,11 +77,11 @@ inline __attribute__((always_inline)) IdIndex::Found ObjectTable::MakeInline(con
   made.borrowed = 0;
   made.has_askers = 0;
   made.origin = kNone;
+  const auto hash_of = [this](RecordIndex i) { return HashOf(i); };
+  const auto foresee = [this](RecordIndex i) { RecordSlabs::ForeseeId(slabs_.At(i)); };
   if (IdIndex::IsPlace(place)) {
     index_.PutAt(place, key.hash, index);
-  } else if (!index_.Insert(
-                 key.hash, index, [this](RecordIndex i) { return HashOf(i); },
-                 [this](RecordIndex i) { RecordSlabs::ForeseeId(slabs_.At(i)); })) {
+  } else if (!index_.Insert(key.hash, index, hash_of, foresee)) {
     slabs_.Release(index);
     return {};
   }

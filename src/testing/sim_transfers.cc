@@ -253,8 +253,10 @@ bool ActTransfer(Oracle* oracle, State* state, const Action& action) {
 
 bool IsGivenAway(Oracle* oracle, State* state, const Action& action) {
   if (action.verb >= Verb::kPartition || state->given_away.empty()) return false;
+  const std::string_view pattern = PatternOf(action.verb);
+  if (pattern[0] != 'P') return false;  // a node's
   size_t place = 0;
-  for (const std::string_view word : Words(PatternOf(action.verb))) {
+  for (const std::string_view word : Words(pattern)) {
     if (!IsPlace(word)) continue;
     const int64_t number = action.numbers[place++];
     if (word[0] != 'O' || state->given_away.count(number) == 0) continue;
