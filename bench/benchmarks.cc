@@ -22,8 +22,8 @@ struct Row {
   const char* limit = nullptr;
   double limit_count = 1;     // so often the limit is due for one operation
   Clock clock = Clock::kCpu;  // kReal where other threads do part of it
-  // Where one batch takes as long as others altogether: at least so many. The first, in memory that
-  // nothing was ever in, is said apart.
+  // Where one batch takes as long as others altogether: at least so many. The first
+  // of an owner is said apart.
   size_t batches = 0;
 };
 

@@ -60,8 +60,8 @@ Life LiveOnce(Owner* owner, const std::vector<ObjectId>& ids, const std::vector<
   return life;
 }
 
-// Two lives in one owner: the first in memory that nothing was ever in, the second where the first
-// was, as in a process that has run for a while.
+// Two lives in one owner: in the first what is declared in a row lies in a row, in the second where
+// the first has left room, as in a process that has run for a while.
 void FreeFanout(benchmark::State& state) {
   std::vector<ObjectId> ids;
   for (size_t i = 0; i < kObjects; ++i) ids.push_back(MakeId(IdKind::kRandom, i));

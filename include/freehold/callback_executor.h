@@ -100,8 +100,9 @@ struct CallbackThreadOptions {
   Logger* logger = nullptr;
 };
 
-// A thread of its own, first in first out. A job that is posted to an idle thread wakes it; while
-// many are posted it naps (50 us) instead of being woken for every few of them.
+// A thread of its own, first in first out. A job that is posted to a parked thread wakes it. While
+// many are posted in a row the thread naps instead: a job may then wait for 50 us, and for the
+// system's timer slack (of Linux another 50 us for each half of that).
 // Thread safety: thread-safe. Ownership: share it between the ends that use it.
 class CallbackThread final : public CallbackExecutor {
  public:

@@ -82,10 +82,11 @@ inline bool ObjectTable::DropTaskQuietly(ObjectRecord* record) {
   return false;
 }
 
-// Of an object with copies only the record is looked at, which the caller has foreseen.
+// One with a Rare has a callback, most likely, and often no copies: then its entry is erased, too.
+// Of others the record is enough, which the caller has foreseen.
 inline void ObjectTable::ForeseeEnd(const internal::RefCell* cell) const {
   if (rares_.Foresee(*reinterpret_cast<const ObjectRecord*>(cell))) {
-    (void)index_.Foresee(cell->id.Hash());  // its entry is erased when it has no copies
+    (void)index_.Foresee(cell->id.Hash());
   }
 }
 

@@ -34,7 +34,7 @@ struct Subscriber {
   Token token;
 };
 
-// What a callback needs lies in its first cache line.
+// What registering and firing a callback needs lies in its first cache line.
 struct alignas(64) Rare {
   absl::InlinedVector<RegisteredCallback, 1> callbacks;  // in order of registration
   std::vector<Subscriber> subscribers;

@@ -1,7 +1,8 @@
 // Files of this owner's objects that have outlived their node, and which agents look after them.
 //
-// Each file is carried by one node agent: that one is told of it at once, so that somebody deletes
-// it if this owner dies, and is asked to delete it when the value is over. When the carrier goes,
+// Each file is carried by one node agent: that one is told of it, so that somebody deletes it if
+// this owner dies, and is asked to delete it when the value is over. It is told at once, but of a
+// file that the owner before may take back: of that, once it cannot. When the carrier goes,
 // another one takes its place; while no agent is known, the file waits for one. The object's record
 // has one copy at no node, which stands for all files of a value: it is settled when the last one
 // is deleted.
@@ -30,8 +31,8 @@ namespace freehold::core {
 
 class UnboundFiles {
  public:
-  // A file is known now; it waits for a carrier, or to be one that stays. Of that it is told here,
-  // too.
+  // A file is known now and waits for a carrier; one that is held back does when the same file is
+  // added once more as one that stays.
   void Add(UnboundFile file);
   // The value is over: its files, `files` in all, are to be deleted. One of them may be added after
   // this. Agents that are to be marked ready are appended to `ready`.

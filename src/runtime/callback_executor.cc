@@ -115,9 +115,9 @@ bool CallbackThread::Post(CallbackJob job) {
         (queued < Rep::kDepthMeasured || queued % Rep::kDepthMeasured == 0)) {
       rep_->depth_max = std::max(rep_->depth_max, rep_->Depth());
     }
-    wake = rep_->asleep;
+    wake = rep_->asleep || (rep_->napping && queued >= Rep::kNapMax);
     if (wake) {
-      rep_->asleep = false;  // one poster wakes it, those after it need not
+      rep_->asleep = rep_->napping = false;  // one poster wakes it, those after it need not
       ++rep_->wakes;
     }
   }

@@ -30,14 +30,6 @@ constexpr int kSpins = 64;
 // lock from whoever posts each time.
 constexpr uint64_t kSmallBatch = 64;
 constexpr int kGatherPauses = 32;
-// Whoever posts to a parked thread pays for waking it: several microseconds, with both threads on
-// one processor more than that for every few jobs. A thread that was woken several times in a row
-// (kShortParksMin) after less than kShortPark therefore naps before it parks again: nobody wakes
-// it, and what comes meanwhile is one batch. Naps that gather fewer than kNapWorth jobs become
-// rarer.
-constexpr Duration kShortPark = std::chrono::microseconds(20);
-constexpr Duration kNap = std::chrono::microseconds(50);
-constexpr size_t kNapWorth = 8;
 
 void NameThread(const char* name) {
 #if defined(__linux__)
@@ -105,14 +97,15 @@ void CallbackThread::Rep::ThreadMain(const std::shared_ptr<Rep>& rep) {
 }
 
 void CallbackThread::Rep::Park() {
-  if (short_parks >= short_parks_before_nap) {
-    static_cast<void>(wake_thread.WaitFor(&mutex, kNap));
-    if (queue.size() >= kNapWorth) {
-      short_parks_before_nap = kShortParksMin;
-      return;
+  if (nap_rule.ShouldNap()) {
+    napping = true;
+    static_cast<void>(wake_thread.WaitFor(&mutex, runtime::NapRule::kHalf));
+    const size_t first = queue.size();
+    if (napping && !stopped && first > 0) {
+      static_cast<void>(wake_thread.WaitFor(&mutex, runtime::NapRule::kHalf));
     }
-    short_parks = 0;
-    short_parks_before_nap = std::min(short_parks_before_nap * 2, kShortParksMax);
+    napping = false;
+    nap_rule.OnNapped(first, queue.size() - first);
   }
   if (!queue.empty() || stopped) return;
   const Time since = MonotonicNow();
@@ -121,7 +114,7 @@ void CallbackThread::Rep::Park() {
     wake_thread.Wait(&mutex);
   }
   asleep = false;
-  short_parks = MonotonicNow() - since < kShortPark ? short_parks + 1 : 0;
+  nap_rule.OnParked(MonotonicNow() - since);
 }
 
 bool CallbackThread::Rep::NextBatch() {

@@ -23,6 +23,7 @@
 #include "src/base/mutex.h"
 #include "src/runtime/current_job.h"
 #include "src/runtime/job_queue.h"
+#include "src/runtime/nap_rule.h"
 
 namespace freehold {
 
@@ -74,6 +75,7 @@ struct CallbackThread::Rep {
   uint64_t claimed_at_close FREEHOLD_GUARDED_BY(mutex) = 0;
   Time batch_since FREEHOLD_GUARDED_BY(mutex);
   bool asleep FREEHOLD_GUARDED_BY(mutex) = false;   // somebody must wake the thread
+  bool napping FREEHOLD_GUARDED_BY(mutex) = false;  // it wakes by itself, before long
   bool stopped FREEHOLD_GUARDED_BY(mutex) = false;  // no new jobs
   bool closed FREEHOLD_GUARDED_BY(mutex) = false;   // no further job runs
   bool leftovers_taken FREEHOLD_GUARDED_BY(mutex) = false;
@@ -94,14 +96,12 @@ struct CallbackThread::Rep {
 
   // A longer queue is measured every so many jobs.
   static constexpr uint64_t kDepthMeasured = 64;
-  // After so many short parks the thread naps: at first, and at most.
-  static constexpr uint32_t kShortParksMin = 8;
-  static constexpr uint32_t kShortParksMax = 1024;
+  // A queue as long as this ends a nap.
+  static constexpr uint64_t kNapMax = 4096;
 
   // The executor's thread's alone.
   bool gather = false;  // many small batches come one after the other
-  uint32_t short_parks = 0;
-  uint32_t short_parks_before_nap = kShortParksMin;
+  runtime::NapRule nap_rule;
   // Swapped under the mutex; its jobs belong to who claimed them.
   runtime::JobQueue batch;
 

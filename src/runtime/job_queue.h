@@ -35,8 +35,8 @@ class JobQueue {
     new (Place(size_)) CallbackJob(std::move(job));
     ++size_;
   }
-  // Keeps memory for some ten thousand jobs: giving back more has the allocator tidy up what it has
-  // under its lock, while somebody posts.
+  // Keeps memory for some thirty thousand jobs: giving back more has the allocator tidy up what it
+  // has under its lock, while somebody posts.
   void clear() {
     DestroyJobs();
     size_ = 0;

@@ -25,7 +25,7 @@ void ReportRefusedCopy(RefCell* cell) {
 void ObjectRef::Refuse() { internal::ReportRefusedCopy(std::exchange(cell_, nullptr)); }
 
 // The record first, and once that is there what else its end looks at.
-void ResetAll(absl::Span<ObjectRef> refs) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
+void ResetAll(absl::Span<ObjectRef> refs) {
   constexpr size_t kRecordsAhead = 48;
   constexpr size_t kEndsAhead = 6;
   const auto foresee = [&refs](size_t i) {

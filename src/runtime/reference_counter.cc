@@ -83,12 +83,28 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
   return Validate(options.session);
 }
 
+__attribute__((always_inline)) inline absl::Status AddQuietly(CounterImpl* counter, Shard* shard,
+                                                              const core::Key& key,
+                                                              uint32_t count) {
+  return shard->OkQuietly(
+      [&](core::ObjectTable& table) { return table.AddByIdQuietly(key, count); },
+      [&](Shard* held) { return counter->AddById(key.id, count, held); });
+}
+
+__attribute__((always_inline)) inline absl::Status RemoveQuietly(CounterImpl* counter, Shard* shard,
+                                                                 const core::Key& key,
+                                                                 uint32_t count) {
+  return shard->OkQuietly(
+      [&](core::ObjectTable& table) { return table.RemoveByIdQuietly(key, count); },
+      [&](Shard* held) { return counter->RemoveById(key.id, count, held); });
+}
+
 template <typename Call>
 BatchResult ForEach(const CounterImpl& counter, absl::Span<const ObjectId> objects, Call call) {
   BatchResult result;
   size_t at = 0;
-  (void)VisitAhead(counter, objects, [&](const ObjectId& object, const KeyAhead& /*ahead*/) {
-    absl::Status status = call(object);
+  (void)VisitAhead(counter, objects, [&](const ObjectId& object, const KeyAhead& ahead) {
+    absl::Status status = call(object, ahead);
     if (!status.ok()) result.failures.push_back({at, std::move(status)});
     ++at;
     return true;
@@ -169,7 +185,7 @@ absl::Status ReferenceCounter::Recreate(const ObjectId& object) {
 }
 
 BatchResult ReferenceCounter::Free(absl::Span<const ObjectId> objects, FreeMode mode) {
-  return ForEach(*impl_, objects, [&](const ObjectId& object) {
+  return ForEach(*impl_, objects, [&](const ObjectId& object, const KeyAhead& /*ahead*/) {
     if (absl::Status open = impl_->CheckOpen(); !open.ok()) return open;
     const core::Key key = impl_->KeyOf(object);
     const Verdict verdict =
@@ -192,26 +208,24 @@ WeakRef ReferenceCounter::GetWeakRef(const ObjectRef& ref) const {
 
 absl::Status ReferenceCounter::AddLocalReference(const ObjectId& object, uint32_t count) {
   const core::Key key = impl_->KeyOf(object);
-  return impl_->ShardOf(key).OkQuietly(
-      [&](core::ObjectTable& table) { return table.AddByIdQuietly(key, count); },
-      [&](Shard* held) { return impl_->AddById(object, count, held); });
+  return AddQuietly(impl_.get(), &impl_->ShardOf(key), key, count);
 }
 
 absl::Status ReferenceCounter::RemoveLocalReference(const ObjectId& object, uint32_t count) {
   const core::Key key = impl_->KeyOf(object);
-  return impl_->ShardOf(key).OkQuietly(
-      [&](core::ObjectTable& table) { return table.RemoveByIdQuietly(key, count); },
-      [&](Shard* held) { return impl_->RemoveById(object, count, held); });
+  return RemoveQuietly(impl_.get(), &impl_->ShardOf(key), key, count);
 }
 
 BatchResult ReferenceCounter::AddLocalReferences(absl::Span<const ObjectId> objects) {
-  return ForEach(*impl_, objects,
-                 [&](const ObjectId& object) { return AddLocalReference(object); });
+  return ForEach(*impl_, objects, [&](const ObjectId& object, const KeyAhead& ahead) {
+    return AddQuietly(impl_.get(), ahead.shard, {object, ahead.hash}, 1);
+  });
 }
 
 BatchResult ReferenceCounter::RemoveLocalReferences(absl::Span<const ObjectId> objects) {
-  return ForEach(*impl_, objects,
-                 [&](const ObjectId& object) { return RemoveLocalReference(object); });
+  return ForEach(*impl_, objects, [&](const ObjectId& object, const KeyAhead& ahead) {
+    return RemoveQuietly(impl_.get(), ahead.shard, {object, ahead.hash}, 1);
+  });
 }
 
 absl::StatusOr<TaskReferences> ReferenceCounter::SubmitTask(absl::Span<const ObjectId> arguments) {
