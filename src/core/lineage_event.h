@@ -121,6 +121,10 @@ struct LendReturn {
   PeerIndex to;
   bool record = false;
 };
+// It is another process's, and had no task to lend.
+struct ReturnGiven {
+  const ObjectId& object;
+};
 // `owner`, whoever it was lent to or a later one, does not give it back.
 struct LentSettled {
   const ObjectId& object;

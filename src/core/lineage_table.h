@@ -92,8 +92,11 @@ class LineageTable {
   // --- Tasks that go along with what they made (lineage_table_lend.cc) -----------------------
 
   // kNotFound: it is out of scope, or is no record; kBusy, kHostKeeps, kTooMany. `*task` has a nil
-  // id if no task that made it is kept, or is known.
+  // id if no task that made it is kept, or is known: then nothing has changed, and ReturnGiven
+  // comes once it is given away.
   LineageVerdict Step(const event::LendReturn& e, TaskRecord* task, LineageEffects* effects);
+  // kNotFound; kUnchanged: it has a task here again.
+  LineageVerdict Step(const event::ReturnGiven& e, LineageEffects* effects);
   LineageVerdict Step(const event::LentSettled& e, LineageEffects* effects);  // kNotFound
   LineageVerdict Step(const event::ReturnBack& e, LineageEffects* effects);
   LineageVerdict Step(const event::LentEnded& e, LineageEffects* effects);  // kNotFound

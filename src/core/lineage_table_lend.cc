@@ -20,7 +20,7 @@ LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
                                   LineageEffects* effects) {
   const uint32_t slot = FindObject(e.object);
   if (slot == kNone || !objects_.At(slot).made) {
-    // What was evicted is known no more once it was to be given away, and may be offered again.
+    // Its task was evicted while it was lent, and it has come back.
     return e.record ? LineageVerdict::kNotFound : LineageVerdict::kOk;
   }
   Object& object = objects_.At(slot);
@@ -30,13 +30,8 @@ LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
   if (object.checkpointed || object.not_restartable) return LineageVerdict::kHostKeeps;
   const uint32_t index = object.task;
   if (index == kNone || tasks_.At(index).state == State::kGoing) {
-    if (e.record) return LineageVerdict::kNotFound;
     // It cannot be made again, here or elsewhere.
-    object.made = false;
-    object.in_scope = false;
-    object.task = kNone;
-    if (!IsOfUse(object)) EraseObject(slot, effects);
-    return LineageVerdict::kOk;
+    return e.record ? LineageVerdict::kNotFound : LineageVerdict::kOk;
   }
   Task& lent = tasks_.At(index);
   if (lent.state != State::kKept) return LineageVerdict::kBusy;
@@ -53,6 +48,19 @@ LineageVerdict LineageTable::Step(const event::LendReturn& e, TaskRecord* task,
   const bool needed = NeedsMaker(object);
   BeginLent(&object);
   if (needed) DropNeed(index, effects);
+  return LineageVerdict::kOk;
+}
+
+LineageVerdict LineageTable::Step(const event::ReturnGiven& e, LineageEffects* effects) {
+  const uint32_t slot = FindObject(e.object);
+  if (slot == kNone || !objects_.At(slot).made) return LineageVerdict::kNotFound;
+  Object& object = objects_.At(slot);
+  const uint32_t index = object.task;
+  if (index != kNone && tasks_.At(index).state != State::kGoing) return LineageVerdict::kUnchanged;
+  object.made = false;
+  object.in_scope = false;
+  object.task = kNone;
+  if (!IsOfUse(object)) EraseObject(slot, effects);
   return LineageVerdict::kOk;
 }
 

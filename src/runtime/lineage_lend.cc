@@ -59,9 +59,11 @@ Verdict LineageKeeper::LendWith(
   if (!task.id.IsNil()) told = std::make_unique<const core::TaskRecord>(std::move(task));
   const bool is_lent = told != nullptr;
   const Verdict verdict = step(&told);
-  if (verdict == Verdict::kOk || !is_lent) return verdict;
+  const bool goes = verdict == Verdict::kOk;
+  if (goes == is_lent) return verdict;
   (void)Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
-    return table.Step(core::event::ReturnBack{object, record}, effects);
+    return goes ? table.Step(core::event::ReturnGiven{object}, effects)
+                : table.Step(core::event::ReturnBack{object, record}, effects);
   });
   return verdict;
 }

@@ -281,47 +281,6 @@ TEST_F(LineageLend, ARefusedRecordIsNotOfferedAgain) {
   EXPECT_TRUE(here.empty());
 }
 
-TEST_F(LineageLend, WhatWasEvictedHasNoTaskToGoAlong) {
-  LineageHarness small(10);
-  ASSERT_EQ(small.Record(1, {}, {10}, 40), LineageVerdict::kOk);
-  TaskRecord task;
-  EXPECT_EQ(At(small, event::LendReturn{Object(10), kTo}, &task), LineageVerdict::kOk);
-  EXPECT_TRUE(task.id.IsNil());
-  EXPECT_TRUE(small.empty());
-  // It was not movable at that moment.
-  EXPECT_EQ(At(small, event::ReturnBack{Object(10)}), LineageVerdict::kNotFound);
-  EXPECT_EQ(At(small, event::LendReturn{Object(10), kTo}, &task), LineageVerdict::kOk);
-  EXPECT_TRUE(task.id.IsNil());
-  EXPECT_TRUE(small.empty());
-}
-
-TEST_F(LineageLend, WhatIsEvictedWhenItWasToBeGivenAwayMayBeOfferedAgain) {
-  LineageHarness small(50);
-  ASSERT_EQ(small.Record(1, {}, {10}, 40), LineageVerdict::kOk);
-  TaskRecord task;
-  ASSERT_EQ(At(small, event::LendReturn{Object(10), kTo}, &task), LineageVerdict::kOk);
-  EXPECT_EQ(task.id, Task(1));
-  ASSERT_EQ(small.Record(2, {}, {20}, 40), LineageVerdict::kOk);
-  (void)At(small, event::ReturnBack{Object(10)});
-  TaskRecord none;
-  EXPECT_EQ(At(small, event::LendReturn{Object(10), kTo}, &none), LineageVerdict::kOk);
-  EXPECT_TRUE(none.id.IsNil());
-  EXPECT_EQ(small.table.objects(), 1u);
-}
-
-TEST_F(LineageLend, AnEvictedTaskLetsGoOfWhatItNeededElsewhere) {
-  LineageHarness small(50);
-  ASSERT_EQ(small.Record(1, {}, {10}, 20), LineageVerdict::kOk);
-  ASSERT_EQ(small.Record(2, {10}, {20}, 20), LineageVerdict::kOk);
-  (void)small.End(10);
-  TaskRecord task;
-  (void)At(small, event::LendReturn{Object(20), kTo}, &task);
-  ASSERT_EQ(small.Record(3, {}, {30}, 50), LineageVerdict::kOk);
-  EXPECT_EQ(small.table.tasks(), 1u);
-  EXPECT_EQ(small.table.objects(), 1u);
-  EXPECT_EQ(At(small, event::LentEnded{Object(20)}), LineageVerdict::kNotFound);
-}
-
 TEST_F(LineageLend, WhatIsTheHostsOrBusyStays) {
   ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
   ASSERT_EQ(here.Record(2, {}, {20}), LineageVerdict::kOk);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "freehold/scope.h"
 #include "freehold/testing/inline_executor.h"
 #include "tests/runtime/transfer_lineage_world.h"
 
@@ -142,6 +143,63 @@ TEST_F(TransferLineageInLittleRoom, WhatWasEvictedGoesWithWhatItContains) {
   EXPECT_EQ(world.Counts(2, 10).nested_in, 1u);
   EXPECT_EQ(CanRecover(2, 20), Recovery::kPut);
   for (ObjectRef* ref : {&inner, &outer, &other}) ref->Reset();
+  ExpectNoLineage();
+}
+
+// 20 was made of 10, whose task was evicted; 10 is to be given away.
+class TransferEvictedLineage : public TransferLineageInLittleRoom {
+ protected:
+  TransferEvictedLineage() {
+    Record(1, 10, {}, {10}, kRetriesUnlimited, /*spec_bytes=*/60);
+    Record(1, 20, {10}, {20}, kRetriesUnlimited, /*spec_bytes=*/60);
+    EXPECT_EQ(CanRecover(1, 10), Recovery::kEvicted);
+  }
+  void ExpectNotMovable() {
+    Transfer(10, 1, 2);
+    Settle();
+    EXPECT_EQ(answers, std::vector<std::string>{"FAILED_PRECONDITION, not movable"});
+  }
+
+  ObjectRef a = world.Declare(1, 10);
+  ObjectRef b = world.Declare(1, 20);
+};
+
+TEST_F(TransferEvictedLineage, IsKnownAsLongAsTheObjectStays) {
+  const auto updates =
+      world[1].SubscribeLocations(Object(10), [](const ObjectId&, const LocationUpdate&) {});
+  ASSERT_TRUE(updates.ok()) << updates.status();
+  ExpectNotMovable();
+  EXPECT_EQ(CanRecover(1, 10), Recovery::kEvicted);
+  ASSERT_TRUE(world[1].Cancel(*updates));
+  Give({10}, 1, 2);
+  EXPECT_EQ(CanRecover(2, 10), Recovery::kPut);
+  a.Reset();
+  b.Reset();
+  ExpectNoLineage();
+}
+
+TEST_F(TransferEvictedLineage, OfWhatStaysAsItIsBeingPersistedIsKnownWhoHasIt) {
+  Location at;
+  at.node = Node(1);
+  at.in_memory = true;
+  ASSERT_TRUE(world[1].AddLocation(Object(10), at, 0, 1).ok());
+  ScopeOptions options;
+  options.parent = ScopeId::Root();
+  Scope scope = *world[1].OpenScope(options);
+  ASSERT_TRUE(world[1].FindScope(ScopeId::Root())->Move({Object(10)}, scope.id()).ok());
+  std::vector<std::string> told_persisted;
+  const auto done = [&](const ObjectId&, const absl::Status& status) {
+    told_persisted.push_back(NameOf(status));
+  };
+  ASSERT_TRUE(scope.Keep({Object(10)}, KeepMode::kPersist, done).ok());
+  ASSERT_TRUE(scope.End().ok());
+  ExpectNotMovable();
+  ASSERT_TRUE(Lineage(world[1]).Persisted(Object(10), 0, absl::OkStatus()).ok());
+  EXPECT_THAT(told_persisted, ElementsAre("ok"));
+  EXPECT_EQ(CanRecover(1, 10), Recovery::kPersisted);
+  world.membership.Exclude({Node(1)});
+  a.Reset();
+  b.Reset();
   ExpectNoLineage();
 }
 

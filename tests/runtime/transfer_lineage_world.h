@@ -37,6 +37,7 @@ class TransferLineage : public TransferTest {
     ReferenceCounterOptions options;
     options.executor = std::move(executor);
     options.lineage_bytes_max = bytes_max;
+    options.on_persist = [](const ObjectId&, uint32_t) {};  // whoever asked for it answers
     options.on_lineage_taken = [test](const TaskId& task, const ProcessId& from) {
       test->taken.push_back(Short(task) + " of " + Short(from));
       test->told.push_back("+" + Short(task));
