@@ -146,7 +146,8 @@ struct AdoptReturn {
   const ObjectId& object;
   uint32_t generation;
 };
-// It was not taken after all: `from` owns it, as before, and what that step has done is undone.
+// It was not taken after all: `from` owns it, as before, and what that step has done is undone. So
+// is what AddReturn has done, as kNew, if it is not owned here.
 struct ReturnNotTaken {
   const ObjectId& object;
   PeerIndex from;

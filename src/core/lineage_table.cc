@@ -129,7 +129,7 @@ LineageVerdict LineageTable::Enter(uint32_t task, const ObjectId& made) {
   object.in_scope = true;
   object.not_restartable = false;
   tasks_.At(task).returns.push_back(slot);
-  ++tasks_.At(task).needed;
+  AddNeed(task);
   return LineageVerdict::kOk;
 }
 

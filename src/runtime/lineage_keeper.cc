@@ -226,13 +226,13 @@ absl::Status LineageKeeper::Record(const LineageTask& task) {
   return added;
 }
 
-// Entered first, as by Record: what ends, or is given away, before it is marked is made by nobody.
+// Entered first, as by Record: what ends, or is given away, before it is marked has no task, and
+// neither has what is owned elsewhere. What was entered before this call is not for it to undo.
 void LineageKeeper::AddReturn(const TaskId& task, const ObjectId& object) {
   if (core::StateOf(object).has_value()) return;
   {
     internal::MutexLock lock(&mutex_);
-    const LineageVerdict entered = table_.Step(core::event::AddReturn{task, object});
-    if (entered != LineageVerdict::kOk && entered != LineageVerdict::kUnchanged) return;
+    if (table_.Step(core::event::AddReturn{task, object}) != LineageVerdict::kOk) return;
   }
   const core::Key key = counter_->KeyOf(object);
   const Verdict marked =
@@ -241,7 +241,8 @@ void LineageKeeper::AddReturn(const TaskId& task, const ObjectId& object) {
       });
   if (marked == Verdict::kOk) return;
   (void)Apply(InlineBudget(), [&](LineageTable& table, LineageEffects* effects) {
-    return table.Step(core::event::ReturnEnded{object, 0}, effects);
+    const core::event::ReturnNotTaken undone{object, core::kNoPeer, core::Adoption::kNew};
+    return table.Step(undone, effects);
   });
 }
 

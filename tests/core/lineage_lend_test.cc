@@ -281,6 +281,30 @@ TEST_F(LineageLend, ARefusedRecordIsNotOfferedAgain) {
   EXPECT_TRUE(here.empty());
 }
 
+TEST_F(LineageLend, AnAwayTaskThatHasMadeOneMoreComesBack) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.Record(2, {10}, {20}), LineageVerdict::kOk);
+  (void)Lend(20);
+  ASSERT_EQ(away(), 1u);
+  ASSERT_EQ(here.table.Step(event::AddReturn{Task(2), Object(30)}), LineageVerdict::kOk);
+  here.Work();
+  EXPECT_EQ(away(), 0u);
+  (void)here.End(30);
+  EXPECT_EQ(away(), 1u);
+}
+
+TEST_F(LineageLend, WhatATaskHasAddedMayBeUndone) {
+  ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
+  ASSERT_EQ(here.table.Step(event::AddReturn{Task(1), Object(30)}), LineageVerdict::kOk);
+  EXPECT_EQ(here.table.CountReturns(Task(1)), 2u);
+  const event::ReturnNotTaken undone{Object(30), kNoPeer, Adoption::kNew};
+  EXPECT_EQ(At(here, undone), LineageVerdict::kOk);
+  EXPECT_EQ(here.table.CountReturns(Task(1)), 1u);
+  EXPECT_EQ(here.table.objects(), 1u);
+  (void)here.End(10);
+  EXPECT_TRUE(here.empty());
+}
+
 TEST_F(LineageLend, WhatIsTheHostsOrBusyStays) {
   ASSERT_EQ(here.Record(1, {}, {10}), LineageVerdict::kOk);
   ASSERT_EQ(here.Record(2, {}, {20}), LineageVerdict::kOk);

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "freehold/generator.h"
 #include "freehold/scope.h"
 #include "freehold/testing/inline_executor.h"
 #include "tests/runtime/transfer_lineage_world.h"
@@ -79,6 +80,45 @@ TEST_F(TransferLineageGivenOn, ARecordDoesNotFollowToAnOwnerThatMayNotKeepIt) {
   Die(3);
   EXPECT_EQ(OwnerAt(1, 20), Process(2));
   ExpectRunsAt(2);
+}
+
+// 100 is a generator whose task is the one of 20, and yields what 3 owns.
+class TransferLineageYielded : public TransferLineage {
+ protected:
+  void Yield() {
+    ASSERT_TRUE(generators.Open(Object(100), Task(20)).ok());
+    const absl::Status yielded = generators.YieldDeclared(Object(100), borrowed);
+    ASSERT_TRUE(yielded.ok()) << yielded;
+  }
+  void ExpectCleanEnd() {
+    for (ObjectRef* ref : {&a, &b, &stream, &theirs, &borrowed}) ref->Reset();
+    ExpectNoLineage();
+  }
+
+  ObjectRef a = Make(1, 10, {});
+  ObjectRef b = Make(1, 20, {10});
+  ObjectRef stream = world.Declare(1, 100);
+  ObjectRef theirs = world.Declare(3, 30);
+  ObjectRef borrowed = world.Pass(3, 30, 1);
+  Generators generators{world[1]};
+};
+
+TEST_F(TransferLineageYielded, WhatIsOwnedElsewhereIsNotMadeAgainHere) {
+  Yield();
+  EXPECT_EQ(Stats(1).lineage_objects, 2u);
+  EXPECT_THAT(Resubmit(1, 20), IsEmpty());
+  ExpectCleanEnd();
+}
+
+TEST_F(TransferLineageYielded, WhatIsOwnedElsewhereLeavesATaskAway) {
+  Give({20}, 1, 2);
+  ASSERT_EQ(Stats(1).lineage_tasks_away, 1u);
+  Yield();
+  EXPECT_EQ(Stats(1).lineage_tasks_away, 1u);
+  a.Reset();
+  Settle();
+  EXPECT_THAT(Resubmit(2, 20), ElementsAre("0a"));
+  ExpectCleanEnd();
 }
 
 // Callbacks run at once, and may change whether an object is taken when its task has been.
