@@ -253,8 +253,7 @@ bool Actor::Recreate(Process* process, Object* object) {
   if (!status.ok()) return true;
   const bool was_first = object->first_frees.count(object->generation) > 0;
   if (was_first) s_.coverage.Count("evict-first: made again");
-  ++object->generation;
-  object->freed = false;
+  BeginGeneration(*process, object);
   object->free_waits = false;
   return true;
 }

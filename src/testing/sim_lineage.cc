@@ -118,8 +118,7 @@ void Revive(State* state, Object* object) {
     outers.erase(std::remove(outers.begin(), outers.end(), object->number), outers.end());
   }
   object->inners.clear();
-  object->freed = false;
-  ++object->generation;
+  BeginGeneration(state->OwnerOf(*object), object);
   // They have been told that it is gone.
   for (auto& [number, subscription] : state->subscriptions) {
     if (subscription.object == object->number) subscription.ended = true;
@@ -131,8 +130,7 @@ void BeginValue(const Process& process, Object* object) {
   const auto known = process.counter->GetLocations(object->id);
   const bool lost = known.ok() && known->state == ObjectState::kLost;
   if (!object->freed && !lost) return;
-  ++object->generation;
-  object->freed = false;
+  BeginGeneration(process, object);
   object->free_waits = false;
 }
 
@@ -228,6 +226,14 @@ std::set<int64_t> KeptTasks(Oracle* oracle, const State& state, const Process& p
     if (const int64_t before = CallBefore(state, object); before != 0) needed.insert(before);
   }
   return kept;
+}
+
+void BeginGeneration(const Process& owner, Object* object) {
+  ++object->generation;
+  object->freed = false;
+  if (owner.queue != nullptr) {
+    object->told_after[owner.end] = owner.queue->ran() + owner.queue->size();
+  }
 }
 
 uint64_t SpecBytesOf(int64_t number) { return 20 + static_cast<uint64_t>(number % 50); }

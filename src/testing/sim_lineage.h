@@ -31,6 +31,8 @@ AnyObject& MakerOf(AnyState& state, AnyObject& object) {
 // After which object's number the task that returned this one is named, so that what it yields can
 // be made again with it; 0: it is not recorded.
 int64_t MakerOfYielded(const Object& generator);
+// Its owner begins a new value of it.
+void BeginGeneration(const Process& owner, Object* object);
 // Of a task, by the object that it makes.
 uint64_t SpecBytesOf(int64_t number);
 // The tasks that a process must keep at rest, by the objects that they made.

@@ -12,6 +12,18 @@
 
 namespace freehold::testing::sim {
 
+namespace {
+
+// on_to_recover names no generation: it may still be an earlier value of the object that was lost.
+// The job in which the present one was begun may not have been counted then.
+bool MayHearOfEarlierLoss(const Process& owner, const Object& object) {
+  const auto at = object.told_after.find(owner.end);
+  return at != object.told_after.end() && owner.queue->size() > 0 &&
+         owner.queue->ran() <= at->second;
+}
+
+}  // namespace
+
 void Oracle::OnUpdate(int64_t number, const ObjectId& id, const LocationUpdate& update) {
   Subscription& subscription = s_.subscriptions[number];
   const Object& object = *s_.object(subscription.object);
@@ -137,9 +149,9 @@ bool Oracle::OnToldFromAfar(const Registration& registration, EndReason reason) 
   return true;
 }
 
-// What both know of is not the matter of the exchange, whatever is on its way. It is the first copy
-// that the value ever had, and that an earlier value was lost waits to be told to nobody: that one
-// was lost before could be told late.
+// A copy that the node lists, and that its owner counts, the exchange must not take out: it is
+// noted. Two kinds are not, since that they were lost may be told late: a copy that comes after the
+// node has lost one of the same value, and one of an object whose earlier value was lost.
 void Oracle::OnListed(int64_t node_end, int64_t owner_end) {
   s_.listed_copies.erase(std::remove_if(s_.listed_copies.begin(), s_.listed_copies.end(),
                                         [&](const SimListedCopy& each) {
@@ -149,11 +161,10 @@ void Oracle::OnListed(int64_t node_end, int64_t owner_end) {
   const Process* owner = s_.process(owner_end);
   const Node& node = *s_.node(-node_end);
   if (owner == nullptr || !owner->usable()) return;
-  const bool told_late = owner->queue != nullptr && owner->queue->size() > 0;
   for (const auto& [key, stored] : node.store.copies()) {
     const Object* object = s_.Find(key.first);
     if (object == nullptr || object->owner != owner_end || !stored.first ||
-        object->touched != PlaceOf(node_end) || (told_late && object->generation > 0)) {
+        object->touched != PlaceOf(node_end) || MayHearOfEarlierLoss(*owner, *object)) {
       continue;
     }
     const auto known = owner->counter->GetLocations(object->id);

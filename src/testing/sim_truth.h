@@ -76,6 +76,9 @@ struct Object {
   uint64_t version_kept = 0;
   uint64_t size = 1;
   uint32_t generation = 0;
+  // By who owned it when that began: when its host has run so many jobs, it has heard of each loss
+  // of an earlier value.
+  std::map<int64_t, uint64_t> told_after;
   bool freed = false;    // the present value, explicitly
   uint64_t frees = 0;    // of any value
   uint64_t ends = 0;     // frees, and the end of scope
