@@ -109,7 +109,7 @@ class Actor {
   bool BeginDrain(Node* node);
   void StepDrain(Node* node);
   void Evacuate(const Node& from, const SimNodeDrain::Wanted& wanted);
-  bool IsNamedOnUnheardDead(const Object& object, const Node& node) const;
+  bool IsNamedOnUnheardDead(const Object& object, uint32_t generation, const Node& node) const;
   void CheckDrained(const Node& node);
 
   // --- The network, the ends, the membership, time (sim_actor_world.cc) --------------------------

@@ -83,8 +83,11 @@ void Actor::Evacuate(const Node& from, const SimNodeDrain::Wanted& wanted) {
 
 // Its owner's host has said that the primary is there; that the node had died before it had one, no
 // owner can know until it is excluded.
-bool Actor::IsNamedOnUnheardDead(const Object& object, const Node& node) const {
-  if (!node.crashed || s_.OwnerOf(object).HeardOf(node) || !IsPrimaryOn(s_, object, -node.end)) {
+bool Actor::IsNamedOnUnheardDead(const Object& object, uint32_t generation,
+                                 const Node& node) const {
+  const bool by_host = generation == 0 && object.declared_on == node.end;
+  if (!by_host || node.store.EverHad({object.id, generation}) || !node.crashed ||
+      s_.OwnerOf(object).HeardOf(node) || !IsPrimaryOn(s_, object, -node.end)) {
     return false;
   }
   s_.coverage.Count("a node is drained while a dead one is named that was to have a value");
@@ -117,7 +120,7 @@ void Actor::CheckDrained(const Node& node) {
     const auto is_safe_at = [&](const auto& other) {
       const Store::Stored* copy = other->store.Find(key);
       if (other.get() == &node) return false;
-      if (copy == nullptr) return IsNamedOnUnheardDead(object, *other);
+      if (copy == nullptr) return IsNamedOnUnheardDead(object, generation, *other);
       return !copy->url.empty() || IsPrimaryOn(s_, object, -other->end);
     };
     oracle_.Expect(entry.second.shared || IsInFile(s_, object) ||

@@ -182,6 +182,7 @@ DeclareOptions Actor::OptionsFor(Object* object, const Node* primary) {
   options.label = LabelOf(object->label);
   if (primary != nullptr) {
     options.primary = primary->id;
+    object->declared_on = primary->end;
     object->touched |= PlaceOf(primary->end);
   }
   return options;

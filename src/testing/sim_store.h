@@ -70,6 +70,7 @@ class Store final : public ObjectStore {
   // Null when no generation of the object is here.
   const Key* Newest(const ObjectId& object) const;
   void Remove(const Key& key) { copies_.erase(key); }
+  bool EverHad(const Key& key) const { return ever_.count(key) > 0; }
   const std::map<Key, Stored>& copies() const { return copies_; }
   // It was deleted, but the agent does not know: it was told otherwise.
   bool IsUnsure(const Key& key) const { return unsure_.count(key) > 0; }

@@ -56,6 +56,7 @@ struct Object {
   bool was_in_scope = false;
   bool was_in_shared_file = false;
   uint64_t told_by_host = 0;  // the places of nodes that its owner's host has named to it
+  int64_t declared_on = 0;    // the node that was to have its first value; 0: none
   int open_transfers = 0;     // that its hosts have asked for, and not heard of
   int told_stale = 0;         // how often somebody was told, late, whose it is
   // Who is known to hold it, with the spell of its holding: to who owns it now, to who was or is to
