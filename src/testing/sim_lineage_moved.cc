@@ -57,17 +57,18 @@ void Lend(Object* object) {
 
 void NoteLineageMoved(State* state, Object* object, const Process& next_owner) {
   if (!object->recorded) return;
-  Lend(object);
   object->record_moved = false;  // if it has followed before, it goes on by itself now
   const Process& former = state->OwnerOf(*object);
   const bool may_lack = !former.usable() || HasEvictedLineage(former);
   if (may_lack && next_owner.usable() &&
       Lineage(*next_owner.counter).CanRecover(object->id) == Recovery::kPut) {
     state->coverage.Count("lineage was evicted before the object moved");
+    object->lineage_moved = true;  // before, if at all
     object->recorded = false;
     object->made_of = 0;
     return;
   }
+  Lend(object);
   state->coverage.Count("lineage goes along");
 }
 
