@@ -94,10 +94,11 @@ void LookAtPersistedAtRest(Oracle* oracle, const State& state) {
     const Process& owner = state.OwnerOf(object);
     if (!object.let_go || !owner.live()) continue;
     const bool in_scope = !object.ended && oracle->Held(object);
-    // What needs it elsewhere keeps nothing here.
+    // What needs it elsewhere keeps nothing where it was given away.
     const bool needed =
         std::any_of(state.objects.begin(), state.objects.end(), [&](const auto& other) {
-          return other.second.made_of == object.number && other.second.owner == object.owner &&
+          return other.second.made_of == object.number &&
+                 (other.second.owner == object.owner || !WasGivenAway(object)) &&
                  !other.second.ended && oracle->Held(other.second);
         });
     if (!in_scope && !needed) continue;
