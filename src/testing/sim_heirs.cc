@@ -119,6 +119,8 @@ bool EndsAtHeir(const State& state, const Object& object, int64_t heir) {
 
 void SeeTakenUpByHeir(Oracle* oracle, State* state, const Process& heir, Object* object) {
   if (!EndsAtHeir(*state, *object, heir.end) || !heir.live() || !Owns(heir, *object)) return;
+  oracle->Expect(!heir.PastBarrier(state->OwnerOf(*object)),
+                 "an heir takes up what ended unheard after the barrier", NameOf(*object));
   state->coverage.Count("what ended unheard is taken up by its heir");
   state->ReturnToScope(object);
   state->given_away.insert(object->number);
