@@ -148,7 +148,7 @@ enum class Mutant : uint8_t {
   kContainedLetGoEarly,   // the former owner lets go of it while it may take the object back
   kContainedKept,         // ... or never
   kOuterMovedUnnoticed,   // what was read out of the object counts on its former owner
-  kEarlierReportCounts,   // a digest counts a report of which its node counts a later one
+  kEarlierReportCounts,   // a digest counts, or takes out, what its node is to report again
   kPinsNotPassedOn,       // they end when the object gets another owner
   kScopeLetGoEarly,       // the former owner's scope waits for it no more although it may come back
   kScopeHoldNotPassedOn,  // a scope that holds an object does not hold it at its next owner
