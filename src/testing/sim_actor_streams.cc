@@ -58,6 +58,9 @@ bool Actor::BeginStream(Process* process, Object* generator) {
   if (!generator->outers.empty()) return false;
   const bool held = !generator->ended && oracle_.Held(*generator);
   if (!held && (!generator->ended || !oracle_.IsExact(*generator))) return false;
+  // As in the other order: of a task with several returns, one of which is persisted, see
+  // elsewhere.
+  if (generator->persists > 0) return false;
   const auto before = s_.streams.find(generator->number);
   const bool is_open = before != s_.streams.end() && before->second.open;
   const int64_t maker = MakerOfYielded(*generator);
