@@ -290,6 +290,11 @@ gates() {
   says '^what is wrong$' || fail "the log of a gate that fails is not shown"
   says '^gate format: FAILED' || fail "a gate that fails is not named"
   ! says '^gate tests' || fail "goes on after a gate that failed"
+  printf '#!/bin/sh\necho "a_test.cc:3: Failure"\necho "it is 5"\nseq 200\nexit 3\n' \
+    >"$work/house/tests/format.sh"
+  run_gates format
+  sed -n '/^---- what failed/,$p' "$work/out" | grep -q 'it is 5' ||
+    fail "what a test says of its failure is not shown at the end"
   run_gates format nonsense
   [ "$status" -eq 2 ] || fail "no such gate: status $status"
 }
