@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "freehold/clock.h"
 #include "freehold/ids.h"
 #include "freehold/log.h"
@@ -89,6 +90,10 @@ class CallbackExecutor {
   // run the job at once (testing::InlineExecutor does); it must not wait. False: the executor has
   // stopped and the job was dropped.
   virtual bool Post(CallbackJob job) = 0;
+  // The same for several, in order: override it where that is cheaper than one by one, as it is
+  // here, where what a Post throws is thrown after the last one. Those that it takes are moved
+  // from. False: the executor has stopped, and what is left in `jobs` is dropped by the caller.
+  virtual bool PostAll(absl::Span<CallbackJob> jobs);
 };
 
 struct CallbackThreadOptions {
@@ -137,6 +142,7 @@ class CallbackThread final : public CallbackExecutor {
   ~CallbackThread() override;
 
   bool Post(CallbackJob job) override;
+  bool PostAll(absl::Span<CallbackJob> jobs) override;
 
   // Refuses new jobs, runs what is queued for at most `timeout`, then reports what it dropped.
   // Blocks the caller for at most about `timeout`, except from inside a callback: there it marks

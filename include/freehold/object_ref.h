@@ -74,9 +74,11 @@ class ObjectRef {
   internal::RefCell* cell_ = nullptr;
 };
 
-// Drops them all, in order, as Reset of each would; they refer to nothing afterwards. Faster for
-// many, because what the next ones need is fetched while one is dropped. REQUIRES: `refs` stays as
-// it is meanwhile; a callback that runs within (an executor's that runs them at once) leaves it so.
+// Drops them all, as Reset of each would; they refer to nothing afterwards. Faster for many: what
+// the next ones need is fetched while one is dropped, and some hundred at a time are put in the
+// order of the counter's shards, so that a lock is taken and callbacks are posted once for several.
+// So callbacks of different objects come in any order. REQUIRES: `refs` stays as it is meanwhile; a
+// callback that runs within (an executor's that runs them at once) leaves it so.
 void ResetAll(absl::Span<ObjectRef> refs);
 
 // Knows an object without keeping it. Cheap to copy; asking costs one look-up.

@@ -16,7 +16,6 @@
 
 #include "freehold/internal/ref_cell.h"
 #include "freehold/location.h"
-#include "src/base/glanced.h"
 #include "src/core/peer.h"
 
 namespace freehold::core {
@@ -76,8 +75,8 @@ struct ObjectRecord {
   uint32_t tasks;
   uint32_t nested_in;  // outer objects in scope that contain this one
   uint32_t generation;
-  uint64_t size;                     // bytes
-  internal::Glanced<uint32_t> rare;  // index in the RarePool, kNone, or kOnlyLineage
+  uint64_t size;  // bytes
+  uint32_t rare;  // index in the RarePool, kNone, or kOnlyLineage
   // Block in the CopyArena, or kNone; of a borrowed object, which has no copies, its Borrow.
   uint32_t overflow;
   uint16_t copies;

@@ -160,9 +160,9 @@ class ObjectTable {
   // --- Queries (object_table_queries.cc) -------------------------------------------------------
 
   const ObjectRecord* Find(const Key& key) const;  // null when unknown; until the next step
-  // Without the lock, if need be. The entry of an id; what an object's end will look at.
+  // The entry of an id, without the lock if need be; what an object's end will look at.
   IdIndex::Home Foresee(uint64_t hash) const { return index_.Foresee(hash); }
-  void ForeseeEnd(const internal::RefCell* cell) const;  // REQUIRES: a handle keeps it
+  void ForeseeEnd(const ObjectRecord& record) const;
   CopyFacts Facts(const ObjectRecord& record, const Copy& copy) const;
   // All copies, in storage order; those to be freed included.
   std::vector<CopyFacts> AllFacts(const ObjectRecord& record) const;

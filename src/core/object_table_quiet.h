@@ -84,10 +84,8 @@ inline bool ObjectTable::DropTaskQuietly(ObjectRecord* record) {
 
 // One with a Rare has a callback, most likely, and often no copies: then its entry is erased, too.
 // Of others the record is enough, which the caller has foreseen.
-inline void ObjectTable::ForeseeEnd(const internal::RefCell* cell) const {
-  if (rares_.Foresee(*reinterpret_cast<const ObjectRecord*>(cell))) {
-    (void)index_.Foresee(cell->id.Hash());
-  }
+inline void ObjectTable::ForeseeEnd(const ObjectRecord& record) const {
+  if (rares_.Foresee(record)) (void)index_.Foresee(record.id().Hash());
 }
 
 // Of nearly all objects the copies are all there is to see to when they go out of scope.

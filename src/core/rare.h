@@ -14,7 +14,6 @@
 
 #include "absl/container/inlined_vector.h"
 #include "freehold/callbacks.h"
-#include "src/base/published_slots.h"
 #include "src/core/inner_list.h"
 #include "src/core/object_record.h"
 
@@ -66,7 +65,7 @@ struct alignas(64) Rare {
 };
 static_assert(sizeof(Rare) == 128, "two cache lines");
 
-// Entries lie in blocks and stay where they are. Foresee may be called by anybody at any time.
+// Entries lie in blocks and stay where they are.
 class RarePool {
  public:
   // The record's entry, made if it has none.
@@ -74,7 +73,7 @@ class RarePool {
     if (!record.has_rare()) {
       const bool has_lineage = record.rare == kOnlyLineage;
       if (free_.empty()) {
-        if (made_ == blocks_.size() * kBlock) AddBlock();
+        if (made_ == blocks_.size() * kBlock) blocks_.push_back(std::make_unique<Rare[]>(kBlock));
         record.rare = made_++;
       } else {
         record.rare = free_.back();
@@ -88,11 +87,8 @@ class RarePool {
   // The record's entry will be asked for soon: brings it into the cache meanwhile. False: it has
   // none.
   bool Foresee(const ObjectRecord& record) const {
-    const uint32_t rare = record.rare.Glance();
-    if (rare >= kOnlyLineage) return false;
-    const Rare* const block = starts_.Glance(rare >> kBlockBits);
-    if (block != nullptr) Foresee(block + (rare & (kBlock - 1)));
-    return true;
+    if (record.has_rare()) Foresee(Find(record));
+    return record.has_rare();
   }
   // Null when it has none.
   Rare* Find(const ObjectRecord& record) { return record.has_rare() ? &At(record.rare) : nullptr; }
@@ -126,28 +122,22 @@ class RarePool {
   }
   size_t bytes() const {
     return blocks_.size() * kBlock * sizeof(Rare) + blocks_.capacity() * sizeof(blocks_[0]) +
-           starts_.bytes() + free_.capacity() * sizeof(uint32_t);
+           free_.capacity() * sizeof(uint32_t);
   }
 
  private:
   static constexpr uint32_t kBlockBits = 6;
   static constexpr uint32_t kBlock = 1u << kBlockBits;
 
-  Rare& At(uint32_t index) { return starts_.At(index >> kBlockBits)[index & (kBlock - 1)]; }
+  Rare& At(uint32_t index) { return blocks_[index >> kBlockBits][index & (kBlock - 1)]; }
   static void Foresee(const Rare* rare) {
     const char* const begin = reinterpret_cast<const char*>(rare);
     __builtin_prefetch(begin, 1);
     __builtin_prefetch(begin + sizeof(Rare) - 1, 1);
   }
-  void AddBlock() {
-    blocks_.push_back(std::make_unique<Rare[]>(kBlock));
-    if (blocks_.size() > starts_.size()) starts_.Double();
-    starts_.Set(blocks_.size() - 1, blocks_.back().get());
-  }
 
   std::vector<std::unique_ptr<Rare[]>> blocks_;
-  internal::PublishedSlots<Rare> starts_{nullptr};  // of the blocks
-  uint32_t made_ = 0;                               // entries that were ever handed out
+  uint32_t made_ = 0;  // entries that were ever handed out
   std::vector<uint32_t> free_;
 };
 

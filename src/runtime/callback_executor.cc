@@ -1,6 +1,7 @@
 #include "freehold/callback_executor.h"
 
 #include <algorithm>
+#include <exception>
 #include <optional>
 #include <system_error>
 
@@ -94,32 +95,33 @@ CallbackThread::~CallbackThread() {
   if (rep_->watchdog.joinable()) rep_->watchdog.detach();
 }
 
-bool CallbackThread::Post(CallbackJob job) {
+bool CallbackExecutor::PostAll(absl::Span<CallbackJob> jobs) {
+  bool taken = true;
+  std::exception_ptr thrown;
+  for (CallbackJob& job : jobs) {
+    try {
+      taken = Post(std::move(job)) && taken;
+    } catch (...) {
+      thrown = std::current_exception();
+    }
+  }
+  if (thrown != nullptr) std::rethrow_exception(thrown);
+  return taken;
+}
+
+bool CallbackThread::Post(CallbackJob job) { return PostAll(absl::MakeSpan(&job, 1)); }
+
+bool CallbackThread::PostAll(absl::Span<CallbackJob> jobs) {
+  if (jobs.empty()) return true;
   bool wake = false;
   {
     MutexLock lock(&rep_->mutex);
-    ++rep_->posted;
     if (rep_->stopped) {
-      ++rep_->dropped;
-      return false;  // the job is destroyed with our argument, after the lock
+      rep_->posted += jobs.size();
+      rep_->dropped += jobs.size();
+      return false;
     }
-    if (rep_->queue.empty()) {
-      rep_->queue_since = MonotonicNow();
-      rep_->hint.store(true, std::memory_order_relaxed);
-    }
-    rep_->queue.push_back(std::move(job));
-    // Depth() reads what the other thread writes: only where it may be a new maximum, and not for
-    // each job of a long queue.
-    const uint64_t queued = rep_->queue.size();
-    if (rep_->batch_size + queued > rep_->depth_max &&
-        (queued < Rep::kDepthMeasured || queued % Rep::kDepthMeasured == 0)) {
-      rep_->depth_max = std::max(rep_->depth_max, rep_->Depth());
-    }
-    wake = rep_->asleep || (rep_->napping && queued >= Rep::kNapMax);
-    if (wake) {
-      rep_->asleep = rep_->napping = false;  // one poster wakes it, those after it need not
-      ++rep_->wakes;
-    }
+    wake = rep_->Enqueue(jobs);
   }
   if (wake) rep_->wake_thread.NotifyOne();
   return true;

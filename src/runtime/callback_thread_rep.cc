@@ -140,6 +140,27 @@ bool CallbackThread::Rep::NextBatch() {
   return true;
 }
 
+bool CallbackThread::Rep::Enqueue(absl::Span<CallbackJob> jobs) {
+  posted += jobs.size();
+  const uint64_t before = queue.size();
+  if (before == 0) {
+    queue_since = MonotonicNow();
+    hint.store(true, std::memory_order_relaxed);
+  }
+  for (CallbackJob& job : jobs) queue.push_back(std::move(job));
+  // Depth() reads what the other thread writes: only where it may be a new maximum, and not for
+  // each job of a long queue.
+  const uint64_t queued = queue.size();
+  if (batch_size + queued > depth_max &&
+      (queued < kDepthMeasured || queued / kDepthMeasured != before / kDepthMeasured)) {
+    depth_max = std::max(depth_max, Depth());
+  }
+  if (!asleep && !(napping && queued >= kNapMax)) return false;
+  asleep = napping = false;  // one poster wakes it, those after it need not
+  ++wakes;
+  return true;
+}
+
 void CallbackThread::Rep::RunBatch() {
   const uint64_t size = batch.size();
   uint64_t claimed;

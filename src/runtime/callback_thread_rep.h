@@ -51,6 +51,8 @@ struct CallbackThread::Rep {
   uint64_t Claimed() const FREEHOLD_REQUIRES(mutex);  // jobs of the batch
   bool CallbackRuns() const FREEHOLD_REQUIRES(mutex);
   uint64_t Depth() const FREEHOLD_REQUIRES(mutex);
+  // Answers whether the thread is to be woken.
+  bool Enqueue(absl::Span<CallbackJob> jobs) FREEHOLD_REQUIRES(mutex);
   void Refuse() FREEHOLD_REQUIRES(mutex);
   void Close() FREEHOLD_REQUIRES(mutex);
   std::vector<CallbackJob> TakeLeftovers() FREEHOLD_REQUIRES(mutex);

@@ -51,6 +51,50 @@ void CounterImpl::ReleaseLast(Shard& shard,
   for (const PeerIndex node : ready) MarkReady(shard, node);
 }
 
+void CounterImpl::ReleaseLast(Shard& shard, absl::Span<internal::RefCell* const> cells) {
+  while (!cells.empty()) cells.remove_prefix(ReleaseSome(shard, cells));
+}
+
+// Under one hold of the lock, up to the first end that asks for more than callbacks and messages;
+// answers how many that were. Such a one is seen to before the next: contained objects, of which
+// some are let go of in the caller's time, are counted for each end.
+size_t CounterImpl::ReleaseSome(Shard& shard, absl::Span<internal::RefCell* const> cells) {
+  AfterStep after;
+  std::shared_ptr<CounterImpl> keep;
+  size_t done = 0;
+  uint64_t ended = 0;
+  bool closed = false;
+  {
+    internal::MutexLock lock(&shard.mutex);
+    closed = shard.closed;
+    for (const internal::RefCell* const cell : cells) {
+      shard.table.ForeseeEnd(*reinterpret_cast<const core::ObjectRecord*>(cell));
+    }
+    while (done < cells.size() && after.effects.rare == nullptr) {
+      internal::RefCell* const cell = cells[done++];
+      auto* const record = reinterpret_cast<core::ObjectRecord*>(cell);
+      if (!cell->DropUnderLock()) continue;
+      ++ended;
+      if (closed) continue;
+      if (shard.table.EndsQuietly(*record)) {
+        shard.table.EndQuietly(record, &after.effects.ready);
+      } else {
+        (void)shard.table.Step(core::event::DropLastHandle{record}, &after.effects);
+      }
+    }
+    shard.outstanding -= ended;
+    if (!closed) Prepare(shard, &after);
+    // What was let go no longer keeps the counter, which may be ending right now.
+    if (after.must_post || !after.effects.empty()) keep = shared_from_this();
+  }
+  if (keep != nullptr) {
+    ActKept(shard, &after);
+  } else if (ended != 0 && closed) {
+    ReleaseRemaining(ended);
+  }
+  return done;
+}
+
 void CounterImpl::EndTask(Shard& shard,
                           internal::RefCell* cell) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
   shard.mutex.Lock();

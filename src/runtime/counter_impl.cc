@@ -126,7 +126,7 @@ void CounterImpl::ActKept(Shard& shard, AfterStep* after) {
   }
   if (after->must_post) {
     // In the order of a HostWork; none is made for callbacks alone.
-    for (const core::FiredCallback& fired : after->effects.fired) PostFired(fired);
+    PostFired(after->effects.fired);
     after->effects.fired.clear();
     if (after->effects.rare != nullptr) {
       HostWork rest;
@@ -182,7 +182,7 @@ void CounterImpl::PostOutbox(Shard& shard) {
 }
 
 void CounterImpl::PostWork(HostWork* work) {
-  for (const core::FiredCallback& fired : work->fired) PostFired(fired);
+  PostFired(work->fired);
   for (core::LocationNotice& notice : work->notices) {
     LocationUpdate update;
     update.kind = notice.kind;
@@ -208,9 +208,8 @@ void CounterImpl::PostWork(HostWork* work) {
   }
 }
 
-void CounterImpl::PostFired(const core::FiredCallback& fired) {
-  PostJob(std::unique_ptr<CallbackJob::Body>(ObjectCallbackBody::FromToken(fired.token)),
-          static_cast<int>(fired.reason));
+void CounterImpl::PostFired(absl::Span<const core::FiredCallback> fired) {
+  if (!fired.empty()) runtime::PostFired(options_.executor.get(), &logger_, fired);
 }
 
 void CounterImpl::PostJob(std::unique_ptr<CallbackJob::Body> body, int detail) {

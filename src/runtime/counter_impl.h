@@ -123,7 +123,9 @@ class CounterImpl final : public Endpoint::Client,
   // --- Handles -------------------------------------------------------------------------------
 
   void ReleaseLast(Shard& shard, internal::RefCell* cell);  // the caller's last handle ends
-  void EndTask(Shard& shard, internal::RefCell* cell);      // one reference of a task ends
+  void ReleaseLast(Shard& shard, absl::Span<internal::RefCell* const> cells);  // one of each
+  size_t ReleaseSome(Shard& shard, absl::Span<internal::RefCell* const> cells);
+  void EndTask(Shard& shard, internal::RefCell* cell);  // one reference of a task ends
   // False: nothing was changed, and EndTask is to be called.
   bool EndTaskQuietly(Shard& shard, internal::RefCell* cell) {
     return shard.Quietly([&](core::ObjectTable& table) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
@@ -241,7 +243,7 @@ class CounterImpl final : public Endpoint::Client,
   absl::Status Explain(core::Verdict verdict, const ObjectId& object) const;
   void ActKept(Shard& shard, AfterStep* after);
   void PostOutbox(Shard& shard);
-  void PostFired(const core::FiredCallback& fired);
+  void PostFired(absl::Span<const core::FiredCallback> fired);
   void PostWork(HostWork* work);
   void PostJob(std::unique_ptr<CallbackJob::Body> body, int detail = 0);
   void MarkReady(Shard& shard, PeerIndex node);

@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "src/base/guarded_call.h"
 
 namespace freehold::runtime {
@@ -63,6 +64,11 @@ std::shared_ptr<LocationSubscription>* Pointer(core::Token token) {
   return reinterpret_cast<std::shared_ptr<LocationSubscription>*>(token & ~core::Token{1});
 }
 
+void LogThrown(Logger* logger, const std::string& what) {
+  logger->Log(LogLevel::kError, "the callback executor's Post threw " + what +
+                                    "; the callback is lost, counting and freeing go on");
+}
+
 }  // namespace
 
 const char* ObjectCallbackBody::what() const {
@@ -104,9 +110,24 @@ void PostGuarded(CallbackExecutor* executor, Logger* logger,
   if (executor == nullptr) return;
   const std::optional<std::string> thrown = internal::CallGuarded(
       [&] { (void)executor->Post(CallbackJob(std::move(body), logger, detail)); });
-  if (thrown.has_value()) {
-    logger->Log(LogLevel::kError, "the callback executor's Post threw " + *thrown +
-                                      "; the callback is lost, counting and freeing go on");
+  if (thrown.has_value()) LogThrown(logger, *thrown);
+}
+
+void PostFired(CallbackExecutor* executor, Logger* logger,
+               absl::Span<const core::FiredCallback> fired) {
+  constexpr size_t kTogether = 32;
+  while (!fired.empty()) {
+    absl::InlinedVector<CallbackJob, kTogether> jobs;
+    for (const core::FiredCallback& one : fired.subspan(0, kTogether)) {
+      jobs.emplace_back(
+          std::unique_ptr<CallbackJob::Body>(ObjectCallbackBody::FromToken(one.token)), logger,
+          static_cast<int>(one.reason));
+    }
+    fired.remove_prefix(jobs.size());
+    if (executor == nullptr) continue;
+    const std::optional<std::string> thrown =
+        internal::CallGuarded([&] { (void)executor->PostAll(absl::MakeSpan(jobs)); });
+    if (thrown.has_value()) LogThrown(logger, *thrown);
   }
 }
 

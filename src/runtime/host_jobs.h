@@ -13,11 +13,13 @@
 #include <memory>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "freehold/callback_executor.h"
 #include "freehold/callbacks.h"
 #include "freehold/ids.h"
 #include "freehold/location.h"
 #include "freehold/log.h"
+#include "src/core/effect.h"
 #include "src/core/rare.h"
 
 namespace freehold::runtime {
@@ -68,6 +70,9 @@ void ReleaseToken(core::Token token);
 // Null executor: the job is dropped. What Post throws is caught and logged.
 void PostGuarded(CallbackExecutor* executor, Logger* logger,
                  std::unique_ptr<CallbackJob::Body> body, int detail = 0);
+// The callbacks of objects, whose tokens they are.
+void PostFired(CallbackExecutor* executor, Logger* logger,
+               absl::Span<const core::FiredCallback> fired);
 
 std::unique_ptr<CallbackJob::Body> MakeLocationJob(
     std::shared_ptr<LocationSubscription> subscription, const ObjectId& object,

@@ -5,6 +5,7 @@
 
 #include "src/core/object_table_quiet.h"
 #include "src/runtime/counter_impl.h"
+#include "src/runtime/handles_by_shard.h"
 
 namespace freehold {
 
@@ -24,23 +25,21 @@ void ReportRefusedCopy(RefCell* cell) {
 
 void ObjectRef::Refuse() { internal::ReportRefusedCopy(std::exchange(cell_, nullptr)); }
 
-// The record first, and once that is there what else its end looks at.
 void ResetAll(absl::Span<ObjectRef> refs) {
-  constexpr size_t kRecordsAhead = 48;
-  constexpr size_t kEndsAhead = 6;
+  constexpr size_t kAhead = 48;
   const auto foresee = [&refs](size_t i) {
     if (i < refs.size() && refs[i]) core::RecordSlabs::Foresee(refs[i].cell_);
   };
-  const auto foresee_end = [&refs](size_t i) FREEHOLD_NO_THREAD_SAFETY_ANALYSIS {
-    if (i >= refs.size() || !refs[i]) return;
-    runtime::Shard::Of(refs[i].cell_)->table.ForeseeEnd(refs[i].cell_);
-  };
-  for (size_t i = 0; i < kRecordsAhead; ++i) foresee(i);
+  for (size_t i = 0; i < kAhead; ++i) foresee(i);
+  runtime::HandlesByShard last;
   for (size_t i = 0; i < refs.size(); ++i) {
-    foresee(i + kRecordsAhead);
-    foresee_end(i + kEndsAhead);
-    refs[i].Reset();
+    foresee(i + kAhead);
+    internal::RefCell* const cell = std::exchange(refs[i].cell_, nullptr);
+    if (cell == nullptr || cell->DropUnlessLast()) continue;
+    last.Add(cell);
+    if (last.full()) last.ReleaseAll();
   }
+  last.ReleaseAll();
 }
 
 bool WeakRef::InScope() const {

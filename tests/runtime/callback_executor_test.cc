@@ -190,6 +190,60 @@ TEST_F(CallbackThreadTest, RunsEveryJobHoweverItRests) {
   }
 }
 
+TEST_F(CallbackThreadTest, SeveralJobsAtOnceRunInOrderOrAreDroppedTogether) {
+  auto executor = Start(seconds(10));
+  std::vector<int> ran;
+  const auto some = [&](int first, int count) {
+    std::vector<CallbackJob> jobs;
+    for (int i = first; i < first + count; ++i) {
+      jobs.push_back(MakeJob(1, [&ran, i] { ran.push_back(i); }));
+    }
+    return executor->PostAll(absl::MakeSpan(jobs));
+  };
+  std::vector<int> expected;
+  for (int i = 0; i < 1000; ++i) expected.push_back(i);
+  EXPECT_TRUE(some(0, 0));
+  EXPECT_TRUE(some(0, 700));
+  executor->Post(MakeJob(1, [&] { ran.push_back(700); }));
+  EXPECT_TRUE(some(701, 299));
+  EXPECT_EQ(executor->Stop(hours(1)).dropped, 0u);
+  EXPECT_EQ(ran, expected);
+  EXPECT_EQ(executor->GetStats().posted, 1000u);
+  EXPECT_FALSE(some(1000, 5));
+  EXPECT_EQ(ran, expected);
+  EXPECT_EQ(executor->GetStats().posted, 1005u);
+  EXPECT_EQ(executor->GetStats().dropped, 5u);
+}
+
+// Throws at each second job, and takes no third.
+class PickyExecutor final : public CallbackExecutor {
+ public:
+  bool Post(CallbackJob job) override {
+    ++posted;
+    if (posted % 2 == 0) throw std::runtime_error("no room for " + std::to_string(posted));
+    if (posted % 3 == 0) return false;
+    job.Run();
+    return true;
+  }
+  int posted = 0;
+};
+
+TEST_F(CallbackThreadTest, AnExecutorThatKnowsNothingOfSeveralGetsEachOfThem) {
+  PickyExecutor executor;
+  int ran = 0;
+  const auto post = [&](int count) {
+    std::vector<CallbackJob> jobs;
+    for (int i = 0; i < count; ++i) jobs.push_back(MakeJob(1, [&ran] { ++ran; }));
+    return executor.PostAll(absl::MakeSpan(jobs));
+  };
+  EXPECT_TRUE(post(1));
+  EXPECT_THROW(post(6), std::runtime_error);
+  EXPECT_EQ(executor.posted, 7) << "those after it, too";
+  EXPECT_EQ(ran, 3) << "the first, the fifth and the seventh";
+  executor.posted = 2;
+  EXPECT_FALSE(post(1));
+}
+
 TEST_F(CallbackThreadTest, TheNextJobRunsAfterOneThatThrew) {
   auto executor = Start();
   int ran = 0;

@@ -235,35 +235,6 @@ TEST(Reentrancy, ASubscriberMayCancelItselfBetweenTwoNoticesOfOneStep) {
   EXPECT_EQ(heard, 2) << "the snapshot and the first notice";
 }
 
-TEST(Callbacks, OfHandlesThatAreDroppedTogetherComeInOrder) {
-  ReferenceCounterOptions options;
-  options.executor = std::make_shared<testing::InlineExecutor>();
-  CounterWorld world(1, options);
-  std::vector<ObjectRef> refs;
-  std::vector<ObjectId> expected;
-  std::vector<ObjectId> ended;
-  for (uint64_t i = 1; i <= 100; ++i) {
-    refs.push_back(*world.counter->Declare(Object(i)));
-    refs.emplace_back();             // refers to nothing
-    refs.push_back(refs[0]);         // one of many handles of an object
-    refs.push_back(refs.end()[-3]);  // the last one of its object
-    expected.push_back(Object(i));
-    ASSERT_TRUE(*world.counter->OnOutOfScope(
-        Object(i), [&](const ObjectId& object, EndReason) { ended.push_back(object); }));
-  }
-  const ObjectRef kept = refs[4];  // the second object
-  ResetAll({});
-  ResetAll(absl::MakeSpan(refs));
-  for (const ObjectRef& ref : refs) EXPECT_FALSE(ref);
-  // All handles of the first object go with the last of these.
-  expected.erase(expected.begin(), expected.begin() + 2);
-  expected.insert(expected.end() - 1, Object(1));
-  EXPECT_EQ(ended, expected);
-  EXPECT_EQ(world.objects(), 1u);
-  ResetAll(absl::MakeSpan(refs));  // those that refer to nothing
-  EXPECT_TRUE(world.counter->InScope(Object(2)));
-}
-
 TEST(Reentrancy, ACallbackMayEndTheTaskThatIsEnding) {
   ReferenceCounterOptions options;
   options.executor = std::make_shared<testing::InlineExecutor>();
