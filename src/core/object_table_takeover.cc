@@ -113,14 +113,18 @@ void TransferSteps::Install(ObjectRecord* record, const OwnedSnapshot& snapshot,
   table_.CountState(record, StateOf(snapshot.state));
   if (snapshot.evict_first) table_.rares_.Ensure(*record).evict_first = true;
   if (snapshot.pins != nullptr) PinSteps(&table_).Install(record, *snapshot.pins);
+  bool primary_gone = false;
   for (const OwnedSnapshot::At& at : snapshot.nodes) {
     if (table_.nodes_.IsExcluded(at.node)) {
+      primary_gone = primary_gone || at.primary;
       if (at.spilled && at.shared) EnterFile(record, at, effects);
       continue;
     }
     if (at.has_copy()) Enter(record, at);
     ToTell(index, at.node, effects);
   }
+  // As at the exclusion, which this record has missed. The node hears first whose the object is.
+  if (primary_gone && table_.PrimaryOf(record) == nullptr) table_.Promote(record, effects);
   for (const PeerIndex process : snapshot.processes) ListAndTell(record, process, effects);
   // Whoever got the reference from here registers with an owner before.
   sharing.pins.ForEachOf(index, [&](const HolderIndex::Holder& pin) {
