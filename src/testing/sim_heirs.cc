@@ -149,6 +149,10 @@ void OnShadowSent(Oracle* oracle, State* state, int64_t from, int64_t to,
     const int64_t end = state->EndOf(process);
     known.holders[end] = object->holdings[end].spell;
   }
+  known.primary_of = -1;
+  for (const core::TransferItem::At& at : item.snapshot.nodes) {
+    if (at.primary) known.primary_of = item.snapshot.generation;
+  }
   if (object->owner == from) known.pins.insert(object->pins);
 }
 
@@ -159,6 +163,7 @@ void OnShadowKept(State* state, int64_t to, const core::SharingItem& item) {
   const auto at = object->shadows.find(item.number);
   if (at == object->shadows.end() || object->owner != to) return;
   object->handed = std::move(at->second.holders);
+  object->primary_handed = at->second.primary_of;
   // It may have been sent again since, with the same pins.
   if (object->version_kept != item.number) object->pins_kept.clear();
   object->version_kept = item.number;

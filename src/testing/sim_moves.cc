@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_files.h"
@@ -21,6 +22,14 @@ bool WasFreed(const Object& object, int64_t node, uint32_t generation) {
   const std::pair<int64_t, uint32_t> free(node, generation);
   return std::find(object.frees_sent.begin(), object.frees_sent.end(), free) !=
          object.frees_sent.end();
+}
+
+// Null: none is.
+const Location* PrimaryAmong(const std::vector<Location>& locations) {
+  const auto found = std::find_if(locations.begin(), locations.end(), [](const Location& each) {
+    return each.role == CopyRole::kPrimary && !each.prospective;
+  });
+  return found == locations.end() ? nullptr : &*found;
 }
 
 void OnEnded(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
@@ -159,6 +168,44 @@ bool IsPrimaryOn(const State& state, const Object& object, int64_t node) {
          });
 }
 
+void SeePrimary(const State& state, Object* object) {
+  if (object->primary_of == object->generation) return;
+  const auto known = state.OwnerOf(*object).counter->GetLocations(object->id);
+  if (!known.ok() || known->generation != object->generation) return;
+  if (PrimaryAmong(known->locations) != nullptr) object->primary_of = object->generation;
+}
+
+void LookAtPrimaries(Oracle* oracle, const State& state) {
+  for (const auto& [number, object] : state.objects) {
+    const Process& owner = state.OwnerOf(object);
+    if (!owner.live() || oracle->ValueGone(object, object.generation) || IsEvictable(object) ||
+        object.primary_of != object.generation || IsInFile(state, object)) {
+      continue;
+    }
+    const auto known = owner.counter->GetLocations(object.id);
+    if (!known.ok() || known->state != ObjectState::kAvailable) continue;
+    const auto& at = known->locations;
+    const bool in_memory = std::any_of(at.begin(), at.end(), [](const Location& each) {
+      return each.in_memory && !each.prospective;
+    });
+    const Location* const primary = PrimaryAmong(at);
+    if (primary == nullptr) {
+      oracle->Expect(!in_memory, "a value that had a primary has copies and none",
+                     NameOf(object) + " of " + NameOf(owner));
+      continue;
+    }
+    const Node& node = *state.node(-state.EndOf(primary->node));
+    // What its host alone has said, nobody tells the node.
+    if (!node.live() || (object.told_by_host & PlaceOf(node.end)) != 0) continue;
+    for (const NodeCopyStatus& copy : node.agent->Find(object.id)) {
+      oracle->Expect(copy.copy.generation != object.generation || copy.doomed ||
+                         copy.copy.role == CopyRole::kPrimary,
+                     "a node is never told that it has the primary",
+                     NameOf(object) + " on " + NameOf(node));
+    }
+  }
+}
+
 void LookAtMoves(Oracle* oracle, const State& state) {
   for (const auto& [number, move] : state.moves) {
     const Object& object = state.objects.find(move.object)->second;
@@ -175,13 +222,9 @@ void LookAtMoves(Oracle* oracle, const State& state) {
     if (!known.ok()) continue;  // which is a violation elsewhere
     const auto& at = known->locations;
     const auto is_real = [](const Location& each) { return !each.prospective; };
-    const auto is_primary = [](const Location& each) {
-      return !each.prospective && each.role == CopyRole::kPrimary;
-    };
     // A value that is in a file of no node's is safe without a primary.
     oracle->Expect(std::none_of(at.begin(), at.end(), is_real) || IsInFile(state, object) ||
-                       std::any_of(at.begin(), at.end(), is_primary) ||
-                       MayBeUnrecorded(state, object),
+                       PrimaryAmong(at) != nullptr || MayBeUnrecorded(state, object),
                    "an object whose primary has moved has copies and no primary", details);
     const Store::Stored* stored = const_cast<Store&>(node.store).Find({object.id, move.generation});
     if (!node.live() || stored == nullptr || stored->instance != move.instance ||

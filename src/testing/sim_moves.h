@@ -29,6 +29,11 @@ void EvictMoving(State* state, const Node& node, const Object& object, uint32_t 
 bool IsLetGo(const State& state, const Object& object, int64_t node, uint32_t generation);
 bool WasMovedFrom(const State& state, const Object& object, int64_t node);
 bool IsPrimaryOn(const State& state, const Object& object, int64_t node);
+// At any time: whether its owner has come to know a primary.
+void SeePrimary(const State& state, Object* object);
+// At rest: a value that has ever had a primary has one as long as it has a copy in memory, and its
+// node knows.
+void LookAtPrimaries(Oracle* oracle, const State& state);
 // At rest: who asked was answered, who was told so is the primary, and an object whose primary has
 // moved has one as long as it has a copy.
 void LookAtMoves(Oracle* oracle, const State& state);

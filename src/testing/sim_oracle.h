@@ -5,8 +5,8 @@
 // the state's `violation`: a kind, which stays the same when a run is cut short, and the details.
 //
 // What it takes from the library is which copies an owner knows when an object ends: "reclaimed" is
-// promised for those; and at rest, what only nodes or the order of a scope's end can tell: see
-// sim_uses.h.
+// promised for those; whether an owner has ever known a primary of a value; and at rest, what only
+// nodes or the order of a scope's end can tell: see sim_uses.h.
 //
 // Thread safety: one thread. Ownership: borrows the state.
 

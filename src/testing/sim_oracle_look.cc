@@ -56,6 +56,7 @@ void Oracle::Look() {
     if (!owner.usable()) continue;
     if (Held(object)) {
       LookAtOwner(object, owner);
+      SeePrimary(s_, &object);
     } else if (object.inexact && !owner.counter->InScope(object.id)) {
       SeenEnded(&object);
     }
@@ -172,6 +173,7 @@ void Oracle::LookAtRest() {
   for (const auto& [number, subscription] : s_.subscriptions) Compare(number);
   LookAtQueries(this, s_);
   LookAtMoves(this, s_);
+  LookAtPrimaries(this, s_);
   LookAtFilesAtRest(this, s_);
   LookAtEvictableAtRest();
   LookAtScopesAtRest(this, s_);

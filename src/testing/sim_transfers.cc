@@ -122,6 +122,10 @@ void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
       file.known = file.carried = false;
     }
   }
+  // One that its last owner learned of may have gone with it.
+  if (state->process(object->owner)->excluded_by != 0) {
+    object->primary_of = object->primary_handed;
+  }
   SeePinsMoved(state, *object);
   NoteLineageMoved(state, object, *state->process(owner));
   object->former = object->owner;
@@ -366,6 +370,7 @@ void OnTransferSent(Oracle* oracle, State* state, int64_t from, int64_t to,
   SeeOwner(oracle, state, object);
   if (object->owner != from) return;  // it comes again
   NoteOnItsWay(state, *object, to);
+  object->primary_handed = object->primary_of;
   object->handed.clear();
   const auto hand = [&](int64_t process) {
     object->handed[process] = object->holdings[process].spell;

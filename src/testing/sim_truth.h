@@ -66,7 +66,8 @@ struct Object {
   using Pins = std::map<int64_t, uint32_t>;  // by the number of who pins
   struct Shadow {
     std::map<int64_t, uint64_t> holders;
-    std::set<Pins> pins;  // whenever it was sent
+    std::set<Pins> pins;      // whenever it was sent
+    int64_t primary_of = -1;  // as below
   };
   std::set<int64_t> heirs;             // that were ever named
   int heirs_asked = 0;                 // how often hosts have named some, or dismissed them
@@ -77,6 +78,8 @@ struct Object {
   uint64_t version_kept = 0;
   uint64_t size = 1;
   uint32_t generation = 0;
+  int64_t primary_of = -1;      // the generation of which its owner has known a primary; -1: none
+  int64_t primary_handed = -1;  // ... and of which who was, or is, to own it has
   // By who owned it when that began: when its host has run so many jobs, it has heard of each loss
   // of an earlier value.
   std::map<int64_t, uint64_t> told_after;
