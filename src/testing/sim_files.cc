@@ -71,7 +71,8 @@ void OnFileSent(Oracle* oracle, State* state, int64_t from, int64_t to,
   if (writer != 0) {
     oracle->Expect(state->process(from)->HeardOf(*state->node(writer)),
                    "a file is given to another node while its own lives", details);
-    found->second.carried = true;
+    // Of one that is excluded nobody takes it any more.
+    found->second.carried = found->second.carried || state->process(from)->live();
   }
   if (item.kind == core::FileItemKind::kCarry) return;
   const bool gone = oracle->ValueGone(*object, item.generation);
