@@ -39,11 +39,11 @@
 //
 // What cannot be given away, by name: a generator, what a stateful task made, and what is persisted
 // or to be; an object that has a shared file without a node, or a subscription to its locations; of
-// which copies are being deleted; whose task needs more than 128 arguments, or that more processes,
-// nodes and pins hold than one message names (some 200), its label and its task included; whose
-// task is recorded, or made to run again, at this moment; that is moved from scope to scope
-// meanwhile; or that has come by a transfer of which not everybody has heard yet. `on_answer` says
-// which; most of these pass.
+// which copies are being deleted; whose task needs more than 128 arguments, or whose processes,
+// nodes, URLs and pins are more than one message names (some 200; two URLs of 4,000 bytes are too
+// many), its label and its task included; whose task is recorded, or made to run again, at this
+// moment; that is moved from scope to scope meanwhile; or that has come by a transfer of which not
+// everybody has heard yet. `on_answer` says which; most of these pass.
 //
 // What a host notices at the next owner: ReferenceCounterOptions::takes_transfers,
 // `on_transferred`. Callbacks for the object's moments that are registered here run here, whoever
@@ -76,9 +76,9 @@
 // dismisses first), and nothing can be put into it: what it is to contain comes before. That the
 // heir holds as long as it is one, and goes on holding when it inherits. A scope of this process
 // ends with it, so that the heir inherits what is in one in no scope, held by none, and without a
-// label. No heir can have an object that is in another process's scope, has more holders and pins
-// than one message names, or has come by a transfer of which not everybody has heard yet; and none
-// that has an heir moves to a scope of another process's (kNotMovable). If so many come to hold it
+// label. No heir can have an object that is in another process's scope, has more holders, URLs and
+// pins than one message names, or has come by a transfer of which not everybody has heard yet; and
+// none that has an heir moves to a scope of another process's (kNotMovable). If it comes to that
 // later, its heir is dismissed, which is logged and counted
 // (ReferenceCounterStats::heirs_overgrown), as is an heir's death logged, and that the heir of what
 // contains others is about to leave: the object has none then. Nor has it, if it contains others,

@@ -146,7 +146,7 @@ enum class HeirOutcome : uint8_t {
   kDraining,     // it is about to leave
   kFull,         // it has no room
   kHeirDied,     // it was excluded
-  kOvergrown,    // more hold the object than one message names: it is being dismissed
+  kOvergrown,    // its snapshot fits no message any more: it is being dismissed
   kLeaving,      // it was prepared, and is about to leave: likewise
   kDismissed,    // it is none any more
   kObjectEnded,  // the object was here to its end

@@ -72,7 +72,7 @@ const char* ImmovableName(Immovable why) {
     case Immovable::kDeleting:
       return "copies of it are being deleted";
     case Immovable::kTooMany:
-      return "more processes, nodes and pins hold it than one message names";
+      return "its processes, nodes, URLs and pins are more than one message names";
     case Immovable::kMoving:
       return "it was transferred lately, and not everybody knows";
     case Immovable::kTooOften:

@@ -120,7 +120,7 @@ enum class Immovable : uint8_t {
   kSubscribed,  // the host subscribes to its locations
   kSharedFile,  // it has a file that no node is needed for
   kDeleting,    // copies of it are being deleted
-  kTooMany,     // more processes, nodes and pins hold it than one message names
+  kTooMany,     // its processes, nodes, URLs and pins are more than one message names
   kMoving,      // it has come lately, and not everybody knows
   kTooOften,    // its term is as late as can be
   kHasHeir,     // somebody else would own it in the same term

@@ -326,7 +326,7 @@ void HeirKeeper::LogLoss(const core::HeirNotice& notice) {
       why = "it is about to leave";
       break;
     case core::HeirOutcome::kOvergrown:
-      why = "more processes, nodes and pins hold it than one message names";
+      why = "its processes, nodes, URLs and pins are more than one message names";
       break;
     // Whoever named it alone is answered, these four; of one among several, only the last.
     case core::HeirOutcome::kExists:

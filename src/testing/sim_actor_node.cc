@@ -170,6 +170,7 @@ bool Actor::Spill(Node* node, Object* object, uint32_t generation, Verb verb) {
   if (status.ok()) stored->in_memory = keeping;
   if (!status.ok() && !absl::IsAborted(status)) return true;
   if (shared && stored->url.empty()) FileWritten(&s_, url, *object, generation, *node);
+  if (stored->url.empty()) object->url_bytes += url.size();
   stored->url = url;
   stored->shared = shared;
   object->was_in_shared_file = object->was_in_shared_file || shared;

@@ -7,6 +7,7 @@
 
 #include "freehold/error_reason.h"
 #include "freehold/transfer.h"
+#include "src/core/transfer_item.h"
 #include "src/testing/sim_lineage_moved.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_pins.h"
@@ -22,18 +23,24 @@ std::string Details(const Object& object, const SimTransfer& transfer, const abs
          status.ToString();
 }
 
-// Nothing that ever happened to it keeps an object where it is.
-bool IsMovable(const State& state, const Object& object) {
-  const bool followed =
-      std::any_of(state.subscriptions.begin(), state.subscriptions.end(),
-                  [&](const auto& each) { return each.second.object == object.number; });
+// What nodes have done with it may keep an object where it is: a former primary is to be deleted, a
+// file belongs to no node, or the URLs of files fit no message with all else that is named there.
+bool MayBeKeptByNodes(const State& state, const Object& object) {
   const bool moves = std::any_of(state.moves.begin(), state.moves.end(), [&](const auto& each) {
     return each.second.object == object.number;
   });
   const bool in_files = std::any_of(state.files.begin(), state.files.end(), [&](const auto& each) {
     return each.second.object == object.number;
   });
-  return !followed && !moves && !in_files && object.owners.empty() && !object.let_go &&
+  return moves || in_files || 2 * object.url_bytes > core::kTransferListBytesMax;
+}
+
+// Nothing that ever happened to it keeps an object where it is.
+bool IsMovable(const State& state, const Object& object) {
+  const bool followed =
+      std::any_of(state.subscriptions.begin(), state.subscriptions.end(),
+                  [&](const auto& each) { return each.second.object == object.number; });
+  return !followed && !MayBeKeptByNodes(state, object) && object.owners.empty() && !object.let_go &&
          !object.persisted && object.persists == 0 && object.frees == 0 && object.generation == 0 &&
          object.first_frees.empty() && !object.disagreed && object.open_transfers == 0 &&
          object.heirs.empty();
@@ -53,7 +60,7 @@ bool MayBeTold(const Oracle& oracle, const State& state, const Object& object,
   }
   switch (ReasonOf(status)) {
     case ErrorReason::kNotMovable:
-      return !transfer.movable;
+      return !transfer.movable || MayBeKeptByNodes(state, object);
     case ErrorReason::kRefused:
       return !TakesTransfers(transfer.to);
     case ErrorReason::kDraining:

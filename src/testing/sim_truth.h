@@ -55,6 +55,7 @@ struct Object {
   bool unsettled = false;
   bool was_in_scope = false;
   bool was_in_shared_file = false;
+  uint64_t url_bytes = 0;     // of all files of nodes that it was ever in
   uint64_t told_by_host = 0;  // the places of nodes that its owner's host has named to it
   int64_t declared_on = 0;    // the node that was to have its first value; 0: none
   int open_transfers = 0;     // that its hosts have asked for, and not heard of

@@ -176,6 +176,23 @@ TEST_F(ObjectTableHeirs, WhatCanHaveNone) {
   EXPECT_EQ(why, Immovable::kHasHeir);
 }
 
+TEST_F(ObjectTableHeirs, TwoFilesWithLongUrlsFitNoMessage) {
+  Declare();
+  const std::string url(4000, 'x');
+  const auto spill = [&](PeerIndex node) {
+    event::SetLocation report{key(), node, 0, 0, CopyRole::kSecondary};
+    report.spilled = report.merge = true;
+    report.url = url;
+    return Step(report);
+  };
+  ASSERT_EQ(spill(kNode), Verdict::kOk);
+  ASSERT_EQ(spill(kOtherNode), Verdict::kOk);
+  EXPECT_EQ(Name(), Verdict::kWrongState);
+  EXPECT_EQ(why_, Immovable::kTooMany);
+  ASSERT_EQ(Step(event::RemoveLocation{key(), kOtherNode, 0}), Verdict::kOk);
+  EXPECT_EQ(Name(), Verdict::kOk);
+}
+
 TEST_F(ObjectTableHeirs, ASnapshotThatFitsNoMessageEndsTheHeirship) {
   Declare();
   Prepare();

@@ -200,7 +200,7 @@ TEST_F(ObjectTablePinsMoved, MoreThanAMessageHoldsCannotBeGivenAwayOrHaveAnHeir)
   EXPECT_EQ(Give(), Verdict::kWrongState);
   EXPECT_EQ(why_, Immovable::kTooMany);
   EXPECT_STREQ(ImmovableName(why_),
-               "more processes, nodes and pins hold it than one message names");
+               "its processes, nodes, URLs and pins are more than one message names");
   EXPECT_EQ(Name(), Verdict::kWrongState);
   EXPECT_EQ(why_, Immovable::kTooMany);
   ASSERT_EQ(Unpin(std::string(kPinnedByBytesMax, 'y')), Verdict::kOk);
