@@ -169,14 +169,15 @@ struct SimScope {
   bool hold = false;
   bool ended = false;
   Time deadline = kInfiniteFuture;
-  ScopeEnd why = ScopeEnd::kNone;  // if its host ended it
-  int label = 0;                   // of what is declared in it; 0: none
-  uint64_t bytes_max = 0;          // its host is told when it has more; 0: it is not
-  uint64_t bytes_ever = 0;         // of all that was ever in it, or in a scope in it
-  uint64_t times_told = 0;         // of too many
-  std::vector<int64_t> uses;       // objects; see sim_uses.h
-  std::set<int64_t> let_go;        // of those, with the ring that it ended in
-  bool lingers = false;            // at rest: it has ended, and waits for readers of its objects
+  ScopeEnd why = ScopeEnd::kNone;    // if its host ended it
+  int label = 0;                     // of what is declared in it; 0: none
+  uint64_t bytes_max = 0;            // its host is told when it has more; 0: it is not
+  uint64_t bytes_ever = 0;           // of all that was ever in it, or in a scope in it
+  uint64_t times_told = 0;           // of too many
+  std::vector<int64_t> uses;         // objects; see sim_uses.h
+  std::set<int64_t> let_go;          // of those, with the ring that it ended in
+  std::set<int64_t> let_go_perhaps;  // ... or before something came into it
+  bool lingers = false;              // at rest: it has ended, and waits for readers of its objects
 };
 
 // Something of a host's in a scope; see sim_members.h.

@@ -74,9 +74,11 @@ bool EndAtOnce(const State& state, const ScopeSet& ring) {
 
 enum class Use : uint8_t { kNone, kPerhaps, kLasts };
 
-// Of an object by a scope that has ended, as far as rings go.
+// Of an object by a scope that has ended, as far as rings go, and what has come into it since.
 Use UseOf(const State& state, int64_t user, const Object& object) {
-  if (state.scopes.at(user).let_go.count(object.number) > 0) return Use::kNone;
+  const SimScope& scope = state.scopes.at(user);
+  if (scope.let_go.count(object.number) > 0) return Use::kNone;
+  if (scope.let_go_perhaps.count(object.number) > 0) return Use::kPerhaps;
   const ScopeSet ring = RingOf(state, user, Which::kEnded);
   if (ring.count(object.scope) == 0 || EndAtOnce(state, ring)) return Use::kLasts;
   return Use::kPerhaps;
@@ -323,7 +325,9 @@ void Oracle::SeeUsesLetGo(int64_t scope) {
   for (int64_t at = scope; at != 0; at = s_.scopes.at(at).parent) {
     SimScope& around = s_.scopes.at(at);
     if (around.uses.empty() || ScopeRuns(s_, at) || IsWaiting(at)) continue;
-    around.let_go.insert(around.uses.begin(), around.uses.end());
+    // What comes may have come before its process heard of the end.
+    ScopeSet& let_go = MayEndAnyTime(s_, at) ? around.let_go_perhaps : around.let_go;
+    let_go.insert(around.uses.begin(), around.uses.end());
   }
 }
 
