@@ -87,6 +87,22 @@ class FormerIndex {
     }
     return *resume < last;
   }
+  // Calls `visit(former)` for those up to kTaken, in order of their next owner and of age, until it
+  // answers false.
+  template <typename Visit>
+  void ForEachUnsettled(Visit visit) const {
+    bool go_on = true;
+    rings_.ForEach([&](PeerIndex, const Rings& rings) {
+      for (const Ring ring : {kToSendRing, kUnsettledRing}) {
+        uint32_t at = go_on ? rings.first[ring] : kNone;
+        while (at != kNone) {
+          const Former& former = pool_.At(at);
+          go_on = visit(former);
+          at = go_on && former.next != rings.first[ring] ? former.next : kNone;
+        }
+      }
+    });
+  }
   bool AnyToSend(PeerIndex next_owner) const {
     const Rings* rings = rings_.Find(next_owner);
     return rings != nullptr && rings->first[kToSendRing] != kNone;

@@ -48,6 +48,14 @@ class ScopeLinks {
   bool Unlist(ScopeIndex scope, PeerIndex member, uint64_t number);
   // Up to `max` members of a scope, in order of index.
   std::vector<PeerIndex> MembersOf(ScopeIndex scope, size_t max) const;
+  // Calls `visit(scope, member, told)` for those of all scopes, in order of both, until it answers
+  // false. `told`: to end.
+  template <typename Visit>
+  void ForEachMember(Visit visit) const {
+    for (const auto& [link, member] : members_) {
+      if (!visit(link.first, link.second, member.told)) return;
+    }
+  }
 
   // --- At a member ---------------------------------------------------------------------------
 

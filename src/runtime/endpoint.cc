@@ -271,6 +271,14 @@ bool Endpoint::Impl::Idle() const {
          unacked_.load(std::memory_order_acquire) == 0;
 }
 
+void Endpoint::Impl::ForEachUnacked(absl::FunctionRef<void(PeerIndex, uint32_t)> visit) const {
+  for (PeerIndex peer = 0; peer < interner_.size(); ++peer) {
+    const PeerState* state = peers_.Find(peer);
+    const uint32_t unacked = state == nullptr ? 0 : state->unacked.load(std::memory_order_relaxed);
+    if (unacked > 0) visit(peer, unacked);
+  }
+}
+
 SessionStats Endpoint::Impl::GetStats() const {
   SessionStats stats;
   {
@@ -306,6 +314,9 @@ std::shared_ptr<Inbox> Endpoint::inbox() const { return impl_->inbox(); }
 Time Endpoint::NextDeadline() const { return impl_->NextDeadline(); }
 bool Endpoint::Idle() const { return impl_->Idle(); }
 uint64_t Endpoint::unacked_envelopes() const { return impl_->unacked_envelopes(); }
+void Endpoint::ForEachUnacked(absl::FunctionRef<void(PeerIndex, uint32_t)> visit) const {
+  impl_->ForEachUnacked(visit);
+}
 SessionStats Endpoint::GetStats() const { return impl_->GetStats(); }
 
 void Endpoint::Pump(Time now) {

@@ -30,6 +30,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "freehold/clock.h"
 #include "freehold/ids.h"
@@ -147,6 +148,8 @@ class Endpoint {
   // inbox, nobody is marked ready.
   bool Idle() const;
   uint64_t unacked_envelopes() const;
+  // Calls `visit(peer, envelopes)` for those that have not acknowledged so many, in order of index.
+  void ForEachUnacked(absl::FunctionRef<void(PeerIndex, uint32_t)> visit) const;
   SessionStats GetStats() const;
 
   // Ends it: joins the pump thread if there is one, waits until no thread holds the pump role,

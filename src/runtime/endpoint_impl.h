@@ -51,6 +51,7 @@ class Endpoint::Impl : public std::enable_shared_from_this<Endpoint::Impl> {
   Time NextDeadline() const;
   bool Idle() const;
   uint64_t unacked_envelopes() const { return unacked_.load(std::memory_order_acquire); }
+  void ForEachUnacked(absl::FunctionRef<void(PeerIndex, uint32_t)> visit) const;
   SessionStats GetStats() const;
   void Stop(bool leave_membership);
   // The pump thread destroys its own endpoint: it cannot be joined, and ends by itself.
@@ -61,6 +62,7 @@ class Endpoint::Impl : public std::enable_shared_from_this<Endpoint::Impl> {
   class Listener;
 
   struct PeerState {
+    std::atomic<uint32_t> unacked{0};   // envelopes; the pump role writes it
     std::atomic<bool> ready{false};     // in ready_, or about to be
     std::atomic<bool> excluded{false};  // never taken back
     bool waits_for_window = false;      // pump role: has more for Fill once its window opens
@@ -111,6 +113,10 @@ class Endpoint::Impl : public std::enable_shared_from_this<Endpoint::Impl> {
   void LogGarbage(const Envelope& envelope, uint64_t count);
   uint64_t FillReady(Time now);
   void FillPeer(PeerIndex peer, PeerState* state, Time now);
+  void NoteUnacked(PeerIndex peer, PeerState* state) {
+    state->unacked.store(static_cast<uint32_t>(sessions_.unacked_envelopes(peer)),
+                         std::memory_order_relaxed);
+  }
   void Publish(Time now, Time work_deadline);
   void SendAll();
   bool carries_traffic() const { return config_.transport != nullptr && !self_excluded(); }

@@ -121,6 +121,7 @@ void Endpoint::Impl::Fence(PeerIndex peer, const Address& address) {
   state.waits_for_window = false;
   // What was not acknowledged is the client's to know: it hears the peer's index.
   (void)sessions_.Exclude(peer, address);
+  NoteUnacked(peer, &state);
 }
 
 // --- Arrived envelopes ---------------------------------------------------------------------------
@@ -164,6 +165,7 @@ void Endpoint::Impl::HandleEnvelope(const Envelope& envelope, Time now) {
       LogGarbage(envelope, sessions_.GetStats().garbage_rejected);
       break;
   }
+  NoteUnacked(peer, &peers_.Reach(peer));
   for (const core::Delivery& delivery : deliveries_) {
     if (stopping()) break;
     refused_items_ += client_->OnPayload(delivery.from, delivery.payload(), now);
@@ -243,6 +245,7 @@ void Endpoint::Impl::FillPeer(PeerIndex peer, PeerState* state, Time now) {
     more = client_->Fill(peer, &writer_);
     if (writer_.empty()) return;
     sessions_.Send(peer, writer_.TakePayload(), now, random_.Next(), &out_);
+    NoteUnacked(peer, state);
   }
 }
 

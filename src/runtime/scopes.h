@@ -116,6 +116,9 @@ class Scopes {
   bool Idle() const;
   // How often other processes have joined scopes of this one.
   uint64_t MembersElsewhere() const;
+  // Calls `visit(scope, member, told)` for them, until it answers false. `told`: that the scope
+  // ends. REQUIRES: it takes no lock.
+  void ForEachMemberElsewhere(absl::FunctionRef<bool(ScopeId, core::PeerIndex, bool)> visit) const;
   // Destroys every callback. Answers how many. The table is stepped no more.
   uint64_t Close();
 

@@ -234,6 +234,15 @@ uint64_t Scopes::MembersElsewhere() const {
   return closed_ ? 0 : table_.links().listed();
 }
 
+void Scopes::ForEachMemberElsewhere(
+    absl::FunctionRef<bool(ScopeId, core::PeerIndex, bool)> visit) const {
+  internal::MutexLock lock(&mutex_);
+  if (closed_) return;
+  table_.links().ForEachMember(
+      [&](core::ScopeIndex scope, core::PeerIndex member, bool told)
+          FREEHOLD_NO_THREAD_SAFETY_ANALYSIS { return visit(table_.At(scope).id, member, told); });
+}
+
 // --- Waiting, the end ----------------------------------------------------------------------------
 
 // As CounterImpl::PumpUntil does.
