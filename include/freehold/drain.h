@@ -17,6 +17,7 @@
 
 #include "freehold/clock.h"
 #include "freehold/ids.h"
+#include "freehold/scope_options.h"
 
 namespace freehold {
 
@@ -43,7 +44,7 @@ struct ExitReadiness {
   std::string ToString() const;
 };
 
-// One holder of one object.
+// What one blocker is: a holder of one object, mostly.
 enum class DrainHold : uint8_t {
   kHandles,  // of this process, as the next three
   kById,
@@ -55,16 +56,25 @@ enum class DrainHold : uint8_t {
   kHandoff,   // on its way to `peer`
   kRelease,   // borrowed from `peer`, held no more; the release has not left
   kFree,      // the copy on node `peer` whose free is not answered
+  kTransfer,  // it is being given to `peer`; `why`: how far that has come
+  kNotGiven,  // it could not be given to `peer`, the next owner; `why` says why
+  // `peer`, a process or a node, may not have heard who owns it now. Its owner knows of whom that
+  // is so; a process that has given it away does not, and names all that the next owner is telling.
+  kUntold,
+  kMember,  // of no object: process `peer`, which has joined `scope`; `why`: what it has not done
+  kPeer,    // of no object: `peer` has not acknowledged `count` envelopes
 };
 const char* DrainHoldName(DrainHold hold);
 
 struct DrainBlocker {
-  ObjectId object;
+  ObjectId object;  // nil: of no object
   DrainHold hold = DrainHold::kHandles;
   uint64_t count = 1;
   Address peer;           // nil where none is named above
   std::string pinned_by;  // of kPin
   std::string call_site;  // where the object was declared, if the host said so
+  ScopeId scope;          // of kMember
+  std::string why;        // where it is named above; may be empty
   std::string ToString() const;
 };
 
@@ -77,17 +87,23 @@ struct DrainOptions {
   // left that can be given away; nil: nobody, and it is waited for until nobody refers to it. One
   // that takes none, or cannot, shows in what is left. What is in a scope goes along as a member of
   // it (scope.h), so that a scope of this process's own must end, and what is in it go, before this
-  // process can: `left.scope_members`.
+  // process can: `left.scope_members`. Of several drains at once each gives away what it finds
+  // owned here: an object goes to the next owner of the drain that comes to it first, or if that
+  // one does not take it, to another's.
   ProcessId next_owner;
-  // At most so many are named in the report.
+  // At most so many are named in the report; of peers, members and transfers at most a quarter of
+  // it each, so that none hides the others, or the holders. `left` and `peers` count them.
   size_t blockers_max = 100;
 };
 
 struct DrainReport {
   bool complete() const { return left.can_exit(); }
   ExitReadiness left;
-  std::vector<DrainBlocker> blockers;  // in the order of the table; none if complete
-  bool truncated = false;              // there are more of them
+  // Peers, members of scopes, transfers and who is told of them, and then what is the matter with
+  // each object here, in the order of the table. None if complete.
+  std::vector<DrainBlocker> blockers;
+  uint64_t peers = 0;      // that have not acknowledged something
+  bool truncated = false;  // there are more blockers
 };
 
 }  // namespace freehold

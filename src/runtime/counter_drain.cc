@@ -1,4 +1,4 @@
-// CounterImpl: whether this process can exit, and waiting until it can.
+// CounterImpl: whether this process can exit, waiting until it can, and naming what is in the way.
 //
 // Draining changes one thing: no object is declared, or taken from others, any more. Everything
 // else goes on, so that the tasks that still run find their references usable and can read nested
@@ -6,6 +6,7 @@
 // is in scope, it borrows nothing, no handoff of its is under way, and everything that it sent is
 // acknowledged: then its exclusion, which is how it leaves, changes nothing for anybody.
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -15,6 +16,7 @@
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_scopes.h"
 #include "src/runtime/counter_impl.h"
+#include "src/runtime/giving_away.h"
 
 namespace freehold {
 
@@ -40,12 +42,23 @@ const char* DrainHoldName(DrainHold hold) {
       return "release";
     case DrainHold::kFree:
       return "free";
+    case DrainHold::kTransfer:
+      return "transfer";
+    case DrainHold::kNotGiven:
+      return "not given away";
+    case DrainHold::kUntold:
+      return "not told of its owner";
+    case DrainHold::kMember:
+      return "member of a scope";
+    case DrainHold::kPeer:
+      return "peer";
   }
   return "unknown";
 }
 
 std::string DrainBlocker::ToString() const {
-  std::string text = absl::StrCat("object ", object.ToHex(), ": ");
+  std::string text;
+  if (!object.IsNil()) absl::StrAppend(&text, "object ", object.ToHex(), ": ");
   switch (hold) {
     case DrainHold::kHandles:
     case DrainHold::kById:
@@ -71,7 +84,23 @@ std::string DrainBlocker::ToString() const {
     case DrainHold::kFree:
       absl::StrAppend(&text, "its free is not answered by ", peer.ToString());
       break;
+    case DrainHold::kTransfer:
+      absl::StrAppend(&text, "being given to ", peer.ToString());
+      break;
+    case DrainHold::kNotGiven:
+      absl::StrAppend(&text, "not given to ", peer.ToString());
+      break;
+    case DrainHold::kUntold:
+      absl::StrAppend(&text, peer.ToString(), " may not know who owns it now");
+      break;
+    case DrainHold::kMember:
+      absl::StrAppend(&text, "scope ", scope.number(), ": joined by ", peer.ToString());
+      break;
+    case DrainHold::kPeer:
+      absl::StrAppend(&text, count, " envelopes not acknowledged by ", peer.ToString());
+      break;
   }
+  if (!why.empty()) absl::StrAppend(&text, ": ", why);
   if (!call_site.empty()) absl::StrAppend(&text, ", declared at ", call_site);
   return text;
 }
@@ -103,122 +132,194 @@ namespace runtime {
 
 namespace {
 
-// Collects who holds what, up to a limit.
+// Collects what is in the way, up to a limit.
 class Blockers {
  public:
-  Blockers(const CounterImpl& counter, size_t max, DrainReport* report)
-      : counter_(counter), max_(max), report_(*report) {}
+  Blockers(CounterImpl* counter, const GivingAway& giving, size_t max, DrainReport* report)
+      : counter_(*counter),
+        giving_(giving),
+        max_(max),
+        limit_(max),
+        report_(*report),
+        refused_(counter->transfers().refused().All()) {}
 
-  void Look(const core::ObjectTable& table, const core::ObjectRecord& record) {
-    // What has failed is of use to nobody: its handles are in nobody's way.
-    if (record.state() == ObjectState::kFailed) return;
-    if (record.in_scope()) {
-      Add(table, record, DrainHold::kHandles, record.cell.count());
-      Add(table, record, DrainHold::kById, record.by_id);
-      Add(table, record, DrainHold::kTasks, record.tasks);
-      const uint32_t in_scope = core::ScopeSteps::IsHeldByScope(table, record) ? 1 : 0;
-      Add(table, record, DrainHold::kOuter,
-          record.nested_in - core::PinSteps::NotNested(table, record));
-      Add(table, record, DrainHold::kScope, in_scope);
-      LookAtPins(table, record);
-      LookAtSharing(table, record);
-    } else if (record.borrowed) {
-      AddPeer(table, record, DrainHold::kRelease, table.BorrowOf(record).owner);
-    }
-    table.ForEachCopy(record, [&](const core::Copy& copy) {
-      const core::FreeState state = table.Facts(record, copy).free_state;
-      if (state == core::FreeState::kWaiting || state == core::FreeState::kSent) {
-        AddPeer(table, record, DrainHold::kFree, copy.node);
-      }
+  void LookAtPeers() {
+    BeginPart();
+    counter_.endpoint().ForEachUnacked([&](core::PeerIndex peer, uint32_t envelopes) {
+      ++report_.peers;
+      (void)Add({}, DrainHold::kPeer, envelopes, peer);
     });
   }
-
- private:
-  void LookAtPins(const core::ObjectTable& table, const core::ObjectRecord& record) {
-    const core::ValuePins::Pinned* pinned = core::PinSteps::Of(table, record);
-    if (pinned == nullptr) return;
-    for (const PinHolder& holder : pinned->holders) {
-      if (!Add(table, record, DrainHold::kPin, holder.count)) return;
-      report_.blockers.back().pinned_by = holder.by;
+  void LookAtMembers() {
+    BeginPart();
+    counter_.scopes().ForEachMemberElsewhere([&](ScopeId scope, core::PeerIndex peer, bool told) {
+      if (!Add({}, DrainHold::kMember, 1, peer)) return false;
+      report_.blockers.back().scope = scope;
+      report_.blockers.back().why =
+          told ? "it has not answered that the scope ends" : "the scope has not ended";
+      return true;
+    });
+  }
+  void LookAtTransfers() {
+    BeginPart();
+    for (const std::unique_ptr<Shard>& shard : counter_.shards()) {
+      internal::MutexLock lock(&shard->mutex);
+      const core::Sharing* sharing = shard->table.sharing();
+      if (sharing == nullptr || sharing->transfers == nullptr) continue;
+      sharing->transfers->formers.ForEachUnsettled(
+          [&](const core::Former& former) { return LookAtFormer(former); });
     }
+    counter_.transfers().ForEachWaiting([&](const ObjectId& object, core::PeerIndex next_owner) {
+      return AddTransfer(object, next_owner, "it has not begun");
+    });
   }
-  void LookAtSharing(const core::ObjectTable& table, const core::ObjectRecord& record) {
-    if (table.sharing() == nullptr) return;
-    const core::RecordIndex index = core::RecordSlabs::IndexOf(record);
-    const auto list = [&](const core::HolderIndex& holders, DrainHold hold) {
-      holders.ForEachOf(index, [&](const core::HolderIndex::Holder& holder) {
-        return AddPeer(table, record, hold, holder.peer);
-      });
-    };
-    list(table.sharing()->borrowers, DrainHold::kBorrower);
-    list(table.sharing()->pins, DrainHold::kHandoff);
-  }
-  // False: there is no room for more.
-  bool AddPeer(const core::ObjectTable& table, const core::ObjectRecord& record, DrainHold hold,
-               core::PeerIndex peer) {
-    if (!Add(table, record, hold, 1)) return false;
-    report_.blockers.back().peer = counter_.endpoint().AddressOf(peer);
-    return true;
-  }
-  bool Add(const core::ObjectTable& table, const core::ObjectRecord& record, DrainHold hold,
-           uint64_t count) {
-    if (count == 0) return true;
-    if (report_.blockers.size() == max_) {
-      report_.truncated = true;
-      return false;
-    }
-    DrainBlocker blocker;
-    blocker.object = record.id();
-    blocker.hold = hold;
-    blocker.count = count;
-    const uint32_t call_site = core::ScopeSteps::CallSiteOf(table, record);
-    if (call_site != core::kNone) blocker.call_site = counter_.CallSiteAt(call_site);
-    report_.blockers.push_back(std::move(blocker));
-    return true;
-  }
-
-  const CounterImpl& counter_;
-  const size_t max_;
-  DrainReport& report_;
-};
-
-// Gives away what the process owns, as long as there is some.
-class GivingAway {
- public:
-  GivingAway(CounterImpl* counter, const ProcessId& next_owner)
-      : counter_(*counter), next_owner_(next_owner) {}
-
-  // Called about once per millisecond. What could not be given away is tried again now and then:
-  // its copies may have been deleted, or everybody has heard how it came here.
-  void Step() {
-    if (next_owner_.IsNil() || turns_++ % kTurns != 0) return;
-    if (counter_.transfers().pending() > 0) {
-      turns_ = 0;
-      return;
-    }
-    std::vector<ObjectId> owned;
-    std::vector<ObjectId> with_heirs;  // given away when those have been dismissed
+  void LookAtObjects() {
+    limit_ = max_;
+    bool is_full = false;
     for (const std::unique_ptr<Shard>& shard : counter_.shards()) {
       core::RecordIndex resume = 0;
-      while (resume != core::kNoRecord) {
+      while (resume != core::kNoRecord && !is_full) {
         resume = shard->VisitPiece(
             resume, CounterImpl::kPieceMax,
             [&](const core::ObjectTable& table, const core::ObjectRecord& record) {
-              if (!record.in_scope() || record.borrowed) return;
-              const bool has_heir = core::HeirSteps::Has(table, record);
-              (has_heir ? with_heirs : owned).push_back(record.id());
+              is_full = is_full || !Look(table, record);
             });
       }
     }
-    (void)counter_.transfers().heirs().Dismiss(with_heirs, {});
-    (void)counter_.transfers().Begin(owned, next_owner_, {});
   }
 
  private:
-  static constexpr uint64_t kTurns = 32;
+  // A quarter of all, so that there is room for the other parts.
+  void BeginPart() { limit_ = std::min(max_, report_.blockers.size() + (max_ + 3) / 4); }
+
+  // All of these answer false when there is no room for more.
+  bool LookAtFormer(const core::Former& former) {
+    if (!AddTransfer(former.object, former.next_owner, core::FormerStageName(former.stage))) {
+      return false;
+    }
+    if (former.stage != core::FormerStage::kTaken) return true;
+    const auto add = [&](core::PeerIndex peer) {
+      return peer == former.next_owner || counter_.endpoint().IsExcluded(peer) ||
+             Add(former.object, DrainHold::kUntold, 1, peer);
+    };
+    for (const core::PeerIndex process : former.snapshot->processes) {
+      if (!add(process)) return false;
+    }
+    for (const core::PeerIndex process : former.snapshot->formers) {
+      if (!add(process)) return false;
+    }
+    for (const core::OwnedSnapshot::At& at : former.snapshot->nodes) {
+      if (!add(at.node)) return false;
+    }
+    return true;
+  }
+  bool AddTransfer(const ObjectId& object, core::PeerIndex next_owner, const char* how_far) {
+    if (!Add(object, DrainHold::kTransfer, 1, next_owner)) return false;
+    report_.blockers.back().why = how_far;
+    return true;
+  }
+
+  bool Look(const core::ObjectTable& table, const core::ObjectRecord& record) {
+    // What has failed is of use to nobody: its handles are in nobody's way.
+    if (record.state() == ObjectState::kFailed) return true;
+    const size_t first = report_.blockers.size();
+    const bool fits = LookAtHolders(table, record) && LookAtCopies(table, record);
+    const uint32_t call_site = core::ScopeSteps::CallSiteOf(table, record);
+    for (size_t i = first; call_site != core::kNone && i < report_.blockers.size(); ++i) {
+      report_.blockers[i].call_site = counter_.CallSiteAt(call_site);
+    }
+    return fits;
+  }
+  bool LookAtHolders(const core::ObjectTable& table, const core::ObjectRecord& record) {
+    const ObjectId& object = record.id();
+    if (!record.in_scope()) {
+      return !record.borrowed || Add(object, DrainHold::kRelease, 1, table.BorrowOf(record).owner);
+    }
+    return LookAtRefusal(table, record) && Add(object, DrainHold::kHandles, record.cell.count()) &&
+           Add(object, DrainHold::kById, record.by_id) &&
+           Add(object, DrainHold::kTasks, record.tasks) &&
+           Add(object, DrainHold::kOuter,
+               record.nested_in - core::PinSteps::NotNested(table, record)) &&
+           Add(object, DrainHold::kScope, core::ScopeSteps::IsHeldByScope(table, record) ? 1 : 0) &&
+           LookAtPins(table, record) && LookAtSharing(table, record);
+  }
+  bool LookAtRefusal(const core::ObjectTable& table, const core::ObjectRecord& record) {
+    if (!giving_.is_on() || record.borrowed) return true;
+    const auto refused = refused_.find(record.id());
+    if (refused != refused_.end()) {
+      if (!Add(record.id(), DrainHold::kNotGiven, 1, refused->second.next_owner)) return false;
+      report_.blockers.back().why = refused->second.why;
+      return true;
+    }
+    std::string why(giving_.error().message());
+    if (why.empty() && core::HeirSteps::Has(table, record)) {
+      why = core::ImmovableName(core::Immovable::kHasHeir);
+    }
+    if (why.empty()) return true;
+    if (!Add(record.id(), DrainHold::kNotGiven)) return false;
+    report_.blockers.back().peer = Address(giving_.next_owner());
+    report_.blockers.back().why = std::move(why);
+    return true;
+  }
+  bool LookAtPins(const core::ObjectTable& table, const core::ObjectRecord& record) {
+    const core::ValuePins::Pinned* pinned = core::PinSteps::Of(table, record);
+    if (pinned == nullptr) return true;
+    for (const PinHolder& holder : pinned->holders) {
+      if (!Add(record.id(), DrainHold::kPin, holder.count)) return false;
+      report_.blockers.back().pinned_by = holder.by;
+    }
+    return true;
+  }
+  bool LookAtSharing(const core::ObjectTable& table, const core::ObjectRecord& record) {
+    const core::Sharing* sharing = table.sharing();
+    if (sharing == nullptr) return true;
+    const core::RecordIndex index = core::RecordSlabs::IndexOf(record);
+    bool fits = true;
+    const auto list = [&](const core::HolderIndex& holders, DrainHold hold) {
+      holders.ForEachOf(index, [&](const core::HolderIndex::Holder& holder) {
+        fits = fits && Add(record.id(), hold, 1, holder.peer);
+        return fits;
+      });
+    };
+    list(sharing->borrowers, DrainHold::kBorrower);
+    list(sharing->pins, DrainHold::kHandoff);
+    if (sharing->transfers != nullptr) {
+      list(sharing->transfers->to_tell, DrainHold::kUntold);
+      list(sharing->transfers->telling, DrainHold::kUntold);
+    }
+    return fits;
+  }
+  bool LookAtCopies(const core::ObjectTable& table, const core::ObjectRecord& record) {
+    bool fits = true;
+    table.ForEachCopy(record, [&](const core::Copy& copy) {
+      const core::FreeState state = table.Facts(record, copy).free_state;
+      if (state == core::FreeState::kWaiting || state == core::FreeState::kSent) {
+        fits = fits && Add(record.id(), DrainHold::kFree, 1, copy.node);
+      }
+    });
+    return fits;
+  }
+  bool Add(const ObjectId& object, DrainHold hold, uint64_t count = 1,
+           core::PeerIndex peer = core::kNoPeer) {
+    if (count == 0) return true;
+    if (report_.blockers.size() >= limit_) {
+      report_.truncated = true;
+      return false;
+    }
+    DrainBlocker& blocker = report_.blockers.emplace_back();
+    blocker.object = object;
+    blocker.hold = hold;
+    blocker.count = count;
+    if (peer != core::kNoPeer) blocker.peer = counter_.endpoint().AddressOf(peer);
+    return true;
+  }
+
   CounterImpl& counter_;
-  const ProcessId next_owner_;
-  uint64_t turns_ = 0;
+  const GivingAway& giving_;
+  const size_t max_;
+  size_t limit_;  // of the part
+  DrainReport& report_;
+  const RefusedTransfers::ByObject refused_;
 };
 
 // What throws cannot be asked again.
@@ -268,29 +369,24 @@ void CounterImpl::SetDraining(bool draining) {
 
 DrainReport CounterImpl::Drain(const DrainOptions& options) {
   const std::shared_ptr<CounterImpl> keep = shared_from_this();
+  const Time deadline = SaturatingAdd(clock_.Now(), options.timeout);
   SetDraining(true);
   transfers_.heirs().GiveUp();
-  GivingAway giving(this, options.next_owner);
+  GivingAway giving(this, options, deadline);
   const auto done = [this, &giving] {
     giving.Step();
     return CanExit().can_exit();
   };
   PumpUntil(
-      done, [&options] { return IsInterrupted(options); },
-      SaturatingAdd(clock_.Now(), options.timeout));
+      done, [&options] { return IsInterrupted(options); }, deadline);
   DrainReport report;
   report.left = CanExit();
   if (report.complete()) return report;
-  Blockers blockers(*this, options.blockers_max, &report);
-  for (const std::unique_ptr<Shard>& shard : shards_) {
-    core::RecordIndex resume = 0;
-    while (resume != core::kNoRecord && !report.truncated) {
-      resume = shard->VisitPiece(
-          resume, kPieceMax, [&](const core::ObjectTable& table, const core::ObjectRecord& record) {
-            blockers.Look(table, record);
-          });
-    }
-  }
+  Blockers blockers(this, giving, options.blockers_max, &report);
+  blockers.LookAtPeers();
+  blockers.LookAtMembers();
+  blockers.LookAtTransfers();
+  blockers.LookAtObjects();
   return report;
 }
 

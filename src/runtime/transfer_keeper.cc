@@ -54,20 +54,26 @@ absl::Status NotMovableError(const ObjectId& object, core::Immovable why) {
 
 // --- Giving away ---------------------------------------------------------------------------------
 
-absl::Status TransferKeeper::Begin(absl::Span<const ObjectId> objects, const ProcessId& next_owner,
-                                   TransferOptions options) {
+absl::StatusOr<core::PeerIndex> TransferKeeper::CheckNextOwner(const ProcessId& next_owner) const {
   if (absl::Status open = counter_->CheckOpen(); !open.ok()) return open;
   if (counter_->options().transport == nullptr) return NoTransportError();
   if (next_owner.IsNil() || next_owner == counter_->options().process) {
     return absl::InvalidArgumentError("objects are given to another process");
   }
+  const core::PeerIndex peer = counter_->endpoint().Intern(Address(next_owner));
+  if (peer == core::kNoPeer) return TooManyPeersError();
+  return peer;
+}
+
+absl::Status TransferKeeper::Begin(absl::Span<const ObjectId> objects, const ProcessId& next_owner,
+                                   TransferOptions options) {
+  const absl::StatusOr<core::PeerIndex> peer = CheckNextOwner(next_owner);
+  if (!peer.ok()) return peer.status();
   if (options.on_answer && counter_->options().executor == nullptr) {
     return absl::FailedPreconditionError("`on_answer` needs the option `executor`");
   }
-  const core::PeerIndex peer = counter_->endpoint().Intern(Address(next_owner));
-  if (peer == core::kNoPeer) return TooManyPeersError();
   Batch batch;
-  batch.next_owner = peer;
+  batch.next_owner = *peer;
   if (options.on_answer) batch.answer = std::make_shared<Answer>(std::move(options.on_answer));
   batch.objects.reserve(objects.size());
   for (const ObjectId& object : objects) {
@@ -78,6 +84,17 @@ absl::Status TransferKeeper::Begin(absl::Span<const ObjectId> objects, const Pro
       Tell(batch.answer, object, ref.status());
     }
   }
+  return Add(std::move(batch));
+}
+
+absl::Status TransferKeeper::Give(std::vector<ObjectRef> objects, core::PeerIndex next_owner) {
+  Batch batch;
+  batch.next_owner = next_owner;
+  batch.objects = std::move(objects);
+  return Add(std::move(batch));
+}
+
+absl::Status TransferKeeper::Add(Batch batch) {
   if (batch.objects.empty()) return absl::OkStatus();
   bool closed = false;
   {
@@ -91,6 +108,20 @@ absl::Status TransferKeeper::Begin(absl::Span<const ObjectId> objects, const Pro
   if (closed) return counter_->WhyClosed();
   counter_->endpoint().WakeWork();
   return absl::OkStatus();
+}
+
+void TransferKeeper::ForEachWaiting(
+    absl::FunctionRef<bool(const ObjectId&, core::PeerIndex)> visit) const {
+  internal::MutexLock lock(&mutex_);
+  if (begun_.has_value() && !visit(begun_->object.id(), begun_->next_owner)) return;
+  for (const Batch& batch : batches_) {
+    for (size_t i = batch.next; i < batch.objects.size(); ++i) {
+      if (!visit(batch.objects[i].id(), batch.next_owner)) return;
+    }
+  }
+  for (const core::LineageEffects::Following& record : following_) {
+    if (!visit(record.object, record.to)) return;
+  }
 }
 
 uint64_t TransferKeeper::UnderWay() const {
@@ -264,6 +295,7 @@ void TransferKeeper::Step(One one, uint64_t* left) {
   const bool is_partial = why == core::Immovable::kContains;
   if (is_partial && GoOnLater(&one)) return;
   contained_.CancelAll(one.next_owner, one.handing.handed);
+  NoteRefused(verdict, why, one);
   if (one.answer == nullptr) return;
   absl::Status status = counter_->ToStatus(verdict, object);
   if (is_partial) {
@@ -272,6 +304,29 @@ void TransferKeeper::Step(One one, uint64_t* left) {
     status = NotMovableError(object, why);
   }
   Tell(one.answer, object, std::move(status));
+}
+
+void TransferKeeper::NoteRefused(core::Verdict verdict, core::Immovable why, const One& one) {
+  // What is gone, or another's by now, is in the way of nobody who gives away.
+  if (!refused_.is_open() || verdict == core::Verdict::kNotFound ||
+      verdict == core::Verdict::kOutOfScope || verdict == core::Verdict::kNotOwner) {
+    return;
+  }
+  const ObjectId& object = one.object.id();
+  std::string text = why != core::Immovable::kNo
+                         ? core::ImmovableName(why)
+                         : std::string(counter_->ToStatus(verdict, object).message());
+  refused_.Note(object, one.next_owner, std::move(text));
+}
+
+void TransferKeeper::NoteAnswered(const core::TransferNotice& notice) {
+  if (!refused_.is_open()) return;
+  const absl::Status status = Explain(notice.outcome, "its next owner");
+  if (status.ok()) {
+    refused_.Forget(notice.object);
+  } else {
+    refused_.Note(notice.object, notice.next_owner, std::string(status.message()));
+  }
 }
 
 void TransferKeeper::Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object,
@@ -303,6 +358,7 @@ void TransferKeeper::OnNotices(const std::vector<core::TransferNotice>& notices)
       if (is_back) KeepAskingHere(notice.next_owner, notice.object);
       continue;  // it was answered
     }
+    NoteAnswered(notice);
     std::shared_ptr<Answer> answer;
     {
       internal::MutexLock lock(&mutex_);
@@ -311,12 +367,12 @@ void TransferKeeper::OnNotices(const std::vector<core::TransferNotice>& notices)
       answer = std::move(at->second);
       answers_.erase(at);
     }
-    Tell(answer, notice.object, Explain(notice.outcome, notice.object));
+    Tell(answer, notice.object,
+         Explain(notice.outcome, absl::StrCat("the next owner of object ", notice.object.ToHex())));
   }
 }
 
-absl::Status TransferKeeper::Explain(core::TransferOutcome outcome, const ObjectId& object) const {
-  const std::string what = absl::StrCat("the next owner of object ", object.ToHex());
+absl::Status TransferKeeper::Explain(core::TransferOutcome outcome, const std::string& what) {
   switch (outcome) {
     case core::TransferOutcome::kMoved:
     case core::TransferOutcome::kSettled:

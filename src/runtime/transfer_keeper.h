@@ -14,10 +14,13 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/types/span.h"
 #include "freehold/object_ref.h"
 #include "freehold/stats.h"
@@ -31,6 +34,7 @@
 #include "src/core/transfer_item.h"
 #include "src/runtime/contained_keeper.h"
 #include "src/runtime/heir_keeper.h"
+#include "src/runtime/refused_transfers.h"
 
 namespace freehold::runtime {
 
@@ -43,10 +47,16 @@ class TransferKeeper {
 
   absl::Status Begin(absl::Span<const ObjectId> objects, const ProcessId& next_owner,
                      TransferOptions options);
+  // The two halves of it, for whoever asks for no answer: the errors, and the rest.
+  absl::StatusOr<core::PeerIndex> CheckNextOwner(const ProcessId& next_owner) const;
+  absl::Status Give(std::vector<ObjectRef> objects, core::PeerIndex next_owner);
   uint64_t waiting() const {  // to be begun
     internal::MutexLock lock(&mutex_);
     return waiting_ + following_.size();
   }
+  // Calls `visit(object, next_owner)` for those, until it answers false. REQUIRES: it takes no
+  // lock.
+  void ForEachWaiting(absl::FunctionRef<bool(const ObjectId&, core::PeerIndex)> visit) const;
   uint64_t pending() const { return waiting() + UnderWay(); }
   absl::Status Wait(Duration timeout);
   // Every callable is destroyed; answers for how many objects.
@@ -67,6 +77,7 @@ class TransferKeeper {
   void OnSelfExcluded();
   ContainedKeeper& contained() { return contained_; }
   HeirKeeper& heirs() { return heirs_; }
+  RefusedTransfers& refused() { return refused_; }
   // What `from` has written, as the core keeps it.
   static core::OwnedSnapshot SnapshotOf(CounterImpl* counter, core::PeerIndex from,
                                         const core::TransferItem& item);
@@ -100,6 +111,7 @@ class TransferKeeper {
   // So many are under way at most.
   static constexpr uint64_t kUnderWayMax = 32 * 1024;
 
+  absl::Status Add(Batch batch);
   bool TakeNext(uint64_t under_way, One* one);
   void TakeFinished(std::vector<ObjectRef>* finished) FREEHOLD_REQUIRES(mutex_);
   bool HasFinished() const {
@@ -113,8 +125,12 @@ class TransferKeeper {
   bool WorkFollowing(uint64_t under_way, uint64_t* left);
   bool GoOnLater(One* one);
   void TakeAll(std::deque<Batch>* batches, Answers* answers);
+  // For whoever drains: what became of a step, and of what was sent.
+  void NoteRefused(core::Verdict verdict, core::Immovable why, const One& one);
+  void NoteAnswered(const core::TransferNotice& notice);
   void Tell(const std::shared_ptr<Answer>& answer, const ObjectId& object, absl::Status status);
-  absl::Status Explain(core::TransferOutcome outcome, const ObjectId& object) const;
+  // `what`: how its next owner is called.
+  static absl::Status Explain(core::TransferOutcome outcome, const std::string& what);
   uint64_t UnderWay() const;
   bool IsRefused(core::event::TakeOver* event);
   void KeepAskingHere(core::PeerIndex from, const ObjectId& object);
@@ -123,6 +139,7 @@ class TransferKeeper {
   CounterImpl* const counter_;
   ContainedKeeper contained_;
   HeirKeeper heirs_;
+  RefusedTransfers refused_;
   mutable internal::Mutex mutex_;
   std::deque<Batch> batches_ FREEHOLD_GUARDED_BY(mutex_);
   std::vector<std::vector<ObjectRef>> finished_ FREEHOLD_GUARDED_BY(mutex_);  // batches

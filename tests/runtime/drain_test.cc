@@ -4,7 +4,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <functional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -14,7 +13,7 @@
 #include "freehold/scope.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/runtime/sharing_world.h"
+#include "tests/runtime/drain_world.h"
 
 namespace freehold {
 namespace {
@@ -23,34 +22,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-class DrainTest : public ::testing::Test {
- protected:
-  DrainTest() : world_(3) {}
-
-  // Drains process 1. Nobody else has a thread: while it waits, each millisecond of the clock
-  // `meanwhile(tick)` happens, and then the others are pumped.
-  DrainReport Drain(Duration timeout, const std::function<void(int)>& meanwhile = nullptr) {
-    DrainOptions options;
-    options.timeout = timeout;
-    options.interrupted = [&, tick = 0]() mutable {
-      world_.clock.Advance(milliseconds(1));
-      if (meanwhile != nullptr) meanwhile(tick);
-      ++tick;
-      world_.Settle({2, 3});
-      return false;
-    };
-    return world_[1].Drain(options);
-  }
-  static std::vector<std::string> Texts(const DrainReport& report) {
-    std::vector<std::string> texts;
-    for (const DrainBlocker& blocker : report.blockers) texts.push_back(blocker.ToString());
-    return texts;
-  }
-  static std::string Hex(uint64_t object) { return Object(object).ToHex(); }
-
-  SharingWorld world_;
-};
 
 TEST_F(DrainTest, AProcessWithNothingCanExit) {
   EXPECT_TRUE(world_[1].CanExit().can_exit());
@@ -193,6 +164,8 @@ TEST_F(DrainTest, AnOwnerThatDoesNotTakeTheReleaseIsNamed) {
   const DrainReport report = Drain(milliseconds(20));
   EXPECT_FALSE(report.complete());
   EXPECT_TRUE(report.left.unacknowledged) << "it was sent, and nobody has confirmed it";
+  EXPECT_THAT(Texts(report), ElementsAre(NotAcknowledgedBy(2)));
+  EXPECT_EQ(report.peers, 1u);
   world_.transport.unreachable.erase(Process(2));
   const DrainReport again = Drain(seconds(10));
   EXPECT_TRUE(again.complete()) << again.left.ToString();
@@ -219,8 +192,10 @@ TEST_F(DrainTest, ANodeThatDoesNotAnswerIsNamed) {
   own.Reset();
   const DrainReport report = Drain(milliseconds(20));
   EXPECT_EQ(report.left.frees_unanswered, 1u);
-  EXPECT_THAT(Texts(report), ElementsAre("object " + Hex(7) + ": its free is not answered by " +
-                                         Address(Node(11)).ToString()));
+  const std::string node = Address(Node(11)).ToString();
+  EXPECT_THAT(Texts(report),
+              ElementsAre("1 envelopes not acknowledged by " + node,
+                          "object " + Hex(7) + ": its free is not answered by " + node));
   world_.membership.Exclude({Node(11)});
   EXPECT_TRUE(Drain(seconds(1)).complete()) << "an excluded node is not waited for";
 }
@@ -283,9 +258,44 @@ TEST_F(DrainTest, AnExcludedProcessHasNothingToWaitFor) {
 }
 
 TEST_F(DrainTest, EveryHoldHasAName) {
-  for (int i = 0; i <= static_cast<int>(DrainHold::kFree); ++i) {
+  for (int i = 0; i <= static_cast<int>(DrainHold::kPeer); ++i) {
     EXPECT_STRNE(DrainHoldName(static_cast<DrainHold>(i)), "unknown");
   }
+}
+
+// --- The deadline
+// ----------------------------------------------------------------------------------
+
+// Each look at it takes a millisecond.
+class TickingClock final : public Clock {
+ public:
+  Time Now() const override { return clock_.Advance(milliseconds(1)); }
+
+ private:
+  mutable testing::ManualClock clock_{Time(seconds(1))};
+};
+
+TEST(DrainDeadlineTest, ItIsKeptWhileThatWhatIsToBeGivenAwayIsCollected) {
+  constexpr uint64_t kObjects = 20000;
+  TickingClock clock;
+  LocalTransport transport;
+  ReferenceCounterOptions options;
+  options.process = Process(1);
+  options.clock = &clock;
+  options.transport = &transport;
+  options.shards = 2;
+  const auto counter = *ReferenceCounter::Create(options);
+  std::vector<ObjectRef> refs;
+  for (uint64_t i = 1; i <= kObjects; ++i) refs.push_back(*counter->Declare(Object(i)));
+  DrainOptions drain;
+  drain.timeout = milliseconds(4);
+  drain.next_owner = Process(2);
+  const Time before = clock.Now();
+  const DrainReport report = counter->Drain(drain);
+  EXPECT_LT(clock.Now() - before, milliseconds(12));
+  EXPECT_GT(report.left.transfers, 0u) << "what was found until then is given away";
+  EXPECT_LT(report.left.transfers, kObjects / 2);
+  EXPECT_EQ(report.blockers[0].why, "it has not begun");
 }
 
 // --- Threads -------------------------------------------------------------------------------------
