@@ -14,7 +14,9 @@
 // What an object contains is held by its next owner, or its heir, from then on; it is not given
 // away with it, so that what is to outlive this process, too, must be in `objects` as well. Whoever
 // reads an id out of the object names the owner that it has by then (ImportNested). Its pins
-// (pin.h) are the next owner's, under the same names, and so is a free that waits for them.
+// (pin.h) are the next owner's, under the same names, and so is a free that waits for them. A copy
+// with a file that any node can read (FileReach::kShared) is not deleted by the next owner before
+// everybody knows it.
 //
 // Its scope stays its scope (scope.h), whoever opened it: the next owner joins, and the scope holds
 // the object there, ends it there, and is done when it is reclaimed there. Until everybody knows
@@ -58,8 +60,8 @@
 // `takes_transfers` says whether it takes any. What this process did with the object within the
 // last round trip the heir may not know: a copy that nobody else is told of is deleted, a free is
 // not done, a recreation begins again, a pin is not there, or one that was let go of is. What the
-// price is: a borrower's registration and the move of a primary wait for one round trip to the
-// heir.
+// price is: a borrower's registration, the move of a primary and the deletion of a copy with a file
+// that any node can read wait for one round trip to the heir.
 //
 // NameHeirs names several, in their order. One is prepared at a time, the first one. When it is
 // lost, since it dies, refuses or leaves, the next one is made the heir at once, whatever the host
@@ -81,8 +83,9 @@
 // none that has an heir moves to a scope of another process's (kNotMovable). If it comes to that
 // later, its heir is dismissed, which is logged and counted
 // (ReferenceCounterStats::heirs_overgrown), as is an heir's death logged, and that the heir of what
-// contains others is about to leave: the object has none then. Nor has it, if it contains others,
-// once it goes out of scope, although its lineage may bring it back.
+// contains others is about to leave: the object has none then. Nor has it, if it contains others
+// or has a file that any node can read, once it goes out of scope, although its lineage may bring
+// it back.
 //
 // Its lineage, subscriptions to its locations here and its files without a node end with this
 // process; an heir that has owned it before, and still knows its task, has that. Its pins do not:

@@ -152,15 +152,17 @@ enum class Mutant : uint8_t {
   kPinsNotPassedOn,       // they end when the object gets another owner
   kScopeLetGoEarly,       // the former owner's scope waits for it no more although it may come back
   kScopeHoldNotPassedOn,  // a scope that holds an object does not hold it at its next owner
+  kFormersFileFreed,      // a file is deleted that the former owner may take back
   // 15, heirs
   kNothingInherited,       // the owner dies, and its heir does nothing
   kGivenAwayWithHeir,      // the next owner and the heir may own it in the same term
   kHeirEndedTooEarly,      // ... as when the heir has not answered its dismissal
   kContainedNotInherited,  // the heir lets go of what the object contains
   kNextHeirsNotPassedOn,   // the heir does not hear who comes after it
+  kHeirsFileFreed,         // a file is deleted that the heir knows of
 };
 // kNone included, up to the last one.
-inline constexpr int kMutants = static_cast<int>(Mutant::kNextHeirsNotPassedOn) + 1;
+inline constexpr int kMutants = static_cast<int>(Mutant::kHeirsFileFreed) + 1;
 inline constexpr int kSharingMutants = 29;  // the first ones, which need no nodes and no sessions
 const char* MutantName(Mutant mutant);
 

@@ -175,10 +175,11 @@ struct UnboundFile {
     kOver,  // its value is over
     // It was to be freed with its copy, and perhaps was: it is deleted, and nobody waits for that.
     kLoose,
-    // As kKept; but the owner before may take the object back, and has the file carried then. A
-    // carrier of this owner's would delete it at the barrier.
+    // As kKept, or kOver; but the owner before may take the object back, or an heir has not heard
+    // that the node is gone, and would have the file carried. A carrier of this owner's would
+    // delete it at the barrier.
     kHeldBack,
-    kStays,  // of such a one: that owner cannot any more
+    kStays,  // of such a one: nobody else counts on it any more
   };
   ObjectId object;
   uint32_t generation = 0;

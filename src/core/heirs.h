@@ -39,6 +39,13 @@ struct Heirs {
       uint32_t term = kFirstTerm;
       uint64_t version = 0;
     };
+    // A copy with a file that outlives its node and is to go, or such a file at no node
+    // (FileSteps).
+    struct File {
+      PeerIndex node = kNoPeer;
+      uint32_t generation = 0;
+      uint64_t version = 0;
+    };
 
     PeerIndex heir = kNoPeer;
     uint64_t changes = 1;    // the naming is one
@@ -53,6 +60,7 @@ struct Heirs {
     std::unique_ptr<HandedInners> handed;
     std::vector<Registration> registrations;
     std::vector<Question> questions;
+    std::vector<File> files;
 
     bool prepared() const { return kept != 0; }
     bool takes_more() const { return !ending && !overgrown; }

@@ -73,6 +73,11 @@ void NodeIndex::Become(Copy* copy, CopyPhase phase) {
   ++Total(StateOf(*copy));
 }
 
+bool NodeIndex::Release(Copy* copy) {
+  copy->phase_number = static_cast<uint32_t>(CopyPhase::kHeld);
+  return Await(copy);
+}
+
 bool NodeIndex::UnreportLate(PeerIndex node, const DigestKey& key) {
   if (!reported_late_.Remove(node, key)) return false;
   nodes_[node].reported.Remove(DigestHash(key));
@@ -208,7 +213,7 @@ void NodeIndex::HaveSent(PeerIndex node, uint32_t records) {
 }
 
 // What a look ahead points into is queued still, and what is queued stays where it is.
-void NodeIndex::HaveSent(PeerIndex node, const Batch& batch) {
+void NodeIndex::HaveSent(PeerIndex node, const RecordBatch& batch) {
   CountSent(batch.count);
   for (uint32_t i = 0; i < batch.chunks; ++i) Dequeue(node);
   if (batch.waiting == 0) {
@@ -247,12 +252,12 @@ bool NodeIndex::Next(Ahead* ahead) const {
   return false;
 }
 
-void NodeIndex::Foresee(Ahead* ahead, Batch* batch) const {
+void NodeIndex::Foresee(Ahead* ahead, RecordBatch* batch) const {
   // The first one is in the queue still if the batch before left something of it.
   uint32_t waiting = ahead->waiting;
   ahead->chunks_met = waiting != 0 ? 1 : 0;
   uint32_t count = 0;
-  for (; count < Batch::kRecords; ++count) {
+  for (; count < RecordBatch::kRecords; ++count) {
     if (waiting == 0) {
       if (!Next(ahead)) break;
       waiting = ahead->waiting;
@@ -311,7 +316,7 @@ void NodeIndex::CheckCopies(PeerIndex node, uint64_t* counts, DigestSum* reporte
       FREEHOLD_CHECK(copy->reported == 0 || copy->real());
       if (copy->reported != 0) reported->Add(DigestHash({record.id(), record.generation}));
       FREEHOLD_CHECK(copy->place == ((number << kPositionBits) | i));
-      FREEHOLD_CHECK(waits == (StateOf(*copy) == FreeState::kWaiting));
+      FREEHOLD_CHECK(waits == (StateOf(*copy) == FreeState::kWaiting && !copy->held_back()));
       ++counts[static_cast<int>(StateOf(*copy))];
     }
     FREEHOLD_CHECK(live == chunk.live);

@@ -102,6 +102,10 @@ class NodeIndex {
     Total(FreeState::kHeld) -= copies;
     Total(FreeState::kWaiting) += copies;
   }
+  // It is to be freed, but not sent before it is released. REQUIRES: it is held.
+  void HoldBack(Copy* copy) { Become(copy, CopyPhase::kHeldBack); }
+  // Answers as Await does; it is counted already. REQUIRES: it is held back.
+  bool Release(Copy* copy);
   // Its node has answered that it cannot delete it yet. REQUIRES: kSent.
   void Doom(Copy* copy) { Become(copy, CopyPhase::kDoomed); }
   // It is kept after all. REQUIRES: it is not held.
@@ -135,7 +139,9 @@ class NodeIndex {
   }
   FreeState StateOf(const Copy& copy) const {
     if (copy.phase() == CopyPhase::kHeld) return FreeState::kHeld;
-    if (copy.phase() == CopyPhase::kDoomed) return FreeState::kDoomed;
+    if (copy.phase() != CopyPhase::kFreed) {
+      return copy.phase() == CopyPhase::kDoomed ? FreeState::kDoomed : FreeState::kWaiting;
+    }
     const RecordChunk& chunk = chunks_.At(copy.place >> kPositionBits);
     return (chunk.waiting & BitOf(copy)) != 0 ? FreeState::kWaiting : FreeState::kSent;
   }
@@ -160,11 +166,12 @@ class NodeIndex {
   template <typename Take>
   void HandOver(PeerIndex node, uint32_t records_max, Take take) {
     Ahead ahead(At(node), records_max);
-    Batch batches[2];  // this one, and the next one, whose records come into the cache meanwhile
+    // This one, and the next one, whose records come into the cache meanwhile.
+    RecordBatch batches[2];
     uint32_t left = records_max;
     Foresee(&ahead, &batches[0]);
     for (int here = 0; left > 0 && batches[here].count > 0; here = 1 - here) {
-      const Batch& batch = batches[here];
+      const RecordBatch& batch = batches[here];
       Foresee(&ahead, &batches[1 - here]);
       const uint32_t wanted = std::min(left, batch.count);
       uint32_t taken = 0;
@@ -221,14 +228,6 @@ class NodeIndex {
   static constexpr uint32_t kSparse = 4;
   static constexpr uint32_t kMerged = 8;
 
-  // Records that wait, all found and asked for.
-  struct Batch {
-    static constexpr uint32_t kRecords = 16;
-    uint32_t count = 0;
-    uint32_t chunks = 0;   // in front of the last one, all of which is among them
-    uint32_t waiting = 0;  // what is left of the last one
-    const ObjectRecord* records[kRecords];
-  };
   // How far a look through the queue has come.
   struct Ahead {
     Ahead(const Node& node, uint32_t chunks_max)
@@ -269,10 +268,10 @@ class NodeIndex {
   static bool FitTogether(const RecordChunk& chunk, const RecordChunk& next);
   void Merge(PeerIndex node, uint32_t number);
   void Drop(Node* node, uint32_t number);
-  void Foresee(Ahead* ahead, Batch* batch) const;
+  void Foresee(Ahead* ahead, RecordBatch* batch) const;
   bool Next(Ahead* ahead) const;
   void HaveSent(PeerIndex node, uint32_t records);  // the first that wait
-  void HaveSent(PeerIndex node, const Batch& batch);
+  void HaveSent(PeerIndex node, const RecordBatch& batch);
   RecordChunk& FirstQueued(const Node& node) {  // REQUIRES: there is one
     return chunks_.At(chunks_.At(node.queue.head).entries[node.queue_at]);
   }

@@ -40,6 +40,7 @@ enum class CopyPhase : uint8_t {
   kHeld = 0,
   kFreed = 1,  // FreeState kWaiting and kSent
   kDoomed = 2,
+  kHeldBack = 3,  // FreeState kWaiting, and its turn has not come (FileSteps)
 };
 
 // One node's part in an object. 8 bytes.
@@ -56,6 +57,7 @@ struct Copy {
 
   CopyPhase phase() const { return static_cast<CopyPhase>(phase_number); }
   bool held() const { return phase() == CopyPhase::kHeld; }
+  bool held_back() const { return phase() == CopyPhase::kHeldBack; }
   // There are bytes of the object at the node.
   bool real() const { return in_memory != 0 || spilled != 0; }
   // It is let go of, and its node has asked for the bytes meanwhile: once these here are gone, it

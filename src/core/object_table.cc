@@ -8,6 +8,7 @@
 #include "src/base/check.h"
 #include "src/base/mutant.h"
 #include "src/core/object_table_evict.h"
+#include "src/core/object_table_files.h"
 #include "src/core/object_table_heirs.h"
 #include "src/core/object_table_lineage.h"
 #include "src/core/object_table_pins.h"
@@ -144,40 +145,6 @@ Verdict ObjectTable::Step(const event::Recreate& e, Effects* effects) {
   PinSteps(this).ForgetFree(*record);
   SetState(record, ObjectState::kPending, effects);
   return Verdict::kOk;
-}
-
-// The copies that are being deleted stay with a record of their own, so that the answers of their
-// nodes, which carry the old generation, find them and nothing of theirs touches the new value.
-// False: the table is full.
-bool ObjectTable::SplitOffGhost(ObjectRecord* record) {
-  bool any = false;
-  copies_.ForEach(*record, [&](const Copy* copy) { any = any || !copy->held(); });
-  if (!any) return true;
-  const RecordIndex ghost_index = slabs_.Allocate();
-  if (ghost_index == kNoRecord) return false;
-  ObjectRecord& ghost = slabs_.At(ghost_index);
-  ghost.cell.Reset(record->id(), 0);
-  ghost.by_id = ghost.tasks = ghost.nested_in = 0;
-  ghost.generation = record->generation;
-  ghost.size = record->size;
-  ghost.rare = kNone;
-  ghost.overflow = kNone;
-  ghost.copies = 0;
-  ghost.state_byte = static_cast<uint8_t>(ObjectState::kOutOfScope);
-  ghost.has_handles = 0;
-  ghost.was_freed = ghost.is_ghost = 1;
-  ghost.has_borrowers = ghost.has_pins = ghost.borrowed = ghost.has_askers = 0;
-  ghost.origin = kNone;
-  MoveCopiesToGo(record, &ghost);
-  Rare& rare = rares_.Ensure(*record);
-  if (rare.ghost != kNoRecord || !rare.spill_urls.empty()) {
-    Rare& ghost_rare = rares_.Ensure(ghost);
-    ghost_rare.ghost = rares_.Find(*record)->ghost;
-    ghost_rare.spill_urls = std::move(rares_.Find(*record)->spill_urls);
-  }
-  rares_.Find(*record)->spill_urls.clear();
-  rares_.Find(*record)->ghost = ghost_index;
-  return true;
 }
 
 Verdict ObjectTable::Step(const event::FreeExplicitly& e, Effects* effects) {
@@ -351,6 +318,7 @@ void ObjectTable::BeginFree(ObjectRecord* record, Effects* effects) {
     }
     return;
   }
+  if (record->has_askers) FileSteps(this).HoldBackAll(record, effects);
   FreeCopies(record, &effects->ready);
 }
 
@@ -376,7 +344,8 @@ void ObjectTable::EndQuietly(ObjectRecord* record, Effects::Nodes* ready) {
   FreeCopies(record, ready);
 }
 
-void ObjectTable::WaitForFree(Copy* copy, Effects* effects) {
+void ObjectTable::WaitForFree(const ObjectRecord& record, Copy* copy, Effects* effects) {
+  if (copy->shared && FileSteps(this).HoldBack(record, copy, effects)) return;
   nodes_.CountAwaited(1);
   if (nodes_.Await(copy)) effects->ready.push_back(copy->node);
 }

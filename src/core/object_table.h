@@ -222,7 +222,7 @@ class ObjectTable {
   void EraseGhost(ObjectRecord* ghost, Effects* effects);
   void Erase(ObjectRecord* record, Effects* effects);
   bool SplitOffGhost(ObjectRecord* record);
-  void WaitForFree(Copy* copy, Effects* effects);
+  void WaitForFree(const ObjectRecord& record, Copy* copy, Effects* effects);
   void RemoveCopy(ObjectRecord* record, Copy* copy);
   void SetSize(ObjectRecord* record, uint64_t size, Effects* effects) const;
   void CountInScope(const ObjectRecord& of, int32_t copies, int64_t bytes, Effects* effects) const;

@@ -4,6 +4,7 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_heirs.h"
 #include "src/core/object_table_scopes.h"
 #include "src/core/object_table_transfer.h"
 
@@ -112,16 +113,15 @@ void FileSteps::Outlive(ObjectRecord* record, std::string url, FreeState state, 
     table_.nodes_.Link(table_.IndexOf(*record), copy);
     table_.CountInScope(*record, 1, 0, effects);
   }
-  const UnboundFile::Use use = over ? UnboundFile::Use::kOver
-                               : TransferSteps(&table_).MayGoBack(*record)
-                                   ? UnboundFile::Use::kHeldBack
-                                   : UnboundFile::Use::kKept;
+  // What is over and was not held back before goes at once.
+  const bool held_back = MayBeTakenOver(*record) && (is_new || !over || copy->held_back());
+  const UnboundFile::Use use = held_back ? UnboundFile::Use::kHeldBack
+                               : over    ? UnboundFile::Use::kOver
+                                         : UnboundFile::Use::kKept;
   (void)Enter(record, copy, std::move(url), use, effects);
-  if (over) {
-    if (is_new) table_.WaitForFree(copy, effects);
-    return;
-  }
-  SayThatItIsThere(record, *copy, effects);
+  if (over && is_new) return table_.WaitForFree(*record, copy, effects);
+  if (held_back) WaitForHeir(*record, copy->node, effects);
+  if (!over) SayThatItIsThere(record, *copy, effects);
 }
 
 void FileSteps::Stay(const ObjectRecord& record, Effects* effects) {
@@ -131,6 +131,90 @@ void FileSteps::Stay(const ObjectRecord& record, Effects* effects) {
   for (const auto& [node, url] : rare->spill_urls) {
     if (node == place) Tell(record, url, UnboundFile::Use::kStays, effects);
   }
+}
+
+// --- Frees that are held back --------------------------------------------------------------------
+
+const ObjectRecord& FileSteps::NewestOf(const ObjectRecord& record) const {
+  return record.is_ghost ? *table_.FindMutable({record.id(), record.id().Hash()}) : record;
+}
+
+bool FileSteps::MayBeTakenOver(const ObjectRecord& record) const {
+  const ObjectRecord& newest = NewestOf(record);
+  return (HeirSteps::Has(table_, newest) && !IsMutant(Mutant::kHeirsFileFreed)) ||
+         (TransferSteps(&table_).MayGoBack(newest) && !IsMutant(Mutant::kFormersFileFreed));
+}
+
+bool FileSteps::HoldBack(const ObjectRecord& record, Copy* copy, Effects* effects) {
+  if (!MayBeTakenOver(record)) return false;
+  table_.nodes_.HoldBack(copy);
+  WaitForHeir(record, copy->node, effects);
+  return true;
+}
+
+void FileSteps::HoldBackAll(ObjectRecord* record, Effects* effects) {
+  table_.copies_.ForEach(*record, [&](Copy* copy) {
+    if (copy->shared != 0 && copy->held()) (void)HoldBack(*record, copy, effects);
+  });
+}
+
+void FileSteps::WaitForHeir(const ObjectRecord& record, PeerIndex node, Effects* effects) {
+  const RecordIndex index = table_.IndexOf(NewestOf(record));
+  Heirs::Heirship* const heirship = HeirSteps(&table_).Find(index);
+  if (heirship == nullptr) return;
+  const Heirs::Heirship::File waits{node, record.generation, heirship->changes + 1};
+  auto& files = heirship->files;
+  const auto at = std::find_if(files.begin(), files.end(), [&](const auto& other) {
+    return other.node == node && other.generation == record.generation;
+  });
+  if (at == files.end()) {
+    files.push_back(waits);
+  } else {
+    *at = waits;
+  }
+  HeirSteps(&table_).Changed(index, effects);
+}
+
+bool FileSteps::WaitsForHeir(const ObjectRecord& record, PeerIndex node) const {
+  const Heirs::Heirship* const heirship = HeirSteps(&table_).Find(table_.IndexOf(NewestOf(record)));
+  return heirship != nullptr &&
+         std::any_of(heirship->files.begin(), heirship->files.end(), [&](const auto& waits) {
+           return waits.node == node && waits.generation == record.generation;
+         });
+}
+
+void FileSteps::GoOnWithoutFormer(ObjectRecord* record, Effects* effects) {
+  ObjectRecord* value = record;
+  while (true) {
+    // It may have an heir by now.
+    if (!WaitsForHeir(*value, table_.nodes_.unbound())) Stay(*value, effects);
+    table_.copies_.ForEach(*value, [&](Copy* copy) {
+      if (copy->held_back() && !WaitsForHeir(*value, copy->node)) Release(copy, effects);
+    });
+    const Rare* const rare = table_.rares_.Find(*value);
+    if (rare == nullptr || rare->ghost == kNoRecord) return;
+    value = &table_.slabs_.At(rare->ghost);
+  }
+}
+
+void FileSteps::GoOnAfterHeir(ObjectRecord* record, Heirs::Heirship* heirship, bool ended,
+                              Effects* effects) {
+  const auto is_due = [&](const auto& waits) { return ended || waits.version <= heirship->kept; };
+  auto& files = heirship->files;
+  for (const Heirs::Heirship::File& waits : files) {
+    ObjectRecord* const value =
+        is_due(waits) ? table_.FindGeneration(record, waits.generation) : nullptr;
+    if (value == nullptr) continue;
+    if (waits.node == table_.nodes_.unbound()) Stay(*value, effects);
+    Copy* const copy = table_.copies_.Find(*value, waits.node);
+    // It may have gone otherwise, or be held again.
+    if (copy != nullptr && copy->held_back()) Release(copy, effects);
+  }
+  files.erase(std::remove_if(files.begin(), files.end(), is_due), files.end());
+}
+
+void FileSteps::Release(Copy* copy, Effects* effects) {
+  if (table_.nodes_.Release(copy)) effects->ready.push_back(copy->node);
 }
 
 bool FileSteps::TakeFrees(uint32_t values_max,

@@ -6,6 +6,11 @@
 // such files of the value, is never the primary, and is freed like any copy; but its frees are
 // taken out of the table by the runtime, which finds agents to do them (unbound_files.h).
 //
+// Such a file is deleted, by its node or a carrier, when nobody but this owner counts on it:
+// neither the owner before, which may take the object back, nor an heir that has not heard that the
+// copy is to go (PROTOCOL, steps 11 and 15). Until then the free waits, held back; what is in no
+// such file is freed at once.
+//
 // Thread safety: thread-compatible, like the table. Costs: O(1) and the files of one object.
 
 #ifndef FREEHOLD_SRC_CORE_OBJECT_TABLE_FILES_H_
@@ -18,6 +23,7 @@
 #include <vector>
 
 #include "src/core/digest.h"
+#include "src/core/heirs.h"
 #include "src/core/object_table.h"
 
 namespace freehold::core {
@@ -54,13 +60,30 @@ class FileSteps {
   static std::string UrlOf(const ObjectTable& table, const ObjectRecord& record, const Copy& copy);
   // A copy with that file has gone with its node. `state`: of that copy.
   void Outlive(ObjectRecord* record, std::string url, FreeState state, Effects* effects);
-  // Nobody takes the object back any more.
-  void Stay(const ObjectRecord& record, Effects* effects);
+  // A copy with such a file is to be freed. True: later, for somebody else may come to own the
+  // object with what it has heard of it, and would count on that file.
+  bool HoldBack(const ObjectRecord& record, Copy* copy, Effects* effects);
+  // The value is over: the same of all its copies.
+  void HoldBackAll(ObjectRecord* record, Effects* effects);
+  // The owner before takes the object back no more.
+  void GoOnWithoutFormer(ObjectRecord* record, Effects* effects);
+  // The heir has another version, or is none any more.
+  void GoOnAfterHeir(ObjectRecord* record, Heirs::Heirship* heirship, bool ended, Effects* effects);
 
  private:
   // False: it is known.
   bool Enter(ObjectRecord* record, Copy* copy, std::string url, UnboundFile::Use use,
              Effects* effects);
+  // Of an older value, the record of the newest one.
+  const ObjectRecord& NewestOf(const ObjectRecord& record) const;
+  // Whoever gave the object away may take it back, or it has an heir.
+  bool MayBeTakenOver(const ObjectRecord& record) const;
+  // If it has an heir, that is to hear that the copy there is to go, or is a file at no node.
+  void WaitForHeir(const ObjectRecord& record, PeerIndex node, Effects* effects);
+  bool WaitsForHeir(const ObjectRecord& record, PeerIndex node) const;
+  void Release(Copy* copy, Effects* effects);
+  // The files at no node may be carried.
+  void Stay(const ObjectRecord& record, Effects* effects);
   void SayThatItIsThere(ObjectRecord* record, const Copy& copy, Effects* effects);
   bool Knows(const ObjectRecord& record, std::string_view url) const;
   bool IsANodes(const ObjectRecord& record, std::string_view url) const;

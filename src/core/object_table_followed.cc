@@ -39,8 +39,8 @@ void TransferSteps::GoOnFollowing(RecordIndex index, Effects* effects) const {
 
 // Whoever handed it over has said so itself.
 void TransferSteps::TellSettled(RecordIndex index, Effects* effects) {
-  const ObjectRecord& record = table_.slabs_.At(index);
-  FileSteps(&table_).Stay(record, effects);
+  ObjectRecord& record = table_.slabs_.At(index);
+  FileSteps(&table_).GoOnWithoutFormer(&record, effects);
   if (!LineageSteps::IsMarked(table_, record) || IsMutant(Mutant::kLaterOwnerNotTold)) return;
   const Tenure& tenure = transfers()->tenures.find(index)->second;
   transfers()->previous.ForEachOf(index, [&](const HolderIndex::Holder& former) {

@@ -1,4 +1,4 @@
-// Heirs: the side of the owner, and what exclusions ask of both. The heir's is in
+// Heirs: the side of the owner. The heir's, and what exclusions ask of both, is in
 // object_table_shadows.cc.
 
 #include "src/core/object_table_heirs.h"
@@ -10,6 +10,7 @@
 
 #include "src/base/check.h"
 #include "src/base/mutant.h"
+#include "src/core/object_table_files.h"
 
 namespace freehold::core {
 
@@ -46,7 +47,7 @@ constexpr int kEndedAtOnce = 8;
 
 }  // namespace
 
-HeirSteps::Heirship* HeirSteps::Find(RecordIndex index) const {
+Heirs::Heirship* HeirSteps::Find(RecordIndex index) const {
   if (!Any(table_)) return nullptr;
   const auto at = heirs()->of.find(index);
   return at == heirs()->of.end() ? nullptr : &at->second;
@@ -206,6 +207,7 @@ Verdict HeirSteps::Step(const event::ShadowAcked& e, Effects* effects) {
     ToSend(index, *heirship, effects);
   }
   LetGo(index, heirship, effects);
+  FileSteps(&table_).GoOnAfterHeir(&table_.slabs_.At(index), heirship, /*ended=*/false, effects);
   return Verdict::kOk;
 }
 
@@ -220,7 +222,7 @@ void HeirSteps::EndWith(RecordIndex index, HeirOutcome outcome, Effects* effects
   if (IsRefusal(outcome) && !heirship.prepared() && !heirship.is_former) {
     (void)table_.sharing_->transfers->previous.Remove(index, heirship.heir, 0);
   }
-  const ObjectRecord& record = table_.slabs_.At(index);
+  ObjectRecord& record = table_.slabs_.At(index);
   // The next one is named now, or nobody would: what is out of scope can have none.
   if (!record.in_scope()) heirs()->next.erase(index);
   HeirNotice notice{record.id(), heirship.heir, outcome, FirstLiving(index), heirship.listed};
@@ -228,6 +230,7 @@ void HeirSteps::EndWith(RecordIndex index, HeirOutcome outcome, Effects* effects
   Notify(std::move(notice), effects);
   heirship.ending = true;
   LetGo(index, &heirship, effects);
+  FileSteps(&table_).GoOnAfterHeir(&record, &heirship, /*ended=*/true, effects);
 }
 
 void HeirSteps::End(RecordIndex index, Effects* effects) {
@@ -245,8 +248,9 @@ void HeirSteps::ChangedOf(RecordIndex index, Effects* effects) {
     // Nothing is sent any more, and whoever waits hears that it is gone.
     (void)heirs()->to_send.Remove(index, heirship->heir, 0);
     LetGo(index, heirship, effects);
-    // What it contained is let go of here as well, however long its copies are read.
-    if (!heirship->contains) return;
+    // What it contained is let go of here as well, however long its copies are read; and what the
+    // heir would count on goes when it is none any more.
+    if (!heirship->contains && heirship->files.empty()) return;
     (void)EndList(index, HeirOutcome::kObjectEnded, effects);
     Dismiss(index, effects);
     return;
@@ -384,61 +388,6 @@ bool HeirSteps::PullShadows(PeerIndex peer, uint32_t* items_max, const NodeNames
     --*items_max;
   }
   return true;
-}
-
-// --- Both ----------------------------------------------------------------------------------------
-
-bool HeirSteps::Fence(PeerIndex peer, uint32_t* items_max, Effects* effects) {
-  while (const HolderIndex::Holder* first =
-             Any(table_) ? heirs()->all.FirstOfPeer(peer) : nullptr) {
-    if (*items_max == 0) return true;
-    --*items_max;
-    EndWith(first->record, HeirOutcome::kHeirDied, effects);
-  }
-  FormerIndex& formers = table_.sharing_->transfers->formers;
-  while (Former* const former = formers.FirstHeir(peer)) {
-    if (IsMutant(Mutant::kNothingInherited)) break;
-    if (*items_max == 0) return true;
-    --*items_max;
-    const Key key{former->object, former->object.Hash()};
-    const ObjectRecord* record = table_.FindMutable(key);
-    // Its owner has said that it is gone, and died before it had told the heir.
-    const bool gone = record != nullptr && record->borrowed &&
-                      table_.BorrowOf(*record).owner == peer &&
-                      table_.BorrowOf(*record).stage == BorrowStage::kGone;
-    if (gone) {
-      TransferSteps(&table_).Forget(former, effects);
-    } else {
-      TransferSteps(&table_).TakeBack(former, /*next_died=*/true, effects);
-    }
-  }
-  return false;
-}
-
-void HeirSteps::CheckInvariants() const {
-  if (!Any(table_)) return;
-  heirs()->all.CheckInvariants();
-  heirs()->to_send.CheckInvariants();
-  FREEHOLD_CHECK(heirs()->of.size() == heirs()->all.size());
-  for (const auto& [index, list] : heirs()->next) {
-    const ObjectRecord& record = table_.slabs_.At(index);
-    FREEHOLD_CHECK(record.in_use && !record.borrowed && TransferSteps(&table_).HasTenure(index));
-    FREEHOLD_CHECK(!list.empty() && list.size() <= kNextHeirsMax);
-  }
-  for (const auto& [index, heirship] : heirs()->of) {
-    const ObjectRecord& record = table_.slabs_.At(index);
-    FREEHOLD_CHECK(record.in_use && !record.borrowed && TransferSteps(&table_).HasTenure(index));
-    FREEHOLD_CHECK(heirs()->all.Contains(index, heirship.heir, 0));
-    FREEHOLD_CHECK(heirship.kept <= heirship.sent && heirship.sent <= heirship.changes);
-    FREEHOLD_CHECK(heirship.handed == nullptr || heirship.sent == 0);
-    const bool to_send = heirs()->to_send.Contains(index, heirship.heir, 0);
-    FREEHOLD_CHECK(!to_send || (heirship.takes_more() && heirship.sent == heirship.kept));
-    const bool waits = !heirship.registrations.empty() || !heirship.questions.empty();
-    // Whatever waits, waits for something that comes.
-    FREEHOLD_CHECK(
-        !waits || heirship.overgrown ||
-        (!heirship.ending && record.in_scope() && (to_send || heirship.sent > heirship.kept)));
-  }
 }
 
 }  // namespace freehold::core

@@ -4,9 +4,9 @@
 // keeps a snapshot, sends whoever asks to the owner, and at the view that excludes the owner takes
 // the object, in the term after, as an owner takes back what it gave to one who died. So what is
 // here is how the snapshot stays true enough. Each change makes the owner send it anew, at most one
-// at a time. Two things wait for the heir's answer, and nothing else does: a borrower hears that it
-// is listed when the heir knows of it, and a primary moves when the heir knows of the copy that is
-// to be it.
+// at a time. Three things wait for the heir's answer, and nothing else does: a borrower hears that
+// it is listed when the heir knows of it, a primary moves when the heir knows of the copy that is
+// to be it, and a file that outlives its node goes when the heir knows that it is to (FileSteps).
 //
 // An object has one heir at a time, and is not given away while it has: its next owner and its heir
 // would own it in the same term. Who is to come after it, if several were named, waits in a list
@@ -125,6 +125,7 @@ class HeirSteps {
 
   // --- For the table's own steps -------------------------------------------------------------
 
+  Heirs::Heirship* Find(RecordIndex index) const;  // null: it has none; until one begins or ends
   // An object that has an heir contains what it contained when that was named.
   static bool MayContain(const ObjectTable& table, const ObjectRecord& record,
                          absl::Span<const InnerRef> inners);
@@ -157,7 +158,6 @@ class HeirSteps {
  private:
   using Heirship = Heirs::Heirship;
   Heirs* heirs() const { return table_.sharing_->transfers->heirs.get(); }
-  Heirship* Find(RecordIndex index) const;
   Immovable WhyNot(const ObjectRecord& record, const event::NameHeir& e) const;
   bool IsMoving(RecordIndex index) const;
   Verdict Name(const event::NameHeir& e, Effects* effects, Immovable* why);

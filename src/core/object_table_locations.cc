@@ -144,7 +144,7 @@ Verdict ObjectTable::ApplyLocation(const event::SetLocation& e, ObjectRecord* re
   if (unwanted || is_let_go) {
     // A copy whose free is under way needs no second one: the node gets that free after it sent
     // this report, sessions being first in, first out.
-    if (is_new) WaitForFree(copy, effects);
+    if (is_new) WaitForFree(*record, copy, effects);
     return Verdict::kToBeFreed;
   }
   const bool real = copy->real();
@@ -270,7 +270,7 @@ void ObjectTable::Settle(ObjectRecord* record, Copy* copy, FreeOutcome outcome, 
     if (copy->spilled) SetUrl(record, node, {});
     copy->in_memory = copy->spilled = copy->shared = 0;
     nodes_.HoldAgain(copy);
-    if (unwanted) WaitForFree(copy, effects);
+    if (unwanted) WaitForFree(*record, copy, effects);
     return;
   }
   RemoveCopy(record, copy);

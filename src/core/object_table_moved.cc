@@ -258,7 +258,7 @@ bool TransferSteps::Fence(PeerIndex peer, uint32_t* items_max, Effects* effects)
       if (IsTold(index)) {
         TellSettled(index, effects);
       } else {
-        FileSteps(&table_).Stay(table_.slabs_.At(index), effects);
+        FileSteps(&table_).GoOnWithoutFormer(&table_.slabs_.At(index), effects);
       }
     }
     GoOnFollowing(index, effects);

@@ -3,7 +3,7 @@
 // A node that has fetched the bytes asks to take the primary over from another one. If that one
 // still is the primary, the new one is recorded first; then the former one is freed like any copy
 // that is not wanted, and its node's answer says when the bytes are gone. Until the free has left,
-// it can be taken back.
+// it can be taken back. A value that is made again leaves those that are being deleted behind.
 
 #include <algorithm>
 #include <vector>
@@ -94,7 +94,7 @@ void ObjectTable::LetGo(ObjectRecord* record, Copy* copy, Effects* effects) {
     nodes_.Unreport(copy, DigestHash({record->id(), record->generation}));
     Settle(record, copy, FreeOutcome::kSettled, effects);
   } else {
-    WaitForFree(copy, effects);
+    WaitForFree(*record, copy, effects);
   }
   if (record->has_rare()) NotifyRemoved(*record, node, effects);
 }
@@ -127,6 +127,40 @@ void ObjectTable::Promote(ObjectRecord* record, Effects* effects) {
   }
   if (config_.settle_at_once) return;  // nobody to tell
   Tell(best->node, {record->id(), 0, record->generation, MoveAnswer::kPromoted, kNoPeer}, effects);
+}
+
+// The copies that are being deleted stay with a record of their own, so that the answers of their
+// nodes, which carry the old generation, find them and nothing of theirs touches the new value.
+// False: the table is full.
+bool ObjectTable::SplitOffGhost(ObjectRecord* record) {
+  bool any = false;
+  copies_.ForEach(*record, [&](const Copy* copy) { any = any || !copy->held(); });
+  if (!any) return true;
+  const RecordIndex ghost_index = slabs_.Allocate();
+  if (ghost_index == kNoRecord) return false;
+  ObjectRecord& ghost = slabs_.At(ghost_index);
+  ghost.cell.Reset(record->id(), 0);
+  ghost.by_id = ghost.tasks = ghost.nested_in = 0;
+  ghost.generation = record->generation;
+  ghost.size = record->size;
+  ghost.rare = kNone;
+  ghost.overflow = kNone;
+  ghost.copies = 0;
+  ghost.state_byte = static_cast<uint8_t>(ObjectState::kOutOfScope);
+  ghost.has_handles = 0;
+  ghost.was_freed = ghost.is_ghost = 1;
+  ghost.has_borrowers = ghost.has_pins = ghost.borrowed = ghost.has_askers = 0;
+  ghost.origin = kNone;
+  MoveCopiesToGo(record, &ghost);
+  Rare& rare = rares_.Ensure(*record);
+  if (rare.ghost != kNoRecord || !rare.spill_urls.empty()) {
+    Rare& ghost_rare = rares_.Ensure(ghost);
+    ghost_rare.ghost = rares_.Find(*record)->ghost;
+    ghost_rare.spill_urls = std::move(rares_.Find(*record)->spill_urls);
+  }
+  rares_.Find(*record)->spill_urls.clear();
+  rares_.Find(*record)->ghost = ghost_index;
+  return true;
 }
 
 // To the ghost, the copies that are being deleted: all of a freed value, and of a lost one the

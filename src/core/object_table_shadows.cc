@@ -1,14 +1,19 @@
-// Heirs: the side of whoever is one, and keeps what the owner tells it; and who comes after one
-// that is lost, which the two know.
+// Heirs: the side of whoever is one, and keeps what the owner tells it; who comes after one that is
+// lost, which the two know; and what exclusions ask of both.
 
 #include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
 
+#include "src/base/check.h"
+#include "src/base/mutant.h"
 #include "src/core/object_table_heirs.h"
 
 namespace freehold::core {
+
+using internal::IsMutant;
+using internal::Mutant;
 
 ShadowAnswer HeirSteps::AnswerOf(const event::Shadow& e) const {
   const FormerIndex& formers = table_.sharing_->transfers->formers;
@@ -185,6 +190,63 @@ void HeirSteps::MayGoOn(RecordIndex index, Effects* effects) {
   if (list == nullptr || Find(index) != nullptr || IsMoving(index)) return;
   const ObjectId& object = table_.slabs_.At(index).id();
   Notify({object, kNoPeer, HeirOutcome::kVacant, list->front(), true}, effects);
+}
+
+// --- Both ----------------------------------------------------------------------------------------
+
+bool HeirSteps::Fence(PeerIndex peer, uint32_t* items_max, Effects* effects) {
+  while (const HolderIndex::Holder* first =
+             Any(table_) ? heirs()->all.FirstOfPeer(peer) : nullptr) {
+    if (*items_max == 0) return true;
+    --*items_max;
+    EndWith(first->record, HeirOutcome::kHeirDied, effects);
+  }
+  FormerIndex& formers = table_.sharing_->transfers->formers;
+  while (Former* const former = formers.FirstHeir(peer)) {
+    if (IsMutant(Mutant::kNothingInherited)) break;
+    if (*items_max == 0) return true;
+    --*items_max;
+    const Key key{former->object, former->object.Hash()};
+    const ObjectRecord* record = table_.FindMutable(key);
+    // Its owner has said that it is gone, and died before it had told the heir.
+    const bool gone = record != nullptr && record->borrowed &&
+                      table_.BorrowOf(*record).owner == peer &&
+                      table_.BorrowOf(*record).stage == BorrowStage::kGone;
+    if (gone) {
+      TransferSteps(&table_).Forget(former, effects);
+    } else {
+      TransferSteps(&table_).TakeBack(former, /*next_died=*/true, effects);
+    }
+  }
+  return false;
+}
+
+void HeirSteps::CheckInvariants() const {
+  if (!Any(table_)) return;
+  heirs()->all.CheckInvariants();
+  heirs()->to_send.CheckInvariants();
+  FREEHOLD_CHECK(heirs()->of.size() == heirs()->all.size());
+  for (const auto& [index, list] : heirs()->next) {
+    const ObjectRecord& record = table_.slabs_.At(index);
+    FREEHOLD_CHECK(record.in_use && !record.borrowed && TransferSteps(&table_).HasTenure(index));
+    FREEHOLD_CHECK(!list.empty() && list.size() <= kNextHeirsMax);
+  }
+  for (const auto& [index, heirship] : heirs()->of) {
+    const ObjectRecord& record = table_.slabs_.At(index);
+    FREEHOLD_CHECK(record.in_use && !record.borrowed && TransferSteps(&table_).HasTenure(index));
+    FREEHOLD_CHECK(heirs()->all.Contains(index, heirship.heir, 0));
+    FREEHOLD_CHECK(heirship.kept <= heirship.sent && heirship.sent <= heirship.changes);
+    FREEHOLD_CHECK(heirship.handed == nullptr || heirship.sent == 0);
+    const bool to_send = heirs()->to_send.Contains(index, heirship.heir, 0);
+    FREEHOLD_CHECK(!to_send || (heirship.takes_more() && heirship.sent == heirship.kept));
+    const bool waits = !heirship.registrations.empty() || !heirship.questions.empty();
+    // Whatever waits, waits for something that comes.
+    FREEHOLD_CHECK(
+        !waits || heirship.overgrown ||
+        (!heirship.ending && record.in_scope() && (to_send || heirship.sent > heirship.kept)));
+    FREEHOLD_CHECK(heirship.files.empty() || heirship.overgrown || heirship.ending ||
+                   (record.in_scope() && (to_send || heirship.sent > heirship.kept)));
+  }
 }
 
 }  // namespace freehold::core

@@ -45,6 +45,15 @@ inline constexpr RecordChunk kFullChunk = {
     kNoChunk, kNoChunk, RecordChunk::kRecords, RecordChunk::kRecords, 0, {}};
 inline RecordChunk* RecordChunk::Full() { return const_cast<RecordChunk*>(&kFullChunk); }
 
+// Records that wait in a row of chunks, all found and asked for.
+struct RecordBatch {
+  static constexpr uint32_t kRecords = 16;
+  uint32_t count = 0;
+  uint32_t chunks = 0;   // in front of the last one, all of which is among them
+  uint32_t waiting = 0;  // what is left of the last one
+  const ObjectRecord* records[kRecords];
+};
+
 // Entries in order of insertion.
 struct ChunkList {
   // The chunk `tail`, in which every entry is written; without one, a full one.

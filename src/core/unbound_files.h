@@ -2,10 +2,10 @@
 //
 // Each file is carried by one node agent: that one is told of it, so that somebody deletes it if
 // this owner dies, and is asked to delete it when the value is over. It is told at once, but of a
-// file that the owner before may take back: of that, once it cannot. When the carrier goes,
-// another one takes its place; while no agent is known, the file waits for one. The object's record
-// has one copy at no node, which stands for all files of a value: it is settled when the last one
-// is deleted.
+// file that the owner before may take back, or an heir would count on: of that, once neither does.
+// When the carrier goes, another one takes its place; while no agent is known, the file waits for
+// one. The object's record has one copy at no node, which stands for all files of a value: it is
+// settled when the last one is deleted.
 //
 // Thread safety: thread-compatible; the runtime holds its lock around every call. Pure.
 // Costs: O(log files) each, and the files of one value; what concerns a carrier that goes is done

@@ -2,6 +2,7 @@
 
 #include "src/core/object_table_files.h"
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>
@@ -69,6 +70,17 @@ class ObjectTableFiles : public ::testing::Test, public ObjectTableHarness {
     return Checked([&] {
       return table.Step(event::MovePrimary{KeyOfA(), kN1, 0, 1, kN0, 2}, &*raw_);
     });
+  }
+  // kOwner takes it back no more.
+  Verdict HearSettled() {
+    return Checked([&] {
+      return TransferSteps(&table).Step(event::SettledAcked{KeyOfA(), kOwner, 2}, &*raw_);
+    });
+  }
+  // What kN0 is to be told, if it was said that there is something.
+  std::vector<FreedCopy> PullIfReady() {
+    const bool ready = std::count(effects.ready.begin(), effects.ready.end(), kN0) > 0;
+    return ready ? Pull(kN0) : std::vector<FreedCopy>{};
   }
   core::Key KeyOfA() const { return {a_, a_.Hash()}; }
   // The URLs that the last step told of, each with a mark of its use.
@@ -274,10 +286,7 @@ TEST_F(ObjectTableFiles, APrimaryWithAFileStaysWhileTheOwnerBeforeMayTakeTheObje
   EXPECT_EQ(MoveToN1(), Verdict::kUnchanged);
   EXPECT_EQ(Copies(kA).at(kN0).role, CopyRole::kPrimary);
   EXPECT_EQ(Copies(kA).at(kN0).free_state, FreeState::kHeld);
-  ASSERT_EQ(Checked([&] {
-              return TransferSteps(&table).Step(event::SettledAcked{KeyOfA(), kOwner, 2}, &*raw_);
-            }),
-            Verdict::kOk);
+  ASSERT_EQ(HearSettled(), Verdict::kOk);
   EXPECT_EQ(MoveToN1(), Verdict::kOk);
   EXPECT_EQ(Copies(kA).at(kN1).role, CopyRole::kPrimary);
   EXPECT_EQ(Copies(kA).at(kN0).free_state, FreeState::kWaiting);
@@ -309,6 +318,70 @@ TEST_F(ObjectTableFiles, AFileThatTheHostNamesIsHeldBackIfItIsANodesToo) {
   EXPECT_EQ(Told(), Urls{"s3://b"});
   (void)Exclude(kN0);
   EXPECT_EQ(Told(), Urls{}) << "it is known";
+}
+
+// So would who takes the value back that is freed here.
+TEST_F(ObjectTableFiles, ItIsFreedWhenTheOwnerBeforeCannotTakeTheObjectBack) {
+  TakeOver(/*shared=*/true);
+  EXPECT_EQ(FreeExplicitly(kA), Verdict::kOk);
+  EXPECT_EQ(Pull(kN1), (std::vector<FreedCopy>{{kA, 0}})) << "there is no file of it";
+  EXPECT_EQ(Pull(kN0), std::vector<FreedCopy>{});
+  EXPECT_EQ(Copies(kA).at(kN0).free_state, FreeState::kWaiting);
+  EXPECT_EQ(HearSettled(), Verdict::kOk);
+  EXPECT_EQ(PullIfReady(), (std::vector<FreedCopy>{{kA, 0}}));
+  EXPECT_EQ(Answer(kA, kN0), Verdict::kOk);
+  EXPECT_EQ(Answer(kA, kN1), Verdict::kOk);
+  EXPECT_TRUE(Copies(kA).empty());
+}
+
+TEST_F(ObjectTableFiles, OrIsDead) {
+  TakeOver(/*shared=*/true);
+  EXPECT_EQ(FreeExplicitly(kA), Verdict::kOk);
+  EXPECT_EQ(Pull(kN0), std::vector<FreedCopy>{});
+  (void)Checked([&] {
+    EXPECT_FALSE(table.FenceProcess(kOwner, 100, &*raw_));
+    return Verdict::kOk;
+  });
+  EXPECT_EQ(PullIfReady(), (std::vector<FreedCopy>{{kA, 0}}));
+}
+
+TEST_F(ObjectTableFiles, AValueThatNobodyHoldsWaitsLikeOneThatIsFreed) {
+  TakeOver(/*shared=*/true);
+  (void)Checked([&] { return table.Step(event::BorrowerReleased{KeyOfA(), kOwner}, &*raw_); });
+  ASSERT_EQ(Find(kA)->state(), ObjectState::kOutOfScope);
+  EXPECT_EQ(Pull(kN0), std::vector<FreedCopy>{});
+  EXPECT_EQ(HearSettled(), Verdict::kOk);
+  EXPECT_EQ(PullIfReady(), (std::vector<FreedCopy>{{kA, 0}}));
+}
+
+TEST_F(ObjectTableFiles, AnOlderValueWaitsWhileTheNewOneLives) {
+  TakeOver(/*shared=*/true);
+  EXPECT_EQ(FreeExplicitly(kA), Verdict::kOk);
+  EXPECT_EQ(Recreate(kA), Verdict::kOk);
+  EXPECT_EQ(ghosts(), 1u);
+  EXPECT_EQ(Pull(kN0), std::vector<FreedCopy>{});
+  EXPECT_EQ(HearSettled(), Verdict::kOk);
+  EXPECT_EQ(PullIfReady(), (std::vector<FreedCopy>{{kA, 0}}));
+}
+
+TEST_F(ObjectTableFiles, AFileThatOutlivesItsNodeWaitsToBeDeletedAsWell) {
+  TakeOver(/*shared=*/true);
+  EXPECT_EQ(FreeExplicitly(kA), Verdict::kOk);
+  (void)Exclude(kN0);
+  EXPECT_EQ(Told(), Urls{"s3://a<"});
+  EXPECT_EQ(TakeFrees(), Values{});
+  EXPECT_EQ(HearSettled(), Verdict::kOk);
+  EXPECT_EQ(Told(), Urls{"s3://a+"});
+  EXPECT_EQ(TakeFrees(), (Values{{{kA, 0}, 1}}));
+}
+
+TEST_F(ObjectTableFiles, SoDoesOneThatHadOutlivedItBefore) {
+  TakeOver(/*shared=*/true);
+  (void)Exclude(kN0);
+  EXPECT_EQ(FreeExplicitly(kA), Verdict::kOk);
+  EXPECT_EQ(TakeFrees(), Values{});
+  EXPECT_EQ(HearSettled(), Verdict::kOk);
+  EXPECT_EQ(TakeFrees(), (Values{{{kA, 0}, 1}}));
 }
 
 TEST(ObjectTableFilesAlone, WithoutAnybodyToAskTheyAreForgotten) {

@@ -248,6 +248,8 @@ const char* MutantName(Mutant mutant) {
       return "scope_let_go_early";
     case Mutant::kScopeHoldNotPassedOn:
       return "scope_hold_not_passed_on";
+    case Mutant::kFormersFileFreed:
+      return "formers_file_freed";
     case Mutant::kPinsNotPassedOn:
       return "pins_not_passed_on";
     case Mutant::kNothingInherited:
@@ -260,6 +262,8 @@ const char* MutantName(Mutant mutant) {
       return "contained_not_inherited";
     case Mutant::kNextHeirsNotPassedOn:
       return "next_heirs_not_passed_on";
+    case Mutant::kHeirsFileFreed:
+      return "heirs_file_freed";
   }
   return "?";
 }
