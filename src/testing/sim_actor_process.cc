@@ -234,7 +234,12 @@ bool Actor::Free(Process* process, Object* object) {
   if (IsEvictable(*object) && object->pins.empty()) {
     s_.coverage.Count("evict-first: freed by hand");
   }
+  const bool was_freed = object->freed;
   oracle_.Freed(object);
+  if (object->freed && !was_freed && MayBeTakenBack(s_, *object)) {
+    s_.coverage.Count("freed before everybody knows its owner");
+    object->freed_unsettled = true;
+  }
   const BatchResult result = process->counter->Free({object->id});
   const absl::Status status = result.ok() ? absl::OkStatus() : result.failures[0].status;
   Note(Verb::kFree, status);

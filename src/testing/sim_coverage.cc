@@ -259,6 +259,7 @@ constexpr const char* kOthers[] = {
     "transfer taken back",
     "transfer taken: another one",
     "transfer taken: returned",
+    "freed before everybody knows its owner",
     "who owns it now has passed it on",
     "lineage goes along",
     "a record is needed by a task that went along",

@@ -135,6 +135,11 @@ void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
   }
   SeePinsMoved(state, *object);
   NoteLineageMoved(state, object, *state->process(owner));
+  if (taken_back && object->freed && object->freed_unsettled) {
+    state->coverage.Count("what its next owner had freed is taken back");
+    object->freed = false;
+  }
+  object->freed_unsettled = false;
   object->former = object->owner;
   object->unsettled = state->process(object->owner)->live();
   object->owner = owner;
@@ -168,9 +173,11 @@ void NotMovable(State* state, int64_t object) {
   }
 }
 
-// Whoever has it is not known to everybody: what its host does with it may be undone.
-bool MayBeTakenBack(const State& state, const Object& object) {
-  return object.unsettled && state.process(object.former)->live();
+// All that a free would do with it is to free its value.
+bool IsPlain(const Object& object) {
+  return object.heirs.empty() && object.pins.empty() && object.first_frees.empty() &&
+         object.users.empty() && object.scope == 0 && !object.recorded && object.made_of == 0 &&
+         !object.persisted && object.persists == 0 && !object.lineage_moved;
 }
 
 bool IsLostIfTakenBack(Verb verb) {
@@ -278,12 +285,17 @@ bool IsGivenAway(Oracle* oracle, State* state, const Action& action) {
     if (object->moving && IsForOwners(action.verb)) return true;
     // What is pinned, its heir hears in time, or is not told of.
     const bool is_told = action.verb == Verb::kPin;
+    if (action.verb == Verb::kFree && IsPlain(*object)) continue;
     const bool may_be_undone =
         MayBeTakenBack(*state, *object) || (!object->heirs.empty() && !is_told);
     if (may_be_undone && IsLostIfTakenBack(action.verb)) return true;
     if (object->open_transfers > 0 && IsToBeAwaited(action.verb)) return true;
   }
   return false;
+}
+
+bool MayBeTakenBack(const State& state, const Object& object) {
+  return object.unsettled && state.process(object.former)->live();
 }
 
 bool ExpectOwner(Oracle* oracle, State* state, const Action& action) {

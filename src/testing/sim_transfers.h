@@ -37,6 +37,9 @@ bool IsGivenAway(Oracle* oracle, State* state, const Action& action);
 // "expect O owned by P", "expect P owns nothing".
 bool ExpectOwner(Oracle* oracle, State* state, const Action& action);
 
+// Whoever has it is not known to everybody: what its host does with it may be undone.
+bool MayBeTakenBack(const State& state, const Object& object);
+
 // Looks whose the object is now; of all that were ever given away.
 void SeeOwner(Oracle* oracle, State* state, Object* object);
 void SeeOwners(Oracle* oracle, State* state);

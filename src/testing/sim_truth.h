@@ -53,6 +53,7 @@ struct Object {
   bool moving = false;          // its owner has given it away, and is not answered
   int64_t former = 0;           // the owner before, which may take it back if `unsettled`
   bool unsettled = false;
+  bool freed_unsettled = false;  // its value is back if that one takes it back
   bool was_in_scope = false;
   bool was_in_shared_file = false;
   uint64_t url_bytes = 0;     // of all files of nodes that it was ever in
