@@ -117,6 +117,12 @@ bool EndsAtHeir(const State& state, const Object& object, int64_t heir) {
   return object.ended && object.heirs.count(heir) > 0 && state.OwnerOf(object).excluded_by != 0;
 }
 
+bool EndsAtSomeHeir(const State& state, const Object& object) {
+  return std::any_of(object.heirs.begin(), object.heirs.end(), [&](int64_t heir) {
+    return EndsAtHeir(state, object, heir) && state.process(heir)->HeardOf(state.OwnerOf(object));
+  });
+}
+
 void SeeTakenUpByHeir(Oracle* oracle, State* state, const Process& heir, Object* object) {
   if (!EndsAtHeir(*state, *object, heir.end) || !heir.live() || !Owns(heir, *object)) return;
   oracle->Expect(!heir.PastBarrier(state->OwnerOf(*object)),

@@ -34,6 +34,9 @@ bool ActDismissHeir(Oracle* oracle, State* state, const Action& action);
 
 // It had ended at its owner, which died before that heir had heard so.
 bool EndsAtHeir(const State& state, const Object& object, int64_t heir);
+// One that has heard so, and so may own it. It knows nothing of copies whose deletion its owner had
+// begun, and does not wait for them.
+bool EndsAtSomeHeir(const State& state, const Object& object);
 // That heir owns it meanwhile, and its host has got a handle: it is in scope again.
 void SeeTakenUpByHeir(Oracle* oracle, State* state, const Process& heir, Object* object);
 

@@ -289,6 +289,7 @@ void Oracle::OnDelete(Node* node, const CopyToDelete& copy, const Store::Stored*
 }
 
 void Oracle::CheckOwed(const Object& object, uint64_t end_max) {
+  if (EndsAtSomeHeir(s_, object)) return;
   for (const Object::Owed& owed : object.owed) {
     if (owed.end > end_max) continue;
     if (owed.node == 0) {

@@ -122,6 +122,8 @@ void SetOwner(Oracle* oracle, State* state, Object* object, int64_t owner) {
     object->label = 0;
     if (object->scope == 0) object->scope_held = false;
     object->persists = 0;
+    // What its owner had begun to delete the heir does not know of, and does not wait for.
+    object->owed.clear();
   }
   // Whoever takes it from one that has died does not know of every file that one knew of.
   for (auto& [url, file] : state->files) {
