@@ -79,6 +79,8 @@ struct DrainBlocker {
 };
 
 struct DrainOptions {
+  // Zero: nothing is waited for. A host that pumps calls again with the same next owner, which gets
+  // what can be given away by then.
   Duration timeout = Duration::max();
   // Asked about once per millisecond while Drain waits; true ends it like the timeout, and so does
   // whatever it throws. For a signal that came meanwhile. Must not block.

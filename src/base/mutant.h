@@ -153,6 +153,9 @@ enum class Mutant : uint8_t {
   kScopeLetGoEarly,       // the former owner's scope waits for it no more although it may come back
   kScopeHoldNotPassedOn,  // a scope that holds an object does not hold it at its next owner
   kFormersFileFreed,      // a file is deleted that the former owner may take back
+  kExitDespiteTransfers,  // a process may leave before everybody knows the next owner
+  kExitDespiteFrees,      // ... before the nodes have answered its frees
+  kDrainTakesNew,         // who drains goes on taking objects
   // 15, heirs
   kNothingInherited,       // the owner dies, and its heir does nothing
   kGivenAwayWithHeir,      // the next owner and the heir may own it in the same term

@@ -12,6 +12,7 @@
 #include "absl/strings/str_cat.h"
 #include "freehold/drain.h"
 #include "src/base/guarded_call.h"
+#include "src/base/mutant.h"
 #include "src/core/object_table_heirs.h"
 #include "src/core/object_table_pins.h"
 #include "src/core/object_table_scopes.h"
@@ -129,6 +130,9 @@ std::string ExitReadiness::ToString() const {
 }
 
 namespace runtime {
+
+using internal::IsMutant;
+using internal::Mutant;
 
 namespace {
 
@@ -357,13 +361,17 @@ ExitReadiness CounterImpl::CanExit() const {
   left.scope_members = scopes_.MembersElsewhere();
   left.scopes_ending = !scopes_.Idle();
   left.unacknowledged = !endpoint_->Idle();
+  if (IsMutant(Mutant::kExitDespiteTransfers)) {
+    left.borrowed -= std::min(left.borrowed, std::exchange(left.transfers, 0));
+  }
+  if (IsMutant(Mutant::kExitDespiteFrees)) left.frees_unanswered = 0;
   return left;
 }
 
 void CounterImpl::SetDraining(bool draining) {
   for (const std::unique_ptr<Shard>& shard : shards_) {
     internal::MutexLock lock(&shard->mutex);
-    shard->draining = draining;
+    shard->draining = draining && !IsMutant(Mutant::kDrainTakesNew);
   }
 }
 

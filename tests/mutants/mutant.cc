@@ -252,6 +252,12 @@ const char* MutantName(Mutant mutant) {
       return "formers_file_freed";
     case Mutant::kPinsNotPassedOn:
       return "pins_not_passed_on";
+    case Mutant::kExitDespiteTransfers:
+      return "exit_despite_transfers";
+    case Mutant::kExitDespiteFrees:
+      return "exit_despite_frees";
+    case Mutant::kDrainTakesNew:
+      return "drain_takes_new";
     case Mutant::kNothingInherited:
       return "nothing_inherited";
     case Mutant::kGivenAwayWithHeir:
