@@ -158,9 +158,11 @@ set(FREEHOLD_TESTING_SOURCES
   src/testing/sim_actor_world.cc
   src/testing/sim_coverage.cc
   src/testing/sim_creation.cc
+  src/testing/sim_drain.cc
   src/testing/sim_evict_first.cc
   src/testing/sim_files.cc
   src/testing/sim_generator.cc
+  src/testing/sim_generator_drains.cc
   src/testing/sim_generator_ends.cc
   src/testing/sim_generator_lineage.cc
   src/testing/sim_generator_moves.cc

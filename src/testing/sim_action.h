@@ -74,6 +74,7 @@ enum class Verb : uint8_t {
   kStream,
   kYield,
   kYieldOn,
+  kYieldDeclared,
   kTake,
   kStreamEnd,
   kStreamFail,
@@ -95,6 +96,10 @@ enum class Verb : uint8_t {
   kNameTwoHeirs,
   kNameThreeHeirs,
   kDismissHeir,
+  // ... and how it gets ready to leave.
+  kDrain,
+  kDrainTo,
+  kGoOn,
   // ... and what it shares.
   kExport,
   kImport,
@@ -121,6 +126,7 @@ enum class Verb : uint8_t {
   kMisuseCopy,
   kMove,
   kDrainNode,
+  kDrainNodeWith,
   kBreak,
   kMend,
   // The network, the ends, the membership.
@@ -136,6 +142,7 @@ enum class Verb : uint8_t {
   kLeave,
   kStart,
   kRestart,
+  kRetire,
   // Time goes on.
   kTick,
   kAdvance,
@@ -153,6 +160,9 @@ enum class Verb : uint8_t {
   kExpectHas,
   kExpectLacks,
   kExpectDrained,
+  kExpectLeft,
+  kExpectStays,
+  kExpectWaitsFor,
   kExpectRan,
   kExpectWaits,
   kExpectGood,

@@ -82,6 +82,7 @@ class Actor {
   bool ActOnStream(const Action& action, Process* process);
   bool BeginStream(Process* process, Object* generator);
   bool Yield(Process* process, int64_t number, Node* primary, Object* generator);
+  bool YieldDeclared(Process* process, Object* object, const Object* generator);
   bool YieldsInScope(Process* process, Object* object, const Object& generator);
   bool Take(Process* process, Object* generator);
   bool FailStream(Process* process, const Object& generator);
@@ -106,7 +107,8 @@ class Actor {
   Store::Answer AnswerDelete(Node* node, const CopyToDelete& copy, const Store::Stored* stored);
 
   // --- ... that is to be removed (sim_actor_drain.cc) --------------------------------------------
-  bool BeginDrain(Node* node);
+  // `owner`: of a process on it, which is to drain as well; 0: there is none.
+  bool BeginDrain(Node* node, int64_t owner);
   void StepDrain(Node* node);
   void Evacuate(const Node& from, const SimNodeDrain::Wanted& wanted);
   bool IsNamedOnUnheardDead(const Object& object, uint32_t generation, const Node& node) const;
@@ -129,6 +131,8 @@ class Actor {
   bool ActOnObject(const Action& action, Process* process, Object* object);
   bool ActOnLocation(const Action& action, Process* process, Object* object, Node* node);
   void Pump(End* end);
+  // ... and what its host does besides.
+  void PumpHost(End* end);
   void PassGraces(End* end, Time now);
   void Turn();
   Time NextEvent() const;

@@ -25,16 +25,24 @@ uint64_t CountDead(const State& state) {
                                std::count_if(state.nodes.begin(), state.nodes.end(), dead));
 }
 
+// Whoever is gone has taken along what it owned.
+uint64_t CountOwned(const Process& process) {
+  return process.live() ? process.counter->CanExit().owned_in_scope : 0;
+}
+
 }  // namespace
 
-bool Actor::BeginDrain(Node* node) {
-  if (node->is_draining()) return false;
+bool Actor::BeginDrain(Node* node, int64_t owner) {
+  const Process* process = s_.process(owner);
+  if (node->is_draining() || (owner != 0 && process == nullptr)) return false;
   SimNodeDrain& made = node->drain;
   made = {};
   made.dead_before = CountDead(s_);
   NodeDrainOptions options;
   options.deadline = SaturatingAdd(s_.clock.Now(), kDrainMost);
   options.evacuate_again = kEvacuateAgain;
+  made.owner = owner;
+  if (owner != 0) options.owned_in_scope = [process] { return CountOwned(*process); };
   options.evacuate = [&made](const NodeCopyStatus& copy, const std::vector<Location>& others) {
     made.wanted.push_back(
         {copy.copy.object, copy.copy.generation, others.empty() ? NodeId() : others.front().node});
@@ -59,6 +67,11 @@ void Actor::StepDrain(Node* node) {
   s_.coverage.Count(std::string("node drain ends: ") + NodeDrainStateName(run.state));
   oracle_.Expect(run.state != NodeDrainState::kStopped || node->knows(),
                  "a drain stops although its node goes on", details);
+  if (run.owner != 0 && run.state == NodeDrainState::kDrained) {
+    s_.coverage.Count("a node is drained with an owner on it");
+    oracle_.Expect(CountOwned(*s_.process(run.owner)) == 0,
+                   "a node is drained, and a process on it owns objects", details);
+  }
   if (run.state == NodeDrainState::kDrained) CheckDrained(*node);
 }
 

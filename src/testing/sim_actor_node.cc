@@ -32,7 +32,10 @@ bool Actor::ActNode(const Action& action) {
     return true;
   }
   if (action.verb == Verb::kClose) return Close(node, n[1]);
-  if (action.verb == Verb::kDrainNode) return node->usable() && BeginDrain(node);
+  if (action.verb == Verb::kDrainNode) return node->usable() && BeginDrain(node, 0);
+  if (action.verb == Verb::kDrainNodeWith) {
+    return node->usable() && action.numbers[1] != 0 && BeginDrain(node, action.numbers[1]);
+  }
   Object* object = s_.object(n[1]);
   const auto generation = static_cast<uint32_t>(n[2]);
   if (!node->usable() || object == nullptr) return false;

@@ -8,6 +8,7 @@
 #include "freehold/error_reason.h"
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_creation.h"
+#include "src/testing/sim_drain.h"
 #include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_heirs.h"
 #include "src/testing/sim_lineage.h"
@@ -49,6 +50,12 @@ bool Actor::ActProcess(const Action& action) {
   const Numbers& n = action.numbers;
   Process* process = s_.process(n[0]);
   if (process == nullptr || !process->usable()) return false;
+  if (process->drain.on && DeclaresItsOwn(action.verb)) {
+    return IsRefusedDraining(&oracle_, &s_, process, action);
+  }
+  if (action.verb >= Verb::kDrain && action.verb <= Verb::kGoOn) {
+    return ActDrain(&oracle_, &s_, action, process);
+  }
   if (action.verb == Verb::kDeclare) return Declare(process, n[1], nullptr, nullptr);
   if (action.verb == Verb::kDeclareFor) return ActDeclareFor(&oracle_, &s_, n);
   if (action.verb == Verb::kDeclareOn) {
@@ -372,6 +379,7 @@ bool Actor::EndTask(Process* process, int64_t number) {
   for (const int64_t object : task.objects) --s_.object(object)->holdings[process->end].tasks;
   for (const int64_t object : task.objects) oracle_.Dropped(s_.object(object));
   task.references.End();
+  process->idle_since = s_.clock.Now();
   return true;
 }
 

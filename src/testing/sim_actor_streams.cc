@@ -25,7 +25,8 @@ bool IsGone(const absl::Status& status) {
 bool Actor::ActOnStream(const Action& action, Process* process) {
   const Numbers& n = action.numbers;
   const bool on = action.verb == Verb::kYieldOn;
-  const bool yields = on || action.verb == Verb::kYield;
+  const bool declared = action.verb == Verb::kYieldDeclared;
+  const bool yields = on || declared || action.verb == Verb::kYield;
   Object* generator = s_.object(n[!yields ? 1 : on ? 3 : 2]);
   if (generator == nullptr || generator->owner != process->end) return false;
   if (action.verb == Verb::kStream) return BeginStream(process, generator);
@@ -39,6 +40,7 @@ bool Actor::ActOnStream(const Action& action, Process* process) {
     stream->second.runs = false;
     return true;
   }
+  if (declared) return YieldDeclared(process, s_.object(n[1]), generator);
   Node* primary = on ? s_.node(n[2]) : nullptr;
   return (!on || primary != nullptr) && Yield(process, n[1], primary, generator);
 }
@@ -144,6 +146,29 @@ bool Actor::Yield(Process* process, int64_t number, Node* primary, Object* gener
   return true;
 }
 
+// What a worker has declared for the process that it runs the task for.
+bool Actor::YieldDeclared(Process* process, Object* object, const Object* generator) {
+  if (object == nullptr || object->number <= generator->number ||
+      object->declared_for != process->end || object->owner != process->end ||
+      object->declarer != 0 || object->ended || !object->owners.empty() ||
+      object->open_transfers > 0 || object->scope != 0 || object->stream != 0 ||
+      !object->inners.empty() || IsStream(s_, *object) || !oracle_.Held(*object)) {
+    return false;
+  }
+  Stream& stream = s_.streams.at(generator->number);
+  if (IsOpen(*process, *generator) != true || stream.maker != 0) return false;
+  const absl::StatusOr<ObjectRef> ref = process->counter->GetRef(object->id);
+  const absl::Status status = Generators(*process->counter).YieldDeclared(generator->id, *ref);
+  Note(Verb::kYieldDeclared, status);
+  oracle_.Expect(status.ok(), "what was declared is not yielded",
+                 NameOf(*object) + " of " + NameOf(*generator) + ", " + status.ToString());
+  object->stream = generator->number;
+  stream.untaken.push_back(object->number);
+  stream.yielded.push_back(object->number);
+  s_.coverage.Count("yielded: it was declared for its owner");
+  return true;
+}
+
 bool Actor::Take(Process* process, Object* generator) {
   const std::optional<bool> open = IsOpen(*process, *generator);
   if (!open.has_value()) return false;
@@ -178,7 +203,8 @@ bool Actor::FailStream(Process* process, const Object& generator) {
     if (object.ended || !oracle_.Held(object)) continue;
     const absl::Status status = generators.Yield(generator.id, object.id);
     Note(Verb::kStreamFail, status);
-    oracle_.Expect(*open ? absl::IsAlreadyExists(status) : IsGone(status),
+    const bool drains = process->drain.on && ReasonOf(status) == ErrorReason::kDraining;
+    oracle_.Expect(drains || (*open ? absl::IsAlreadyExists(status) : IsGone(status)),
                    "what is yielded again is answered wrongly",
                    NameOf(object) + " of " + NameOf(generator) + ", " + status.ToString());
     if (*open) s_.coverage.Count("yielded again by a task that failed");

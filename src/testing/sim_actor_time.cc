@@ -6,6 +6,7 @@
 
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_coverage.h"
+#include "src/testing/sim_drain.h"
 #include "src/testing/sim_heirs.h"
 #include "src/testing/sim_pins.h"
 #include "src/testing/sim_scopes.h"
@@ -44,7 +45,7 @@ bool Actor::ActTime(const Action& action) {
       End* end = s_.end(n[0]);
       if (end == nullptr || end->crashed) return false;
       if (action.verb == Verb::kPump) {
-        Pump(end);
+        PumpHost(end);
       } else {
         Hear(end);
       }
@@ -85,10 +86,17 @@ void Actor::Pump(End* end) {
   if (end->end > 0) {
     s_.process(end->end)->counter->Pump(now);
   } else {
-    Node* const node = s_.node(-end->end);
-    node->agent->Pump(now);
-    StepDrain(node);
+    s_.node(-end->end)->agent->Pump(now);
   }
+}
+
+void Actor::PumpHost(End* end) {
+  Pump(end);
+  if (end->crashed) return;
+  if (end->end < 0) return StepDrain(s_.node(-end->end));
+  if (!StepProcessDrain(&oracle_, &s_, s_.process(end->end))) return;
+  (void)Leave(end);
+  s_.last_activity = s_.clock.Now();  // others are to hear of it
 }
 
 // Forced frees are not told one by one: what the host says next is to meet all of them.
@@ -123,18 +131,19 @@ void Actor::PassGraces(End* end, Time now) {
 void Actor::Tick(const Action& action) {
   s_.clock.Advance(Duration(action.numbers[0]));
   s_.network.DeliverDue();
+  for (const auto& process : s_.processes) AskAgain(&process->drain);
   const auto pump = static_cast<uint64_t>(action.numbers[1]);
   const auto hear = static_cast<uint64_t>(action.numbers[2]);
   const auto run = static_cast<uint64_t>(action.numbers[3]);
   for (const auto& process : s_.processes) {
     const uint64_t place = PlaceOf(process->end);
     if ((hear & place) != 0) Hear(process.get());
-    if ((pump & place) != 0) Pump(process.get());
+    if ((pump & place) != 0) PumpHost(process.get());
   }
   for (const auto& node : s_.nodes) {
     const uint64_t place = PlaceOf(node->end);
     if ((hear & place) != 0) Hear(node.get());
-    if ((pump & place) != 0) Pump(node.get());
+    if ((pump & place) != 0) PumpHost(node.get());
   }
   const auto run_two = [run](const End& end) {
     if ((run & PlaceOf(end.end)) == 0 || end.queue == nullptr) return;
@@ -155,11 +164,14 @@ void Actor::Turn() {
     while (node->membership.has_notice()) Hear(node.get());
   }
   for (const auto& process : s_.processes) {
-    if (!process->crashed && process->counter->NextDeadline() <= now) Pump(process.get());
+    if (process->crashed) continue;
+    const bool asks = process->drain.asks > 0 && process->drain.again <= now;
+    if ((process->drain.on && asks) || process->counter->NextDeadline() <= now)
+      PumpHost(process.get());
   }
   for (const auto& node : s_.nodes) {
     if (!node->crashed && (node->agent->NextDeadline() <= now || node->is_draining())) {
-      Pump(node.get());
+      PumpHost(node.get());
     }
   }
   for (const auto& process : s_.processes) {
@@ -176,6 +188,8 @@ Time Actor::NextEvent() const {
     if (process->membership.has_notice()) return kInfinitePast;
     if (process->queue != nullptr && process->queue->size() > 0) return kInfinitePast;
     if (!process->crashed) next = std::min(next, process->counter->NextDeadline());
+    const SimDrain& drain = process->drain;
+    if (drain.on && drain.asks > 0) next = std::min(next, drain.again);
   }
   for (const auto& node : s_.nodes) {
     if (node->membership.has_notice()) return kInfinitePast;
@@ -194,6 +208,7 @@ bool Actor::Settle(Duration bound) {
                          s_.options.token_life;
   const bool digests = s_.options.digest_interval > Duration::zero() && !s_.finishing;
   s_.last_activity = s_.clock.Now();
+  for (const auto& process : s_.processes) AskAgain(&process->drain);
   while (s_.violation.empty()) {
     Turn();
     const Time next = NextEvent();

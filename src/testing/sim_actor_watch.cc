@@ -104,7 +104,7 @@ bool Actor::WatchFromAfar(Process* process, const Object& object, Moment moment,
   }
   registration.state = Registration::State::kCancelled;
   oracle_.Expect(
-      ReasonOf(answer.status()) == ErrorReason::kOwnerDied && PastOwner(s_, *process, object),
+      ReasonOf(answer.status()) == ErrorReason::kOwnerDied && PastAnyOwner(s_, *process, object),
       "a watch is refused", NameOf(object) + ", " + answer.status().ToString());
   return true;
 }

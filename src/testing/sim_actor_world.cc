@@ -8,6 +8,7 @@
 #include "src/testing/sim_actor.h"
 #include "src/testing/sim_coverage.h"
 #include "src/testing/sim_creation.h"
+#include "src/testing/sim_drain.h"
 #include "src/testing/sim_evict_first.h"
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_moves.h"
@@ -85,6 +86,7 @@ bool Actor::ActWorld(const Action& action) {
     s_.network.HealAll();
     return true;
   }
+  if (action.verb == Verb::kRetire) return ActRetire(&oracle_, &s_, n);
   if (action.verb == Verb::kStart) return Start(n[0]);
   if (action.verb == Verb::kRestart) {
     const Process* old = s_.process(n[0]);
@@ -185,6 +187,7 @@ bool Actor::Crash(End* end) {
   CoverVerdicts(&s_, *end);
   if (end->excluded_by == 0) ++s_.crashes;
   end->crashed = true;
+  if (end->end > 0) EndDrain(&s_, s_.process(end->end));
   end->membership.set_silent();
   s_.network.Disconnect(end->address);
   if (end->end > 0) {
@@ -231,6 +234,7 @@ bool Actor::Leave(End* end) {
       oracle_.Expect(left.outcome == FreeOutcome::kShutDown, "a free is left for another reason",
                      NameOf(*end));
     }
+    CheckLeaves(&oracle_, process, report);
     oracle_.Expect(absl::IsFailedPrecondition(
                        process.counter->Declare(SimWorld::object_id(1'000'000)).status()),
                    "a process that was shut down takes calls", NameOf(*end));
@@ -280,6 +284,10 @@ bool Actor::Expected(const Action& action) {
   if (action.verb == Verb::kExpectDrained) {
     const Node* node = s_.node(n[0]);
     return node != nullptr && expect(node->drain.state == NodeDrainState::kDrained);
+  }
+  if (action.verb >= Verb::kExpectLeft && action.verb <= Verb::kExpectWaitsFor) {
+    const std::optional<bool> is_so = IsAsExpected(s_, action);
+    return is_so.has_value() && expect(*is_so);
   }
   if (action.verb >= Verb::kExpectGood && action.verb <= Verb::kExpectAwaits) {
     return ActSharing(&oracle_, &s_, action);

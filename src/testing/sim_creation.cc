@@ -48,11 +48,12 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const absl::Status& 
                         (status.ok() ? std::string("ok") : ErrorReasonName(reason)));
   oracle->Expect(++object.told == 1, "a declaration is answered twice",
                  Details(*state, object, status));
-  const bool right = status.ok() ||
-                     (reason == ErrorReason::kRefused && !TakesDeclarations(object.declared_for)) ||
-                     (reason == ErrorReason::kOwnerDied && PastOwner(*state, declarer, object)) ||
-                     (reason == ErrorReason::kExcluded && declarer.knows()) ||
-                     (reason == ErrorReason::kGone && !object.holdings[declarer.end].held());
+  const bool right =
+      status.ok() || (reason == ErrorReason::kRefused && !TakesDeclarations(object.declared_for)) ||
+      (reason == ErrorReason::kDraining && state->process(object.declared_for)->drain.number > 0) ||
+      (reason == ErrorReason::kOwnerDied && PastOwner(*state, declarer, object)) ||
+      (reason == ErrorReason::kExcluded && declarer.knows()) ||
+      (reason == ErrorReason::kGone && !object.holdings[declarer.end].held());
   oracle->Expect(right, "a declaration is answered wrongly", Details(*state, object, status));
 }
 
@@ -83,6 +84,7 @@ bool ActDeclareFor(Oracle* oracle, State* state, const Numbers& n) {
   object.size = 1 + static_cast<uint64_t>(number) * 37 % 1000;
   object.declarer = object.declared_by = declarer->end;
   object.declared_for = owner->end;
+  object.declared_in_drain = owner->drain.on ? owner->drain.number : 0;
   object.tokens = 1;  // others than its owner may hold it
   state->alive.push_back(number);
   oracle->MakeInexact(&object);
@@ -127,6 +129,7 @@ bool IsTooEarly(Oracle* oracle, State* state, const Action& action) {
 }
 
 void LookAtDeclaration(Oracle* oracle, State* state, Object* object) {
+  if (object->declarer > 0) SeeOwner(oracle, state, object);
   const Process& owner = state->OwnerOf(*object);
   if (object->late) LookAtLate(state, owner, object);
   if (object->declarer <= 0) return;
@@ -142,10 +145,14 @@ void LookAtDeclaration(Oracle* oracle, State* state, Object* object) {
   const std::string details = Details(*state, *object, status);
   if (reason == ErrorReason::kNotAcknowledged) return;
   object->declarer = 0;
+  // Who owns it now has answered first: the other answer may come when nothing is known of it.
+  if (WasGivenAway(*object)) declarer.has_forgotten = true;
   if (status.ok()) {
     state->coverage.Count("declaration acknowledged");
     oracle->Expect(!declarer.live() || !owner.live() || owner.counter->InScope(object->id),
                    "S1: an acknowledged object is unknown to its owner", details);
+    oracle->Expect(!owner.drain.on || owner.drain.number != object->declared_in_drain,
+                   "a process that drains takes a new object", details);
     return;
   }
   if (!holding.held()) {
@@ -154,12 +161,12 @@ void LookAtDeclaration(Oracle* oracle, State* state, Object* object) {
     return;
   }
   holding.failed = true;
-  object->refused = reason == ErrorReason::kRefused;
+  object->refused = IsRefusal(reason);
   // A suspected owner that has not heard of that has it still, or will have it.
   const bool unaware = !object->refused && owner.usable();
   object->ended = !unaware || !owner.counter->InScope(object->id);
   object->late = unaware && object->ended;
-  oracle->Expect((object->refused && !TakesDeclarations(owner.end)) ||
+  oracle->Expect((object->refused && MayRefuseDeclarations(owner)) ||
                      (reason == ErrorReason::kOwnerDied && declarer.PastBarrier(owner)),
                  "S1: a declaration fails and nothing explains it", details);
 }

@@ -11,6 +11,7 @@
 #ifndef FREEHOLD_SRC_TESTING_SIM_CREATION_H_
 #define FREEHOLD_SRC_TESTING_SIM_CREATION_H_
 
+#include "freehold/error_reason.h"
 #include "src/testing/sim_action.h"
 #include "src/testing/sim_state.h"
 
@@ -19,6 +20,15 @@ namespace freehold::testing::sim {
 class Oracle;
 
 inline bool TakesDeclarations(int64_t process) { return process % 3 != 0; }
+
+// ... or would not now.
+inline bool MayRefuseDeclarations(const Process& owner) {
+  return !TakesDeclarations(owner.end) || owner.drain.number > 0;
+}
+
+inline bool IsRefusal(ErrorReason reason) {
+  return reason == ErrorReason::kRefused || reason == ErrorReason::kDraining;
+}
 
 // "P declare O for P". False: it makes no sense here.
 bool ActDeclareFor(Oracle* oracle, State* state, const Numbers& n);

@@ -81,6 +81,11 @@ Generator::Generator(const State* state, uint64_t seed) : s_(*state), random_(se
   if (heirs_) Weigh(Verb::kNameTwoHeirs, 4);
   if (heirs_) Weigh(Verb::kNameThreeHeirs, 3);
   if (heirs_) Weigh(Verb::kDismissHeir, 3);
+  drains_ = internal::SplitMix64(seed ^ 0x647261696e73u).Next() % 100 < 30;
+  if (drains_) Weigh(Verb::kDrain, 2);
+  if (drains_) Weigh(Verb::kDrainTo, 3);
+  if (drains_) Weigh(Verb::kGoOn, 1);
+  if (drains_) Weigh(Verb::kRetire, 1);
   hearsay_ = internal::SplitMix64(seed ^ 0x68656172736179u).Next() % 100 < 20;
 }
 
@@ -95,6 +100,10 @@ Action Generator::Next() {
     const Action action = plan_.front();
     plan_.pop_front();
     return action;
+  }
+  if (drains_ && random_.Percent(20)) {
+    const Action action = LetGo();
+    if (action.numbers[0] != 0) return action;
   }
   uint64_t at = random_.Below(weight_sum_);
   for (const auto& [verb, weight] : weights_) {
@@ -188,6 +197,7 @@ Action Generator::DrawProcess(Verb verb) {
   if (verb >= Verb::kScope && verb <= Verb::kMemberRemove) return DrawScope(verb);
   if (verb >= Verb::kStream && verb <= Verb::kStreamFail) return DrawStream(verb);
   if (verb >= Verb::kOpenStateful && verb <= Verb::kAskLatest) return DrawStateful(verb);
+  if (verb >= Verb::kDrain && verb <= Verb::kGoOn) return DrawDrain(verb);
   const auto next = NextNumber(s_.objects);
   switch (verb) {
     case Verb::kDeclare:
@@ -350,6 +360,7 @@ Action Generator::DrawWorld(Verb verb) {
   const int64_t one = AnyEnd();
   const int64_t other = AnyEnd();
   if (verb == Verb::kCrash) return Crash();
+  if (verb == Verb::kRetire) return DrawRetirement();
   if (verb == Verb::kExclude) return Detect();
   if (verb == Verb::kStart) {
     const bool process = random_.Percent(50);

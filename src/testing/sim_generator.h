@@ -102,6 +102,15 @@ class Generator {
   void PlanLateWord();
   void PlanNextHeir();
   void ThenExclude(int64_t end);
+  // ... in which a process drains before it leaves (sim_generator_drains.cc) ----------------------
+  Action DrawDrain(Verb verb);
+  Action DrawRetirement();
+  Action LetGo();
+  void PlanDrain();
+  void PlanRetirement();
+  void PlanYieldOnBehalf();
+  void ThenDrainNode(int64_t node, int64_t owner);
+  void ThenMeanwhile(const std::vector<int64_t>& four, int64_t node, int64_t object);
   std::vector<int64_t> SomeTaking(size_t count, size_t taking);
   // --- ... in which an end goes (sim_generator_ends.cc) ------------------------------------------
   void PlanEndMidway();
@@ -188,6 +197,7 @@ class Generator {
   bool crashes_ = false;
   bool transfers_ = false;  // this seed has them
   bool heirs_ = false;      // ... name heirs
+  bool drains_ = false;     // ... drain processes
   bool hearsay_ = false;    // ... have plans in which somebody hears late whose it is
   std::map<int64_t, Pace> paces_;
   std::deque<Action> plan_;

@@ -99,7 +99,7 @@ void Generator::PlanNodeDrain() {
   Then(Verb::kStore, {nodes[1], shared, 0});
   if (random_.Percent(30)) Then(Verb::kSpill, {nodes[0], alone, 0});
   if (random_.Percent(30)) Then(Verb::kPartition, {owner, EndOfNode(nodes[random_.Below(2)])});
-  Then(Verb::kDrainNode, {nodes[0]});
+  ThenDrainNode(nodes[0], owner);
   if (random_.Percent(50)) ThenPause();
   const uint64_t meanwhile = random_.Below(6);
   if (meanwhile == 0) Then(Verb::kFree, {owner, alone});

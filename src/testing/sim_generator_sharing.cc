@@ -89,6 +89,10 @@ void Generator::Plan() {
     return random_.Percent(25) ? PlanLineageMoves() : PlanTransfer();
   }
   if (heirs_ && random_.Percent(25)) return PlanHeir();
+  if (drains_ && random_.Percent(50)) {
+    const uint64_t draw = random_.Below(8);
+    return draw == 0 ? PlanYieldOnBehalf() : draw < 3 ? PlanRetirement() : PlanDrain();
+  }
   switch (random_.Below(27)) {
     case 26:
       return PlanNodeDrain();

@@ -41,8 +41,9 @@ class Refusals {
 
 void MisuseOwned(State* state, Process* process, const Object& object, Refusals* refusals) {
   ReferenceCounter& counter = *process->counter;
-  refusals->Expect("Declare", counter.Declare(object.id).status(),
-                   absl::StatusCode::kAlreadyExists);
+  refusals->Expect(
+      "Declare", counter.Declare(object.id).status(),
+      process->drain.on ? absl::StatusCode::kFailedPrecondition : absl::StatusCode::kAlreadyExists);
   refusals->Expect("OnFailed",
                    counter.OnFailed(object.id, [](const ObjectId&, EndReason) {}).status(),
                    absl::StatusCode::kFailedPrecondition);

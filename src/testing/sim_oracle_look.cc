@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "src/testing/sim_creation.h"
+#include "src/testing/sim_drain.h"
 #include "src/testing/sim_files.h"
 #include "src/testing/sim_heirs.h"
 #include "src/testing/sim_lineage.h"
@@ -271,6 +272,7 @@ void Oracle::LookAtEnd() {
     if (!process->live()) continue;
     CheckEmpty(*process);
     CheckDeclarationsTold(this, s_, *process);
+    CheckDrainEnds(this, *process);
   }
   for (const auto& node : s_.nodes) {
     if (node->live()) CheckEmpty(*node);

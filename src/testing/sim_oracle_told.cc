@@ -101,7 +101,8 @@ void Oracle::OnFailed(const Registration& registration, EndReason reason) {
   Expect(reason != EndReason::kOwnerDied || SaysOwnerDied(s_, process, object),
          "S8: a borrower is told too early that its owner died", details);
   Expect(reason != EndReason::kNotDeclared ||
-             (object.declared_by == process.end && !TakesDeclarations(object.declared_for)),
+             (object.declared_by == process.end &&
+              MayRefuseDeclarations(*s_.process(object.declared_for))),
          "S1: a borrower is told of a refusal that was none", details);
   // It was told late if the reference has been dropped since, and there is another one, which need
   // not have failed.
@@ -133,7 +134,7 @@ bool Oracle::OnToldFromAfar(const Registration& registration, EndReason reason) 
              details);
       break;
     case EndReason::kOwnerDied:
-      Expect(SaysOwnerDied(s_, process, object),
+      Expect(SaysOwnerDied(s_, process, object) || PastAnyOwner(s_, process, object),
              "S8: who watches is told too early that an owner died", details);
       break;
     case EndReason::kExcluded:

@@ -56,8 +56,9 @@ void OnAnswer(Oracle* oracle, State* state, int64_t number, const ObjectId& id,
     case LocationUpdate::Kind::kOwnerDied:
       state->coverage.Count("query answered: owner died");
       query.done = true;
-      return oracle->Expect(SaysOwnerDied(*state, asker, object),
-                            "who asks is told too early that an owner died", details);
+      return oracle->Expect(
+          SaysOwnerDied(*state, asker, object) || PastAnyOwner(*state, asker, object),
+          "who asks is told too early that an owner died", details);
     case LocationUpdate::Kind::kExcluded:
       state->coverage.Count("query answered: excluded");
       query.done = true;
@@ -124,7 +125,7 @@ bool Ask(Oracle* oracle, State* state, const Action& action) {
   state->coverage.Count(std::string("answer ") + PatternOf(action.verb) + ": " +
                         absl::StatusCodeToString(answer.status().code()));
   const ErrorReason reason = ReasonOf(answer.status());
-  const bool owner_died = reason == ErrorReason::kOwnerDied && PastOwner(*state, *end, *object);
+  const bool owner_died = reason == ErrorReason::kOwnerDied && PastAnyOwner(*state, *end, *object);
   const bool moving =
       reason == ErrorReason::kNotAcknowledged && WaitsForNextOwner(*state, *object, end->end);
   oracle->Expect(answer.ok() || owner_died || moving, "a question is refused",

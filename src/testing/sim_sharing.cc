@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "freehold/error_reason.h"
+#include "src/testing/sim_creation.h"
 #include "src/testing/sim_heirs.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_transfers.h"
@@ -280,7 +281,7 @@ void CheckBorrowerAnswer(Oracle* oracle, const State& state, const Process& proc
   // Of an id that was read where it was not: nobody could hold it any more.
   const bool gone =
       ReasonOf(status) == ErrorReason::kGone && (object->ended || IsForgotten(state, *object));
-  const bool refused = ReasonOf(status) == ErrorReason::kRefused && object->refused;
+  const bool refused = IsRefusal(ReasonOf(status)) && object->refused;
   oracle->Expect(owner_died || gone || refused,
                  "S1: a borrower's reference fails and nothing explains it",
                  Details(*object, process, status));
@@ -347,7 +348,7 @@ void LookAtSharingAtRest(Oracle* oracle, const State& state, const Object& objec
               (object.ended && reason == ErrorReason::kGone) ||
               (reason == ErrorReason::kGone && IsForgotten(state, object)) ||
               Owns(*process, object) ||  // it has taken it back from one that had ended it
-              (object.refused && reason == ErrorReason::kRefused) ||
+              (object.refused && IsRefusal(reason)) ||
               (WasGivenAway(object) && reason == ErrorReason::kOwnerDied &&
                PastOwner(state, *process, object)),
           "a borrower is not told that its reference is of no use",

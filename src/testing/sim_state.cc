@@ -74,6 +74,7 @@ void State::AddProcess(int64_t number) {
   made.id = ProcessId::FromNumber(kProcesses + static_cast<uint64_t>(number));
   made.address = made.id;
   made.joined_at = made.heard = membership.GetStatus().latest_view;
+  made.idle_since = clock.Now();
   made.times_barriers = options.orphan_grace > Duration::zero();
   ReferenceCounterOptions with;
   with.process = made.id;

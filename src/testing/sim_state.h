@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "freehold/callbacks.h"
+#include "freehold/drain.h"
 #include "freehold/ids.h"
 #include "freehold/log.h"
 #include "freehold/membership.h"
@@ -76,6 +77,20 @@ struct End {
   }
 };
 
+// The latest drain of a process; see sim_drain.h.
+struct SimDrain {
+  bool on = false;
+  bool complete = false;   // it has left
+  bool gives = false;      // it, or one before, has had a next owner
+  bool by_policy = false;  // an idle worker is retired
+  int64_t to = 0;          // the next owner; 0: none
+  uint64_t number = 0;     // of those that were begun; 0: there was none
+  Time again{};            // when its host asks what is in the way
+  uint32_t asks = 0;       // ... and how often, unless less is
+  uint64_t least_left = 0;
+  DrainReport report;  // as it was told last
+};
+
 struct Process : End {
   using End::End;
   ProcessId id;
@@ -86,6 +101,8 @@ struct Process : End {
   uint64_t disagreements = 0;  // locations that its host took back
   uint64_t free_outcomes = 0;  // final ones, if it is told of them
   bool is_told_of_frees = false;
+  SimDrain drain;
+  Time idle_since{};  // no task of its has run since then; meaningful if none does
 };
 
 // The latest drain of a node (sim_actor_drain.cc).
@@ -99,6 +116,7 @@ struct SimNodeDrain {
   NodeDrainState state = NodeDrainState::kDraining;
   std::vector<Wanted> wanted;  // copies that are to be made safe
   uint64_t dead_before = 0;    // ends that were not live when it began
+  int64_t owner = 0;           // a process on it; 0: there is none
 };
 
 struct Node : End {

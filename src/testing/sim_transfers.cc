@@ -8,6 +8,8 @@
 #include "freehold/error_reason.h"
 #include "freehold/transfer.h"
 #include "src/core/transfer_item.h"
+#include "src/testing/sim_drain.h"
+#include "src/testing/sim_heirs.h"
 #include "src/testing/sim_lineage_moved.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_pins.h"
@@ -64,7 +66,7 @@ bool MayBeTold(const Oracle& oracle, const State& state, const Object& object,
     case ErrorReason::kRefused:
       return !TakesTransfers(transfer.to);
     case ErrorReason::kDraining:
-      return !to.live();
+      return !to.live() || to.drain.number > 0;
     case ErrorReason::kPeerExcluded:
       return from.HeardOf(to);
     case ErrorReason::kExcluded:
@@ -72,7 +74,7 @@ bool MayBeTold(const Oracle& oracle, const State& state, const Object& object,
     case ErrorReason::kGone:
       return object.ended || !oracle.Held(object) || !from.live();
     case ErrorReason::kNotOwner:
-      return !object.owners.empty() || object.open_transfers > 1;
+      return !object.owners.empty() || object.open_transfers > 1 || from.drain.gives;
     case ErrorReason::kOwnerDied:
       return PastOwner(state, from, object);
     default:
@@ -168,13 +170,6 @@ bool IsForOwners(Verb verb) {
   }
 }
 
-// Something is done with the object while a transfer waits to begin, or is under way.
-void NotMovable(State* state, int64_t object) {
-  for (auto& [number, transfer] : state->transfers) {
-    if (transfer.object == object) transfer.movable = false;
-  }
-}
-
 // All that a free would do with it is to free its value.
 bool IsPlain(const Object& object) {
   return object.heirs.empty() && object.pins.empty() && object.first_frees.empty() &&
@@ -240,6 +235,17 @@ void NoteGivenAway(Oracle* oracle, State* state, Object* object) {
   state->given_away.insert(object->number);
 }
 
+bool MayBeTransferred(const State& state, const Object& object) {
+  return object.users.empty() && !IsStream(state, object) && object.stream == 0 &&
+         object.stateful == 0 && object.yielded_by == 0;
+}
+
+void NotMovable(State* state, int64_t object) {
+  for (auto& [number, transfer] : state->transfers) {
+    if (transfer.object == object) transfer.movable = false;
+  }
+}
+
 bool ActTransfer(Oracle* oracle, State* state, const Action& action) {
   Process* from = state->process(action.numbers[0]);
   Object* object = state->object(action.numbers[1]);
@@ -248,16 +254,13 @@ bool ActTransfer(Oracle* oracle, State* state, const Action& action) {
       !oracle->Held(*object) || state->finishing) {
     return false;
   }
-  if (!object->users.empty() || IsStream(*state, *object) || object->stream != 0 ||
-      object->stateful != 0 || object->yielded_by != 0) {
-    return false;
-  }
+  if (!MayBeTransferred(*state, *object)) return false;
   const int64_t number = static_cast<int64_t>(state->transfers.size()) + 1;
   SimTransfer& transfer = state->transfers[number];
   transfer.object = object->number;
   transfer.from = from->end;
   transfer.to = to->end;
-  transfer.movable = IsMovable(*state, *object);
+  transfer.movable = IsMovable(*state, *object) && from->drain.to == 0;
   TransferOptions options;
   options.on_answer = [oracle, state, number](const ObjectId& id, const absl::Status& status) {
     OnAnswer(oracle, state, number, id, status);
@@ -291,7 +294,9 @@ bool IsGivenAway(Oracle* oracle, State* state, const Action& action) {
     const bool may_be_undone =
         MayBeTakenBack(*state, *object) || (!object->heirs.empty() && !is_told);
     if (may_be_undone && IsLostIfTakenBack(action.verb)) return true;
-    if (object->open_transfers > 0 && IsToBeAwaited(action.verb)) return true;
+    const bool drains = state->OwnerOf(*object).drain.to != 0;
+    if ((drains || object->open_transfers > 0) && IsToBeAwaited(action.verb)) return true;
+    if (drains && HeirsIn(action.verb) > 0) return true;
   }
   return false;
 }
@@ -364,16 +369,27 @@ bool EverOwned(const Object& object, int64_t process) {
          std::count(object.owners.begin(), object.owners.end(), process) > 0;
 }
 
-bool PastOwner(const State& state, const End& end, const Object& object) {
+bool PastAnyOwner(const State& state, const End& end, const Object& object) {
   return end.PastBarrier(state.OwnerOf(object)) ||
          std::any_of(object.owners.begin(), object.owners.end(),
                      [&](int64_t owner) { return end.PastBarrier(*state.process(owner)); });
 }
 
+// One that has drained takes nothing along but copies of which it was never told, and what a token
+// would bring that comes after the word of a move.
+bool PastOwner(const State& state, const End& end, const Object& object) {
+  if (end.end < 0 || IsOvertaken(state, end, object)) return PastAnyOwner(state, end, object);
+  return end.PastBarrier(state.OwnerOf(object)) ||
+         std::any_of(object.owners.begin(), object.owners.end(),
+                     [&](int64_t owner) { return PastDeath(end, *state.process(owner)); });
+}
+
 bool HeardOfOwner(const State& state, const End& end, const Object& object) {
   return end.HeardOf(state.OwnerOf(object)) ||
-         std::any_of(object.owners.begin(), object.owners.end(),
-                     [&](int64_t owner) { return end.HeardOf(*state.process(owner)); });
+         std::any_of(object.owners.begin(), object.owners.end(), [&](int64_t owner) {
+           const Process& process = *state.process(owner);
+           return end.HeardOf(process) && (end.end < 0 || HasDied(process));
+         });
 }
 
 // --- On the wire ---------------------------------------------------------------------------------

@@ -30,6 +30,10 @@ inline bool WasGivenAway(const Object& object) { return !object.owners.empty(); 
 
 // "P transfers O to P". False: it makes no sense here.
 bool ActTransfer(Oracle* oracle, State* state, const Action& action);
+// What holds it is such that we can follow it to another owner.
+bool MayBeTransferred(const State& state, const Object& object);
+// Something is done with the object while a transfer waits to begin, or is under way.
+void NotMovable(State* state, int64_t object);
 // It may get another owner: others may hold it then, and what it contains.
 void NoteGivenAway(Oracle* oracle, State* state, Object* object);
 // The action is its owner's alone, who has given the object away, or is about to, and would wait.
@@ -59,12 +63,17 @@ bool IsFormerOwners(const State& state, const Node& node, const Object& object,
 bool MayBeUnrecorded(const State& state, const Object& object);
 // It has given the object away, and its host has not been told what became of that.
 bool WaitsForNextOwner(const State& state, const Object& object, int64_t process);
-// For this end, everybody has dealt with the exclusion of somebody who has owned the object.
+// For this end, everybody has dealt with the exclusion of somebody who has owned the object, and
+// has not just drained.
 bool PastOwner(const State& state, const End& end, const Object& object);
+// ... or has left; it is asked by name.
+bool PastAnyOwner(const State& state, const End& end, const Object& object);
 // ... and that of an owner excludes it.
 bool HeardOfOwner(const State& state, const End& end, const Object& object);
 // For this end, ... of somebody whom it was given to, and who may have taken it unseen.
 bool PastSuspectedOwner(const State& state, const End& end, const Object& object);
+// A token for that process had not come when its sender said that the object has moved.
+bool IsOvertaken(const State& state, const End& end, const Object& object);
 // It may be told that its owner died: one of those two has.
 bool SaysOwnerDied(const State& state, const End& end, const Object& object);
 // A reference has come to that process.
@@ -76,7 +85,8 @@ bool MayLose(const State& state, const Process& holder, const Object& object);
 bool MayLack(const State& state, const Object& outer, const Object& inner);
 // It has failed, and the object's owner lives.
 bool HasLost(const State& state, const Object& object, const Holding& holding);
-// So many handles of a process are right: a transfer that has not begun has one of its own.
+// So many handles of a process are right: a transfer that has not begun has one of its own, a
+// drain's included.
 bool AreHandles(const Object& object, uint64_t handles, const Holding& holding);
 // Whom `end` takes for its owner, which may have heard of it long ago.
 int64_t OwnerByHearsay(Object* object, int64_t end);

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "src/runtime/inside.h"
+#include "src/testing/sim_drain.h"
 #include "src/testing/sim_oracle.h"
 #include "src/testing/sim_transfers.h"
 
@@ -18,14 +19,15 @@ bool Owns(const Process& process, const Object& object) {
 bool WaitsForNextOwner(const State& state, const Object& object, int64_t process) {
   return std::any_of(state.transfers.begin(), state.transfers.end(), [&](const auto& each) {
     const SimTransfer& transfer = each.second;
-    return transfer.object == object.number && transfer.from == process && transfer.told == 0;
+    return transfer.object == object.number && transfer.from == process &&
+           (transfer.told == 0 || object.drained);
   });
 }
 
 bool PastSuspectedOwner(const State& state, const End& end, const Object& object) {
   return std::any_of(state.transfers.begin(), state.transfers.end(), [&](const auto& each) {
     const SimTransfer& transfer = each.second;
-    return transfer.object == object.number && end.PastBarrier(*state.process(transfer.to));
+    return transfer.object == object.number && PastDeath(end, *state.process(transfer.to));
   });
 }
 
@@ -33,9 +35,17 @@ bool SaysOwnerDied(const State& state, const End& end, const Object& object) {
   return PastOwner(state, end, object) || PastSuspectedOwner(state, end, object);
 }
 
+bool IsOvertaken(const State& state, const End& end, const Object& object) {
+  return std::any_of(state.tokens.begin(), state.tokens.end(), [&](const auto& each) {
+    const Token& token = each.second;
+    return token.object == object.number && token.to == end.end && token.overtaken;
+  });
+}
+
 bool MayLack(const State& state, const Object& outer, const Object& inner) {
   const Process& holder = state.OwnerOf(outer);
   if (!WasGivenAway(outer) || holder.end == inner.owner || !holder.usable()) return false;
+  // Or has left when the next holder of the outer object heard of it by that name.
   const auto died = [&](int64_t owner) { return state.process(owner)->excluded_by != 0; };
   if (!died(inner.owner) && std::none_of(inner.owners.begin(), inner.owners.end(), died)) {
     return false;
@@ -55,7 +65,10 @@ bool MayLose(const State& state, const Process& holder, const Object& object) {
   if (!named.ok()) return false;
   const int64_t owner = state.EndOf(*named);
   const auto listed = object.listed.find(holder.end);
-  return owner != object.owner && state.process(owner)->excluded_by != 0 &&
+  const Process& named_owner = *state.process(owner);
+  const bool gone =
+      HasDied(named_owner) || (named_owner.excluded_by != 0 && IsOvertaken(state, holder, object));
+  return owner != object.owner && gone &&
          (listed == object.listed.end() || listed->second != mine->second.spell);
 }
 
@@ -65,7 +78,8 @@ bool HasLost(const State& state, const Object& object, const Holding& holding) {
 
 bool AreHandles(const Object& object, uint64_t handles, const Holding& holding) {
   const uint64_t held = holding.handles.size();
-  return handles >= held && handles <= held + static_cast<uint64_t>(object.open_transfers);
+  const uint64_t more = object.drained ? 1 : 0;
+  return handles >= held && handles <= held + static_cast<uint64_t>(object.open_transfers) + more;
 }
 
 int64_t OwnerByHearsay(Object* object, int64_t end) {
@@ -90,7 +104,7 @@ bool MaySendLate(const State& state, const Object& object, int64_t from) {
 
 bool MayBeUnrecorded(const State& state, const Object& object) {
   return std::any_of(object.owners.begin(), object.owners.end(), [&](int64_t owner) {
-    return owner != object.owner && state.process(owner)->excluded_by != 0;
+    return owner != object.owner && HasDied(*state.process(owner));
   });
 }
 

@@ -60,6 +60,7 @@ struct Object {
   uint64_t told_by_host = 0;  // the places of nodes that its owner's host has named to it
   int64_t declared_on = 0;    // the node that was to have its first value; 0: none
   int open_transfers = 0;     // that its hosts have asked for, and not heard of
+  bool drained = false;       // an owner of it gives it away in a drain, of which nobody hears
   int told_stale = 0;         // how often somebody was told, late, whose it is
   // Who is known to hold it, with the spell of its holding: to who owns it now, to who was or is to
   // own it.
@@ -93,21 +94,22 @@ struct Object {
   int revivals = 0;      // it was, and is in scope again
   int tokens = 0;        // that were ever made; or it was declared for another process
   int64_t declarer = 0;  // for its owner, which has not answered; -1: nobody waits for that
-  int64_t declared_by = 0;     // the same, for ever
-  int64_t declared_for = 0;    // its first owner, then
-  int told = 0;                // how often it was
-  bool refused = false;        // its owner has not taken it
-  bool late = false;           // its owner is suspected, and takes it if it hears of it yet
-  bool disagreed = false;      // its owner's host took a location back, right or wrong
-  bool evicted = false;        // a copy of it was, by its host
-  uint64_t touched = 0;        // nodes that ever had to do with it, by place
-  int64_t scope = 0;           // 0: the root
-  bool scope_held = false;     // by that scope, as long as it runs
-  int64_t scope_before = 0;    // that it did not come in with its owner; 0: it came in its own
-  bool held_before = false;    // by that one
-  int label = 0;               // under which it is counted; 0: none
-  std::vector<int64_t> users;  // scopes that use it, or did
-  uint64_t used_perhaps = 0;   // at rest: by scopes in rings of which the library says so
+  int64_t declared_by = 0;         // the same, for ever
+  int64_t declared_for = 0;        // its first owner, then
+  uint64_t declared_in_drain = 0;  // the number of its first owner's drain then; 0: there was none
+  int told = 0;                    // how often it was
+  bool refused = false;            // its owner has not taken it
+  bool late = false;               // its owner is suspected, and takes it if it hears of it yet
+  bool disagreed = false;          // its owner's host took a location back, right or wrong
+  bool evicted = false;            // a copy of it was, by its host
+  uint64_t touched = 0;            // nodes that ever had to do with it, by place
+  int64_t scope = 0;               // 0: the root
+  bool scope_held = false;         // by that scope, as long as it runs
+  int64_t scope_before = 0;        // that it did not come in with its owner; 0: it came in its own
+  bool held_before = false;        // by that one
+  int label = 0;                   // under which it is counted; 0: none
+  std::vector<int64_t> users;      // scopes that use it, or did
+  uint64_t used_perhaps = 0;       // at rest: by scopes in rings of which the library says so
   Pins pins;
   bool free_waits = false;     // for the last of them
   bool free_first = false;     // then, evict-first

@@ -91,7 +91,7 @@ TEST_F(DrainTest, WhyAnObjectIsNotGivenAwayComesBeforeItsHolders) {
   EXPECT_EQ(report.blockers[0].hold, DrainHold::kNotGiven);
   EXPECT_EQ(Texts(report)[0],
             "object " + Hex(7) + ": not given to " + Name(2) +
-                ": more processes, nodes and pins hold it than one message names");
+                ": its processes, nodes, URLs and pins are more than one message names");
   EXPECT_EQ(report.blockers[1].hold, DrainHold::kBorrower);
   EXPECT_EQ(GiveTo(2, 1000).blockers.size(), 1 + kBorrowers);
   borrowed.clear();
