@@ -154,6 +154,15 @@ class QuietLogger final : public Logger {
   void Log(LogLevel, std::string_view) override {}
 };
 
+// A copy that a node had, and its owner knew, when it listed its copies for that one.
+struct SimListedCopy {
+  int64_t object = 0;
+  uint32_t generation = 0;
+  int64_t owner = 0;
+  int64_t node = 0;
+  uint64_t instance = 0;
+};
+
 struct State {
   explicit State(const SimWorldOptions& world_options);
   ~State();

@@ -364,34 +364,6 @@ void SeeInherited(Oracle* oracle, State* state, Object* object) {
   }
 }
 
-bool EverOwned(const Object& object, int64_t process) {
-  return object.owner == process ||
-         std::count(object.owners.begin(), object.owners.end(), process) > 0;
-}
-
-bool PastAnyOwner(const State& state, const End& end, const Object& object) {
-  return end.PastBarrier(state.OwnerOf(object)) ||
-         std::any_of(object.owners.begin(), object.owners.end(),
-                     [&](int64_t owner) { return end.PastBarrier(*state.process(owner)); });
-}
-
-// One that has drained takes nothing along but copies of which it was never told, and what a token
-// would bring that comes after the word of a move.
-bool PastOwner(const State& state, const End& end, const Object& object) {
-  if (end.end < 0 || IsOvertaken(state, end, object)) return PastAnyOwner(state, end, object);
-  return end.PastBarrier(state.OwnerOf(object)) ||
-         std::any_of(object.owners.begin(), object.owners.end(),
-                     [&](int64_t owner) { return PastDeath(end, *state.process(owner)); });
-}
-
-bool HeardOfOwner(const State& state, const End& end, const Object& object) {
-  return end.HeardOf(state.OwnerOf(object)) ||
-         std::any_of(object.owners.begin(), object.owners.end(), [&](int64_t owner) {
-           const Process& process = *state.process(owner);
-           return end.HeardOf(process) && (end.end < 0 || HasDied(process));
-         });
-}
-
 // --- On the wire ---------------------------------------------------------------------------------
 
 void OnTransferSent(Oracle* oracle, State* state, int64_t from, int64_t to,

@@ -288,15 +288,6 @@ struct Token {
   bool overtaken = false;  // its sender had said before that the object has moved
 };
 
-// A copy that a node had, and its owner knew, when it listed its copies for that one.
-struct SimListedCopy {
-  int64_t object = 0;
-  uint32_t generation = 0;
-  int64_t owner = 0;
-  int64_t node = 0;
-  uint64_t instance = 0;
-};
-
 }  // namespace freehold::testing::sim
 
 #endif  // FREEHOLD_SRC_TESTING_SIM_TRUTH_H_
