@@ -136,7 +136,10 @@ void FileSteps::Stay(const ObjectRecord& record, Effects* effects) {
 // --- Frees that are held back --------------------------------------------------------------------
 
 const ObjectRecord& FileSteps::NewestOf(const ObjectRecord& record) const {
-  return record.is_ghost ? *table_.FindMutable({record.id(), record.id().Hash()}) : record;
+  if (!record.is_ghost) return record;
+  ObjectRecord* const newest = table_.FindMutable({record.id(), record.id().Hash()});
+  FREEHOLD_CHECK(newest != nullptr);  // a ghost ends with it
+  return *newest;
 }
 
 bool FileSteps::MayBeTakenOver(const ObjectRecord& record) const {
