@@ -83,20 +83,16 @@ absl::Status ValidateOptions(const ReferenceCounterOptions& options) {
   return Validate(options.session);
 }
 
-__attribute__((always_inline)) inline absl::Status AddQuietly(CounterImpl* counter, Shard* shard,
-                                                              const core::Key& key,
-                                                              uint32_t count) {
-  return shard->OkQuietly(
-      [&](core::ObjectTable& table) { return table.AddByIdQuietly(key, count); },
-      [&](Shard* held) { return counter->AddById(key.id, count, held); });
+// As AddLocalReference and RemoveLocalReference, which have this written out: where it is called
+// twice the compiler makes functions of it, for 45 instructions.
+absl::Status AddOneQuietly(CounterImpl* counter, Shard* shard, const core::Key& key) {
+  return shard->OkQuietly([&](core::ObjectTable& table) { return table.AddByIdQuietly(key, 1); },
+                          [&](Shard* held) { return counter->AddById(key.id, 1, held); });
 }
 
-__attribute__((always_inline)) inline absl::Status RemoveQuietly(CounterImpl* counter, Shard* shard,
-                                                                 const core::Key& key,
-                                                                 uint32_t count) {
-  return shard->OkQuietly(
-      [&](core::ObjectTable& table) { return table.RemoveByIdQuietly(key, count); },
-      [&](Shard* held) { return counter->RemoveById(key.id, count, held); });
+absl::Status RemoveOneQuietly(CounterImpl* counter, Shard* shard, const core::Key& key) {
+  return shard->OkQuietly([&](core::ObjectTable& table) { return table.RemoveByIdQuietly(key, 1); },
+                          [&](Shard* held) { return counter->RemoveById(key.id, 1, held); });
 }
 
 template <typename Call>
@@ -208,23 +204,27 @@ WeakRef ReferenceCounter::GetWeakRef(const ObjectRef& ref) const {
 
 absl::Status ReferenceCounter::AddLocalReference(const ObjectId& object, uint32_t count) {
   const core::Key key = impl_->KeyOf(object);
-  return AddQuietly(impl_.get(), &impl_->ShardOf(key), key, count);
+  return impl_->ShardOf(key).OkQuietly(
+      [&](core::ObjectTable& table) { return table.AddByIdQuietly(key, count); },
+      [&](Shard* held) { return impl_->AddById(object, count, held); });
 }
 
 absl::Status ReferenceCounter::RemoveLocalReference(const ObjectId& object, uint32_t count) {
   const core::Key key = impl_->KeyOf(object);
-  return RemoveQuietly(impl_.get(), &impl_->ShardOf(key), key, count);
+  return impl_->ShardOf(key).OkQuietly(
+      [&](core::ObjectTable& table) { return table.RemoveByIdQuietly(key, count); },
+      [&](Shard* held) { return impl_->RemoveById(object, count, held); });
 }
 
 BatchResult ReferenceCounter::AddLocalReferences(absl::Span<const ObjectId> objects) {
   return ForEach(*impl_, objects, [&](const ObjectId& object, const KeyAhead& ahead) {
-    return AddQuietly(impl_.get(), ahead.shard, {object, ahead.hash}, 1);
+    return AddOneQuietly(impl_.get(), ahead.shard, {object, ahead.hash});
   });
 }
 
 BatchResult ReferenceCounter::RemoveLocalReferences(absl::Span<const ObjectId> objects) {
   return ForEach(*impl_, objects, [&](const ObjectId& object, const KeyAhead& ahead) {
-    return RemoveQuietly(impl_.get(), ahead.shard, {object, ahead.hash}, 1);
+    return RemoveOneQuietly(impl_.get(), ahead.shard, {object, ahead.hash});
   });
 }
 
