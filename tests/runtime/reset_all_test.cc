@@ -78,6 +78,27 @@ TEST(ResetAll, HandlesOfSeveralCountersEndEachAtItsOwn) {
   EXPECT_EQ(second.objects(), 0u);
 }
 
+// As when each is dropped alone: so many of what one contains go at once, and none waits here.
+TEST(ResetAll, WhatEachContainsIsLetGoOfForEach) {
+  ReferenceCounterOptions options;
+  options.shards = 1;
+  options.nested_drops_inline_max = 2;
+  CounterWorld world(1, options);
+  std::vector<ObjectRef> outer;
+  for (uint64_t i = 1; i <= 10; ++i) {
+    std::vector<ObjectRef> inner;
+    for (const uint64_t number : {100 + 2 * i, 101 + 2 * i}) {
+      inner.push_back(*world.counter->Declare(Object(number)));
+    }
+    outer.push_back(*world.counter->Declare(Object(i)));
+    ASSERT_TRUE(world.counter->AddNested(Object(i), {inner[0].id(), inner[1].id()}).ok());
+  }
+  ASSERT_EQ(world.objects(), 30u);
+  ResetAll(absl::MakeSpan(outer));
+  EXPECT_EQ(world.objects(), 0u);
+  EXPECT_EQ(world.counter->CanExit().drops_deferred, 0u);
+}
+
 // Each in its own span, of which neither knows.
 TEST(ResetAll, ACallbackMayDropMoreHandlesTogether) {
   ReferenceCounterOptions options;
